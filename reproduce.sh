@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# The one door: makes .venv from the hash lock, keeps it while the lock is unchanged, and then runs
+# `python -m ftnoise` with the same words. What is said on the way goes to stderr.
+set -euo pipefail
+
+here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
+lock=$here/requirements.txt
+venv=$here/.venv
+stamp=$venv/made-from
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { say "$@" && exit 2; }
+
+find_python() {
+    local python found="there is no Python 3.11 here"
+    while read -r python; do
+        "$python" -Ic 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || continue
+        "$python" -Ic 'import ensurepip, venv' 2>/dev/null && printf '%s' "$python" && return
+        found="$python has no venv module"
+    done < <(type -aP python3.11 python3)
+    fail "ftnoise needs Python 3.11 with its venv module, but $found:" \
+        "\`sudo apt-get install python3.11 python3.11-venv\`, or with Docker" \
+        "\`docker build -t ftnoise -f docker/Dockerfile . && docker run --rm -it ftnoise\`."
+}
+
+pip_install() {
+    "$venv/bin/python" -P -m pip install --disable-pip-version-check --require-hashes "$@" >&2 ||
+        { say "The installation failed, as said above; the same command tries again." && exit 1; }
+}
+
+install() {
+    local python
+    [[ $(uname -sm) == "Linux x86_64" ]] || fail "requirements.txt is for Linux x86_64, not $(uname -sm)."
+    python=$(find_python)
+    say "Making $venv with $python: about 2 minutes and 3 GB, once."
+    trap 'exit 130' INT
+    rm -rf -- "$venv"
+    "$python" -P -m venv "$venv" >&2
+    # One package comes as source only; it is built by what is locked, not by the newest there is.
+    pip_install -r <(awk '/^[^ #]/ { keep = /^(setuptools|wheel)==/ } keep' "$lock")
+    pip_install --no-build-isolation -r "$lock"
+    # Written last, so that an interrupted installation is made again.
+    sha256sum <"$lock" >"$stamp"
+}
+
+is_current() {
+    [[ -r $stamp && $(<"$stamp") == "$(sha256sum <"$lock")" ]] &&
+        [[ $("$venv/bin/python" -V 2>/dev/null) == "Python 3.11."* ]]
+}
+
+hold() {
+    flock --nonblock "$1" 9 && return
+    say "Waiting for another ftnoise that makes or uses $venv."
+    flock "$1" 9
+}
+
+unset PYTHONHOME PYTHONPATH
+# A program that runs holds this lock shared, whoever makes .venv holds it alone: two first starts
+# install once, and a new lock file does not pull the environment from under a training.
+if [[ -w $here ]]; then
+    exec 9<>"$here/.venv.lock"
+    hold --shared
+    if ! is_current; then
+        hold --exclusive
+        is_current || install
+        hold --shared
+    fi
+elif ! is_current; then
+    fail "Expected $here to be writable, so that .venv can be made in it."
+fi
+
+# Safe path: the package of this checkout is used, whatever lies in the folder one stands in.
+export PYTHONPATH=$here PYTHONSAFEPATH=1
+exec "$venv/bin/python" -m ftnoise "$@"
