@@ -1,0 +1,67 @@
+"""How much of the paper's protocol is run: all of it, minutes of it, or a sign of life.
+
+A preset transforms any run's schedule and data, so it is part of the run's identity and written
+once for all experiments.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from ftnoise.spec import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A share of the protocol.
+
+    Args:
+        name: as typed after `--preset`.
+        summary: one line for `--help` and for the report.
+        epochs: share of the run's epochs (drops of the learning rate keep their places), or None
+            for exactly one epoch.
+        train_examples, test_examples: at most that many, chosen once for all runs; None for all.
+    """
+
+    name: str
+    summary: str
+    epochs: float | None = 1.0
+    train_examples: int | None = None
+    test_examples: int | None = None
+
+    def apply(self, run: Run) -> Run:
+        """The run under this preset."""
+        epochs = 1 if self.epochs is None else max(1, round(self.epochs * run.schedule.epochs))
+        return dataclasses.replace(
+            run,
+            schedule=run.schedule.resized(epochs),
+            train_examples=_least(run.train_examples, self.train_examples),
+            test_examples=_least(run.test_examples, self.test_examples),
+        )
+
+
+def _least(own: int | None, most: int | None) -> int | None:
+    sizes = [size for size in (own, most) if size is not None]
+    return min(sizes) if sizes else None
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset(name="paper", summary="the paper's protocol"),
+        Preset(
+            name="quick",
+            summary="a subset of the real data and fewer epochs: trends in minutes",
+            epochs=0.5,
+            train_examples=2000,
+        ),
+        Preset(
+            name="smoke",
+            summary="one epoch on a few images, to see that everything runs",
+            epochs=None,
+            train_examples=256,
+            test_examples=256,
+        ),
+    )
+}
