@@ -1,0 +1,164 @@
+"""The networks of Table 2, to be read beside the paper.
+
+Source: Duddu et al., "Fault Tolerance of Neural Networks in Adversarial Settings", Table 2.
+"16 (8)(1)" is a convolution with 16 filters, an 8x8 kernel and stride 1. Every hidden layer has a
+ReLU; every network ends in logits (no softmax).
+
+Deviations
+1. The paper prints no padding. CIFAR-10 is "same" ("valid" leaves nothing at the end). CNN 1 is
+   "valid", as in the TRADES example it is taken from. CNN 2 has a field, `padding`, for its two
+   convolutions; the default was chosen by the natural row of Table 5.
+2. CNN 2 is the network of the TensorFlow Privacy MNIST tutorial, whose first convolution has
+   stride 2; Table 2 prints stride 1. The field `first_stride` switches; the default is as printed.
+3. Weights start from Keras' defaults (Glorot uniform, biases 0); the paper does not say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ftnoise.spec import Spec, expect, is_count
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture(Spec):
+    """Base: `layers()` lists the Keras layers between the input and the end.
+
+    Args:
+        input_shape: shape of one example, channels last.
+        classes: number of logits, at least 2.
+    """
+
+    input_shape: tuple[int, ...] = (28, 28, 1)
+    classes: int = 10
+
+    def __post_init__(self) -> None:
+        expect(
+            isinstance(self.input_shape, tuple)
+            and len(self.input_shape) > 0
+            and all(is_count(size) for size in self.input_shape),
+            "input_shape to be sizes >= 1",
+            input_shape=self.input_shape,
+        )
+        expect(is_count(self.classes, least=2), "classes >= 2", classes=self.classes)
+
+    def layers(self) -> list[keras.layers.Layer]:
+        """The layers in order, the last one giving logits `[batch, classes]`."""
+        raise TypeError(f"{type(self).__name__} lists no layers.")
+
+    def build(self) -> keras.Model:
+        """A new, untrained `keras.Model`: `[batch, *input_shape]` -> logits `[batch, classes]`."""
+        import keras
+
+        layers = [keras.layers.InputLayer(self.input_shape), *self.layers()]
+        return keras.Sequential(layers, name=self.slug)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FmnistDNN(Architecture):
+    """FMNIST DNN: two hidden layers of 512 units; 669,706 parameters."""
+
+    def layers(self) -> list[keras.layers.Layer]:
+        from keras.layers import Dense, Flatten
+
+        return [
+            Flatten(),
+            Dense(512, activation="relu"),
+            Dense(512, activation="relu"),
+            Dense(self.classes),
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FmnistCNN1(Architecture):
+    """FMNIST CNN 1: 431,080 parameters."""
+
+    def layers(self) -> list[keras.layers.Layer]:
+        from keras.layers import Conv2D, Dense, Flatten, MaxPooling2D
+
+        from ftnoise.layers import ImageConv2D
+
+        return [
+            ImageConv2D(20, 5, activation="relu"),
+            MaxPooling2D(2, 2),
+            Conv2D(50, 5, activation="relu"),
+            MaxPooling2D(2, 2),
+            Flatten(),
+            Dense(500, activation="relu"),
+            Dense(self.classes),
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FmnistCNN2(Architecture):
+    """FMNIST CNN 2: 75,162 parameters (133,530 with padding "same", "valid").
+
+    Args:
+        padding: "same" or "valid" for the first and the second convolution (deviation 1).
+        first_stride: 1 as printed, or the tutorial's 2 (deviation 2).
+    """
+
+    padding: tuple[str, str] = ("valid", "valid")
+    first_stride: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expect(
+            isinstance(self.padding, tuple)
+            and len(self.padding) == 2
+            and set(self.padding) <= {"same", "valid"},
+            'padding to be two of "same" and "valid"',
+            padding=self.padding,
+        )
+        expect(
+            self.first_stride in (1, 2), "first_stride 1 or 2", first_stride=self.first_stride
+        )
+
+    def layers(self) -> list[keras.layers.Layer]:
+        from keras.layers import Conv2D, Dense, Flatten, MaxPooling2D
+
+        from ftnoise.layers import ImageConv2D
+
+        first, second = self.padding
+        return [
+            ImageConv2D(16, 8, self.first_stride, padding=first, activation="relu"),
+            MaxPooling2D(2, 1),
+            Conv2D(32, 4, 2, padding=second, activation="relu"),
+            MaxPooling2D(2, 1),
+            Flatten(),
+            Dense(32, activation="relu"),
+            Dense(self.classes),
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cifar10CNN(Architecture):
+    """CIFAR10 architecture: nine convolutions, three dense layers; 1,981,258 parameters."""
+
+    input_shape: tuple[int, ...] = (32, 32, 3)
+
+    def layers(self) -> list[keras.layers.Layer]:
+        from keras.layers import Conv2D, Dense, Flatten
+
+        def convolution(filters: int, kernel: int, stride: int) -> keras.layers.Layer:
+            return Conv2D(filters, kernel, stride, padding="same", activation="relu")
+
+        return [
+            convolution(32, 3, 1),
+            convolution(32, 4, 2),
+            convolution(32, 3, 1),
+            convolution(64, 3, 2),
+            convolution(64, 3, 1),
+            convolution(128, 3, 2),
+            convolution(128, 3, 1),
+            convolution(256, 3, 2),
+            convolution(256, 3, 1),
+            Flatten(),
+            Dense(512, activation="relu"),
+            Dense(512, activation="relu"),
+            Dense(self.classes),
+        ]

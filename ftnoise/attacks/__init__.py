@@ -1,0 +1,1 @@
+"""What an adversary does to the inputs of any `keras.Model`; the model stays bit-identical."""

@@ -1,0 +1,1 @@
+"""How losses become an update, and how batches are drawn."""

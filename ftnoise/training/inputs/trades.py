@@ -1,0 +1,130 @@
+"""TRADES: cross-entropy on the clean example plus the divergence to its worst neighbor.
+
+Source: Zhang et al. (2019), "Theoretically Principled Trade-off between Robustness and Accuracy",
+equation 5 and the authors' released training code; equation (6) of the paper reproduced here.
+
+Objective of an example: CE(f(x), y) + beta * KL(softmax f(x) || softmax f(x')). Gradients flow
+through both softmaxes. x' climbs the KL in inference mode, from x + 0.001 * N(0, 1), which is
+neither projected nor clipped before the first step (at x itself the gradient is exactly zero).
+
+Deviations
+1. softmax f(x) is a constant of the inner loop and computed once; the released code computes the
+   same value again at every step.
+2. A network in which no layer behaves differently in training takes x and x' in one forward pass;
+   any other gets the released code's three training-mode passes (x, x', x again as the target).
+3. `step_size` None means attack_epsilon / 4 in the l_inf ball, and the released code's
+   2 * attack_epsilon / steps in the l_2 ball.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ftnoise.spec import Spec, expect, is_count, is_number
+
+if TYPE_CHECKING:
+    import keras
+
+START_SCALE = 0.001
+
+
+@dataclass(frozen=True, kw_only=True)
+class TRADES(Spec):
+    """The `inputs` member of Zhang et al. (2019).
+
+    Args:
+        attack_epsilon: radius of the ball, in units of inputs in [0, 1]; >= 0.
+        beta: weight of the robust term, 1 / lambda of the paper; >= 0.
+        steps: steps of the inner maximization; >= 0.
+        step_size: length of a step; None as in deviation 3.
+        norm: "linf" or "l2".
+    """
+
+    attack_epsilon: float
+    beta: float = 1.0
+    steps: int = 10
+    step_size: float | None = None
+    norm: str = "linf"
+
+    def __post_init__(self) -> None:
+        for name in ("attack_epsilon", "beta"):
+            value = getattr(self, name)
+            expect(is_number(value) and value >= 0, f"{name} >= 0", **{name: value})
+        expect(is_count(self.steps, least=0), "steps to be an integer >= 0", steps=self.steps)
+        expect(
+            self.step_size is None or (is_number(self.step_size) and self.step_size > 0),
+            "step_size > 0 or None",
+            step_size=self.step_size,
+        )
+        expect(self.norm in ("linf", "l2"), 'norm "linf" or "l2"', norm=self.norm)
+
+    @property
+    def step(self) -> float:
+        """The length of an inner step."""
+        if self.step_size is not None:
+            return self.step_size
+        if self.norm == "linf":
+            return self.attack_epsilon / 4
+        return 2 * self.attack_epsilon / max(self.steps, 1)
+
+    def objective(self, network: keras.Model, x: Any, y: Any, seed: Any) -> tuple[Any, Any]:
+        """Losses `[batch]` and the clean logits `[batch, classes]`.
+
+        Args:
+            network: gives logits.
+            x: `[batch, ...]` in [0, 1].
+            y: integer labels `[batch]`.
+            seed: int64 pair.
+        """
+        import tensorflow as tf
+
+        adversarial = self.perturb(network, x, seed)
+        if same_in_training(network):
+            both = network(tf.concat([x, adversarial], axis=0), training=True)
+            clean, robust = tf.split(both, 2)
+            target = clean
+        else:
+            clean = network(x, training=True)
+            robust = network(adversarial, training=True)
+            target = network(x, training=True)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, clean)
+        return losses + self.beta * kl_divergence(target, robust), clean
+
+    def perturb(self, network: keras.Model, x: Any, seed: Any) -> Any:
+        """The examples x' `[batch, ...]` that the robust term looks at."""
+        import tensorflow as tf
+
+        from ftnoise.attacks.ascent import l2_ascent, linf_ascent
+
+        target = tf.stop_gradient(tf.nn.softmax(network(x, training=False)))
+
+        def divergence(candidate: Any) -> Any:
+            # The cross-entropy to a constant target differs from the KL by a constant only.
+            logits = network(candidate, training=False)
+            return tf.nn.softmax_cross_entropy_with_logits(target, logits)
+
+        start = x + START_SCALE * tf.random.stateless_normal(tf.shape(x), seed)
+        arguments = {
+            "attack_epsilon": self.attack_epsilon,
+            "step_size": self.step,
+            "steps": self.steps,
+        }
+        if self.norm == "l2":
+            return l2_ascent(divergence, x, start, seed=seed, **arguments)
+        return linf_ascent(divergence, x, start, **arguments)
+
+
+def kl_divergence(target: Any, logits: Any) -> Any:
+    """KL(softmax target || softmax logits) per example, `[batch]`, both given as logits."""
+    import tensorflow as tf
+
+    log_p, log_q = tf.nn.log_softmax(target), tf.nn.log_softmax(logits)
+    return tf.reduce_sum(tf.exp(log_p) * (log_p - log_q), axis=-1)
+
+
+def same_in_training(network: keras.Model) -> bool:
+    """Whether no layer of the network takes a `training` argument (batch norm, dropout, ...)."""
+    layers = [layer for layer in network._flatten_layers(include_self=False, recursive=True)]
+    containers = [layer for layer in layers if getattr(layer, "layers", None)]
+    return not any(layer._expects_training_arg for layer in layers if layer not in containers)

@@ -1,0 +1,260 @@
+"""The one training loop: a `keras.Model` with a custom `train_step` that gathers its own batches.
+
+The data set that `fit` sees is only step numbers; images stay on the device and each step gathers
+its batch by index, many steps per execution. Order and noise are keyed by (seed, purpose, step or
+epoch), and a checkpoint holds weights, optimizer and epoch, so a training that was killed ends
+with the same weights, bit for bit, on the same machine with the same number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ftnoise import seeds
+from ftnoise.errors import RunFailed
+from ftnoise.spec import Run, canonical, expect
+from ftnoise.training.gradients.plain import Plain
+from ftnoise.workspace import Workspace
+
+STEPS_PER_EXECUTION = 16
+TEST_BATCH = 1000
+
+
+def train(run: Run, data: Any, workspace: Workspace) -> keras.Model:
+    """See `Training.train`."""
+    keras.backend.clear_session()
+    seeds.fix_initialization(run.seed)
+    network = run.training.build(run)
+    check_fit(network, data)
+    loop = Loop(network, run, data, xla=workspace.xla)
+    history, seconds = loop.restore(workspace.load())
+    finished = len(history)
+    if finished == run.schedule.epochs:
+        return network
+
+    steps, epochs = loop.steps_per_epoch, run.schedule.epochs
+    loop.fit(
+        tf.data.Dataset.range(finished * steps, epochs * steps),
+        validation_data=tf.data.Dataset.range(loop.test_steps),
+        steps_per_epoch=steps,
+        validation_steps=loop.test_steps,
+        initial_epoch=finished,
+        epochs=epochs,
+        callbacks=[
+            Shuffle(),
+            *tensorboard(run, workspace),
+            Checkpoint(workspace, history, seconds),
+        ],
+        verbose=0,
+    )
+    return network
+
+
+def check_fit(network: keras.Model, data: Any) -> None:
+    """Raises `BadInput` unless the data's examples and labels fit the network."""
+    expect(
+        tuple(network.input_shape[1:]) == tuple(data.x_train.shape[1:]),
+        f"examples of shape {tuple(network.input_shape[1:])} for {network.name}",
+        shape=tuple(data.x_train.shape[1:]),
+    )
+    expect(
+        network.output_shape[-1] >= data.classes,
+        f"at most {network.output_shape[-1]} classes for {network.name}",
+        classes=data.classes,
+    )
+
+
+class Loop(keras.Model):
+    """Trains `network` in place; `fit` feeds step numbers, everything else is inside."""
+
+    def __init__(self, network: keras.Model, run: Run, data: Any, *, xla: bool = False) -> None:
+        super().__init__(name="loop")
+        self.network = network
+        self.run = run
+        self.x_train, self.y_train = _on_device(data.x_train, data.y_train)
+        self.x_test, self.y_test = _on_device(data.x_test, data.y_test)
+        examples = len(data.y_train)
+        self.steps_per_epoch = run.schedule.steps_per_epoch(examples)
+        self.test_steps = -(-len(data.y_test) // TEST_BATCH)
+        self.order = tf.Variable(np.arange(examples, dtype=np.int32), trainable=False)
+        self.order_key = seeds.key(run.seed, "order")
+        self.noise_key = seeds.key(run.seed, "inputs")
+        self.gradients = run.training.gradients or Plain()
+        optimizer = self.gradients.optimizer(run.schedule, self.steps_per_epoch)
+        optimizer._create_all_weights(network.trainable_variables)
+        self.compile(optimizer=optimizer, steps_per_execution=STEPS_PER_EXECUTION)
+        self.loss_metric = keras.metrics.Mean("loss")
+        self.accuracy_metric = keras.metrics.Mean("accuracy")
+        self.compiled_step = tf.function(self.one_step, jit_compile=True) if xla else self.one_step
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """Reset by Keras at the start of each epoch."""
+        return [self.loss_metric, self.accuracy_metric]
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """The network's logits."""
+        return self.network(inputs, training=training)
+
+    def train_step(self, step: Any) -> dict[str, Any]:
+        """One update at the absolute step number `step` (int64 scalar)."""
+        position = tf.cast(step % self.steps_per_epoch, tf.int32)
+        indices = self.gradients.batch(self.order, position, self.run.schedule.batch_size)
+        x, y = tf.gather(self.x_train, indices), tf.gather(self.y_train, indices)
+        loss, logits = self.compiled_step(x, y, step)
+        return self.measure(loss, logits, y)
+
+    def one_step(self, x: Any, y: Any, step: Any) -> tuple[Any, Any]:
+        """Objective, penalty and update on one batch; returns (loss, logits)."""
+        training, network = self.run.training, self.network
+        seed = seeds.at_step(self.noise_key, step)
+
+        def compute() -> tuple[Any, Any, Any]:
+            objective = training.inputs.objective if training.inputs else natural_objective
+            losses, logits = objective(network, x, y, seed)
+            penalty = training.penalty.value(network, x) if training.penalty else 0.0
+            return losses, penalty, logits
+
+        result = self.gradients.update(network, self.optimizer, compute)
+        if training.weights:
+            training.weights.after_step(network, seed)
+        return result
+
+    def test_step(self, step: Any) -> dict[str, Any]:
+        """Loss and accuracy on the next `TEST_BATCH` test images."""
+        start = step * TEST_BATCH
+        x, y = self.x_test[start : start + TEST_BATCH], self.y_test[start : start + TEST_BATCH]
+        logits = self.network(x, training=False)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
+        return self.measure(tf.reduce_mean(losses), logits, y)
+
+    def measure(self, loss: Any, logits: Any, y: Any) -> dict[str, Any]:
+        """Adds a batch to the running loss and accuracy."""
+        count = tf.shape(y)[0]
+        self.loss_metric.update_state(loss, sample_weight=count)
+        hits = tf.argmax(logits, axis=-1, output_type=y.dtype) == y
+        self.accuracy_metric.update_state(tf.cast(hits, tf.float32))
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Weights and optimizer variables by position."""
+        arrays = {f"weight/{n}": w.numpy() for n, w in enumerate(self.network.weights)}
+        return arrays | {
+            f"optimizer/{n}": np.asarray(w.numpy()) for n, w in enumerate(self.optimizer.weights)
+        }
+
+    def restore(self, checkpoint: tuple[dict, dict] | None) -> tuple[list[dict], float]:
+        """Puts a checkpoint back; returns its history (a dict an epoch) and seconds so far."""
+        if checkpoint is None:
+            return [], 0.0
+        arrays, state = checkpoint
+        for kind, variables in (
+            ("weight", self.network.weights),
+            ("optimizer", self.optimizer.weights),
+        ):
+            for n, variable in enumerate(variables):
+                variable.assign(arrays[f"{kind}/{n}"])
+        return state["history"], state["seconds"]
+
+
+def natural_objective(network: keras.Model, x: Any, y: Any, seed: Any) -> tuple[Any, Any]:
+    """Cross-entropy on the clean examples: losses `[batch]`, logits `[batch, classes]`."""
+    del seed
+    logits = network(x, training=True)
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits), logits
+
+
+class Shuffle(keras.callbacks.Callback):
+    """Draws an epoch's order, keyed by the epoch."""
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Assigns a permutation of the training examples."""
+        del logs
+        loop = self.model
+        everything = tf.range(tf.shape(loop.order)[0])
+        seed = seeds.at_step(loop.order_key, epoch)
+        loop.order.assign(tf.random.experimental.stateless_shuffle(everything, seed))
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Keeps weights, optimizer, history and time after each epoch, and says how far it is."""
+
+    def __init__(self, workspace: Workspace, history: list[dict], seconds: float) -> None:
+        super().__init__()
+        self.workspace, self.history, self.seconds = workspace, list(history), seconds
+        self.epoch, self.step, self.since = len(history), 0, time.monotonic()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Remembers where the epoch starts."""
+        del logs
+        self.epoch, self.step = epoch, 0
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Progress, once per execution."""
+        del logs
+        self.step = batch + 1
+        self.say(self.step)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Checks that the loss is finite, then keeps the epoch."""
+        logs = {
+            name: float(value) for name, value in (logs or {}).items() if name != "learning_rate"
+        }
+        if not all(math.isfinite(value) for value in logs.values()):
+            raise RunFailed(f"The loss is no longer finite in epoch {epoch + 1}: {logs}.")
+        self.history.append(logs)
+        now = time.monotonic()
+        self.seconds, self.since = self.seconds + now - self.since, now
+        state = {"epoch": epoch + 1, "history": self.history, "seconds": self.seconds}
+        self.workspace.save(self.model.state(), state)
+
+    def say(self, step: int) -> None:
+        """Hands the position to the workspace."""
+        steps = self.model.steps_per_epoch
+        epochs = self.model.run.schedule.epochs
+        done = self.epoch * steps + step
+        self.workspace.progress(done, epochs * steps, f"epoch {self.epoch + 1} of {epochs}")
+
+
+def tensorboard(run: Run, workspace: Workspace) -> list[keras.callbacks.Callback]:
+    """Curves, learning rate and weight histograms of each epoch, and the run's HParams."""
+    if workspace.log_dir is None:
+        return []
+    from tensorboard.plugins.hparams import api as hparams
+
+    with tf.summary.create_file_writer(str(workspace.log_dir)).as_default():
+        hparams.hparams(flat(run), trial_id=workspace.log_dir.name)
+    return [
+        keras.callbacks.TensorBoard(
+            str(workspace.log_dir), histogram_freq=1, write_graph=False, profile_batch=0
+        )
+    ]
+
+
+def flat(run: Run) -> dict[str, float | str]:
+    """A run's fields as dotted names, for HParams."""
+    found: dict[str, float | str] = {}
+
+    def visit(prefix: str, form: Any) -> None:
+        if isinstance(form, dict):
+            found[prefix or "run"] = form["class"]
+            for name, value in form.items():
+                if name not in ("class", "revision"):
+                    visit(f"{prefix}.{name}" if prefix else name, value)
+        elif isinstance(form, int | float | str):
+            found[prefix] = form
+        else:
+            found[prefix] = str(form)
+
+    visit("", canonical(run, everything=True))
+    return found
+
+
+def _on_device(x: np.ndarray, y: np.ndarray) -> tuple[Any, Any]:
+    return tf.constant(x), tf.constant(y, tf.int32)

@@ -1,0 +1,1 @@
+"""Noise in the network's own weights."""
