@@ -1,0 +1,213 @@
+"""A data set is a spec that yields arrays, wherever they come from.
+
+A member says in `origins` where its content may come from, in order of precedence; the first
+origin that has it is read, its content is checked, and a decoded copy is kept in the cache, so
+that the next start neither decodes nor downloads. Nothing here imports NumPy before it is needed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from ftnoise import seeds
+from ftnoise.errors import BadInput
+from ftnoise.spec import Spec, expect
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Arrays = dict[str, np.ndarray]
+
+
+def _cache_folder() -> Path:
+    configured = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if configured.is_absolute():
+        return configured / "ftnoise"
+    try:
+        return Path.home() / ".cache" / "ftnoise"
+    except RuntimeError:
+        raise BadInput("Expected HOME or XDG_CACHE_HOME to be set. Received: neither.") from None
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where data may come from.
+
+    Attributes:
+        data_dir: the user's own folder of data sets (`--data-dir` or `FTNOISE_DATA`), or None.
+        offline: never touch the network.
+        cache: where decoded and downloaded data are kept.
+    """
+
+    data_dir: Path | None = None
+    offline: bool = False
+    cache: Path = field(default_factory=_cache_folder)
+
+    @classmethod
+    def from_environment(
+        cls, data_dir: str | os.PathLike[str] | None = None, offline: bool = False
+    ) -> Sources:
+        """Sources with `FTNOISE_DATA` standing in for a `data_dir` that is not given.
+
+        Raises:
+            BadInput: if the folder is not there.
+        """
+        chosen = data_dir or os.environ.get("FTNOISE_DATA") or None
+        if chosen is None:
+            return cls(offline=offline)
+        folder = Path(chosen)
+        expect(folder.is_dir(), "--data-dir or FTNOISE_DATA to be a folder", data_dir=str(folder))
+        return cls(data_dir=folder, offline=offline)
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """What every data set yields.
+
+    Attributes:
+        x_train, x_test: float32 `[n, ...]`; images are `[n, height, width, channels]` in [0, 1].
+            Only feature vectors `[n, features]` of a user's own `.npz` may lie elsewhere.
+        y_train, y_test: int64 `[n]`, in `0..classes-1`.
+        classes: number of classes.
+        digest: SHA-256 (hex) of the content: names, types, shapes and values, order included.
+        source: where the content came from, for a reader.
+    """
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    classes: int
+    digest: str
+    source: str = ""
+
+    def take(self, train: int | None, test: int | None) -> Data:
+        """A random subset of this many examples, the same at every call, in the given order.
+
+        None, or more than there is, takes all. The subset's digest is derived from the whole
+        set's and the two sizes.
+        """
+        sizes = len(self.y_train), len(self.y_test)
+        counts = [
+            size if count is None else min(count, size)
+            for size, count in zip(sizes, (train, test), strict=True)
+        ]
+        if counts == list(sizes):
+            return self
+        parts = {}
+        for split, size, count in zip(("train", "test"), sizes, counts, strict=True):
+            chosen = slice(None) if count == size else seeds.subset(size, count, split)
+            parts[f"x_{split}"] = getattr(self, f"x_{split}")[chosen]
+            parts[f"y_{split}"] = getattr(self, f"y_{split}")[chosen]
+        text = f"{self.digest}/{counts[0]}/{counts[1]}"
+        return dataclasses.replace(self, **parts, digest=hashlib.sha256(text.encode()).hexdigest())
+
+
+class Unavailable(Exception):
+    """An origin has not got the data; the message says why, and the next origin is tried."""
+
+
+class Raw(NamedTuple):
+    """What an origin delivers: arrays by name, before any check, and a remark for the reader."""
+
+    arrays: Arrays
+    remark: str = ""
+
+
+def tell(text: str) -> None:
+    """A line for the user on stderr; results go to stdout alone."""
+    print(f"ftnoise: {text}", file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A place where a data set's content may come from.
+
+    Attributes:
+        name: what a reader is told, in `Data.source`.
+        read: delivers the arrays `x_train`, `y_train`, `x_test`, `y_test` (`x`: uint8, which is
+            scaled by 255, or floating point; `y`: integers). Raises `Unavailable` when the next
+            origin shall be tried, `BadInput` when the user has to know.
+        place: the local file or folder that is read, or None for what is fetched.
+        files: the local files; when one of them changes, the kept copy is made again.
+        keep: whether to keep the decoded arrays; otherwise only their digest is kept.
+    """
+
+    name: str
+    read: Callable[[], Raw]
+    place: Path | None = None
+    files: tuple[Path, ...] = ()
+    keep: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet(Spec):
+    """Base of all data sets. A member overrides `origins`, and the class attributes it knows.
+
+    Attributes:
+        train_size, test_size: number of examples, if known without reading.
+        shape: shape of an example, if known.
+        class_names: what the labels mean, if known; otherwise the classes are those that occur
+            in `y_train`.
+        content: `content.unordered_digest` of the original, if known; anything else is refused.
+    """
+
+    train_size: ClassVar[int | None] = None
+    test_size: ClassVar[int | None] = None
+    shape: ClassVar[tuple[int, ...] | None] = None
+    class_names: ClassVar[tuple[str, ...] | None] = None
+    content: ClassVar[str | None] = None
+
+    def origins(self, sources: Sources) -> Iterator[Origin]:
+        """Where the content may come from, most preferred first."""
+        raise NotImplementedError
+
+    def not_found(self, sources: Sources, tried: list[str]) -> str:
+        """The line for the user when no origin has the data; `tried` says why not, for each."""
+        return f"Expected the data set {self.slug} to be found. Tried: {'; '.join(tried)}."
+
+    def load(self, sources: Sources) -> Data:
+        """Reads the data, from the cache where a current copy is kept.
+
+        Raises:
+            BadInput: if no origin has the data, or if what it has cannot be right.
+        """
+        from ftnoise.datasets import cache, content
+
+        tried = []
+        for origin in self.origins(sources):
+            entry = cache.Entry(sources.cache, self.slug, origin)
+            kept = entry.arrays()
+            if kept is not None:
+                return content.as_data(*kept)
+            try:
+                raw = origin.read()
+                arrays = content.checked(raw.arrays, origin.place or origin.name, self)
+            except (Unavailable, BadInput) as reason:
+                # A file of the user's own that cannot be right is never passed over in silence.
+                if origin.place is not None:
+                    raise
+                tried.append(f"{origin.name}: {reason}")
+                continue
+            source = f"{origin.name} ({raw.remark})" if raw.remark else origin.name
+            manifest = content.manifest(arrays, source, self)
+            entry.keep(manifest, arrays if origin.keep else {})
+            return content.as_data(manifest, arrays)
+        raise BadInput(self.not_found(sources, tried))
+
+    def digest(self, sources: Sources) -> str:
+        """The digest that `load` gives, from the cache where it is kept (without the arrays)."""
+        from ftnoise.datasets import cache
+
+        # If the most preferred origin has a copy, `load` takes it; otherwise it has to read.
+        for origin in self.origins(sources):
+            manifest = cache.Entry(sources.cache, self.slug, origin).manifest()
+            return manifest["digest"] if manifest else self.load(sources).digest
+        return self.load(sources).digest

@@ -1,0 +1,102 @@
+"""CIFAR-10: 32x32 color images, 50,000 for training and 10,000 for testing.
+
+Source: Krizhevsky (2009), "Learning Multiple Layers of Features from Tiny Images".
+
+Deviations
+1. The pixels are not compared with the original's, so a copy that was compressed again is taken;
+   `Data.source` says so where the images are JPEG.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftnoise.datasets import Origin, Raw
+from ftnoise.datasets.public import PublicSet
+from ftnoise.errors import BadInput
+from ftnoise.spec import expect
+
+BINARY, PICKLED = "cifar-10-batches-bin", "cifar-10-batches-py"
+BATCHES = {
+    "train": tuple(f"data_batch_{number}.bin" for number in range(1, 6)),
+    "test": ("test_batch.bin",),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CIFAR10(PublicSet):
+    """CIFAR-10 of Krizhevsky (2009), `[n, 32, 32, 3]`, 10 classes."""
+
+    train_size = 50_000
+    test_size = 10_000
+    shape = (32, 32, 3)
+    class_names = (
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    )
+    tfds_url = "https://www.cs.toronto.edu"
+
+    def in_folder(self, folder: Path) -> Origin | None:
+        places = [folder, *self.own_folders(folder)]
+        for place in places:
+            binary = place / BINARY
+            if binary.is_dir():
+                files = tuple(binary / name for names in BATCHES.values() for name in names)
+                return Origin(BINARY, functools.partial(read_batches, binary), binary, files)
+        found = super().in_folder(folder)
+        pickled = [place / PICKLED for place in places if (place / PICKLED).is_dir()]
+        if found is None and pickled:
+            raise BadInput(
+                f"Expected {BINARY}, which holds plain bytes. Received: {pickled[0]}, which is "
+                "pickled and is not read."
+            )
+        return found
+
+    @property
+    def accepted(self) -> str:
+        images = "train/<class>/*.png and test/<class>/*.png"
+        return (
+            f"{BINARY}/ (not the pickled {PICKLED}/), {self.slug}.npz (x_train, y_train, x_test, "
+            f"y_test), {self.slug}/ ({images}), {self.slug}.zip (such images)"
+        )
+
+
+def read_batches(folder: Path) -> Raw:
+    """The binary version: records of a label's byte and 3 planes of 32 x 32 bytes.
+
+    Raises:
+        BadInput: naming the file, if it cannot be read or is not made of whole records.
+    """
+    import numpy as np
+
+    arrays = {}
+    for split, names in BATCHES.items():
+        records = []
+        for name in names:
+            try:
+                content = np.fromfile(folder / name, np.uint8)
+            except OSError as error:
+                raise BadInput(
+                    f"Expected {folder / name} to be a file that can be read. "
+                    f"Received: {error.strerror}."
+                ) from error
+            expect(
+                content.size > 0 and content.size % 3073 == 0,
+                f"{folder / name} to hold records of 3073 bytes",
+                bytes=content.size,
+            )
+            records.append(content.reshape(-1, 3073))
+        joined = np.concatenate(records)
+        arrays[f"x_{split}"] = joined[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+        arrays[f"y_{split}"] = joined[:, 0]
+    return Raw(arrays)

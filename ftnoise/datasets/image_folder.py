@@ -1,0 +1,186 @@
+"""A user's own images as `train/<class>/*.jpg|png` and `test/<class>/*`, in a folder or a `.zip`.
+
+This is the layout of `tfds.ImageFolder`. Classes are numbered in the sorted order of their names.
+All images have to be of one size. If the first one is grayscale all have to be, and there is one
+channel; otherwise all are converted to RGB, without transparency. Files of other kinds, hidden
+files and other splits are left alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import os
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ftnoise.datasets import DataSet, Origin, Raw, Sources, tell
+from ftnoise.datasets.npz_file import one_line, slug_of
+from ftnoise.errors import BadInput
+from ftnoise.spec import expect
+
+if TYPE_CHECKING:
+    import numpy as np
+
+IMAGE = re.compile(
+    r"(?P<prefix>[^/]+/)?(?P<split>train|test)/(?P<label>[^/]+)/[^/.][^/]*\.(?i:jpe?g|png)"
+)
+GRAY, COLOR = ("1", "L", "LA"), ("RGB", "RGBA", "P", "PA", "CMYK", "YCbCr")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFolder(DataSet):
+    """Images out of a folder or `.zip`; their content is the identity, the path is not.
+
+    Args:
+        path: the folder or `.zip` that contains `train` and `test` (a `.zip` may have one folder
+            around them).
+    """
+
+    path: str = field(metadata={"identity": False})
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", os.fspath(self.path))
+
+    @property
+    def slug(self) -> str:
+        return slug_of(Path(self.path))
+
+    def origins(self, sources: Sources) -> Iterator[Origin]:
+        yield origin(Path(self.path))
+
+
+def origin(path: Path, class_names: tuple[str, ...] | None = None) -> Origin:
+    """The folder or `.zip` as an origin; see `read`."""
+    files = tuple(path / name for name in _names(path)) if path.is_dir() else (path,)
+    return Origin(path.name, functools.partial(read, path, class_names), path, files)
+
+
+def read(path: Path, class_names: tuple[str, ...] | None = None) -> Raw:
+    """The images, uint8 `[n, height, width, channels]`, sorted by class and file name.
+
+    Args:
+        path: the folder or `.zip`.
+        class_names: what the labels mean, if known; the folders are then called like that, or
+            by the label's number.
+
+    Raises:
+        BadInput: naming the file, if the layout or an image cannot be right.
+    """
+    import numpy as np
+
+    # Whatever a parser raises on a damaged file, it is the file that is at fault.
+    try:
+        with _opened(path) as (listed, read_bytes):
+            names = _layout(path, listed)
+            labels = _labels(path, names, class_names)
+            tell(f"reading {len(names)} images from {path} (once; a copy is kept)")
+            arrays = {}
+            form: tuple[int, ...] | None = None
+            for split in ("train", "test"):
+                chosen = [name for name, (of, _) in names.items() if of == split]
+                arrays[f"x_{split}"] = _pixels(chosen, read_bytes, form)
+                arrays[f"y_{split}"] = np.array([labels[names[name][1]] for name in chosen])
+                form = arrays["x_train"].shape[1:]
+    except BadInput:
+        raise
+    except Exception as error:
+        raise BadInput(f"Expected {path} to hold images. Received: {one_line(error)}") from error
+    lossy = any(name.lower().endswith((".jpg", ".jpeg")) for name in names)
+    return Raw(arrays, "JPEG, not the original pixels" if class_names and lossy else "")
+
+
+def _names(folder: Path) -> list[str]:
+    """`<split>/<class>/<file>` for each image under a folder, sorted."""
+    names = []
+    for split in ("train", "test"):
+        for group in sorted((folder / split).iterdir()) if (folder / split).is_dir() else ():
+            if group.is_dir():
+                names += [f"{split}/{group.name}/{file.name}" for file in group.iterdir()]
+    return sorted(name for name in names if IMAGE.fullmatch(name))
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[tuple[list[str], Callable[[str], bytes]]]:
+    """The names in a folder or `.zip`, and a function that reads one."""
+    if path.is_dir():
+        yield _names(path), lambda name: (path / name).read_bytes()
+    else:
+        with zipfile.ZipFile(path) as archive:
+            yield archive.namelist(), archive.read
+
+
+def _layout(path: Path, listed: list[str]) -> dict[str, tuple[str, str]]:
+    """Split and class of each image, by its name, sorted; both splits have to be there."""
+    matches = [match for name in sorted(set(listed)) if (match := IMAGE.fullmatch(name))]
+    names = {match[0]: (match["split"], match["label"]) for match in matches}
+    roots = {match["prefix"] or "" for match in matches}
+    expect(
+        len(roots) == 1 and {split for split, _ in names.values()} == {"train", "test"},
+        f"{path} to contain train/<class>/*.jpg or *.png, and the same in test",
+        images=len(names),
+        folders=sorted({name.rsplit("/", 2)[0] for name in names})[:3],
+    )
+    return names
+
+
+def _labels(
+    path: Path, names: dict[str, tuple[str, str]], class_names: tuple[str, ...] | None
+) -> dict[str, int]:
+    """The label of each class that occurs."""
+    train = {label for split, label in names.values() if split == "train"}
+    test = {label for split, label in names.values() if split == "test"}
+    strange = sorted(test - train)
+    expect(not strange, f"{path} to have the classes of test in train as well", strange=strange)
+    if class_names is None:
+        return {name: number for number, name in enumerate(sorted(train))}
+    for known in (class_names, tuple(map(str, range(len(class_names))))):
+        if train <= set(known):
+            return {name: number for number, name in enumerate(known)}
+    expected = ", ".join(class_names)
+    raise BadInput(
+        f"Expected {path} to have the classes {expected} (or their numbers). "
+        f"Received: {', '.join(sorted(train))}."
+    )
+
+
+def _pixels(
+    names: list[str], read_bytes: Callable[[str], bytes], form: tuple[int, ...] | None
+) -> np.ndarray:
+    """The images, decoded to `form` [height, width, channels], which the first one may decide."""
+    import numpy as np
+    from PIL import Image
+
+    from ftnoise.datasets.content import LARGEST
+
+    for index, name in enumerate(names):
+        try:
+            with Image.open(io.BytesIO(read_bytes(name))) as image:
+                expect(image.mode in GRAY + COLOR, "grayscale or color of 8 bits", mode=image.mode)
+                size = (image.height, image.width)
+                if form is None:
+                    form = (*size, 1 if image.mode in GRAY else 3)
+                if index == 0:
+                    needed = len(names) * form[0] * form[1] * form[2]
+                    expect(needed <= LARGEST, f"images of {LARGEST} bytes in all", bytes=needed)
+                    pixels = np.empty((len(names), *form), np.uint8)
+                expect(size == form[:2], f"{form[0]}x{form[1]} pixels, as the first", size=size)
+                expect(
+                    form[2] == 3 or image.mode in GRAY,
+                    "grayscale, as the first image",
+                    mode=image.mode,
+                )
+                decoded = image.convert("L" if form[2] == 1 else "RGB")
+                pixels[index] = np.asarray(decoded).reshape(form)
+        except BadInput as error:
+            raise BadInput(f"{name}: {error}") from error
+        except Exception as error:
+            raise BadInput(
+                f"Expected {name} to be an image. Received: {one_line(error)}"
+            ) from error
+    return pixels

@@ -1,0 +1,124 @@
+"""A user's own `.npz` in the Keras layout: `x_train`, `y_train`, `x_test`, `y_test`.
+
+uint8 examples are scaled by 255. Floating-point images have to lie in [0, 1]; floating-point
+feature vectors `[n, features]` are taken as they are, whatever their range. `content.py` has the
+rules in full. Nothing pickled is read, and nothing that declares more than it holds.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ftnoise.datasets import DataSet, Origin, Raw, Sources
+from ftnoise.errors import BadInput
+from ftnoise.spec import expect
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ftnoise.datasets import Arrays
+
+
+@dataclass(frozen=True, kw_only=True)
+class NpzFile(DataSet):
+    """Arrays out of a file; its content is its identity, the path is not.
+
+    Args:
+        path: the `.npz`, with images `[n, height, width(, channels)]` or features `[n, features]`
+            and integer labels `[n]`.
+    """
+
+    path: str = field(metadata={"identity": False})
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", os.fspath(self.path))
+
+    @property
+    def slug(self) -> str:
+        return slug_of(Path(self.path))
+
+    def origins(self, sources: Sources) -> Iterator[Origin]:
+        yield origin(Path(self.path), keep=False)
+
+
+def slug_of(path: Path) -> str:
+    """The file's stem in lower-case letters, digits and underscores; at most 40 of them."""
+    return re.sub(r"[^a-z0-9]+", "_", path.stem.lower()).strip("_")[:40] or "data"
+
+
+def origin(path: Path, *, keep: bool = True) -> Origin:
+    """The file as an origin; `keep` says whether its decoded arrays are kept in the cache."""
+    return Origin(path.name, functools.partial(read, path), path, (path,), keep)
+
+
+def read(path: Path) -> Raw:
+    """The four arrays of the file, as they are.
+
+    Raises:
+        BadInput: naming the file, if it is not a sound `.npz` with these arrays.
+    """
+    from ftnoise.datasets import content
+
+    # Whatever a parser raises on a damaged file, it is the file that is at fault.
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = {info.filename.removesuffix(".npy") for info in archive.infolist()}
+            return Raw(read_arrays(archive, [name for name in content.NAMES if name in names]))
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from error
+    except Exception as error:
+        raise BadInput(
+            f"Expected {path} to be a sound .npz. Received: {one_line(error)}"
+        ) from error
+
+
+def read_arrays(archive: zipfile.ZipFile, names: Iterable[str]) -> Arrays:
+    """Arrays out of an open `.npz`, none of them larger than the archive says it holds."""
+    from ftnoise.datasets.content import LARGEST
+
+    members = {name: archive.getinfo(f"{name}.npy") for name in names}
+    total = sum(info.file_size for info in members.values())
+    expect(total <= LARGEST, f"arrays of at most {LARGEST} bytes", bytes=total)
+    return {name: _read_array(archive, info) for name, info in members.items()}
+
+
+def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
+    import numpy as np
+
+    member = info.filename
+    with archive.open(info) as stream:
+        version = np.lib.format.read_magic(stream)
+        expect(version in ((1, 0), (2, 0)), f"{member} in NumPy's format 1 or 2", version=version)
+        read_header = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read_header(stream)
+        expect(not dtype.hasobject, f"{member} without pickled objects", dtype=str(dtype))
+        # In Python's integers, which do not overflow.
+        declared = dtype.itemsize
+        for length in shape:
+            declared *= length
+        held = info.file_size - stream.tell()
+        expect(
+            all(length >= 0 for length in shape) and declared == held,
+            f"{member} to hold as many bytes as its header declares",
+            declared=declared,
+            held=held,
+        )
+    with archive.open(info) as stream:
+        return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def one_line(error: BaseException) -> str:
+    """The kind and text of an error in one line of at most 300 characters."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:300]
