@@ -1,0 +1,311 @@
+"""A record is a sealed JSON file and the array file that it may name; both switch at once.
+
+A record keeps which record it is (`record`) and the digest (`spec.digest`) of all its other keys
+(`content_sha256`), so that one that is truncated, hand-edited or copied from elsewhere is noticed.
+Its array file comes under a new name each time (`weights.npz`, then `weights-2.npz`) and counts
+once the record that lists it (`array_file`) is in place.
+
+Files are written to a temporary one, synced and renamed: a process killed at any moment leaves the
+old content or the new. What is damaged is never used: record and array file are set aside as
+`<file>.damaged`, one line on stderr says so, and they count as missing from then on. Where they
+cannot be set aside, there is only the line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import re
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from ftnoise.arrays import check_bytes, is_listing, pack, unpack
+from ftnoise.errors import RunFailed, StoredDamage
+from ftnoise.spec import JSON, digest, expect
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+
+T = TypeVar("T")
+Content = dict[str, JSON]
+
+TEMPORARIES = ".ftnoise-*.tmp"
+
+
+def write_json(path: Path, content: JSON) -> None:
+    """Writes `content` as JSON, atomically; NaN and infinities are a `RunFailed`."""
+    write_text(path, _json_text(path, content) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes `text` as UTF-8, atomically; see `write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Writes a file so that it has its old content or all of the new, whatever happens.
+
+    Makes the folder if it is missing.
+
+    Raises:
+        RunFailed: it cannot be written (no space, read-only, ...); the old content stays.
+    """
+    with failing("write", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_file(path.parent, content) as temporary:
+            os.replace(temporary, path)
+        _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def temporary_file(folder: Path, content: bytes | memoryview) -> Iterator[Path]:
+    """A file in `folder` whose content is on the disk; it is removed if it is still there."""
+    path = folder / TEMPORARIES.replace("*", secrets.token_hex(8))
+    try:
+        with open(path, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        yield path
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def failing(verb: str, path: Path) -> Iterator[None]:
+    """Turns an `OSError` into a `RunFailed` ("Could not <verb> <path>: <reason>.")."""
+    try:
+        yield
+    except OSError as error:
+        raise RunFailed(f"Could not {verb} {path}: {reason(error)}.") from error
+
+
+def reason(error: OSError) -> str:
+    """What the system says, without numbers and file names."""
+    return error.strerror or str(error)
+
+
+class Record:
+    """The files `<stem>.json` and `<stem>.npz` (or `<stem>-<n>.npz`) of a folder.
+
+    Args:
+        folder: need not exist before `save`.
+        stem: what the files are called.
+        owner: whose folder it is; a record of another owner is not taken for this one.
+        finite: NaN and infinite elements are refused.
+    """
+
+    def __init__(self, folder: Path, stem: str, *, owner: str, finite: bool = False) -> None:
+        self.folder = folder
+        self.path = folder / f"{stem}.json"
+        self._stem = stem
+        self._record = f"{owner}/{stem}"
+        self._finite = finite
+
+    def save(self, content: Content, arrays: list[tuple[str, ndarray]] | None = None) -> None:
+        """Replaces the record, and its array file by `arrays` or by none.
+
+        Raises:
+            RunFailed: it cannot be written, or holds what may not be; the old one stays.
+        """
+        reserved = sorted({"record", "content_sha256", "array_file"} & content.keys())
+        expect(not reserved, f"{self.path.name} without the store's own keys", keys=reserved)
+        content = {"record": self._record, **content}
+        try:
+            if arrays is not None:
+                packed, listing = pack(arrays)
+                if bad := self._not_finite(listing):
+                    raise RunFailed(
+                        f"Expected finite numbers in {self.path}. "
+                        f"Received: NaN or infinity in {bad}."
+                    )
+                name = self._next_name()
+                write_bytes(self.folder / name, packed)
+                content["array_file"] = {"name": name, **listing}
+            # Once through JSON, so that the seal is that of what a reader gets.
+            content = json.loads(_json_text(self.path, content))
+            write_json(self.path, {**content, "content_sha256": digest(content)})
+        finally:
+            self._remove_unnamed()
+
+    def judged(self, judge: Callable[[Content], T]) -> T | None:
+        """`judge(content)`, which may raise `StoredDamage`.
+
+        None if there is no record, or if it is damaged; that is said, and it is set aside.
+        """
+        seen = None
+        while (raw := _read(self.path)) is not None:
+            try:
+                return judge(self._unsealed(raw))
+            except StoredDamage as damage:
+                # Another process may have replaced it halfway through the reading.
+                if raw == seen:
+                    self._set_aside(damage)
+                    return None
+                seen = raw
+        return None
+
+    def array_bytes(self, content: Content) -> bytes:
+        """The array file that `content` lists, with the right size and SHA-256; or damage."""
+        listing = self._listing(content)
+        file = self.folder / listing["name"]
+        packed = _read(file)
+        if packed is None:
+            raise StoredDamage(f"{file} is missing, though {self.path.name} names it")
+        with _damage_of(file):
+            check_bytes(packed, listing)
+        return packed
+
+    def arrays(self, content: Content) -> list[tuple[str, ndarray]]:
+        """The arrays that `content` lists, verified and in order; or damage."""
+        listing = self._listing(content)
+        packed = self.array_bytes(content)
+        with _damage_of(self.folder / listing["name"]):
+            return unpack(packed, listing)
+
+    def copy_to(self, other: Record) -> bool:
+        """Makes `other` hold what this one holds, verified; False if there is nothing sound.
+
+        An equal record is not written again, so its array file keeps its name.
+        """
+        here, there = self.judged(self._whole), other.judged(other._whole)
+        if here is None:
+            return False
+        content, sha256, arrays = here
+        if there is None or there[:2] != (content, sha256):
+            other.save(content, arrays)
+        return True
+
+    def drop(self) -> None:
+        """Removes the record and its array file, if they are there."""
+        with failing("remove", self.path):
+            self.path.unlink(missing_ok=True)
+        self._remove_unnamed()
+
+    def _unsealed(self, raw: bytes) -> Content:
+        try:
+            content = json.loads(raw)
+            seal = content.pop("content_sha256")
+            intact = digest(content) == seal
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            intact = False
+        if not intact:
+            raise StoredDamage(f"{self.path} is truncated or was changed")
+        record = content.pop("record", None)
+        if record != self._record:
+            raise StoredDamage(f"{self.path} is a copy of {record!r}")
+        return content
+
+    def _listing(self, content: Content) -> Content:
+        listing = content.get("array_file")
+        if not (is_listing(listing) and self._number(str(listing.get("name")))):
+            raise StoredDamage(f"{self.path} does not list its array file as it should")
+        if bad := self._not_finite(listing):
+            raise StoredDamage(f"{self.path} lists NaN or infinity in {bad}")
+        return listing
+
+    def _whole(
+        self, content: Content
+    ) -> tuple[Content, str | None, list[tuple[str, ndarray]] | None]:
+        rest = {name: value for name, value in content.items() if name != "array_file"}
+        if rest == content:
+            return rest, None, None
+        return rest, self._listing(content)["sha256"], self.arrays(content)
+
+    def _not_finite(self, listing: Content) -> str:
+        names = [entry["name"] for entry in listing["entries"] if not entry["finite"]]
+        return ", ".join(map(repr, names)) if self._finite else ""
+
+    def _number(self, name: str) -> int:
+        """The number of an array file of this record (1 for `<stem>.npz`), 0 for others."""
+        match = re.fullmatch(rf"{self._stem}(?:-([1-9][0-9]{{0,8}}))?\.npz", name)
+        return 0 if match is None else int(match[1] or 1)
+
+    def _named(self) -> str | None:
+        raw = _read(self.path)
+        try:
+            return None if raw is None else self._listing(self._unsealed(raw))["name"]
+        except StoredDamage:
+            return None
+
+    def _next_name(self) -> str:
+        named = self._named()
+        number = 1 if named is None else self._number(named) + 1
+        return f"{self._stem}.npz" if number == 1 else f"{self._stem}-{number}.npz"
+
+    def _array_files(self) -> list[Path]:
+        return [file for file in self.folder.glob("*.npz") if self._number(file.name)]
+
+    def _remove_unnamed(self) -> None:
+        named = self._named()
+        for file in self._array_files():
+            if file.name != named:
+                with contextlib.suppress(OSError):
+                    file.unlink()
+
+    def _set_aside(self, damage: StoredDamage) -> None:
+        # The record first: without it the array file counts for nothing.
+        try:
+            names = [_set_aside(file) for file in (self.path, *self._array_files())]
+            fate = f"set aside as {', '.join(filter(None, names))}, to be made again"
+        except OSError as error:
+            fate = f"not used, and could not be set aside ({reason(error)})"
+        print(f"ftnoise: {damage}; {fate}.", file=sys.stderr)
+
+
+def _set_aside(file: Path) -> str | None:
+    aside = file.with_name(f"{file.name}.damaged")
+    number = 1
+    while os.path.lexists(aside):
+        number += 1
+        aside = file.with_name(f"{file.name}.damaged-{number}")
+    try:
+        os.rename(file, aside)
+    except FileNotFoundError:
+        return None
+    return aside.name
+
+
+@contextlib.contextmanager
+def _damage_of(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except StoredDamage as damage:
+        raise StoredDamage(f"{file} {damage}") from damage
+
+
+def _json_text(path: Path, content: JSON) -> str:
+    try:
+        return json.dumps(content, indent=2, allow_nan=False)
+    except ValueError as error:
+        raise RunFailed(f"Could not write {path}: {error}.") from error
+
+
+def _read(path: Path) -> bytes | None:
+    """The content, or None if there is no such file.
+
+    A folder or a pipe in its place reads as empty, which nothing stored is.
+    """
+    with failing("read", path):
+        try:
+            return path.read_bytes() if path.is_file() or not path.exists() else b""
+        except FileNotFoundError:
+            return None
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot sync a folder, and need not.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,344 @@
+"""What a run leaves behind lies in its folder whole and checked, or not at all.
+
+    runs/<run id>/spec.json                                what was trained, and where
+                  weights.json, weights.npz                the trained weights
+                  checkpoint.json, checkpoint[-<n>].npz    where a stopped training goes on
+                  measures/<measure id>/result.json, .npz  scalars and arrays
+                  measures/<measure id>/partial/           unfinished work of a measure
+                  failure.log                              why the last attempt failed
+                  .lock                                    held by the one process that writes
+    runs/reports/                                          tables and pictures
+
+All JSON and array files of a run are records (see `records.py`): sealed, written atomically, and
+set aside when damaged. Nothing stored holds an absolute path, so a folder can be moved, committed,
+and read where nothing can be written. Whoever writes into a run's folder holds its lock; reading
+takes none. `Store` and `RunFolder` are the only ones that know where things lie under runs/.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import math
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ftnoise.errors import BadInput, RunFailed, StoredDamage
+from ftnoise.records import (
+    TEMPORARIES,
+    Content,
+    Record,
+    failing,
+    reason,
+    temporary_file,
+    write_bytes,
+    write_json,
+    write_text,
+)
+from ftnoise.spec import JSON, digest, expect, is_number
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+
+__all__ = ["RunFolder", "Store", "write_bytes", "write_json", "write_text"]
+
+PROBE_BYTES = 2**20
+OTHER_FOLDERS = ("reports", "reference")
+
+
+class Store:
+    """The folder of all runs.
+
+    Args:
+        root: need not exist before `prepare`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    @property
+    def reports(self) -> Path:
+        """Folder for reports; the first file written into it makes it."""
+        return self.root / "reports"
+
+    def prepare(self) -> None:
+        """Makes the folder and proves, by writing 1 MiB, that there is space in it.
+
+        Raises:
+            BadInput: it cannot be made or written, or is full.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with temporary_file(self.root, os.urandom(PROBE_BYTES)):
+                pass
+        except OSError as error:
+            raise BadInput(
+                "Expected a runs folder that can be written and has space. "
+                f"Received: {self.root} ({reason(error)})."
+            ) from error
+        # Reports have no lock, so only what nobody can still be writing is removed.
+        for folder in (self.root, self.reports):
+            _remove(folder.glob(TEMPORARIES), older_than=3600)
+
+    def run(self, id: str) -> RunFolder:
+        """The folder of the run `id` (see `spec.run_id`); it need not exist and is not made."""
+        _expect_id("run", id)
+        return RunFolder(id, self.root / id)
+
+    def matching(self, form: JSON) -> list[RunFolder]:
+        """Trained runs, sorted by id, with `form` as `run` in their spec.json, on whatever data.
+
+        Args:
+            form: `spec.canonical(run)`.
+        """
+        wanted = digest(form)
+        return [
+            folder
+            for folder, spec in self._specs()
+            if digest(spec.get("run")) == wanted and folder.trained()
+        ]
+
+    def finished(self) -> Iterator[tuple[RunFolder, Content]]:
+        """All trained runs with the content of their spec.json, sorted by id."""
+        return ((folder, spec) for folder, spec in self._specs() if folder.trained())
+
+    def _specs(self) -> Iterator[tuple[RunFolder, Content]]:
+        ids = sorted(file.parent.name for file in self.root.glob("*/spec.json"))
+        for folder in (self.run(id) for id in ids if _is_id(id)):
+            spec = folder.spec()
+            if spec is not None:
+                yield folder, spec
+
+
+class RunFolder:
+    """What one run leaves behind.
+
+    What is read is None where nothing is stored, and where what is stored is damaged: then it is
+    set aside, after a line on stderr. A file that cannot be read or written at all (no
+    permission, no space, ...) is a `RunFailed`, and what was stored before is kept.
+    """
+
+    def __init__(self, id: str, path: Path) -> None:
+        self.id = id
+        self.path = path
+        self._lock = path / ".lock"
+        self._held = False
+        self._spec = Record(path, "spec", owner=id)
+        self._weights = Record(path, "weights", owner=id, finite=True)
+        self._checkpoint = Record(path, "checkpoint", owner=id)
+
+    @property
+    def log_dir(self) -> Path:
+        """Folder for TensorBoard's event files: the run's own."""
+        return self.path
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[bool]:
+        """Gives True if this call got the lock, which it then holds until the block ends.
+
+        It does not wait, and a second call while the first holds the lock gives False. The kernel
+        frees the lock of a killed process; what that one left half-written is removed here.
+
+        Raises:
+            RunFailed: nothing can be locked here (read-only, no such file system feature, ...).
+        """
+        with failing("lock", self._lock):
+            self.path.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            with failing("lock", self._lock):
+                got = _try_lock(descriptor, fcntl.LOCK_EX)
+            if not got:
+                yield False
+                return
+            self._held = True
+            _remove(self.path.rglob(TEMPORARIES))
+            try:
+                yield True
+            finally:
+                self._held = False
+                # Closing alone would leave the lock to a process forked meanwhile.
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+        finally:
+            os.close(descriptor)
+
+    def wait(self, poll: float = 0.5) -> None:
+        """Returns when nobody else holds the lock; looks every `poll` seconds.
+
+        Looking takes the lock for an instant, which can make a `locked` elsewhere give False: so
+        ask `locked` again after each `wait`.
+        """
+        while not self._held and self._is_locked():
+            time.sleep(poll)
+
+    def _is_locked(self) -> bool:
+        with failing("lock", self._lock):
+            try:
+                descriptor = os.open(self._lock, os.O_RDWR)
+            except FileNotFoundError:
+                return False
+            try:
+                return not _try_lock(descriptor, fcntl.LOCK_SH)
+            finally:
+                os.close(descriptor)
+
+    def clean(self) -> None:
+        """Removes the log of an earlier failure, for a new attempt under the lock."""
+        _remove([self.path / "failure.log"])
+
+    def write_failure(self, text: str) -> None:
+        """Keeps why an attempt failed, for a reader, in failure.log; if there is space for it."""
+        with contextlib.suppress(RunFailed):
+            write_text(self.path / "failure.log", text)
+
+    def copy_to(self, target: Store) -> None:
+        """Copies spec, weights and measures, verified, into `target`; what is there stays.
+
+        Raises:
+            RunFailed: there is nothing sound to copy, or another process holds the lock there.
+        """
+        there = target.run(self.id)
+        with there.locked() as mine:
+            if not mine:
+                raise RunFailed(f"Expected {there.path} to be free. Received: a locked folder.")
+            # The weights come after the spec, so that whoever finds them finds both.
+            for here, copy in ((self._spec, there._spec), (self._weights, there._weights)):
+                if not here.copy_to(copy):
+                    raise RunFailed(f"Expected a sound {here.path} to copy. Received: none.")
+            results = self.path.glob("measures/*/result.json")
+            for id in sorted(file.parent.name for file in results if _is_id(file.parent.name)):
+                self._measure(id).copy_to(there._measure(id))
+
+    def spec(self) -> Content | None:
+        """The content of spec.json."""
+        return self._spec.judged(lambda content: content)
+
+    def write_spec(self, content: Content) -> None:
+        """Writes spec.json; `content["run"]` is what `Store.matching` compares."""
+        self._spec.save(content)
+
+    def save_weights(self, weights: list[tuple[str, ndarray]], info: Content) -> None:
+        """Stores trained weights (name, values of any shape), in order, and `info` beside them.
+
+        Raises:
+            RunFailed: a weight is NaN or infinite; nothing is written then.
+        """
+        self._weights.save({"info": info}, weights)
+
+    def load_weights(self) -> list[tuple[str, ndarray]] | None:
+        """The trained weights, verified, in the order in which they were saved."""
+        return self._weights.judged(self._weights.arrays)
+
+    def trained(self) -> bool:
+        """True if trained weights are there with their size and SHA-256; does not need NumPy."""
+        return self._weights.judged(self._weights.array_bytes) is not None
+
+    def save_checkpoint(self, arrays: dict[str, ndarray], state: Content) -> None:
+        """Replaces the checkpoint: arrays (numbers, NaN too) by name, and a JSON state."""
+        self._checkpoint.save({"state": state}, list(arrays.items()))
+
+    def load_checkpoint(self) -> tuple[dict[str, ndarray], Content] | None:
+        """The newest checkpoint, verified: arrays by name, and the state."""
+        return self._checkpoint.judged(
+            lambda content: (dict(self._checkpoint.arrays(content)), content["state"])
+        )
+
+    def drop_checkpoint(self) -> None:
+        """Removes the checkpoint, if there is one."""
+        self._checkpoint.drop()
+
+    def write_measure(
+        self,
+        measure_id: str,
+        scalars: dict[str, float],
+        arrays: dict[str, ndarray] | None = None,
+        info: Content | None = None,
+    ) -> None:
+        """Stores the result of a measure, and removes its partial work.
+
+        Args:
+            measure_id: see `spec.spec_id`.
+            scalars: finite numbers by name.
+            arrays: numbers (NaN too) of any shape by name; none at all store no file.
+            info: JSON for a reader.
+
+        Raises:
+            RunFailed: a scalar is NaN or infinite; nothing is written then.
+        """
+        record = self._measure(measure_id)
+        plain = {name: float(value) for name, value in scalars.items()}
+        for name, value in plain.items():
+            if not math.isfinite(value):
+                raise RunFailed(
+                    f"Expected a finite number from {measure_id} of {self.id}. "
+                    f"Received: {name}={value}."
+                )
+        record.save(
+            {"scalars": plain, "info": info or {}},
+            list(arrays.items()) if arrays else None,
+        )
+        shutil.rmtree(record.folder / "partial", ignore_errors=True)
+
+    def read_measure(self, measure_id: str) -> dict[str, float] | None:
+        """The scalars of a measure by name; its arrays are not looked at."""
+        record = self._measure(measure_id)
+
+        def scalars(content: Content) -> dict[str, float]:
+            values = content.get("scalars")
+            if not isinstance(values, dict) or not all(map(is_number, values.values())):
+                raise StoredDamage(f"{record.path} holds something else than numbers")
+            return values
+
+        return record.judged(scalars)
+
+    def read_measure_arrays(self, measure_id: str) -> dict[str, ndarray] | None:
+        """The arrays of a measure by name, verified; None also if it has none.
+
+        Damaged arrays take the scalars with them, so that the measure is made again.
+        """
+        record = self._measure(measure_id)
+        return record.judged(
+            lambda content: dict(record.arrays(content)) if "array_file" in content else None
+        )
+
+    def partial(self, measure_id: str) -> Path:
+        """A folder, made here, for what a measure keeps until its result is written."""
+        folder = self._measure(measure_id).folder / "partial"
+        with failing("write", folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _measure(self, measure_id: str) -> Record:
+        _expect_id("measure", measure_id)
+        place = f"measures/{measure_id}"
+        return Record(self.path / place, "result", owner=f"{self.id}/{place}")
+
+
+def _is_id(id: str) -> bool:
+    # The first character keeps out "..", hidden files and options of commands.
+    return re.fullmatch(r"[a-z0-9][a-z0-9._+-]*", id) is not None and id not in OTHER_FOLDERS
+
+
+def _expect_id(kind: str, id: str) -> None:
+    expect(_is_id(id), f"a {kind} id of a-z, 0-9 and . _ + - that starts with a-z or 0-9", id=id)
+
+
+def _try_lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _remove(files: Iterable[Path], older_than: float = -math.inf) -> None:
+    """Removes files that were not written in the last `older_than` seconds."""
+    for file in files:
+        with contextlib.suppress(OSError):
+            if time.time() - file.stat().st_mtime > older_than:
+                file.unlink()
