@@ -1,0 +1,54 @@
+"""One line for each cell, for other programs: a data frame and a CSV file."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from ftnoise.report.results import Cell, Results
+
+if TYPE_CHECKING:
+    import pandas
+
+TEXTS = ("experiment", "preset", "row", "measure", "unit")
+NUMBERS = ("paper", "ours", "spread", "low", "high")
+COLUMNS = (*TEXTS, *NUMBERS, "seeds", "difference")
+
+
+def _record(results: Results, cell: Cell) -> dict[str, Any]:
+    ours = cell.ours
+    texts = (results.experiment.name, results.preset, cell.row.name, cell.column.name)
+    numbers = (ours.mean, ours.spread, ours.low, ours.high) if ours else (None,) * 4
+    values = (*texts, cell.column.unit, cell.paper, *numbers, ours.count if ours else 0)
+    return dict(zip(COLUMNS, (*values, cell.difference), strict=True))
+
+
+def cells(results: Results) -> pandas.DataFrame:
+    """One line for each row and column of the table, missing ones too.
+
+    Returns:
+        A frame with the columns `COLUMNS`; numbers are float64, NaN where there is none, and
+        `seeds` is an integer, 0 where the cell is missing.
+    """
+    import pandas
+
+    frame = pandas.DataFrame([_record(results, cell) for cell in results.cells()], columns=COLUMNS)
+    return frame.astype(dict.fromkeys((*NUMBERS, "difference"), "float64"))
+
+
+def csv(results: Results) -> str:
+    """The same lines as comma-separated values; numbers have ten significant digits."""
+    import csv
+
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for cell in results.cells():
+        record = _record(results, cell)
+        writer.writerow({name: _plain(value) for name, value in record.items()})
+    return text.getvalue()
+
+
+def _plain(value: object) -> object:
+    # Ten digits: more than any measure has, fewer than where sums in another order differ.
+    return format(value, ".10g") if isinstance(value, float) else value

@@ -1,0 +1,249 @@
+"""What was measured, beside what the paper says: the value that every form of a report is made of.
+
+Also what the forms have in common: how a cell is printed, which rows belong together, in which
+order they stand, and the sentences that say what the numbers are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ftnoise.spec import Column, Experiment, Row, expect
+from ftnoise.stats import Summary, is_finite, summarize
+
+MISSING = "-"
+INTERVALS = "95 % t intervals of the means stand in the CSV file and in the picture."
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A cell in print; `spread` is empty where there is a single seed, the rest "-" if missing."""
+
+    paper: str
+    ours: str
+    spread: str
+    difference: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of the table: the paper's and ours, each None where there is none."""
+
+    row: Row
+    column: Column
+    paper: float | None
+    ours: Summary | None
+
+    @property
+    def difference(self) -> float | None:
+        """Ours - paper; what is only rounding of the floats is 0. None where one is missing."""
+        if self.ours is None or self.paper is None:
+            return None
+        if math.isclose(self.ours.mean, self.paper, rel_tol=1e-12):
+            return 0.0
+        return self.ours.mean - self.paper
+
+    @property
+    def printed(self) -> Printed:
+        """The cell with the column's number of digits."""
+        digits = self.column.digits
+        spread = self.ours.spread if self.ours else None
+        return Printed(
+            _fixed(self.paper, digits),
+            _fixed(self.ours.mean if self.ours else None, digits),
+            "" if spread is None else _fixed(spread, digits),
+            _fixed(self.difference, digits, sign="+"),
+        )
+
+
+def _fixed(value: float | None, digits: int, sign: str = "") -> str:
+    if value is None:
+        return MISSING
+    rounded = round(value, digits)
+    # Zero has no sign, neither -0.00 nor +0.00.
+    return f"{rounded:{sign}.{digits}f}" if rounded else f"{0:.{digits}f}"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that belong together.
+
+    `name` is what the rows' names begin with, "" if nothing; `rows` are pairs of the rest of the
+    name and the row.
+    """
+
+    name: str
+    rows: tuple[tuple[str, Row], ...]
+
+
+@dataclass(frozen=True)
+class Order:
+    """How the rows of a group rank in a column, smallest first, as `a < b = c`."""
+
+    column: Column
+    group: str
+    paper: str
+    ours: str
+
+    @property
+    def same(self) -> bool:
+        """Whether ours is the paper's order, ties included."""
+        return self.paper == self.ours
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that is stored of an experiment under one preset.
+
+    Args:
+        experiment: the table.
+        preset: the preset's name.
+        values: by row name and column name, one finite number a seed, in the column's unit
+            (percent, points or plain). A missing cell is absent or has no numbers.
+        notes: lines that a reader needs, such as the machine and what a preset leaves out.
+
+    Raises:
+        BadInput: a row or column that the experiment does not have, or a number not finite.
+    """
+
+    experiment: Experiment
+    preset: str
+    values: Mapping[str, Mapping[str, Sequence[float]]]
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        rows = {row.name for row in self.experiment.rows}
+        columns = {column.name for column in self.experiment.columns}
+        for row, found in self.values.items():
+            expect(row in rows, f"a row of {self.experiment.name}", row=row)
+            for column, numbers in found.items():
+                expect(
+                    column in columns,
+                    f"a column of {self.experiment.name}",
+                    column=column,
+                )
+                expect(
+                    all(map(is_finite, numbers)),
+                    f"finite numbers for {column} of {row}",
+                    values=list(numbers),
+                )
+
+    @property
+    def stem(self) -> str:
+        """`<experiment>.<preset>`, the name of the report's files without their suffix."""
+        return f"{self.experiment.name}.{self.preset}"
+
+    def cell(self, row: Row, column: Column) -> Cell:
+        """The cell of a row and a column, there or missing."""
+        numbers = self.values.get(row.name, {}).get(column.name, ())
+        ours = summarize(numbers) if len(numbers) else None
+        return Cell(row, column, row.paper.get(column.name), ours)
+
+    def cells(self) -> Iterator[Cell]:
+        """All cells, row by row."""
+        for row in self.experiment.rows:
+            for column in self.experiment.columns:
+                yield self.cell(row, column)
+
+    def has_paper(self, column: Column) -> bool:
+        """Whether the paper has a number for the column in any row."""
+        return any(column.name in row.paper for row in self.experiment.rows)
+
+    def has_spread(self, column: Column) -> bool:
+        """Whether a cell of the column has more than one seed."""
+        return any(len(found.get(column.name, ())) > 1 for found in self.values.values())
+
+    def kinds(self) -> tuple[tuple[Column, ...], ...]:
+        """The columns with numbers of the paper, and the others; without a kind that is empty."""
+        columns = self.experiment.columns
+        with_paper = tuple(column for column in columns if self.has_paper(column))
+        others = tuple(column for column in columns if not self.has_paper(column))
+        return tuple(kind for kind in (with_paper, others) if kind)
+
+    @property
+    def has_spreads(self) -> bool:
+        """Whether any cell has more than one seed."""
+        return any(map(self.has_spread, self.experiment.columns))
+
+    def groups(self) -> tuple[Group, ...]:
+        """The rows by the first word of their names, if all of them have more than one word."""
+        split = [(*row.name.partition(" "), row) for row in self.experiment.rows]
+        if not all(rest for _, _, rest, _ in split):
+            return (Group("", tuple((row.name, row) for row in self.experiment.rows)),)
+        firsts = dict.fromkeys(first for first, *_ in split)
+        return tuple(
+            Group(
+                name,
+                tuple((rest, row) for first, _, rest, row in split if first == name),
+            )
+            for name in firsts
+        )
+
+    def orders(self) -> tuple[Order, ...]:
+        """For each ranked column and group, the order of the rows which the paper and we have."""
+        found = []
+        for column in self.experiment.columns:
+            for group in self.groups():
+                cells = {label: self.cell(row, column) for label, row in group.rows}
+                both = {
+                    label: (cell.paper, cell.ours.mean)
+                    for label, cell in cells.items()
+                    if cell.paper is not None and cell.ours is not None
+                }
+                if column.ranked and len(both) > 1:
+                    paper, ours = (
+                        _ranking(
+                            {label: round(pair[i], column.digits) for label, pair in both.items()}
+                        )
+                        for i in (0, 1)
+                    )
+                    found.append(Order(column, group.name, paper, ours))
+        return tuple(found)
+
+    def seeds(self) -> str:
+        """How many seeds stand behind the numbers, in words."""
+        counts: dict[str, set[int]] = {}
+        for cell in self.cells():
+            if cell.ours:
+                counts.setdefault(cell.row.name, set()).add(cell.ours.count)
+        kinds = sorted(set().union(*counts.values()), reverse=True)
+        if len(kinds) < 2:
+            return _seeds(kinds[0]) if kinds else "no result yet"
+        parts = []
+        for kind in kinds:
+            names: list[str] = []
+            for group in self.groups():
+                having = [row.name for _, row in group.rows if kind in counts.get(row.name, ())]
+                alike = all(counts.get(row.name) == {kind} for _, row in group.rows)
+                names += [group.name] if group.name and alike else having
+            parts.append(f"{_seeds(kind)} for {', '.join(names)}")
+        return "; ".join(parts)
+
+    def legend(self) -> str:
+        """What the numbers are, in a few sentences."""
+        text = f"Ours: {self.seeds()}."
+        if self.has_spreads:
+            text = f"Ours: mean ± sample standard deviation over seeds ({self.seeds()})."
+        if any(map(self.has_paper, self.experiment.columns)):
+            text += " Difference: ours minus paper."
+        cells = list(self.cells())
+        missing = sum(cell.ours is None for cell in cells)
+        return text + (f" {missing} of {len(cells)} numbers are missing." if missing else "")
+
+
+def heading(column: Column) -> str:
+    """The column's title with its unit."""
+    return f"{column.title} ({column.unit})" if column.unit else column.title
+
+
+def _seeds(count: int) -> str:
+    return "1 seed" if count == 1 else f"{count} seeds"
+
+
+def _ranking(numbers: dict[str, float]) -> str:
+    by_number: dict[float, list[str]] = {}
+    for label, number in numbers.items():
+        by_number.setdefault(number, []).append(label)
+    return " < ".join(" = ".join(by_number[number]) for number in sorted(by_number))

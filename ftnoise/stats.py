@@ -1,0 +1,67 @@
+"""What a few values say: their mean, how far they spread, and how far the mean may be off.
+
+The interval is Student's (1908): mean -+ t * s / sqrt(n), where s is the sample standard deviation
+of n values and t the quantile of the t distribution with n - 1 degrees of freedom. It supposes
+that the values are independent and about normal, which runs with different seeds are.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ftnoise.spec import expect
+
+
+@dataclass(frozen=True)
+class Summary:
+    """`count` values in short, in their own unit.
+
+    `spread` is the sample standard deviation (n - 1 in the denominator), `low` and `high` are the
+    ends of the interval of the mean. All three are None for a single value.
+    """
+
+    mean: float
+    spread: float | None
+    low: float | None
+    high: float | None
+    count: int
+
+
+def is_finite(value: object) -> bool:
+    """True for a finite real number of any kind (NumPy's too), False for bool and the rest."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def summarize(values: Sequence[float], confidence: float = 0.95) -> Summary:
+    """Mean, sample standard deviation and two-sided t interval of the mean.
+
+    Args:
+        values: at least one finite number.
+        confidence: how often such intervals hold the true mean, in (0, 1).
+
+    Raises:
+        BadInput: there is no value, one is not finite, or `confidence` is out of range.
+    """
+    import statistics
+
+    expect(len(values) > 0, "at least one value to summarize", values=values)
+    expect(all(map(is_finite, values)), "finite numbers to summarize", values=values)
+    expect(
+        is_finite(confidence) and 0 < confidence < 1,
+        "confidence between 0 and 1",
+        confidence=confidence,
+    )
+    # Exact sums, so that equal values have exactly their own mean and a spread of 0.
+    exact = [float(value) for value in values]
+    mean, count = statistics.mean(exact), len(exact)
+    if count == 1:
+        return Summary(mean, None, None, None, count)
+    # Imported late, and not from scipy.stats: tables are redrawn while somebody waits.
+    from scipy.special import stdtrit
+
+    spread = statistics.stdev(exact)
+    half = float(stdtrit(count - 1, (1 + confidence) / 2)) * spread / math.sqrt(count)
+    return Summary(mean, spread, mean - half, mean + half, count)
