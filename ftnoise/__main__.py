@@ -1,0 +1,8 @@
+"""`python -m ftnoise`."""
+
+import sys
+
+from ftnoise.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,336 @@
+"""The command line: names what can be reproduced, checks every word, and only then works.
+
+`./reproduce.sh` and `python -m ftnoise` take the same words. Reading an experiment imports
+nothing heavy, so `--help`, the list and a wrong word answer at once. Results go to stdout,
+progress and errors to stderr; the exit code is 0, 1 for a failed run, 2 for bad input and 130
+after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TextIO
+
+from ftnoise.errors import BadInput, FtnoiseError
+from ftnoise.presets import PRESETS
+from ftnoise.progress import duration
+from ftnoise.spec import Experiment
+
+if TYPE_CHECKING:
+    from ftnoise.datasets import Sources
+    from ftnoise.report import Results
+    from ftnoise.store import Store
+
+ROOT = Path(__file__).resolve().parent.parent
+EXPERIMENTS = Path(__file__).resolve().parent / "experiments"
+STOPPED = "Stopped. What was finished is kept; the same command goes on from there."
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises `BadInput`; `main` prints it."""
+        raise BadInput(f"{message} (see {self.prog} --help)")
+
+
+def main(words: list[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    words = sys.argv[1:] if words is None else words
+    previous = signal.signal(signal.SIGTERM, _terminated)
+    try:
+        return dispatch(words)
+    except FtnoiseError as failure:
+        print(f"ftnoise: error: {failure}", file=sys.stderr)
+        return failure.exit_code
+    except KeyboardInterrupt as stop:
+        print(f"\n{STOPPED}", file=sys.stderr)
+        return stop.args[0] if stop.args else 128 + signal.SIGINT
+    except BrokenPipeError:
+        # The reader of stdout has gone; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _terminated(number: int, frame: object) -> NoReturn:
+    del frame
+    raise KeyboardInterrupt(128 + number)
+
+
+def dispatch(words: list[str]) -> int:
+    """Reads the words and calls the command."""
+    command = words[0] if words else "list"
+    if command == "test":
+        return tests(words[1:])
+    arguments = parser().parse_args(words or ["list"])
+    return arguments.command(arguments)
+
+
+def names() -> list[str]:
+    """The experiments, by file name."""
+    return sorted(path.stem for path in EXPERIMENTS.glob("*.py") if path.stem != "__init__")
+
+
+def experiment(name: str) -> Experiment:
+    """The value `EXPERIMENT` of an experiment's file.
+
+    Raises:
+        BadInput: there is no such experiment.
+    """
+    known = names()
+    if name not in known:
+        close = difflib.get_close_matches(name, [*known, "list", "report", "test"], n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise BadInput(f"Expected an experiment ({', '.join(known)}). Received: {name!r}.{hint}")
+    return importlib.import_module(f"ftnoise.experiments.{name}").EXPERIMENT
+
+
+def parser() -> Parser:
+    """The whole command line."""
+    top = Parser(
+        prog="ftnoise",
+        description="Trains networks with noise and measures what survives faults, beside the "
+        "paper's numbers. Without a command: what can be reproduced, and what it costs.",
+        epilog="tensorboard --logdir runs shows training curves; results are in runs/reports/.",
+    )
+    commands = top.add_subparsers(metavar="command", parser_class=Parser, required=True)
+
+    listing = commands.add_parser("list", help="what can be reproduced, and what it costs")
+    listing.add_argument("--plain", action="store_true", help="only the names, one a line")
+    listing.set_defaults(command=show_list)
+
+    report = commands.add_parser("report", help="redraw a table from what is stored")
+    report.add_argument("experiment", help="its name")
+    _common(report, seeds=None, seeds_help="use the first N seeds (default: all stored)")
+    report.set_defaults(command=redraw)
+
+    publish = commands.add_parser(
+        "publish", help="copy a table's finished runs and report into a folder of their own"
+    )
+    publish.add_argument("experiment", help="its name")
+    publish.add_argument("--to", type=Path, required=True, metavar="DIR", help="the folder")
+    _common(publish, seeds=None, seeds_help="take the first N seeds (default: all stored)")
+    publish.set_defaults(command=copy)
+
+    commands.add_parser("test", help="run the tests; further words go to pytest")
+    for name in names():
+        one = commands.add_parser(name, help="train what is missing and draw it")
+        _common(one, seeds=1, seeds_help="train with N seeds (default: 1)")
+        _training(one)
+        one.set_defaults(command=reproduce, experiment=name)
+    commands.choices = _Known(commands.choices)  # a wrong word gets our line, with a suggestion
+    return top
+
+
+class _Known(dict):
+    """The commands; asking for any other name says which experiments there are."""
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or bool(experiment(str(name)))
+
+
+def _common(command: argparse.ArgumentParser, seeds: int | None, seeds_help: str) -> None:
+    summaries = "; ".join(f"{preset.name}: {preset.summary}" for preset in PRESETS.values())
+    command.add_argument(
+        "--preset", choices=list(PRESETS), default="paper", help=f"{summaries} (default: paper)"
+    )
+    command.add_argument("--seeds", type=int, default=seeds, metavar="N", help=seeds_help)
+    command.add_argument(
+        "--runs", type=Path, default=ROOT / "runs", metavar="DIR", help="where runs are stored"
+    )
+
+
+def _training(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--data-dir",
+        type=Path,
+        default=os.environ.get("FTNOISE_DATA") or None,
+        metavar="DIR",
+        help="a folder with data sets, looked into first (or the variable FTNOISE_DATA)",
+    )
+    command.add_argument("--offline", action="store_true", help="never touch the network")
+    command.add_argument("--rows", metavar="PATTERN", help="only rows whose name matches")
+    command.add_argument("--dry-run", action="store_true", help="say what would be trained")
+    command.add_argument("--fail-fast", action="store_true", help="stop at the first failed run")
+    command.add_argument(
+        "--xla", action="store_true", help="compile training steps with XLA (for some GPUs)"
+    )
+
+
+def show_list(arguments: argparse.Namespace) -> int:
+    """What can be reproduced, and what each costs on two cores."""
+    from ftnoise import engine
+
+    if arguments.plain:
+        print("\n".join(names()))
+        return 0
+    print("What can be reproduced, and what it takes to train on two cores, one seed:\n")
+    for name in names():
+        found = experiment(name)
+        costs = []
+        for preset in PRESETS.values():
+            seconds = sum(task.seconds for task in engine.tasks(found, preset, 1, None))
+            costs.append(f"{preset.name} {duration(seconds)}")
+        print(f"  {name:10} {found.title}\n{'':13}{', '.join(costs)}")
+    print("\nFor example: ./reproduce.sh table5 --preset quick")
+    return 0
+
+
+def reproduce(arguments: argparse.Namespace) -> int:
+    """Trains what is missing of an experiment, then draws it."""
+    from ftnoise import engine
+
+    found, preset, store = (
+        experiment(arguments.experiment),
+        PRESETS[arguments.preset],
+        _store(arguments),
+    )
+    todo = engine.tasks(found, preset, arguments.seeds, arguments.rows)
+    if arguments.dry_run:
+        return dry_run(found, todo, arguments, store)
+    sources = _sources(arguments)
+    store.prepare()
+    _quiet_tensorflow()
+    work = engine.Engine(
+        found,
+        todo,
+        store,
+        sources,
+        xla=arguments.xla,
+        fail_fast=arguments.fail_fast,
+    )
+    left = [task for task in todo if not work.complete(task)]
+    announce(found, todo, left, arguments, file=sys.stderr)
+    failures = work.run()
+    own = {work.folder(task).id for task in todo}
+    show(engine.results(found, preset, arguments.seeds, store, own), store)
+    if failures:
+        print(f"ftnoise: error: {len(failures)} of {len(todo)} runs failed.", file=sys.stderr)
+    return max((failure.exit_code for failure in failures), default=0)
+
+
+def dry_run(found: Experiment, todo: list, arguments: argparse.Namespace, store: Store) -> int:
+    """Says what is there and what would be trained, without reading data or writing anything."""
+    from ftnoise import engine
+
+    there = {
+        run.task.run
+        for run in engine.stored(found, PRESETS[arguments.preset], arguments.seeds, store)
+    }
+    left = [task for task in todo if task.run not in there]
+    announce(found, todo, left, arguments, file=sys.stdout)
+    for task in todo:
+        state = "there already" if task.run in there else f"{task.run.schedule.epochs} epochs"
+        print(f"  {task.name:40} {state}")
+    return 0
+
+
+def announce(
+    found: Experiment, todo: list, left: list, arguments: argparse.Namespace, file: TextIO
+) -> None:
+    """What will be trained, how much is there already, how long it takes, how to stop."""
+    from ftnoise import engine
+    from ftnoise.runner import cores
+
+    print(f"{found.name}, preset {arguments.preset}: {found.title}.", file=file)
+    print(
+        f"{len(todo)} runs: {len(todo) - len(left)} there already, {len(left)} to train.", file=file
+    )
+    if not left:
+        return
+    seconds = engine.estimate(left)
+    print(
+        f"About {duration(seconds)} on this machine ({cores()} cores). Ctrl-C keeps what is done; "
+        "the same command goes on from there.",
+        file=file,
+    )
+    if arguments.preset == "paper" and not Path("/dev/nvidia0").exists():
+        print("This machine has no GPU: --preset quick shows the trend in minutes.", file=file)
+
+
+def redraw(arguments: argparse.Namespace) -> int:
+    """Draws an experiment from what is stored; trains nothing."""
+    from ftnoise import engine
+
+    found, preset, store = (
+        experiment(arguments.experiment),
+        PRESETS[arguments.preset],
+        _store(arguments),
+    )
+    _check_seeds(arguments)
+    results = engine.results(found, preset, arguments.seeds, store)
+    if not results.values:
+        raise BadInput(
+            f"Expected stored {preset.name} runs of {found.name} in {store.root}. Received: none. "
+            f"Train them with ./reproduce.sh {found.name} --preset {preset.name}."
+        )
+    store.prepare()
+    show(results, store)
+    return 0
+
+
+def copy(arguments: argparse.Namespace) -> int:
+    """Publishes an experiment's finished runs."""
+    from ftnoise import engine
+    from ftnoise.store import Store
+
+    found, preset = experiment(arguments.experiment), PRESETS[arguments.preset]
+    _check_seeds(arguments)
+    target = Store(arguments.to)
+    paths = engine.publish(found, preset, arguments.seeds, _store(arguments), target)
+    print("\n".join(map(str, paths)))
+    return 0
+
+
+def show(results: Results, store: Store) -> None:
+    """Prints the table and writes the report's files."""
+    import shutil
+
+    from ftnoise import engine, report
+
+    color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    width = shutil.get_terminal_size((100, 24)).columns
+    print(report.terminal(results, width, color))
+    paths = engine.write(results, store.reports)
+    suffixes = ", ".join(path.suffix for path in paths)
+    print(f"Written to {paths[0].with_suffix('')}: {suffixes}", file=sys.stderr)
+
+
+def tests(words: list[str]) -> int:
+    """Runs pytest on the checkout's tests."""
+    command = [sys.executable, "-m", "pytest", *words]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
+def _quiet_tensorflow() -> None:
+    """Before its import: no lines about CPU kernels, CUDA plugins and retracing among ours."""
+    import logging
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+def _check_seeds(arguments: argparse.Namespace) -> None:
+    if arguments.seeds is not None and arguments.seeds < 1:
+        raise BadInput(f"Expected --seeds to be at least 1. Received: {arguments.seeds}.")
+
+
+def _store(arguments: argparse.Namespace) -> Store:
+    from ftnoise.store import Store
+
+    return Store(arguments.runs)
+
+
+def _sources(arguments: argparse.Namespace) -> Sources:
+    from ftnoise.datasets import Sources
+
+    return Sources.from_environment(data_dir=arguments.data_dir, offline=arguments.offline)

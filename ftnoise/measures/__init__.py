@@ -1,0 +1,4 @@
+"""What one asks of a trained model: specs with `evaluate(subject) -> Answer`, one file each.
+
+Results are stored by run and measure, so adding a column to a table never trains anything.
+"""

@@ -1,0 +1,68 @@
+"""Generalization error, the paper's measure of fault tolerance: training minus testing accuracy.
+
+Source: equation (2) of the paper; Bernier et al. (2001) for its relation to fault tolerance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ftnoise.spec import Spec
+from ftnoise.workspace import Answer, Subject
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+BATCH = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generalization(Spec):
+    """Clean accuracies in percent and their difference in percentage points.
+
+    Scalars: `train_accuracy`, `test_accuracy` (percent, 0 to 100), `generalization_error`
+    (points, training minus testing), `train_loss`, `test_loss` (mean cross-entropy, nats).
+    The training accuracy is over the examples that the run was trained on.
+    """
+
+    def evaluate(self, subject: Subject) -> Answer:
+        """Accuracy and loss on both splits, in inference mode."""
+        data = subject.data
+        train_accuracy, train_loss = accuracy_and_loss(subject.network, data.x_train, data.y_train)
+        test_accuracy, test_loss = accuracy_and_loss(subject.network, data.x_test, data.y_test)
+        return Answer(
+            scalars={
+                "train_accuracy": train_accuracy,
+                "test_accuracy": test_accuracy,
+                "generalization_error": train_accuracy - test_accuracy,
+                "train_loss": train_loss,
+                "test_loss": test_loss,
+            }
+        )
+
+
+def accuracy_and_loss(network: keras.Model, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Accuracy (percent) and mean cross-entropy (nats) of a network that gives logits.
+
+    Args:
+        network: `[batch, ...] -> logits [batch, classes]`.
+        x: examples `[n, ...]`.
+        y: integer labels `[n]`.
+    """
+    import tensorflow as tf
+
+    @tf.function(reduce_retracing=True)
+    def batch(x: Any, y: Any) -> tuple[Any, Any]:
+        logits = network(x, training=False)
+        hits = tf.argmax(logits, axis=-1, output_type=tf.int64) == y
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
+        return tf.math.count_nonzero(hits), tf.reduce_sum(tf.cast(losses, tf.float64))
+
+    hits, loss = 0, 0.0
+    for start in range(0, len(y), BATCH):
+        stop = start + BATCH
+        found, lost = batch(tf.constant(x[start:stop]), tf.constant(y[start:stop], tf.int64))
+        hits, loss = hits + int(found), loss + float(lost)
+    return 100.0 * hits / len(y), loss / len(y)

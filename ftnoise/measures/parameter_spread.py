@@ -1,0 +1,44 @@
+"""How far the parameters lie from their mean; the paper reads a wide spread as uneven load.
+
+Source: section 4.3 and equation (10) of the paper.
+
+Deviations
+1. Equation (10) is printed without a square: sqrt(sum |theta - mean| / N). It is reported as
+   printed, beside the standard deviation that its text names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ftnoise.spec import Spec
+from ftnoise.workspace import Answer, Subject
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterSpread(Spec):
+    """Spread over all trainable parameters together, kernels and biases.
+
+    Scalars: `parameter_std` (population standard deviation), `parameter_spread_eq10`
+    (equation (10) as printed), `parameter_count`.
+    """
+
+    def evaluate(self, subject: Subject) -> Answer:
+        """Both spreads, computed in double precision."""
+        import numpy as np
+
+        parts = [variable.numpy().ravel() for variable in subject.network.trainable_variables]
+        theta = np.concatenate(parts).astype(np.float64)
+        return Answer(scalars=spreads(theta))
+
+
+def spreads(theta) -> dict[str, float]:
+    """The scalars of `ParameterSpread` for parameters `[n]` (float64)."""
+    import numpy as np
+
+    centered = theta - theta.mean()
+    return {
+        "parameter_std": float(np.sqrt(np.mean(np.square(centered)))),
+        "parameter_spread_eq10": float(np.sqrt(np.mean(np.abs(centered)))),
+        "parameter_count": float(theta.size),
+    }

@@ -1,0 +1,217 @@
+"""One run: train it or find it, ask the measures that are missing, record everything.
+
+Knows specs by their methods and the store by its folders; it knows no member of either.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ftnoise
+from ftnoise.spec import Run, Spec, canonical, spec_id
+from ftnoise.workspace import Subject, Workspace
+
+if TYPE_CHECKING:
+    from ftnoise.store import RunFolder
+
+PACKAGES = ("tensorflow", "keras", "numpy")
+
+
+class FolderWorkspace(Workspace):
+    """A workspace in a run's folder."""
+
+    def __init__(
+        self, folder: RunFolder, report: Callable[[int, int, str], None], *, xla: bool = False
+    ) -> None:
+        self.folder, self.report = folder, report
+        self.log_dir = folder.log_dir
+        self.xla = xla
+        self.state: dict[str, Any] = {}
+
+    def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """The folder's newest checkpoint."""
+        checkpoint = self.folder.load_checkpoint()
+        if checkpoint:
+            self.state = checkpoint[1]
+        return checkpoint
+
+    def save(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
+        """Keeps a checkpoint in the folder."""
+        self.state = state
+        self.folder.save_checkpoint(arrays, state)
+
+    def progress(self, done: int, total: int, text: str = "") -> None:
+        """Hands the position on."""
+        self.report(done, total, text)
+
+
+def missing(folder: RunFolder, measures: Iterable[Spec]) -> list[Spec]:
+    """The measures that a run's folder has no sound result of."""
+    return [measure for measure in measures if folder.read_measure(spec_id(measure)) is None]
+
+
+def finished(folder: RunFolder) -> bool:
+    """Whether a run's folder holds sound weights and the record of how they were made."""
+    return folder.trained() and "finished" in (folder.spec() or {})
+
+
+def perform(
+    run: Run, data: Any, folder: RunFolder, measures: Iterable[Spec], workspace: FolderWorkspace
+) -> None:
+    """Trains a run if it is not there, and asks the measures that are missing.
+
+    The caller holds the folder's lock. Interrupted at any moment, nothing finished is lost, and
+    the next call goes on from the newest checkpoint.
+
+    Args:
+        run: the run.
+        data: its `Data`, subset included.
+        folder: where it is stored.
+        measures: specs with `evaluate(subject)`.
+        workspace: where the training keeps checkpoints and says how far it is.
+    """
+    network = None
+    asked = list(measures)
+    if not finished(folder):
+        started = (folder.spec() or {}).get("started") or now()
+        folder.write_spec(record(run, data, folder.id, workspace) | {"started": started})
+        network = run.training.train(run, data, workspace)
+        # The weights come last: whoever finds them finds the whole record beside them.
+        times = {"started": started, "finished": now()}
+        folder.write_spec(record(run, data, folder.id, workspace) | times)
+        folder.save_weights(named_weights(network), {"architecture": run.architecture.slug})
+        folder.drop_checkpoint()
+    else:
+        asked = missing(folder, asked)
+    # After a training all are asked: results that are there belong to weights that were damaged.
+    for measure in asked:
+        if network is None:
+            network = stored_network(run, folder)
+        identity = spec_id(measure)
+        subject = Subject(
+            network=network,
+            data=data,
+            run=run,
+            partial=folder.partial(identity),
+            workspace=workspace,
+        )
+        answer = measure.evaluate(subject)  # type: ignore[attr-defined]
+        info = {"measure": canonical(measure, everything=True)}
+        folder.write_measure(identity, answer.scalars, answer.arrays, info)
+    del network
+    gc.collect()
+
+
+def stored_network(run: Run, folder: RunFolder) -> Any:
+    """The trained `keras.Model` of a stored run, rebuilt from its spec; no code is read."""
+    import keras
+
+    from ftnoise.errors import StoredDamage
+
+    keras.backend.clear_session()
+    network = run.training.build(run)
+    weights = folder.load_weights()
+    shapes = [tuple(variable.shape) for variable in network.weights]
+    if weights is None or [array.shape for _, array in weights] != shapes:
+        raise StoredDamage(f"{folder.id}: the stored weights do not fit its network.")
+    network.set_weights([array for _, array in weights])
+    return network
+
+
+def named_weights(network: Any) -> list[tuple[str, Any]]:
+    """All variables in Keras' order, named by position, layer and kind."""
+    return [
+        (f"{n:02d}/{variable.name.split(':')[0]}", variable.numpy())
+        for n, variable in enumerate(network.weights)
+    ]
+
+
+def record(run: Run, data: Any, identity: str, workspace: FolderWorkspace) -> dict[str, Any]:
+    """What `spec.json` keeps: the run, its data, where and when it was made, its history."""
+    return {
+        "id": identity,
+        "run": canonical(run),
+        "fields": canonical(run, everything=True),
+        "data": {"digest": data.digest, "source": data.source},
+        "environment": environment(),
+        "xla": workspace.xla,
+        "steps": run.schedule.epochs * run.schedule.steps_per_epoch(len(data.y_train)),
+        "seconds": workspace.state.get("seconds", 0.0),
+        "history": workspace.state.get("history", []),
+    }
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def threads() -> int:
+    """Threads that TensorFlow computes one operation with; training bits depend on them."""
+    import tensorflow as tf
+
+    return tf.config.threading.get_intra_op_parallelism_threads() or cores()
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def environment() -> dict[str, Any]:
+    """Versions, commit, machine and threads: what the numbers depend on beside the spec."""
+    return {
+        "python": platform.python_version(),
+        "ftnoise": ftnoise.__version__,
+        **{package: metadata.version(package) for package in PACKAGES},
+        "commit": commit(),
+        "processor": processor(),
+        "cores": cores(),
+        "threads": threads(),
+        "gpus": gpus(),
+    }
+
+
+def commit() -> str | None:
+    """The checkout's commit, with `+changes` where files differ from it; None outside one."""
+    here = Path(__file__).resolve().parent
+    try:
+        said = subprocess.run(
+            ["git", "-C", str(here), "describe", "--always", "--abbrev=12", "--dirty=+changes"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return said.stdout.strip()
+
+
+def processor() -> str:
+    """The processor's name as the kernel gives it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def gpus() -> list[str]:
+    """Names of the GPUs that TensorFlow sees."""
+    import tensorflow as tf
+
+    devices = tf.config.list_physical_devices("GPU")
+    return [
+        tf.config.experimental.get_device_details(device).get("device_name", device.name)
+        for device in devices
+    ]
