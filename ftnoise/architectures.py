@@ -115,7 +115,9 @@ class FmnistCNN2(Architecture):
             padding=self.padding,
         )
         expect(
-            self.first_stride in (1, 2), "first_stride 1 or 2", first_stride=self.first_stride
+            is_count(self.first_stride) and self.first_stride <= 2,
+            "first_stride 1 or 2",
+            first_stride=self.first_stride,
         )
 
     def layers(self) -> list[keras.layers.Layer]:

@@ -97,8 +97,11 @@ def unpack(content: bytes, listing: dict[str, JSON]) -> list[tuple[str, ndarray]
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
             _check(
-                all(member.compress_type == zipfile.ZIP_STORED for member in members)
-                and sum(member.file_size for member in members) <= len(content),
+                all(member.compress_type == zipfile.ZIP_STORED for member in members),
+                "is compressed",
+            )
+            _check(
+                sum(member.file_size for member in members) <= len(content),
                 "declares more than it holds",
             )
             _check(

@@ -71,6 +71,8 @@ def dispatch(words: list[str]) -> int:
     command = words[0] if words else "list"
     if command == "test":
         return tests(words[1:])
+    if command.startswith("-") and command not in ("-h", "--help"):
+        raise BadInput(f"Expected an experiment or a command first. Received: {command!r}.")
     arguments = parser().parse_args(words or ["list"])
     return arguments.command(arguments)
 

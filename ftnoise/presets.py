@@ -54,7 +54,7 @@ PRESETS = {
             name="quick",
             summary="a subset of the real data and fewer epochs: trends in minutes",
             epochs=0.5,
-            train_examples=2000,
+            train_examples=3000,
         ),
         Preset(
             name="smoke",

@@ -154,19 +154,14 @@ class Record:
     def array_bytes(self, content: Content) -> bytes:
         """The array file that `content` lists, with the right size and SHA-256; or damage."""
         listing = self._listing(content)
-        file = self.folder / listing["name"]
-        packed = _read(file)
-        if packed is None:
-            raise StoredDamage(f"{file} is missing, though {self.path.name} names it")
-        with _damage_of(file):
+        with self._array_file(listing) as packed:
             check_bytes(packed, listing)
         return packed
 
     def arrays(self, content: Content) -> list[tuple[str, ndarray]]:
         """The arrays that `content` lists, verified and in order; or damage."""
         listing = self._listing(content)
-        packed = self.array_bytes(content)
-        with _damage_of(self.folder / listing["name"]):
+        with self._array_file(listing) as packed:
             return unpack(packed, listing)
 
     def copy_to(self, other: Record) -> bool:
@@ -209,6 +204,18 @@ class Record:
         if bad := self._not_finite(listing):
             raise StoredDamage(f"{self.path} lists NaN or infinity in {bad}")
         return listing
+
+    @contextlib.contextmanager
+    def _array_file(self, listing: Content) -> Iterator[bytes]:
+        """Gives the unchecked bytes; damage found in the block is told with the file's name."""
+        file = self.folder / listing["name"]
+        packed = _read(file)
+        if packed is None:
+            raise StoredDamage(f"{file} is missing, though {self.path.name} names it")
+        try:
+            yield packed
+        except StoredDamage as damage:
+            raise StoredDamage(f"{file} {damage}") from damage
 
     def _whole(
         self, content: Content
@@ -270,14 +277,6 @@ def _set_aside(file: Path) -> str | None:
     except FileNotFoundError:
         return None
     return aside.name
-
-
-@contextlib.contextmanager
-def _damage_of(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except StoredDamage as damage:
-        raise StoredDamage(f"{file} {damage}") from damage
 
 
 def _json_text(path: Path, content: JSON) -> str:

@@ -40,7 +40,7 @@ from ftnoise.records import (
     write_json,
     write_text,
 )
-from ftnoise.spec import JSON, digest, expect, is_number
+from ftnoise.spec import expect, is_number
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -90,28 +90,12 @@ class Store:
         _expect_id("run", id)
         return RunFolder(id, self.root / id)
 
-    def matching(self, form: JSON) -> list[RunFolder]:
-        """Trained runs, sorted by id, with `form` as `run` in their spec.json, on whatever data.
-
-        Args:
-            form: `spec.canonical(run)`.
-        """
-        wanted = digest(form)
-        return [
-            folder
-            for folder, spec in self._specs()
-            if digest(spec.get("run")) == wanted and folder.trained()
-        ]
-
     def finished(self) -> Iterator[tuple[RunFolder, Content]]:
         """All trained runs with the content of their spec.json, sorted by id."""
-        return ((folder, spec) for folder, spec in self._specs() if folder.trained())
-
-    def _specs(self) -> Iterator[tuple[RunFolder, Content]]:
         ids = sorted(file.parent.name for file in self.root.glob("*/spec.json"))
         for folder in (self.run(id) for id in ids if _is_id(id)):
             spec = folder.spec()
-            if spec is not None:
+            if spec is not None and folder.trained():
                 yield folder, spec
 
 
@@ -219,7 +203,7 @@ class RunFolder:
         return self._spec.judged(lambda content: content)
 
     def write_spec(self, content: Content) -> None:
-        """Writes spec.json; `content["run"]` is what `Store.matching` compares."""
+        """Writes spec.json; `content["run"]` is the run's canonical form."""
         self._spec.save(content)
 
     def save_weights(self, weights: list[tuple[str, ndarray]], info: Content) -> None:

@@ -67,7 +67,7 @@ def l2_ascent(
         gradient = input_gradient(objective, x + delta)
         norms = _norms(gradient)
         noise = tf.random.stateless_normal(
-            tf.shape(x), tf.random.experimental.stateless_fold_in(seed, step)
+            tf.shape(x), tf.random.experimental.stateless_fold_in(seed, step), dtype=x.dtype
         )
         direction = tf.where(norms > 0, tf.math.divide_no_nan(gradient, norms), noise)
         delta = tf.clip_by_value(x + delta + step_size * direction, 0.0, 1.0) - x

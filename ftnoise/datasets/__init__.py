@@ -167,11 +167,19 @@ class DataSet(Spec):
 
     def origins(self, sources: Sources) -> Iterator[Origin]:
         """Where the content may come from, most preferred first."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} says no origins.")
 
     def not_found(self, sources: Sources, tried: list[str]) -> str:
         """The line for the user when no origin has the data; `tried` says why not, for each."""
         return f"Expected the data set {self.slug} to be found. Tried: {'; '.join(tried)}."
+
+    def _origins(self, sources: Sources) -> Iterator[Origin]:
+        try:
+            yield from self.origins(sources)
+        except OSError as error:
+            raise BadInput(
+                f"Expected files of the data set {self.slug} to be readable. Received: {error}."
+            ) from error
 
     def load(self, sources: Sources) -> Data:
         """Reads the data, from the cache where a current copy is kept.
@@ -182,15 +190,15 @@ class DataSet(Spec):
         from ftnoise.datasets import cache, content
 
         tried = []
-        for origin in self.origins(sources):
-            entry = cache.Entry(sources.cache, self.slug, origin)
+        for origin in self._origins(sources):
+            entry = cache.Entry(sources.cache, self, origin)
             kept = entry.arrays()
             if kept is not None:
                 return content.as_data(*kept)
             try:
                 raw = origin.read()
                 arrays = content.checked(raw.arrays, origin.place or origin.name, self)
-            except (Unavailable, BadInput) as reason:
+            except (Unavailable, BadInput, OSError) as reason:
                 # A file of the user's own that cannot be right is never passed over in silence.
                 if origin.place is not None:
                     raise
@@ -207,7 +215,7 @@ class DataSet(Spec):
         from ftnoise.datasets import cache
 
         # If the most preferred origin has a copy, `load` takes it; otherwise it has to read.
-        for origin in self.origins(sources):
-            manifest = cache.Entry(sources.cache, self.slug, origin).manifest()
+        for origin in self._origins(sources):
+            manifest = cache.Entry(sources.cache, self, origin).manifest()
             return manifest["digest"] if manifest else self.load(sources).digest
         return self.load(sources).digest

@@ -1,6 +1,6 @@
 """A kept copy is one file, replaced at once, so that it is whole or not there.
 
-`<cache>/datasets/<slug>[-<place>].npz` is an uncompressed `.npz` with the decoded arrays and
+`<cache>/datasets/<slug>-<hash>.npz` is an uncompressed `.npz` with the decoded arrays and
 `manifest.json`: the content's digest, its source, and the size and times of the files that it was
 read from. Two processes may write the same copy; the last one wins and both are right. A copy
 that does not have the digest it claims is set aside, named on stderr, and made again. A cache
@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import json
 import os
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -20,20 +21,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ftnoise import spec
 from ftnoise.datasets import Origin, tell
 from ftnoise.errors import BadInput
 
 if TYPE_CHECKING:
-    from ftnoise.datasets import Arrays
+    from ftnoise.datasets import Arrays, DataSet
 
 FORMAT = 1
 DAMAGE = (
+    ArithmeticError,
     EOFError,
     KeyError,
     OSError,
     RuntimeError,
     TypeError,
     ValueError,
+    struct.error,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -42,16 +46,15 @@ DAMAGE = (
 class Entry:
     """The place in the cache for what one origin delivers for one data set."""
 
-    def __init__(self, folder: Path, slug: str, origin: Origin) -> None:
+    def __init__(self, folder: Path, data_set: DataSet, origin: Origin) -> None:
         # Taken before anything is read: a file that changes meanwhile is noticed next time.
         self.signature = _signature(origin.files)
         # What is made anew in each process has neither a file to compare with nor a copy.
         self.lasting = origin.keep or bool(origin.files)
-        place = ""
-        if origin.place is not None:
-            path = str(origin.place.absolute())
-            place = "-" + hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()[:8]
-        self.path = folder / "datasets" / f"{slug}{place}.npz"
+        # Two members may read the same file, each by its own rules.
+        place = str(origin.place.absolute()) if origin.place else ""
+        key = spec.digest({"reader": spec.canonical(data_set), "place": ascii(place)})
+        self.path = folder / "datasets" / f"{data_set.slug}-{key[:10]}.npz"
 
     def manifest(self) -> dict[str, Any] | None:
         """The manifest of a current copy, or None."""
@@ -122,7 +125,7 @@ def _signature(files: tuple[Path, ...]) -> str:
             raise BadInput(
                 f"Expected {path} to be a file that can be read. Received: {error.strerror}."
             ) from error
-        line = f"{path}/{stat.st_size}/{stat.st_mtime_ns}/{stat.st_ctime_ns}\n"
+        line = f"{path.absolute()}/{stat.st_size}/{stat.st_mtime_ns}/{stat.st_ctime_ns}\n"
         total.update(line.encode(errors="surrogateescape"))
     return total.hexdigest() if files else ""
 
@@ -134,7 +137,9 @@ def _write(path: Path, manifest: dict[str, Any], arrays: Arrays) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             with zipfile.ZipFile(file, "w") as archive:
-                archive.writestr("manifest.json", json.dumps(manifest, indent=1, sort_keys=True))
+                # `ZipInfo` carries no time of writing: equal content, equal bytes.
+                member_name = zipfile.ZipInfo("manifest.json")
+                archive.writestr(member_name, json.dumps(manifest, indent=1, sort_keys=True))
                 for name, array in arrays.items():
                     with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                         np.lib.format.write_array(member, array, allow_pickle=False)
@@ -156,4 +161,4 @@ def scratch(cache: Path) -> Iterator[Path]:
     except OSError:
         folder = tempfile.TemporaryDirectory(prefix="ftnoise-")
     with folder as name:
-        yield Path(name)
+        yield Path(name).resolve()

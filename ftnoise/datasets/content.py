@@ -133,19 +133,19 @@ def _checked_labels(y: Any, name: str) -> np.ndarray:
 
 def _check_classes(arrays: Arrays, where: object, data_set: DataSet) -> None:
     classes = class_count(arrays, data_set)
-    for split in SPLITS:
-        highest = int(arrays[f"y_{split}"].max())
-        expect(
-            highest < classes,
-            f"y_{split} in {where} to be in 0..{classes - 1}",
-            highest=highest,
-        )
     if data_set.class_names is None:
         present = len(np.unique(arrays["y_train"]))
         expect(
             present == classes > 1,
             f"y_train in {where} to hold at least two classes, and each of 0..{classes - 1}",
             classes_present=present,
+        )
+    for split in SPLITS:
+        highest = int(arrays[f"y_{split}"].max())
+        expect(
+            highest < classes,
+            f"y_{split} in {where} to be in 0..{classes - 1}",
+            highest=highest,
         )
 
 

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 IMAGE = re.compile(
     r"(?P<prefix>[^/]+/)?(?P<split>train|test)/(?P<label>[^/]+)/[^/.][^/]*\.(?i:jpe?g|png)"
 )
+LARGEST_FILE = 2**28
+"""Bytes that an image in a `.zip` may declare; more is taken for damage or malice."""
+
+FORMATS = ("JPEG", "PNG")
 GRAY, COLOR = ("1", "L", "LA"), ("RGB", "RGBA", "P", "PA", "CMYK", "YCbCr")
 
 
@@ -84,7 +88,7 @@ def read(path: Path, class_names: tuple[str, ...] | None = None) -> Raw:
             form: tuple[int, ...] | None = None
             for split in ("train", "test"):
                 chosen = [name for name, (of, _) in names.items() if of == split]
-                arrays[f"x_{split}"] = _pixels(chosen, read_bytes, form)
+                arrays[f"x_{split}"] = _pixels(path, chosen, read_bytes, form)
                 arrays[f"y_{split}"] = np.array([labels[names[name][1]] for name in chosen])
                 form = arrays["x_train"].shape[1:]
     except BadInput:
@@ -112,7 +116,13 @@ def _opened(path: Path) -> Iterator[tuple[list[str], Callable[[str], bytes]]]:
         yield _names(path), lambda name: (path / name).read_bytes()
     else:
         with zipfile.ZipFile(path) as archive:
-            yield archive.namelist(), archive.read
+            yield archive.namelist(), functools.partial(_read_member, archive)
+
+
+def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
+    size = archive.getinfo(name).file_size
+    expect(size <= LARGEST_FILE, f"a file of at most {LARGEST_FILE} bytes", size=size)
+    return archive.read(name)
 
 
 def _layout(path: Path, listed: list[str]) -> dict[str, tuple[str, str]]:
@@ -150,7 +160,10 @@ def _labels(
 
 
 def _pixels(
-    names: list[str], read_bytes: Callable[[str], bytes], form: tuple[int, ...] | None
+    path: Path,
+    names: list[str],
+    read_bytes: Callable[[str], bytes],
+    form: tuple[int, ...] | None,
 ) -> np.ndarray:
     """The images, decoded to `form` [height, width, channels], which the first one may decide."""
     import numpy as np
@@ -160,7 +173,7 @@ def _pixels(
 
     for index, name in enumerate(names):
         try:
-            with Image.open(io.BytesIO(read_bytes(name))) as image:
+            with Image.open(io.BytesIO(read_bytes(name)), formats=FORMATS) as image:
                 expect(image.mode in GRAY + COLOR, "grayscale or color of 8 bits", mode=image.mode)
                 size = (image.height, image.width)
                 if form is None:
@@ -178,9 +191,9 @@ def _pixels(
                 decoded = image.convert("L" if form[2] == 1 else "RGB")
                 pixels[index] = np.asarray(decoded).reshape(form)
         except BadInput as error:
-            raise BadInput(f"{name}: {error}") from error
+            raise BadInput(f"{path}/{name}: {error}") from error
         except Exception as error:
             raise BadInput(
-                f"Expected {name} to be an image. Received: {one_line(error)}"
+                f"Expected {path}/{name} to be an image. Received: {one_line(error)}"
             ) from error
     return pixels

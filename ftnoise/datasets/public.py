@@ -10,6 +10,7 @@ never passed over in silence.
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,11 +52,10 @@ class PublicSet(DataSet):
         """What the user's folder has of this set, or None.
 
         Raises:
-            BadInput: if the folder cannot be read, or has one of this name that holds nothing
-                of use.
+            BadInput: if there is a folder of this name that holds nothing of use.
         """
         own = self.own_folders(folder)
-        names = {_normal(path): path for path in _listing(folder)}
+        names = {_normal(path): path for path in sorted(folder.iterdir())}
         if f"{self.slug}.npz" in names:
             return npz_file.origin(names[f"{self.slug}.npz"])
         for path in own:
@@ -72,8 +72,9 @@ class PublicSet(DataSet):
 
     def own_folders(self, folder: Path) -> list[Path]:
         """The folders that are called like this set: in the user's folder, or that itself."""
-        candidates = [folder, *(path for path in _listing(folder) if path.is_dir())]
-        return [path for path in candidates if _normal(path.resolve()) == self.slug]
+        inside = [path for path in sorted(folder.iterdir()) if path.is_dir()]
+        itself = [folder] if _normal(Path(os.path.abspath(folder))) == self.slug else []
+        return itself + [path for path in inside if _normal(path) == self.slug]
 
     def in_own_folder(self, folder: Path) -> Origin | None:
         """What a folder called like this set has of it, or None."""
@@ -101,15 +102,6 @@ class PublicSet(DataSet):
             f"Tried: {'; '.join(looked + tried)}. "
             f"Put one of these into a folder and name it with --data-dir: {self.accepted}."
         )
-
-
-def _listing(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except OSError as error:
-        raise BadInput(
-            f"Expected {folder} to be a folder that can be read. Received: {error.strerror}."
-        ) from error
 
 
 def _normal(path: Path) -> str:

@@ -56,7 +56,7 @@ def _prepared(name: str) -> Path | None:
         folder = Path(os.environ.get("TFDS_DATA_DIR") or Path.home() / "tensorflow_datasets")
     except RuntimeError:
         return None
-    return folder if any(folder.glob(f"{name}/*/dataset_info.json")) else None
+    return folder.absolute() if any(folder.glob(f"{name}/*/dataset_info.json")) else None
 
 
 def _ask(url: str) -> None:

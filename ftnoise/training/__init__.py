@@ -5,7 +5,7 @@ weights.
 slot's members are specs with the methods named here:
 
 - `inputs`: `objective(network, x, y, seed) -> (losses [batch], logits [batch, classes])`, what
-  the loss is taken on and the logits that it saw;
+  the loss is taken on and the logits that it saw; `needs_unit_range` says that it clips to [0, 1];
 - `penalty`: `value(network, x) -> scalar`, added to the mean loss, outside any clipping;
 - `gradients`: `optimizer(schedule, steps_per_epoch)`, `batch(order, position, size)` and
   `update(network, optimizer, compute)`, how batches are drawn and losses become an update;

@@ -31,7 +31,7 @@ def train(run: Run, data: Any, workspace: Workspace) -> keras.Model:
     keras.backend.clear_session()
     seeds.fix_initialization(run.seed)
     network = run.training.build(run)
-    check_fit(network, data)
+    check_fit(network, data, run)
     loop = Loop(network, run, data, xla=workspace.xla)
     history, seconds = loop.restore(workspace.load())
     finished = len(history)
@@ -56,8 +56,8 @@ def train(run: Run, data: Any, workspace: Workspace) -> keras.Model:
     return network
 
 
-def check_fit(network: keras.Model, data: Any) -> None:
-    """Raises `BadInput` unless the data's examples and labels fit the network."""
+def check_fit(network: keras.Model, data: Any, run: Run) -> None:
+    """Raises `BadInput` unless the data's examples and labels fit the network and the noise."""
     expect(
         tuple(network.input_shape[1:]) == tuple(data.x_train.shape[1:]),
         f"examples of shape {tuple(network.input_shape[1:])} for {network.name}",
@@ -68,6 +68,14 @@ def check_fit(network: keras.Model, data: Any) -> None:
         f"at most {network.output_shape[-1]} classes for {network.name}",
         classes=data.classes,
     )
+    if getattr(run.training.inputs, "needs_unit_range", False):
+        low, high = float(data.x_train.min()), float(data.x_train.max())
+        expect(
+            low >= 0 and high <= 1,
+            f"examples in [0, 1] for {run.training.inputs.slug}, which clips to it",
+            lowest=low,
+            highest=high,
+        )
 
 
 class Loop(keras.Model):

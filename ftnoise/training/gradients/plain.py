@@ -20,7 +20,7 @@ class Plain(Spec):
         """Keras' SGD with the schedule's learning rate inside, so that TensorBoard sees it."""
         import tensorflow as tf
 
-        rate: Any = schedule.learning_rate
+        schedules = tf.keras.optimizers.schedules
         if schedule.drops:
             # PiecewiseConstantDecay keeps a value up to AND including its boundary.
             boundaries = [(drop - 1) * steps_per_epoch - 1 for drop in schedule.drops]
@@ -28,7 +28,10 @@ class Plain(Spec):
                 schedule.learning_rate * schedule.drop_factor**n
                 for n in range(len(schedule.drops) + 1)
             ]
-            rate = tf.keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
+            rate = schedules.PiecewiseConstantDecay(boundaries, values)
+        else:
+            # Constant, but a schedule: TensorBoard hears of no other rate.
+            rate = schedules.ExponentialDecay(schedule.learning_rate, 1, decay_rate=1.0)
         # The legacy class updates a variable in one fused kernel; the new one takes several.
         return tf.keras.optimizers.legacy.SGD(rate, momentum=schedule.momentum)
 

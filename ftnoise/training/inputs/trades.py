@@ -19,7 +19,7 @@ Deviations
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftnoise.spec import Spec, expect, is_count, is_number
 
@@ -46,6 +46,8 @@ class TRADES(Spec):
     steps: int = 10
     step_size: float | None = None
     norm: str = "linf"
+
+    needs_unit_range: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for name in ("attack_epsilon", "beta"):
@@ -104,7 +106,7 @@ class TRADES(Spec):
             logits = network(candidate, training=False)
             return tf.nn.softmax_cross_entropy_with_logits(target, logits)
 
-        start = x + START_SCALE * tf.random.stateless_normal(tf.shape(x), seed)
+        start = x + START_SCALE * tf.random.stateless_normal(tf.shape(x), seed, dtype=x.dtype)
         arguments = {
             "attack_epsilon": self.attack_epsilon,
             "step_size": self.step,
@@ -125,6 +127,6 @@ def kl_divergence(target: Any, logits: Any) -> Any:
 
 def same_in_training(network: keras.Model) -> bool:
     """Whether no layer of the network takes a `training` argument (batch norm, dropout, ...)."""
-    layers = [layer for layer in network._flatten_layers(include_self=False, recursive=True)]
+    layers = list(network._flatten_layers(include_self=False, recursive=True))
     containers = [layer for layer in layers if getattr(layer, "layers", None)]
     return not any(layer._expects_training_arg for layer in layers if layer not in containers)

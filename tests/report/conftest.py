@@ -1,0 +1,62 @@
+"""A small table: two groups of rows, two ranked measures and one without the paper's numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from ftnoise.report import Results
+from ftnoise.spec import Column, Experiment, Row, Run, Schedule, Spec
+
+PAPER = {
+    "dnn natural": {"accuracy": 98.83, "error": 8.60},
+    "dnn tikhonov": {"accuracy": 90.99, "error": 3.29},
+    "dnn trades": {"accuracy": 98.76, "error": 8.83},
+    "cnn natural": {"accuracy": 98.60, "error": 8.01},
+    "cnn tikhonov": {"accuracy": 95.94, "error": 4.90},
+}
+OURS = {
+    "dnn natural": {"accuracy": [98.9, 99.0, 99.1], "error": [9.0, 9.1, 9.2], "spread": [0.05621]},
+    "dnn tikhonov": {"accuracy": [90.5, 91.0, 91.5], "error": [3.2, 3.3, 3.4]},
+    "dnn trades": {"accuracy": [98.7, 98.8, 98.9], "error": [8.1, 8.2, 8.3]},
+    "cnn natural": {"accuracy": [98.21], "error": [7.91], "spread": [0.065]},
+    "cnn tikhonov": {"accuracy": [95.5], "error": []},
+}
+
+
+class Thing(Spec):
+    """Stands for an architecture, a data set or a training."""
+
+
+def make(paper=PAPER, ours=OURS, notes=("Two threads.",), **changes) -> Results:
+    schedule = Schedule(epochs=1, batch_size=1, learning_rate=0.1)
+    run = Run(architecture=Thing(), data=Thing(), training=Thing(), schedule=schedule)
+    experiment = Experiment(
+        name="table0",
+        title="A small table",
+        source="Someone (2019), Table 0",
+        rows=tuple(Row(name=name, run=run, paper=numbers) for name, numbers in paper.items()),
+        columns=(
+            Column(name="accuracy", measure=None, title="Training accuracy", unit="%"),
+            Column(
+                name="error",
+                measure=None,
+                title="Generalization error",
+                unit="points",
+                ranked=True,
+            ),
+            Column(name="spread", measure=None, title="Spread of the parameters", digits=4),
+        ),
+    )
+    return Results(dataclasses.replace(experiment, **changes), "quick", ours, notes)
+
+
+@pytest.fixture
+def results() -> Results:
+    return make()
+
+
+@pytest.fixture
+def make_results():
+    return make

@@ -1,0 +1,122 @@
+"""Cells, groups, orders and sentences, which all forms of a report share."""
+
+from __future__ import annotations
+
+import pytest
+
+from ftnoise.errors import BadInput
+from ftnoise.report.results import Printed
+
+PAPER = {"a": {"error": 1.0}, "b": {"error": 2.0}, "c": {"error": 3.0}}
+
+
+def cell(results, row, column):
+    rows = {row.name: row for row in results.experiment.rows}
+    columns = {column.name: column for column in results.experiment.columns}
+    return results.cell(rows[row], columns[column])
+
+
+def test_a_cell_in_print(results):
+    printed = cell(results, "dnn natural", "accuracy").printed
+    assert printed == Printed(paper="98.83", ours="99.00", spread="0.10", difference="+0.17")
+    printed = cell(results, "cnn natural", "error").printed
+    assert printed == Printed(paper="8.01", ours="7.91", spread="", difference="-0.10")
+
+
+def test_missing_cells_in_print(results):
+    assert cell(results, "cnn tikhonov", "error").printed == Printed("4.90", "-", "", "-")
+    assert cell(results, "dnn trades", "spread").printed == Printed("-", "-", "", "-")
+    assert cell(results, "cnn natural", "spread").printed == Printed("-", "0.0650", "", "-")
+
+
+@pytest.mark.parametrize("ours", [8.01, 100 * (0.0801 + 1e-17), 8.009, 8.014])
+def test_a_difference_that_rounds_to_nothing_has_no_sign(make_results, ours):
+    results = make_results(ours={"cnn natural": {"error": [ours]}})
+    assert cell(results, "cnn natural", "error").printed.difference == "0.00"
+
+
+def test_rounding_of_floats_is_no_difference(make_results):
+    results = make_results(
+        paper={"a": {"error": 0.3}, "b": {"error": 0.3}},
+        ours={"a": {"error": [0.1 + 0.2]}, "b": {"error": [0.3 + 1e-9]}},
+    )
+    assert cell(results, "a", "error").difference == 0.0
+    assert cell(results, "b", "error").difference == pytest.approx(1e-9, rel=1e-6)
+
+
+def test_groups_are_first_words(results):
+    assert [(g.name, [label for label, _ in g.rows]) for g in results.groups()] == [
+        ("dnn", ["natural", "tikhonov", "trades"]),
+        ("cnn", ["natural", "tikhonov"]),
+    ]
+
+
+def test_rows_of_which_one_has_a_single_word_are_one_group(make_results):
+    results = make_results(paper={"natural": {}, "eps 0.49": {}, "eps 2.97": {}}, ours={})
+    assert [(g.name, [label for label, _ in g.rows]) for g in results.groups()] == [
+        ("", ["natural", "eps 0.49", "eps 2.97"])
+    ]
+
+
+def test_orders_of_ranked_columns_where_two_rows_have_both(results):
+    (order,) = results.orders()  # cnn has a single row with both
+    assert (order.column.name, order.group) == ("error", "dnn")
+    assert order.paper == "tikhonov < natural < trades"
+    assert order.ours == "tikhonov < trades < natural"
+    assert not order.same
+
+
+def test_the_same_order(make_results):
+    ours = {"a": {"error": [5.0]}, "b": {"error": [6.0]}, "c": {"error": [6.1, 6.3]}}
+    (order,) = make_results(paper=PAPER, ours=ours).orders()
+    assert order.ours == "a < b < c"
+    assert order.same
+
+
+def test_what_prints_the_same_ranks_the_same(make_results):
+    ours = {"a": {"error": [5.0]}, "b": {"error": [4.0]}, "c": {"error": [4.001]}}
+    (order,) = make_results(paper=PAPER, ours=ours).orders()
+    assert order.ours == "b = c < a"
+
+
+def test_kinds_of_columns(make_results, results):
+    names = [[column.name for column in kind] for kind in results.kinds()]
+    assert names == [["accuracy", "error"], ["spread"]]
+    (kind,) = make_results(paper={name: {} for name in PAPER}, ours={}).kinds()
+    assert [column.name for column in kind] == ["accuracy", "error", "spread"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ([0, 0, 0], "no result yet"),
+        ([1, 1, 0], "1 seed"),
+        ([3, 3, 3], "3 seeds"),
+        ([3, 1, 1], "3 seeds for x a; 1 seed for x b, y c"),
+        ([2, 2, 1], "2 seeds for x; 1 seed for y"),
+    ],
+)
+def test_seeds_in_words(make_results, counts, words):
+    names = ("x a", "x b", "y c")
+    ours = {name: {"error": [1.0] * n} for name, n in zip(names, counts, strict=True)}
+    words = words.replace("y c", "y")
+    assert make_results(paper={name: {} for name in names}, ours=ours).seeds() == words
+
+
+def test_the_legend_counts_what_is_missing(results, make_results):
+    assert "4 of 15 numbers are missing" in results.legend()
+    complete = {"a": {"accuracy": [1.0], "error": [1.0], "spread": [1.0]}}
+    assert "missing" not in make_results(paper={"a": {}}, ours=complete).legend()
+
+
+@pytest.mark.parametrize(
+    ("ours", "named"),
+    [
+        ({"dnn other": {}}, "row='dnn other'"),
+        ({"dnn natural": {"other": [1.0]}}, "column='other'"),
+        ({"dnn natural": {"error": [1.0, float("nan")]}}, "error of dnn natural.*nan"),
+    ],
+)
+def test_refuses_what_the_table_does_not_have(make_results, ours, named):
+    with pytest.raises(BadInput, match=named):
+        make_results(ours=ours)

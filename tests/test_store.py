@@ -1,0 +1,397 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ftnoise.errors import BadInput, RunFailed
+from ftnoise.store import RunFolder, Store, write_json
+
+ID = "fmnist-dnn-natural-1e-s0-0123456789"
+MEASURE = "test_accuracy-01234567"
+WEIGHTS = [
+    ("dense/kernel", np.arange(6, dtype=np.float32).reshape(2, 3)),
+    ("dense/kernel", np.array(0.5, np.float32)),
+    ("bias", np.zeros((0, 3), np.float32)),
+]
+
+
+@pytest.fixture(autouse=True)
+def _quick_disk(monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    return Store(tmp_path / "runs")
+
+
+@pytest.fixture
+def folder(store) -> RunFolder:
+    return store.run(ID)
+
+
+def fill(folder: RunFolder) -> None:
+    folder.write_spec({"run": 1})
+    folder.save_weights(WEIGHTS, {})
+    folder.save_checkpoint({"w": np.array([1.0, np.nan])}, {"epoch": 1})
+    folder.write_measure(MEASURE, {"accuracy": 0.5}, {"hits": np.arange(3)})
+
+
+def plain(weights) -> list:
+    return [(name, values.dtype, values.tolist()) for name, values in weights]
+
+
+def files(root: Path) -> list[str]:
+    return sorted(str(p.relative_to(root)) for p in root.rglob("*") if not p.is_dir())
+
+
+def failing_with(number: int):
+    def fail(*args, **kwargs):
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+def python(code: str, *words: str, **streams) -> subprocess.Popen:
+    """A process that runs `code`; its output is text."""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    command = [sys.executable, "-c", code, *words]
+    return subprocess.Popen(command, env=environment, stdout=-1, text=True, **streams)
+
+
+# What is stored comes back.
+
+
+def test_asking_whether_a_run_is_trained_needs_neither_numpy_nor_tensorflow(folder):
+    folder.save_weights(WEIGHTS, {})
+    code = (
+        "import sys; sys.modules.update(numpy=None, tensorflow=None);"
+        "from ftnoise.store import Store; print(Store(sys.argv[1]).run(sys.argv[2]).trained())"
+    )
+    assert python(code, str(folder.path.parent), ID).communicate()[0] == "True\n"
+
+
+def test_weights(folder):
+    assert folder.load_weights() is None
+    assert not folder.trained()
+    folder.save_weights(WEIGHTS, {"seconds": 3})
+    assert folder.trained()
+    assert plain(folder.load_weights()) == plain(WEIGHTS)
+    assert files(folder.path) == ["weights.json", "weights.npz"]
+    assert json.loads((folder.path / "weights.json").read_text())["info"] == {"seconds": 3}
+
+
+def test_weights_are_finite(folder):
+    folder.save_weights(WEIGHTS, {})
+    with pytest.raises(RunFailed, match="Received: NaN or infinity in 'x'"):
+        folder.save_weights([("ok", np.ones(2)), ("x", np.array([1, np.nan]))], {})
+    assert plain(folder.load_weights()) == plain(WEIGHTS)
+
+
+def test_checkpoint(folder):
+    assert folder.load_checkpoint() is None
+    for epoch in (1, 2):
+        folder.save_checkpoint({"w": np.array([epoch, np.inf])}, {"epoch": epoch})
+    arrays, state = folder.load_checkpoint()
+    assert ({"w": arrays["w"].tolist()}, state) == ({"w": [2, np.inf]}, {"epoch": 2})
+    folder.drop_checkpoint()
+    assert folder.load_checkpoint() is None
+    assert files(folder.path) == []
+
+
+def test_measures(folder):
+    assert folder.read_measure(MEASURE) is None
+    assert folder.read_measure_arrays(MEASURE) is None
+    (folder.partial(MEASURE) / "half").write_text("work")
+    assert (folder.partial(MEASURE) / "half").exists()
+    scalars = {"accuracy": np.float32(0.5), "n": 3, "tenth": 0.1}
+    folder.write_measure(MEASURE, scalars, {"hits": np.array([True, False])})
+    assert folder.read_measure(MEASURE) == {"accuracy": 0.5, "n": 3.0, "tenth": 0.1}
+    assert folder.read_measure_arrays(MEASURE)["hits"].tolist() == [True, False]
+    place = folder.path / "measures" / MEASURE
+    assert sorted(os.listdir(place)) == ["result.json", "result.npz"]
+    folder.write_measure(MEASURE, {"accuracy": 0.25}, {})
+    assert folder.read_measure(MEASURE) == {"accuracy": 0.25}
+    assert folder.read_measure_arrays(MEASURE) is None
+    assert os.listdir(place) == ["result.json"]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_scalars_are_finite(folder, bad):
+    folder.write_measure(MEASURE, {"accuracy": 0.5})
+    with pytest.raises(RunFailed, match=rf"from {MEASURE} of {ID}\. Received: loss=-?(nan|inf)"):
+        folder.write_measure(MEASURE, {"accuracy": 0.7, "loss": bad})
+    assert folder.read_measure(MEASURE) == {"accuracy": 0.5}
+
+
+def test_a_folder_can_be_moved_and_names_no_place(store, folder, tmp_path):
+    fill(folder)
+    for file in folder.path.rglob("*.json"):
+        assert str(tmp_path) not in file.read_text()
+    store.root.rename(tmp_path / "elsewhere")
+    moved = Store(tmp_path / "elsewhere").run(ID)
+    assert moved.spec() == {"run": 1}
+    assert moved.trained()
+    assert moved.load_checkpoint() is not None
+    assert moved.read_measure_arrays(MEASURE) is not None
+
+
+READERS = {
+    "spec.json": RunFolder.spec,
+    "weights.json": RunFolder.trained,
+    "weights.npz": RunFolder.load_weights,
+    "checkpoint.json": RunFolder.load_checkpoint,
+    "checkpoint.npz": RunFolder.load_checkpoint,
+    f"measures/{MEASURE}/result.json": lambda folder: folder.read_measure(MEASURE),
+    f"measures/{MEASURE}/result.npz": lambda folder: folder.read_measure_arrays(MEASURE),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_damage_is_named_and_never_used(folder, capsys, name):
+    fill(folder)
+    file, read = folder.path / name, READERS[name]
+    whole = str(read(folder))
+    file.write_bytes(file.read_bytes()[:-20])
+    assert not read(folder)
+    said = capsys.readouterr().err
+    assert said.startswith(f"ftnoise: {file} ")
+    assert said.count("\n") == 1
+    assert file.with_name(f"{file.name}.damaged").exists()
+    others = [other for other in READERS if Path(other).stem != file.stem]
+    assert all(READERS[other](folder) for other in others)
+    fill(folder)
+    assert str(read(folder)) == whole
+    assert capsys.readouterr().err == ""
+
+
+def test_scalars_without_their_arrays_are_measured_again(folder, capsys):
+    fill(folder)
+    (folder.path / "measures" / MEASURE / "result.npz").unlink()
+    assert folder.read_measure_arrays(MEASURE) is None
+    assert "result.npz is missing" in capsys.readouterr().err
+    assert folder.read_measure(MEASURE) is None
+
+
+def test_failure_log(folder, monkeypatch):
+    folder.write_failure("Traceback")
+    assert (folder.path / "failure.log").read_text() == "Traceback"
+    for _ in range(2):
+        folder.clean()
+        assert files(folder.path) == []
+    monkeypatch.setattr(os, "replace", failing_with(errno.ENOSPC))
+    folder.write_failure("Traceback")
+    assert files(folder.path) == []
+
+
+# Which runs there are.
+
+
+def test_finished(store):
+    form, other = {"class": "Run", "seed": 1}, {"class": "Run", "seed": True}
+    assert list(store.finished()) == []
+    for id, run in (("b-2", form), ("a-1", form), ("c-3", other)):
+        store.run(id).write_spec({"run": run})
+        store.run(id).save_weights(WEIGHTS, {})
+    store.run("not-trained-4").write_spec({"run": form})
+    store.run("no-spec-5").save_weights(WEIGHTS, {})
+    write_json(store.root / "reference" / "spec.json", {})
+    write_json(store.root / "Not an id" / "spec.json", {})
+    assert [folder.id for folder, _ in store.finished()] == ["a-1", "b-2", "c-3"]
+    assert [spec["run"] for _, spec in store.finished()] == [form, form, other]
+
+
+def test_damaged_runs_are_not_finished(store, capsys):
+    for id in ("a-1", "b-2", "c-3"):
+        store.run(id).write_spec({"run": 1})
+        store.run(id).save_weights(WEIGHTS, {})
+    (store.root / "a-1" / "spec.json").write_text("{")
+    (store.root / "b-2" / "weights.npz").write_text("")
+    assert [folder.id for folder, _ in store.finished()] == ["c-3"]
+    lines = capsys.readouterr().err.splitlines()
+    assert ["a-1/spec.json" in lines[0], "b-2/weights.npz" in lines[1]] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "id",
+    ["", ".", "..", "../x", "a/b", "/etc", ".lock", "-x", "A", "a b", "a\n", "ü", "\0", "reports"],
+)
+def test_ids_lead_nowhere_else(store, folder, id):
+    with pytest.raises(BadInput, match="Expected a run id"):
+        store.run(id)
+    for act in (folder.read_measure, folder.partial, lambda id: folder.write_measure(id, {})):
+        with pytest.raises(BadInput, match="Expected a measure id"):
+            act(id)
+    assert not store.root.exists()
+
+
+def test_copy_to_another_store(folder, tmp_path):
+    fill(folder)
+    target = Store(tmp_path / "reference")
+    folder.copy_to(target)
+    folder.copy_to(target)
+    result = f"measures/{MEASURE}/result"
+    records = [f"{result}.json", f"{result}.npz", "spec.json", "weights.json", "weights.npz"]
+    assert files(target.root / ID) == [".lock", *records]
+    assert [copy.id for copy, _ in target.finished()] == [ID]
+    assert target.run(ID).read_measure(MEASURE) == {"accuracy": 0.5}
+
+
+def test_only_sound_runs_are_copied_and_only_into_free_folders(folder, tmp_path, capsys):
+    fill(folder)
+    target = Store(tmp_path / "reference")
+    with target.run(ID).locked(), pytest.raises(RunFailed, match="locked folder"):
+        folder.copy_to(target)
+    (folder.path / "weights.npz").write_text("")
+    with pytest.raises(RunFailed, match=r"sound .*weights\.json"):
+        folder.copy_to(target)
+    assert "weights.npz has 0 bytes" in capsys.readouterr().err
+    assert not target.run(ID).trained()
+
+
+# Locks.
+
+HOLDER = """
+import sys
+from ftnoise.store import Store
+with Store(sys.argv[1]).run(sys.argv[2]).locked() as mine:
+    print(mine, flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def holder(store):
+    """Starts a process that tries to hold the lock of a run until it gets a line."""
+    started = []
+
+    def start(id: str) -> tuple[subprocess.Popen, str]:
+        started.append(python(HOLDER, str(store.root), id, stdin=-1))
+        return started[-1], started[-1].stdout.readline()
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_one_process_holds_the_lock(folder, holder):
+    with folder.locked() as mine:
+        assert mine
+        assert holder(ID)[1] == "False\n"
+        assert holder("other-1")[1] == "True\n"
+    process, answer = holder(ID)
+    assert answer == "True\n"
+    with folder.locked() as mine:
+        assert not mine
+    process.communicate("\n")
+    with folder.locked() as mine:
+        assert mine
+    assert files(folder.path) == [".lock"]
+
+
+def test_the_kernel_frees_the_lock_of_a_killed_process(folder, holder):
+    process, _ = holder(ID)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    with folder.locked() as mine:
+        assert mine
+
+
+def raise_under_the_lock(folder: RunFolder, copies: list[int]) -> None:
+    opened = os.open
+    with pytest.MonkeyPatch.context() as patch:
+        # A forked process has the same open file; so has a duplicate.
+        patch.setattr(os, "open", lambda *a: copies.append(os.dup(fd := opened(*a))) or fd)
+        with folder.locked() as mine:
+            raise ZeroDivisionError(mine)
+
+
+def test_the_lock_is_free_after_an_exception_and_in_spite_of_forked_processes(folder):
+    copies: list[int] = []
+    with pytest.raises(ZeroDivisionError, match="True"):
+        raise_under_the_lock(folder, copies)
+    assert len(copies) == 1
+    with folder.locked() as mine:
+        assert mine
+    os.close(copies[0])
+
+
+def test_wait_returns_when_the_lock_is_free(folder, holder):
+    folder.wait()
+    with folder.locked():
+        folder.wait()
+    process, _ = holder(ID)
+    waiting = threading.Thread(target=folder.wait, args=(0.01,), daemon=True)
+    waiting.start()
+    waiting.join(0.1)
+    assert waiting.is_alive()
+    process.communicate("\n")
+    waiting.join(30)
+    assert not waiting.is_alive()
+
+
+def test_what_killed_processes_left_is_removed_under_the_lock(folder):
+    place = folder.partial(MEASURE)
+    for left in (folder.path / ".ftnoise-0.tmp", place / ".ftnoise-1.tmp", place / "mine.tmp"):
+        left.write_text("half")
+    with folder.locked():
+        assert files(folder.path) == [".lock", f"measures/{MEASURE}/partial/mine.tmp"]
+        (folder.path / ".ftnoise-2.tmp").write_text("being written")
+        with folder.locked() as second:
+            assert not second
+            assert (folder.path / ".ftnoise-2.tmp").exists()
+
+
+def test_what_cannot_be_locked_is_named(folder, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("fcntl.flock", failing_with(errno.ENOLCK))
+        with pytest.raises(RunFailed, match=r"Could not lock .*/\.lock: No locks"):
+            folder.locked().__enter__()
+    (folder.path / ".lock").unlink()
+    folder.path.rmdir()
+    folder.path.write_text("a file")
+    with pytest.raises(RunFailed, match=r"Could not lock .*/\.lock: "):
+        folder.locked().__enter__()
+
+
+# The folder of all runs.
+
+
+def test_prepare(store):
+    for _ in range(2):
+        store.prepare()
+        assert os.listdir(store.root) == []
+    assert store.reports == store.root / "reports"
+
+
+def test_prepare_names_what_cannot_be_used(store, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    for root in (tmp_path / "file", tmp_path / "file" / "runs"):
+        with pytest.raises(BadInput, match=rf"Received: {root} \((Not a dir|File exists)"):
+            Store(root).prepare()
+    monkeypatch.setattr(os, "fsync", failing_with(errno.ENOSPC))
+    with pytest.raises(BadInput, match=rf"Received: {store.root} \(No space left on device\)"):
+        store.prepare()
+    assert os.listdir(store.root) == []
+
+
+def test_prepare_removes_old_temporaries_of_reports(store):
+    store.reports.mkdir(parents=True)
+    for place in (store.root, store.reports):
+        for name, age in ((".ftnoise-old.tmp", 7200), (".ftnoise-new.tmp", 0), ("table.md", 7200)):
+            (place / name).write_text("x")
+            written = (place / name).stat().st_mtime - age
+            os.utime(place / name, (written, written))
+    store.prepare()
+    left = [".ftnoise-new.tmp", "reports/.ftnoise-new.tmp", "reports/table.md", "table.md"]
+    assert files(store.root) == left
