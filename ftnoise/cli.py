@@ -244,9 +244,8 @@ def announce(
     from ftnoise.runner import cores
 
     print(f"{found.name}, preset {arguments.preset}: {found.title}.", file=file)
-    print(
-        f"{len(todo)} runs: {len(todo) - len(left)} there already, {len(left)} to train.", file=file
-    )
+    runs = "1 run" if len(todo) == 1 else f"{len(todo)} runs"
+    print(f"{runs}: {len(todo) - len(left)} there already, {len(left)} to train.", file=file)
     if not left:
         return
     seconds = engine.estimate(left)

@@ -36,9 +36,7 @@ def expect(condition: bool, expected: str, **received: object) -> None:
 
 def is_number(value: object) -> bool:
     """True for a finite int or float, False for bool, NaN, infinities and everything else."""
-    return (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    )
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def is_count(value: object, least: int = 1) -> bool:
@@ -275,6 +273,7 @@ class Experiment:
         known = {column.name for column in self.columns}
         for row in self.rows:
             expect(
-                row.paper.keys() <= known, f"paper numbers of known columns in {row.name}",
+                row.paper.keys() <= known,
+                f"paper numbers of known columns in {row.name}",
                 paper=sorted(row.paper),
             )

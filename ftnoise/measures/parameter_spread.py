@@ -10,9 +10,13 @@ Deviations
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ftnoise.spec import Spec
 from ftnoise.workspace import Answer, Subject
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +36,7 @@ class ParameterSpread(Spec):
         return Answer(scalars=spreads(theta))
 
 
-def spreads(theta) -> dict[str, float]:
+def spreads(theta: np.ndarray) -> dict[str, float]:
     """The scalars of `ParameterSpread` for parameters `[n]` (float64)."""
     import numpy as np
 

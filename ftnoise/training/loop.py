@@ -99,7 +99,12 @@ class Loop(keras.Model):
         self.compile(optimizer=optimizer, steps_per_execution=STEPS_PER_EXECUTION)
         self.loss_metric = keras.metrics.Mean("loss")
         self.accuracy_metric = keras.metrics.Mean("accuracy")
-        self.compiled_step = tf.function(self.one_step, jit_compile=True) if xla else self.one_step
+        self.compiled_step = self.one_step
+        if xla:
+            # Not the bound method itself: AutoGraph takes it for `train_step`.
+            self.compiled_step = tf.function(
+                lambda x, y, step: self.one_step(x, y, step), jit_compile=True
+            )
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

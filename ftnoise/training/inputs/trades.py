@@ -107,7 +107,7 @@ class TRADES(Spec):
             return tf.nn.softmax_cross_entropy_with_logits(target, logits)
 
         start = x + START_SCALE * tf.random.stateless_normal(tf.shape(x), seed, dtype=x.dtype)
-        arguments = {
+        arguments: dict[str, Any] = {
             "attack_epsilon": self.attack_epsilon,
             "step_size": self.step,
             "steps": self.steps,

@@ -1,0 +1,156 @@
+"""A natural epoch through our loop, everything included, against Keras' own `model.fit`.
+
+    python -m tests.benchmarks.natural_epoch [--repetitions 5] [--epochs 4] [--examples 60000]
+
+Ours is an epoch of a run: training, testing loss and accuracy, TensorBoard with histograms, and a
+checkpoint that is on the disk. Keras' is `model.fit(x, y, batch_size=128, shuffle=True)` with the
+same network, data and optimizer class: once bare (no metrics, no validation, no logs), and once
+with accuracy, validation data and TensorBoard with histograms. Each repetition is a `fit` of some
+epochs, of which the first, which compiles, does not count. The targets are for ours, everything
+included, against the bare one: 0.8 for fmnist_dnn, 0.9 for fmnist_cnn2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ftnoise.datasets import Data
+from ftnoise.experiments.table5 import EXPERIMENT
+from ftnoise.runner import FolderWorkspace
+from ftnoise.spec import Run
+from ftnoise.store import Store
+from tests.benchmarks.alternating import show
+
+TARGETS = {"fmnist_dnn natural": 0.8, "fmnist_cnn2 natural": 0.9}
+OURS, PART, BARE, SAME = (
+    "ours, everything included",
+    "ours, training alone",
+    "Keras, bare",
+    "Keras, same services",
+)
+
+
+class Watched(FolderWorkspace):
+    """A run's workspace that remembers when training and epochs ended."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(Store(folder).run("benchmark"), lambda done, total, text: None)
+        self.trained: list[float] = []
+        self.ended: list[float] = []
+
+    def progress(self, done: int, total: int, text: str = "") -> None:
+        self.last = time.perf_counter()
+
+    def save(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
+        self.trained.append(self.last)
+        super().save(arrays, state)
+        self.ended.append(time.perf_counter())
+
+
+class Ends(keras.callbacks.Callback):
+    """Remembers when epochs ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended: list[float] = []
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.ended.append(time.perf_counter())
+
+
+def ours(run: Run, data: Data) -> tuple[list[float], list[float]]:
+    """Seconds of each epoch after the first, and of its training part."""
+    with tempfile.TemporaryDirectory() as folder:
+        watched = Watched(Path(folder))
+        run.training.train(run, data, watched)
+    epochs = [after - before for before, after in pairwise(watched.ended)]
+    parts = zip(watched.ended, watched.trained[1:], strict=False)
+    return epochs, [after - before for before, after in parts]
+
+
+def of_keras(run: Run, data: Data, services: bool) -> list[float]:
+    """Seconds of each epoch after the first."""
+    keras.backend.clear_session()
+    network, schedule = run.architecture.build(), run.schedule
+    network.compile(
+        optimizer=tf.keras.optimizers.legacy.SGD(
+            schedule.learning_rate, momentum=schedule.momentum
+        ),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"] if services else None,
+    )
+    ends, options, callbacks = Ends(), {}, []
+    with tempfile.TemporaryDirectory() as folder:
+        if services:
+            options["validation_data"] = (data.x_test, data.y_test)
+            callbacks = [
+                keras.callbacks.TensorBoard(
+                    folder, histogram_freq=1, write_graph=False, profile_batch=0
+                )
+            ]
+        network.fit(
+            data.x_train,
+            data.y_train,
+            batch_size=schedule.batch_size,
+            shuffle=True,
+            epochs=schedule.epochs,
+            callbacks=[*callbacks, ends],
+            verbose=0,
+            **options,
+        )
+    return [after - before for before, after in pairwise(ends.ended)]
+
+
+def main() -> None:
+    """Measures both networks."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--examples", type=int, default=60_000)
+    arguments = parser.parse_args()
+
+    generator = np.random.default_rng(0)
+    examples = arguments.examples
+    x = generator.random((examples + examples // 6, 28, 28, 1), np.float32)
+    y = generator.integers(0, 10, len(x))
+    data = Data(x[:examples], y[:examples], x[examples:], y[examples:], classes=10, digest="")
+    for row in EXPERIMENT.rows:
+        if row.name not in TARGETS:
+            continue
+        schedule = dataclasses.replace(row.run.schedule, epochs=arguments.epochs)
+        run = dataclasses.replace(row.run, schedule=schedule)
+        seconds: dict[str, list[float]] = {name: [] for name in (OURS, PART, BARE, SAME)}
+        for _ in range(arguments.repetitions):
+            epochs, parts = ours(run, data)
+            seconds[OURS] += epochs
+            seconds[PART] += parts
+            seconds[BARE] += of_keras(run, data, services=False)
+            seconds[SAME] += of_keras(run, data, services=True)
+        print(f"{row.name}, an epoch of {examples} images")
+        show(
+            seconds,
+            {
+                "ours / Keras, bare": (OURS, BARE, TARGETS[row.name]),
+                "ours / Keras, same services": (OURS, SAME, None),
+                "ours, training alone / Keras, bare": (PART, BARE, None),
+            },
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""How long a stored table takes to be redrawn.
+
+    python -m tests.benchmarks.redraw [--repetitions 5] [--runs DIR]
+
+The whole process of `report table5`, from start to end: every weight file is verified, and the
+table goes to the terminal, Markdown, LaTeX, CSV and pictures. Target: under 2 s. Without `--runs`
+it is a table of untrained networks of the true sizes with made-up results.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from ftnoise import runner
+from ftnoise.experiments.table5 import EXPERIMENT
+from ftnoise.presets import PRESETS
+from ftnoise.spec import canonical, run_id, spec_id
+from ftnoise.store import Store
+from tests.benchmarks.alternating import alternating, command, show
+
+TARGET_SECONDS = 2.0
+
+
+def make_up(root: Path) -> None:
+    """Fills a store with the paper's runs of table 5."""
+    store = Store(root)
+    store.prepare()
+    environment = runner.environment()
+    for row in EXPERIMENT.rows:
+        run = PRESETS["paper"].apply(row.run)
+        folder = store.run(run_id(run, "0" * 64))
+        with folder.locked():
+            folder.write_spec(
+                {
+                    "run": canonical(run),
+                    "data": {"digest": "0" * 64, "source": "made up"},
+                    "environment": environment,
+                    "finished": runner.now(),
+                }
+            )
+            folder.save_weights(runner.named_weights(run.architecture.build()), {})
+            for column in EXPERIMENT.columns:
+                known = folder.read_measure(spec_id(column.measure)) or {}
+                folder.write_measure(
+                    spec_id(column.measure), {**known, column.name: row.paper.get(column.name, 0.5)}
+                )
+
+
+def main() -> None:
+    """Measures the command."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--runs", type=Path)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        runs = arguments.runs or Path(temporary)
+        if arguments.runs is None:
+            make_up(runs)
+        words = ["report", "table5", "--runs", str(runs.absolute())]
+        seconds = alternating({"report table5": command(words)}, arguments.repetitions)
+    seconds["target"] = [TARGET_SECONDS]
+    show(seconds, {"report table5 / target": ("report table5", "target", 1)})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,9 @@
+"""`python -m tests.fake` is `python -m ftnoise` with the fake table alone."""
+
+import sys
+
+from ftnoise import cli
+from tests.fake import install
+
+install()
+sys.exit(cli.main())

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ftnoise import runner
+from ftnoise.architectures import Architecture
+from ftnoise.errors import StoredDamage
+from ftnoise.measures.generalization import Generalization
+from ftnoise.measures.parameter_spread import ParameterSpread
+from ftnoise.spec import Run, Schedule, Spec, canonical, run_id, spec_id
+from ftnoise.store import RunFolder, Store
+from ftnoise.training import Training
+from ftnoise.workspace import Answer
+from tests.fake import Dots
+
+
+@dataclass(frozen=True, kw_only=True)
+class Small(Architecture):
+    """Three units."""
+
+    input_shape: tuple[int, ...] = (3,)
+    classes: int = 2
+    units: int = 3
+
+    def layers(self) -> list[Any]:
+        from keras.layers import Dense
+
+        return [Dense(self.units, activation="relu"), Dense(self.classes)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interrupted(Spec):
+    """A measure that needs two attempts, and keeps the work of the first."""
+
+    def evaluate(self, subject: Any) -> Answer:
+        kept = subject.partial / "work"
+        if not kept.exists():
+            kept.write_text("41")
+            raise KeyboardInterrupt
+        return Answer(scalars={"found": 1.0 + int(kept.read_text())})
+
+
+RUN = Run(
+    architecture=Small(),
+    data=Dots(),
+    training=Training(),
+    schedule=Schedule(epochs=3, batch_size=16, learning_rate=0.1, momentum=0.9, drops=(3,)),
+)
+MEASURES = (Generalization(), ParameterSpread())
+
+
+def folder_in(root: Path, run: Run = RUN) -> RunFolder:
+    return Store(root).run(run_id(run, run.data.digest(None)))
+
+
+def perform(folder: RunFolder, measures=MEASURES, run: Run = RUN, at_epoch=None) -> list[str]:
+    """Performs a run; `at_epoch` is called with the number of each epoch that is behind."""
+    said = []
+
+    class Watched(runner.FolderWorkspace):
+        def save(self, arrays: Any, state: Any) -> None:
+            super().save(arrays, state)
+            said.append(f"epoch {state['epoch']}")
+            if at_epoch:
+                at_epoch(state["epoch"])
+
+    workspace = Watched(folder, lambda done, total, text: None)
+    runner.perform(run, run.data.load(None), folder, measures, workspace)
+    return said
+
+
+def stop_at(epoch: int) -> Any:
+    def at_epoch(number: int) -> None:
+        if number == epoch:
+            raise KeyboardInterrupt
+
+    return at_epoch
+
+
+def results(folder: RunFolder) -> dict[str, Any]:
+    return {spec_id(measure): folder.read_measure(spec_id(measure)) for measure in MEASURES}
+
+
+def digest(folder: RunFolder) -> str:
+    return json.loads((folder.path / "weights.json").read_text())["array_file"]["sha256"]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> RunFolder:
+    """A run that was performed without interruption."""
+    folder = folder_in(tmp_path_factory.mktemp("whole"))
+    assert perform(folder) == ["epoch 1", "epoch 2", "epoch 3"]
+    return folder
+
+
+def test_a_finished_run_has_weights_results_and_the_record_of_how_they_were_made(whole):
+    spec = whole.spec()
+    assert spec["id"] == whole.id
+    assert spec["run"] == canonical(RUN)
+    assert spec["fields"] == canonical(RUN, everything=True)
+    assert spec["data"] == {"digest": RUN.data.digest(None), "source": "memory"}
+    assert spec["steps"] == 9
+    assert [set(epoch) for epoch in spec["history"]] == [
+        {"loss", "accuracy", "val_loss", "val_accuracy"}
+    ] * 3
+    assert spec["started"] <= spec["finished"] <= runner.now()
+    assert spec["seconds"] > 0
+    environment = spec["environment"]
+    assert environment["tensorflow"].startswith("2.15")
+    assert environment["threads"] >= 1
+    assert {"python", "ftnoise", "keras", "numpy", "commit", "processor", "gpus"} <= set(
+        environment
+    )
+    assert runner.finished(whole)
+    assert runner.missing(whole, MEASURES) == []
+    assert whole.load_checkpoint() is None
+    assert list(whole.path.rglob("events.out.tfevents.*"))
+
+
+def test_the_same_spec_gives_the_same_bits_in_another_folder(whole, tmp_path):
+    again = folder_in(tmp_path)
+    perform(again)
+    assert digest(again) == digest(whole)
+    assert results(again) == results(whole)
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_a_run_that_was_interrupted_goes_on_and_ends_with_the_same_bits(whole, tmp_path, epoch):
+    folder = folder_in(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        perform(folder, at_epoch=stop_at(epoch))
+    assert not runner.finished(folder)
+    started = folder.spec()["started"]
+    assert "finished" not in folder.spec()
+
+    assert perform(folder) == ["epoch 1", "epoch 2", "epoch 3"][epoch:]
+    assert digest(folder) == digest(whole)
+    assert results(folder) == results(whole)
+    assert folder.spec()["started"] == started
+    assert folder.spec()["history"] == whole.spec()["history"]
+
+
+def test_an_interrupted_measure_keeps_its_partial_work_and_nothing_is_trained_again(
+    whole, tmp_path
+):
+    whole.copy_to(Store(tmp_path))
+    folder, measure = folder_in(tmp_path), Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        perform(folder, (measure,))
+    assert runner.missing(folder, (*MEASURES, measure)) == [measure]
+    assert perform(folder, (*MEASURES, measure)) == []
+    assert folder.read_measure(spec_id(measure)) == {"found": 42.0}
+    assert not list((folder.path / "measures" / spec_id(measure)).glob("partial/*"))
+
+
+def test_a_measure_sees_the_same_network_from_the_store_as_fresh_from_training(whole, tmp_path):
+    whole.copy_to(Store(tmp_path))
+    folder = folder_in(tmp_path)
+    for result in folder.path.glob("measures/*/result.json"):
+        result.unlink()
+    assert runner.missing(folder, MEASURES) == list(MEASURES)
+    assert perform(folder) == []
+    assert results(folder) == results(whole)
+
+
+def test_a_stored_network_is_rebuilt_with_its_weights(whole):
+    network = runner.stored_network(RUN, whole)
+    stored = whole.load_weights()
+    named = runner.named_weights(network)
+    assert [name for name, _ in named] == [name for name, _ in stored]
+    assert [name.split("/", 1)[0] for name, _ in named] == ["00", "01", "02", "03"]
+    for (_, one), (_, other) in zip(named, stored, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_weights_that_do_not_fit_are_not_used(whole):
+    larger = dataclasses.replace(RUN, architecture=Small(units=4))
+    with pytest.raises(StoredDamage, match=f"{whole.id}.*do not fit") as failure:
+        runner.stored_network(larger, whole)
+    assert failure.value.exit_code == 1
+
+
+def test_results_of_weights_that_were_damaged_are_made_again_with_them(whole, tmp_path, capsys):
+    whole.copy_to(Store(tmp_path))
+    folder = folder_in(tmp_path)
+    (folder.path / "weights.npz").write_bytes(b"")
+    old = {file: file.stat().st_ino for file in folder.path.glob("measures/*/result.json")}
+    perform(folder)
+    assert "weights.npz" in capsys.readouterr().err
+    assert digest(folder) == digest(whole)
+    assert results(folder) == results(whole)
+    assert all(file.stat().st_ino != inode for file, inode in old.items())
+
+
+def test_a_commit_is_known_inside_a_checkout_only(monkeypatch, tmp_path):
+    monkeypatch.setattr(runner, "__file__", str(tmp_path / "runner.py"))
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert runner.commit() is None
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert runner.commit() is None

@@ -1,0 +1,115 @@
+"""Specs, experiments and the command line work where nothing heavy can be imported.
+
+So reading an experiment, `--help`, the list and a wrong word are instant.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ftnoise
+
+HEAVY = ("tensorflow", "keras", "numpy", "pandas", "matplotlib", "scipy", "PIL", "rich")
+
+# Modules and packages that compute, and that only functions import.
+COMPUTE = (
+    "ftnoise.attacks.",
+    "ftnoise.datasets.content",
+    "ftnoise.faults.",
+    "ftnoise.layers",
+    "ftnoise.training.loop",
+)
+
+PACKAGE = Path(ftnoise.__file__).parent
+BLOCK = f"import sys\nfor name in {HEAVY}:\n    sys.modules[name] = None\n"
+IMPORT_ALL = """
+import importlib, json, pkgutil, traceback
+import ftnoise
+failures = {}
+for module in pkgutil.walk_packages(ftnoise.__path__, "ftnoise."):
+    try:
+        importlib.import_module(module.name)
+    except ImportError as error:
+        failures[module.name] = str(error)
+print(json.dumps(failures))
+"""
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    """`ftnoise` with these words and without the heavy packages."""
+    run = f"from ftnoise.cli import main\nsys.exit(main({list(words)!r}))"
+    return python("-c", BLOCK + run)
+
+
+def test_every_module_but_those_that_compute_is_imported_without_anything_heavy():
+    said = python("-W", "error", "-c", BLOCK + IMPORT_ALL)
+    assert said.returncode == 0, said.stderr
+    failures = json.loads(said.stdout)
+    unexpected = {name: why for name, why in failures.items() if not name.startswith(COMPUTE)}
+    assert unexpected == {}
+    # The block works: what computes cannot be imported.
+    assert {"ftnoise.training.loop", "ftnoise.layers"} <= failures.keys()
+
+
+def test_no_spec_stands_in_a_module_that_computes():
+    for file in PACKAGE.rglob("*.py"):
+        name = ".".join(["ftnoise", *file.relative_to(PACKAGE).with_suffix("").parts])
+        if name.startswith(COMPUTE) and file.name != "__init__.py":
+            imported = {
+                alias.name
+                for node in ast.walk(ast.parse(file.read_text()))
+                if isinstance(node, ast.ImportFrom) and node.module == "ftnoise.spec"
+                for alias in node.names
+            }
+            assert "Spec" not in imported, f"{name} defines a spec"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["table5", "--help"], ["report", "--help"]])
+def test_help(words):
+    said = command(*words)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert said.stdout.startswith("usage: ftnoise")
+
+
+@pytest.mark.parametrize("words", [[], ["list"]])
+def test_the_list(words):
+    said = command(*words)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "table5" in said.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["tabel5"],
+        ["table5", "--preset", "fast"],
+        ["table5", "--seeds", "0"],
+        ["table5", "--rows", "none"],
+        ["table5", "--row"],
+        ["report", "table5", "--runs", "/nowhere"],
+        ["publish", "table5", "--to", "/nowhere", "--runs", "/nowhere"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_word_is_one_line(words):
+    said = command(*words)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert said.stderr.startswith("ftnoise: error: ")
+    assert said.stderr.count("\n") == 1
