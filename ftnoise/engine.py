@@ -146,12 +146,12 @@ class Engine:
 
         folder = self.folder(task)
         began = time.monotonic()
-        first: list[tuple[float, int]] = []
+        marks: list[tuple[float, int]] = []
 
         def report(done: int, total: int, text: str) -> None:
-            first[1:] = []
-            first.append((time.monotonic(), done))
-            self.progress.update(self.position(task, later, began, first[0], done, total, text))
+            # Speed counts from the first word: what a checkpoint brought back took no time.
+            marks[1:] = [(time.monotonic(), done)]
+            self.progress.update(self.position(task, later, marks, total, text))
 
         try:
             folder.clean()
@@ -172,18 +172,13 @@ class Engine:
         self.progress.say(f"{task.name}: {self.outcome(task)} ({duration(seconds)})")
 
     def position(
-        self,
-        task: Task,
-        later: list[Task],
-        began: float,
-        first: tuple[float, int],
-        done: int,
-        total: int,
-        text: str,
+        self, task: Task, later: list[Task], marks: list[tuple[float, int]], total: int, text: str
     ) -> str:
-        """`fmnist_dnn trades: epoch 3 of 100, 12 min left; 2 h 10 min for all`."""
-        now = time.monotonic()
-        since, start = first
+        """`fmnist_dnn trades: epoch 3 of 100, 12 min left; 2 h 10 min for all`.
+
+        `marks` are (time, steps done) at the first and at this progress of the task.
+        """
+        (since, start), (now, done) = marks[0], marks[-1]
         speed = (now - since) / (done - start) if done > start else task.seconds / total
         left = (total - done) * speed
         ratio = self.spent / self.planned if self.planned else speed * total / task.seconds

@@ -377,12 +377,12 @@ def test_a_lock_held_elsewhere_is_waited_for_after_all_other_runs(store, log, mo
     assert "Waiting for small natural" in capsys.readouterr().err
 
 
-def test_the_line_of_progress_counts_what_is_left(monkeypatch):
-    monkeypatch.setattr(engine.time, "monotonic", lambda: 100.0)
+def test_the_line_of_progress_counts_what_is_left():
+    marks = [(40.0, 0), (100.0, 50)]
     first, *later = engine.tasks(fake.TABLE, PAPER, 1, None)
     work = engine.Engine(fake.TABLE, [first, *later], Store(Path("nowhere")), None)
-    line = work.position(first, later, 0.0, (40.0, 0), 50, 100, "epoch 5")
+    line = work.position(first, later, marks, 100, "epoch 5")
     assert line.startswith("small natural: epoch 5, 50 %, 60 s left; ")
     assert line.endswith(" for all")
-    alone = work.position(first, [], 0.0, (40.0, 0), 50, 100, "epoch 5")
+    alone = work.position(first, [], marks, 100, "epoch 5")
     assert alone == "small natural: epoch 5, 50 %, 60 s left"
