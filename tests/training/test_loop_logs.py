@@ -1,0 +1,82 @@
+"""What a training writes for TensorBoard."""
+
+from __future__ import annotations
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import plugin_data_pb2
+from tensorboard.util.tensor_util import make_ndarray
+
+from ftnoise.training import Training
+from ftnoise.training.inputs.trades import TRADES
+from ftnoise.training.loop import flat
+from ftnoise.training.penalties import L2
+
+
+def events(folder):
+    accumulator = EventAccumulator(str(folder), size_guidance={"tensors": 0})
+    accumulator.Reload()
+    return accumulator
+
+
+def scalars(accumulator, tag):
+    return {e.step: float(make_ndarray(e.tensor_proto)) for e in accumulator.Tensors(tag)}
+
+
+@pytest.mark.parametrize("drops", [(), (2,)])
+def test_tensorboard_gets_curves_rates_histograms_and_hparams(
+    tmp_path, drops, run_of, memory, trained
+):
+    folder = tmp_path / "a-run"
+    run = run_of(Training(penalty=L2(weight=0.01)), epochs=3, drops=drops)
+    workspace = memory(log_dir=folder)
+    trained(run, workspace)
+
+    training, validation = events(folder / "train"), events(folder / "validation")
+    for accumulator, prefix in ((training, ""), (validation, "val_")):
+        for name in ("loss", "accuracy"):
+            known = [epoch[prefix + name] for epoch in workspace.history]
+            assert scalars(accumulator, f"epoch_{name}") == pytest.approx(
+                dict(enumerate(known)), rel=1e-6
+            )
+
+    # Keras writes an epoch's rate after its last update: the rate of the next.
+    rates = [0.002] * 3 if drops else [0.02] * 3
+    assert scalars(training, "epoch_learning_rate") == pytest.approx(
+        dict(enumerate(rates)), rel=1e-6
+    )
+
+    histograms = [
+        tag
+        for tag in training.Tags()["tensors"]
+        if training.SummaryMetadata(tag).plugin_data.plugin_name == "histograms"
+    ]
+    assert len(histograms) == 4
+    assert all(len(training.Tensors(tag)) == 3 for tag in histograms)
+
+    content = events(folder).SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    start = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
+    hparams = {
+        name: getattr(value, value.WhichOneof("kind")) for name, value in start.hparams.items()
+    }
+    assert hparams == flat(run)
+    assert hparams["training.penalty.weight"] == 0.01
+    assert hparams["schedule.epochs"] == 3
+
+
+def test_flat_names_every_field(run_of):
+    found = flat(run_of(Training(inputs=TRADES(attack_epsilon=0.1))))
+    assert found["run"] == "Run"
+    assert found["training.inputs"] == "TRADES"
+    assert found["training.inputs.attack_epsilon"] == 0.1
+    assert found["training.inputs.step_size"] == "None"
+    assert found["training.penalty"] == "None"
+    assert found["architecture.input_shape"] == "[6, 6, 1]"
+    assert found["schedule.drops"] == "[]"
+    assert not any("revision" in name for name in found)
+
+
+def test_nothing_is_written_without_a_folder(tmp_path, monkeypatch, run_of, trained):
+    monkeypatch.chdir(tmp_path)
+    trained(run_of(epochs=1))
+    assert list(tmp_path.iterdir()) == []
