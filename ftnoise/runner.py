@@ -142,7 +142,7 @@ def record(run: Run, data: Any, identity: str, workspace: FolderWorkspace) -> di
         "fields": canonical(run, everything=True),
         "data": {"digest": data.digest, "source": data.source},
         "environment": environment(),
-        "xla": workspace.xla,
+        "xla": workspace.state.get("xla", workspace.xla),
         "steps": run.schedule.epochs * run.schedule.steps_per_epoch(len(data.y_train)),
         "seconds": workspace.state.get("seconds", 0.0),
         "history": workspace.state.get("history", []),

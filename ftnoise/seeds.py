@@ -14,6 +14,10 @@ Deviations
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def key(seed: int, *purpose: object) -> int:
@@ -22,14 +26,14 @@ def key(seed: int, *purpose: object) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
-def at_step(key, step):
+def at_step(key: int, step: Any) -> Any:
     """The seed pair `[key, step]` (int64, shape [2]) of a stateless draw; works in a graph."""
     import tensorflow as tf
 
     return tf.stack([tf.constant(key, tf.int64), tf.cast(step, tf.int64)])
 
 
-def subset(size: int, count: int, purpose: str):
+def subset(size: int, count: int, purpose: str) -> np.ndarray:
     """`count` of `range(size)` without replacement, rising, the same for every run."""
     import numpy as np
 

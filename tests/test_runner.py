@@ -67,9 +67,9 @@ def perform(folder: RunFolder, measures=MEASURES, run: Run = RUN, at_epoch=None)
     class Watched(runner.FolderWorkspace):
         def save(self, arrays: Any, state: Any) -> None:
             super().save(arrays, state)
-            said.append(f"epoch {state['epoch']}")
+            said.append(f"epoch {len(state['history'])}")
             if at_epoch:
-                at_epoch(state["epoch"])
+                at_epoch(len(state["history"]))
 
     workspace = Watched(folder, lambda done, total, text: None)
     runner.perform(run, run.data.load(None), folder, measures, workspace)

@@ -32,8 +32,11 @@ def train(run: Run, data: Any, workspace: Workspace) -> keras.Model:
     seeds.fix_initialization(run.seed)
     network = run.training.build(run)
     check_fit(network, data, run)
-    loop = Loop(network, run, data, xla=workspace.xla)
-    history, seconds = loop.restore(workspace.load())
+    checkpoint = workspace.load()
+    # XLA rounds otherwise, so a training ends as it began.
+    xla = checkpoint[1]["xla"] if checkpoint else workspace.xla
+    loop = Loop(network, run, data, xla=xla)
+    history, seconds = loop.restore(checkpoint)
     finished = len(history)
     if finished == run.schedule.epochs:
         return network
@@ -68,6 +71,12 @@ def check_fit(network: keras.Model, data: Any, run: Run) -> None:
         f"at most {network.output_shape[-1]} classes for {network.name}",
         classes=data.classes,
     )
+    expect(
+        not network.losses,
+        f"{network.name} without losses of its own (regularizers, add_loss), as penalties are "
+        "given to Training(penalty=...)",
+        losses=len(network.losses),
+    )
     if getattr(run.training.inputs, "needs_unit_range", False):
         low, high = float(data.x_train.min()), float(data.x_train.max())
         expect(
@@ -83,8 +92,7 @@ class Loop(keras.Model):
 
     def __init__(self, network: keras.Model, run: Run, data: Any, *, xla: bool = False) -> None:
         super().__init__(name="loop")
-        self.network = network
-        self.run = run
+        self.network, self.run, self.xla = network, run, xla
         self.x_train, self.y_train = _on_device(data.x_train, data.y_train)
         self.x_test, self.y_test = _on_device(data.x_test, data.y_test)
         examples = len(data.y_train)
@@ -92,7 +100,8 @@ class Loop(keras.Model):
         self.test_steps = -(-len(data.y_test) // TEST_BATCH)
         self.order = tf.Variable(np.arange(examples, dtype=np.int32), trainable=False)
         self.order_key = seeds.key(run.seed, "order")
-        self.noise_key = seeds.key(run.seed, "inputs")
+        self.inputs_key = seeds.key(run.seed, "inputs")
+        self.weights_key = seeds.key(run.seed, "weights")
         self.gradients = run.training.gradients or Plain()
         optimizer = self.gradients.optimizer(run.schedule, self.steps_per_epoch)
         optimizer._create_all_weights(network.trainable_variables)
@@ -126,7 +135,7 @@ class Loop(keras.Model):
     def one_step(self, x: Any, y: Any, step: Any) -> tuple[Any, Any]:
         """Objective, penalty and update on one batch; returns (loss, logits)."""
         training, network = self.run.training, self.network
-        seed = seeds.at_step(self.noise_key, step)
+        seed = seeds.at_step(self.inputs_key, step)
 
         def compute() -> tuple[Any, Any, Any]:
             objective = training.inputs.objective if training.inputs else natural_objective
@@ -136,7 +145,7 @@ class Loop(keras.Model):
 
         result = self.gradients.update(network, self.optimizer, compute)
         if training.weights:
-            training.weights.after_step(network, seed)
+            training.weights.after_step(network, seeds.at_step(self.weights_key, step))
         return result
 
     def test_step(self, step: Any) -> dict[str, Any]:
@@ -224,7 +233,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.history.append(logs)
         now = time.monotonic()
         self.seconds, self.since = self.seconds + now - self.since, now
-        state = {"epoch": epoch + 1, "history": self.history, "seconds": self.seconds}
+        state = {"history": list(self.history), "seconds": self.seconds, "xla": self.model.xla}
         self.workspace.save(self.model.state(), state)
 
     def say(self, step: int) -> None:

@@ -89,7 +89,7 @@ class Memory(Workspace):
 
     def save(self, arrays, state):
         self.kept = {name: array.copy() for name, array in arrays.items()}, json.dumps(state)
-        if state["epoch"] == self.after_epoch:
+        if len(state["history"]) == self.after_epoch:
             raise self.Stopped
 
     def progress(self, done, total, text=""):

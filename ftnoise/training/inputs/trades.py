@@ -126,7 +126,13 @@ def kl_divergence(target: Any, logits: Any) -> Any:
 
 
 def same_in_training(network: keras.Model) -> bool:
-    """Whether no layer of the network takes a `training` argument (batch norm, dropout, ...)."""
-    layers = list(network._flatten_layers(include_self=False, recursive=True))
-    containers = [layer for layer in layers if getattr(layer, "layers", None)]
-    return not any(layer._expects_training_arg for layer in layers if layer not in containers)
+    """Whether nothing in the network takes a `training` argument (batch norm, dropout, ...)."""
+    import keras
+
+    return not any(
+        layer._expects_training_arg
+        for layer in network._flatten_layers(include_self=True, recursive=True)
+        # Inputs and graphs of layers take the argument only to hand it on.
+        if not isinstance(layer, keras.layers.InputLayer)
+        and not getattr(layer, "_is_graph_network", False)
+    )
