@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib
+import io
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from ftnoise.errors import BadInput, FtnoiseError
+from ftnoise.errors import BadInput, FtnoiseError, RunFailed
 from ftnoise.presets import PRESETS
 from ftnoise.progress import duration
 from ftnoise.spec import Experiment
@@ -44,9 +45,14 @@ class Parser(argparse.ArgumentParser):
 def main(words: list[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     words = sys.argv[1:] if words is None else words
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A table has characters that an old terminal may lack; better a ? than no table.
+        sys.stdout.reconfigure(errors="replace")
     previous = signal.signal(signal.SIGTERM, _terminated)
     try:
-        return dispatch(words)
+        code = dispatch(words)
+        sys.stdout.flush()
+        return code
     except FtnoiseError as failure:
         print(f"ftnoise: error: {failure}", file=sys.stderr)
         return failure.exit_code
@@ -56,6 +62,9 @@ def main(words: list[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of stdout has gone; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as failure:
+        print(f"ftnoise: error: Could not finish: {failure}.", file=sys.stderr)
         return 1
     finally:
         signal.signal(signal.SIGTERM, previous)
@@ -248,6 +257,7 @@ def announce(
     print(f"{runs}: {len(todo) - len(left)} there already, {len(left)} to train.", file=file)
     if not left:
         return
+    print(f"To train: {', '.join(task.name for task in left)}.", file=file)
     seconds = engine.estimate(left)
     print(
         f"About {duration(seconds)} on this machine ({cores()} cores). Ctrl-C keeps what is done; "
@@ -274,7 +284,6 @@ def redraw(arguments: argparse.Namespace) -> int:
             f"Expected stored {preset.name} runs of {found.name} in {store.root}. Received: none. "
             f"Train them with ./reproduce.sh {found.name} --preset {preset.name}."
         )
-    store.prepare()
     show(results, store)
     return 0
 
@@ -300,8 +309,12 @@ def show(results: Results, store: Store) -> None:
 
     color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     width = shutil.get_terminal_size((100, 24)).columns
-    print(report.terminal(results, width, color))
-    paths = engine.write(results, store.reports)
+    print(report.terminal(results, width, color), flush=True)
+    try:
+        paths = engine.write(results, store.reports)
+    except RunFailed as failure:
+        print(f"ftnoise: The report is not written: {failure}", file=sys.stderr)
+        return
     suffixes = ", ".join(path.suffix for path in paths)
     print(f"Written to {paths[0].with_suffix('')}: {suffixes}", file=sys.stderr)
 

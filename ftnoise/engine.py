@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.errors import BadInput, FtnoiseError
+from ftnoise.errors import BadInput, FtnoiseError, RunFailed
 from ftnoise.presets import Preset
 from ftnoise.progress import Progress, duration
 from ftnoise.spec import Experiment, Row, Run, canonical, digest, run_id, spec_id
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from ftnoise.report import Results
     from ftnoise.store import RunFolder, Store
 
-# Seconds for importing TensorFlow once, and for compiling, measuring and storing each run.
+# Seconds for importing TensorFlow once; for compiling, measuring and storing each run; for
+# testing, logging and a checkpoint each epoch.
 STARTUP_SECONDS = 4.0
 RUN_SECONDS = 3.0
+EPOCH_SECONDS = 0.15
 # What `speed_probe` takes on the two-core machine of the reference runs.
 REFERENCE_PROBE_SECONDS = 0.0122
 
@@ -49,7 +51,8 @@ class Task:
     @property
     def seconds(self) -> float:
         """Expected duration on the machine of the reference runs."""
-        return RUN_SECONDS + (self.run.steps() or 0) * self.row.step_seconds
+        training = (self.run.steps() or 0) * self.row.step_seconds
+        return RUN_SECONDS + EPOCH_SECONDS * self.run.schedule.epochs + training
 
 
 def tasks(experiment: Experiment, preset: Preset, seeds: int, rows: str | None) -> list[Task]:
@@ -123,15 +126,15 @@ class Engine:
 
     def run(self) -> list[FtnoiseError]:
         """Trains what is missing; returns the failures."""
-        pending = [task for task in self.tasks if not self.complete(task)]
+        pending = self.tasks
         while pending:
             busy = []
             for n, task in enumerate(pending):
-                with self.folder(task).locked() as mine:
-                    if not mine:
+                try:
+                    if not self.attend(task, pending[n + 1 :]):
                         busy.append(task)
-                    elif not self.complete(task):
-                        self.perform(task, pending[n + 1 :])
+                except FtnoiseError as failure:
+                    self.fail(task, failure)
                 if self.failures and self.fail_fast:
                     return self.failures
             if len(busy) == len(pending):
@@ -139,6 +142,16 @@ class Engine:
                 self.folder(busy[0]).wait()
             pending = busy
         return self.failures
+
+    def attend(self, task: Task, later: list[Task]) -> bool:
+        """Trains a task unless it is complete; False if another process is at it."""
+        if self.complete(task):
+            return True
+        with self.folder(task).locked() as mine:
+            # Another process may have finished it before the lock was had.
+            if mine and not self.complete(task):
+                self.perform(task, [other for other in later if not self.complete(other)])
+            return mine
 
     def perform(self, task: Task, later: list[Task]) -> None:
         """One run, with its line of outcome; a failure is kept and the others go on."""
@@ -191,8 +204,12 @@ class Engine:
         wanted = (run.data, run.train_examples, run.test_examples)
         if self.loaded[0] != wanted:
             self.loaded = (None, None)
-            data = run.data.load(self.sources).take(run.train_examples, run.test_examples)
-            self.loaded = (wanted, data)
+            data = run.data.load(self.sources)
+            if data.digest != self.digests[run.data]:
+                raise RunFailed(
+                    f"The data set {run.data.slug} has changed since this command began."
+                )
+            self.loaded = (wanted, data.take(run.train_examples, run.test_examples))
         return self.loaded[1]
 
     def fail(self, task: Task, failure: FtnoiseError) -> None:
@@ -345,7 +362,6 @@ def write(found: Results, folder: Path) -> list[Path]:
     from ftnoise import report
     from ftnoise.store import write_bytes
 
-    folder.mkdir(parents=True, exist_ok=True)
     return report.write(found, folder, write_bytes)
 
 

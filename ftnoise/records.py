@@ -177,6 +177,10 @@ class Record:
             other.save(content, arrays)
         return True
 
+    def discard(self, reason: str) -> None:
+        """Sets aside what is intact but cannot be used, and says why on stderr."""
+        self._set_aside(StoredDamage(f"{self.path} {reason}"))
+
     def drop(self) -> None:
         """Removes the record and its array file, if they are there."""
         with failing("remove", self.path):

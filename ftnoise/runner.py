@@ -43,6 +43,11 @@ class FolderWorkspace(Workspace):
             self.state = checkpoint[1]
         return checkpoint
 
+    def discard(self, reason: str) -> None:
+        """Sets the folder's checkpoint aside."""
+        self.state = {}
+        self.folder.discard_checkpoint(reason)
+
     def save(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
         """Keeps a checkpoint in the folder."""
         self.state = state
@@ -79,8 +84,9 @@ def perform(
         workspace: where the training keeps checkpoints and says how far it is.
     """
     network = None
-    asked = list(measures)
     if not finished(folder):
+        # Results that are there belong to weights that were damaged.
+        folder.drop_measures()
         started = (folder.spec() or {}).get("started") or now()
         folder.write_spec(record(run, data, folder.id, workspace) | {"started": started})
         network = run.training.train(run, data, workspace)
@@ -88,11 +94,8 @@ def perform(
         times = {"started": started, "finished": now()}
         folder.write_spec(record(run, data, folder.id, workspace) | times)
         folder.save_weights(named_weights(network), {"architecture": run.architecture.slug})
-        folder.drop_checkpoint()
-    else:
-        asked = missing(folder, asked)
-    # After a training all are asked: results that are there belong to weights that were damaged.
-    for measure in asked:
+    folder.drop_checkpoint()
+    for measure in missing(folder, measures):
         if network is None:
             network = stored_network(run, folder)
         identity = spec_id(measure)
@@ -114,14 +117,19 @@ def stored_network(run: Run, folder: RunFolder) -> Any:
     """The trained `keras.Model` of a stored run, rebuilt from its spec; no code is read."""
     import keras
 
-    from ftnoise.errors import StoredDamage
+    from ftnoise.errors import RunFailed
 
     keras.backend.clear_session()
     network = run.training.build(run)
     weights = folder.load_weights()
+    if weights is None:
+        raise RunFailed(f"The weights of {folder.id} are gone; the same command trains it again.")
     shapes = [tuple(variable.shape) for variable in network.weights]
-    if weights is None or [array.shape for _, array in weights] != shapes:
-        raise StoredDamage(f"{folder.id}: the stored weights do not fit its network.")
+    if [array.shape for _, array in weights] != shapes:
+        folder.discard_weights(f"does not fit the network {network.name}")
+        raise RunFailed(
+            f"The weights of {folder.id} do not fit its network; the same command trains it again."
+        )
     network.set_weights([array for _, array in weights])
     return network
 
@@ -190,6 +198,7 @@ def commit() -> str | None:
             text=True,
             timeout=10,
             check=True,
+            env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},
         )
     except (OSError, subprocess.SubprocessError):
         return None

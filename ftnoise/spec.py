@@ -1,4 +1,4 @@
-"""A spec is a frozen value that is also the behaviour; its content is its identity.
+"""A spec is a frozen value that is also the behavior; its content is its identity.
 
 `Spec` is the base of everything that can stand in a row of a table: data sets, architectures,
 training slots, measures. `Run` puts them together, `Row`, `Column` and `Experiment` describe a
@@ -36,7 +36,12 @@ def expect(condition: bool, expected: str, **received: object) -> None:
 
 def is_number(value: object) -> bool:
     """True for a finite int or float, False for bool, NaN, infinities and everything else."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond every float
+        return False
 
 
 def is_count(value: object, least: int = 1) -> bool:
@@ -69,15 +74,14 @@ def snake_case(name: str) -> str:
 def canonical(value: object, *, everything: bool = False) -> JSON:
     """The JSON form of a spec (or of a field's value) on which identity rests.
 
-    With `everything`, all fields are written, defaults and places included; that is what
-    `spec.json` keeps for a reader.
+    With `everything`, fields that have their defaults are written too; that is what `spec.json`
+    keeps for a reader. Fields that only say where something lies are never written.
     """
     if isinstance(value, Spec):
         form: dict[str, JSON] = {"class": type(value).__name__, "revision": value.revision}
         for f in dataclasses.fields(value):
             content = getattr(value, f.name)
-            counts = f.metadata.get("identity", True) and content != _default(f)
-            if everything or counts:
+            if f.metadata.get("identity", True) and (everything or content != _default(f)):
                 form[f.name] = canonical(content, everything=everything)
         return form
     if isinstance(value, tuple):
@@ -118,8 +122,8 @@ class Schedule(Spec):
         batch_size: examples a step, at least 1; the last batch of an epoch may be smaller.
         learning_rate: positive.
         momentum: in [0, 1).
-        drops: epochs, counted from 1 and rising, at whose start the rate is multiplied by
-            `drop_factor`.
+        drops: epochs in order, counted from 1, at whose start the rate is multiplied by
+            `drop_factor`; an epoch that stands twice multiplies twice.
         drop_factor: in (0, 1].
     """
 
@@ -146,8 +150,8 @@ class Schedule(Spec):
         expect(
             isinstance(self.drops, tuple)
             and all(is_count(epoch) for epoch in self.drops)
-            and list(self.drops) == sorted(set(self.drops)),
-            "drops to be rising epochs, counted from 1",
+            and list(self.drops) == sorted(self.drops),
+            "drops to be epochs in order, counted from 1",
             drops=self.drops,
         )
         expect(
@@ -163,7 +167,7 @@ class Schedule(Spec):
     def resized(self, epochs: int) -> Schedule:
         """The same schedule in another number of epochs; the drops keep their relative places."""
         scale = epochs / self.epochs
-        drops = tuple(sorted({round((drop - 1) * scale) + 1 for drop in self.drops}))
+        drops = tuple(round((drop - 1) * scale) + 1 for drop in self.drops)
         return dataclasses.replace(self, epochs=epochs, drops=drops)
 
 

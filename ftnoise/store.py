@@ -222,6 +222,10 @@ class RunFolder:
         """True if trained weights are there with their size and SHA-256; does not need NumPy."""
         return self._weights.judged(self._weights.array_bytes) is not None
 
+    def discard_weights(self, reason: str) -> None:
+        """Sets trained weights aside that are sound but do not fit, so that they are made again."""
+        self._weights.discard(reason)
+
     def save_checkpoint(self, arrays: dict[str, ndarray], state: Content) -> None:
         """Replaces the checkpoint: arrays (numbers, NaN too) by name, and a JSON state."""
         self._checkpoint.save({"state": state}, list(arrays.items()))
@@ -232,9 +236,19 @@ class RunFolder:
             lambda content: (dict(self._checkpoint.arrays(content)), content["state"])
         )
 
+    def discard_checkpoint(self, reason: str) -> None:
+        """Sets a checkpoint aside that is sound but does not fit."""
+        self._checkpoint.discard(reason)
+
     def drop_checkpoint(self) -> None:
         """Removes the checkpoint, if there is one."""
         self._checkpoint.drop()
+
+    def drop_measures(self) -> None:
+        """Removes all results and partial work of measures."""
+        folder = self.path / "measures"
+        with failing("remove", folder), contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(folder)
 
     def write_measure(
         self,

@@ -30,6 +30,9 @@ class Workspace:
         """The newest checkpoint as (arrays by name, JSON state), or None at the start."""
         return None
 
+    def discard(self, reason: str) -> None:
+        """Takes the checkpoint out of the way because it cannot be used."""
+
     def save(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
         """Keeps a checkpoint: arrays by name and a JSON state."""
 

@@ -168,9 +168,10 @@ def test_a_table_goes_to_stdout_and_everything_else_to_stderr(ftnoise, tmp_path)
     assert code == 0
     assert out.startswith("tiny (paper preset): A table for tests\n")
     assert "ours" in out
-    first, second, third, *_ = err.splitlines()
+    first, second, names, third, *_ = err.splitlines()
     assert first == "tiny, preset paper: A table for tests."
     assert second == "3 runs: 0 there already, 3 to train."
+    assert names == f"To train: {', '.join(ROWS)}."
     assert re.fullmatch(
         r"About .* on this machine \(\d+ cores?\)\. Ctrl-C keeps what is done; "
         r"the same command goes on from there\.",
@@ -228,7 +229,7 @@ def test_fail_fast_leaves_the_rest(ftnoise, monkeypatch):
     monkeypatch.setenv("FAKE_FAILS", "natural=run")
     code, _, err = ftnoise("tiny", "--fail-fast")
     assert code == 1
-    assert "small noisy" not in err
+    assert "small noisy:" not in err
     assert err.splitlines()[-1] == "ftnoise: error: 1 of 3 runs failed."
 
 

@@ -325,7 +325,8 @@ def test_the_estimate_grows_with_what_is_left_and_is_nothing_for_nothing(monkeyp
     monkeypatch.setattr(engine, "speed_probe", lambda: 2 * engine.REFERENCE_PROBE_SECONDS)
     todo = engine.tasks(fake.TABLE, PAPER, 1, None)
     assert engine.estimate([]) == 0
-    seconds = engine.RUN_SECONDS + 16 * 0.01
+    run = todo[0].run
+    seconds = engine.RUN_SECONDS + run.schedule.epochs * engine.EPOCH_SECONDS + 16 * 0.01
     assert engine.estimate(todo[:1]) == pytest.approx(engine.STARTUP_SECONDS + 2 * seconds)
     assert engine.estimate(todo) == pytest.approx(engine.STARTUP_SECONDS + 6 * seconds)
 

@@ -11,7 +11,7 @@ import pytest
 
 from ftnoise import runner
 from ftnoise.architectures import Architecture
-from ftnoise.errors import StoredDamage
+from ftnoise.errors import RunFailed
 from ftnoise.measures.generalization import Generalization
 from ftnoise.measures.parameter_spread import ParameterSpread
 from ftnoise.spec import Run, Schedule, Spec, canonical, run_id, spec_id
@@ -180,11 +180,44 @@ def test_a_stored_network_is_rebuilt_with_its_weights(whole):
         np.testing.assert_array_equal(one, other)
 
 
-def test_weights_that_do_not_fit_are_not_used(whole):
+def test_weights_that_do_not_fit_are_set_aside(whole, tmp_path, capsys):
+    whole.copy_to(Store(tmp_path))
+    folder = folder_in(tmp_path)
     larger = dataclasses.replace(RUN, architecture=Small(units=4))
-    with pytest.raises(StoredDamage, match=f"{whole.id}.*do not fit") as failure:
-        runner.stored_network(larger, whole)
+    with pytest.raises(RunFailed, match=f"{whole.id} do not fit") as failure:
+        runner.stored_network(larger, folder)
     assert failure.value.exit_code == 1
+    assert "does not fit the network" in capsys.readouterr().err
+    assert not folder.trained()
+    assert (folder.path / "weights.npz.damaged").exists()
+
+
+def test_a_checkpoint_that_does_not_fit_is_set_aside(whole, tmp_path, capsys):
+    folder = folder_in(tmp_path)
+    folder.save_checkpoint({"weight/0": np.zeros(3)}, {"history": [{}], "seconds": 1.0})
+    perform(folder)
+    assert "checkpoint.json does not fit the network" in capsys.readouterr().err
+    assert digest(folder) == digest(whole)
+
+
+def test_a_kill_after_training_again_leaves_no_result_of_the_old_weights(whole, tmp_path):
+    whole.copy_to(Store(tmp_path))
+    folder = folder_in(tmp_path)
+    (folder.path / "weights.npz").write_bytes(b"")
+
+    class Killed(Exception):
+        pass
+
+    def kill(epoch: int) -> None:
+        if epoch == RUN.schedule.epochs:
+            raise Killed
+
+    with pytest.raises(Killed):
+        perform(folder, at_epoch=kill)
+    assert [folder.read_measure(spec_id(measure)) for measure in MEASURES] == [None, None]
+    perform(folder)
+    assert results(folder) == results(whole)
+    assert folder.load_checkpoint() is None
 
 
 def test_results_of_weights_that_were_damaged_are_made_again_with_them(whole, tmp_path, capsys):

@@ -36,17 +36,23 @@ def fetch(name: str, url: str, sources: Sources) -> Raw:
         Unavailable: offline, when the host does not answer, or when the library fails.
     """
     prepared = _prepared(name)
-    if prepared is None:
-        if sources.offline:
-            raise Unavailable("not tried, offline")
-        _ask(url)
-        tell(f"downloading {name} with tensorflow-datasets")
+    if prepared:
+        with scratch(sources.cache) as folder:
+            out = folder / "out.npz"
+            try:
+                _run(folder, name, str(out), str(prepared))
+                return npz_file.read(out)
+            except Unavailable:
+                # Prepared in a version that the library no longer knows, say.
+                if sources.offline:
+                    raise
+    if sources.offline:
+        raise Unavailable("not tried, offline")
+    _ask(url)
+    tell(f"downloading {name} with tensorflow-datasets")
     with scratch(sources.cache) as folder:
         out = folder / "out.npz"
-        if prepared:
-            _run(folder, name, str(out), str(prepared))
-        else:
-            _run(folder, name, str(out), str(folder / "prepared"), "download")
+        _run(folder, name, str(out), str(folder / "prepared"), "download")
         return npz_file.read(out)
 
 

@@ -8,8 +8,11 @@ Deviations
    momentum 0.9, batches of 128, 100 epochs, rate x 0.1 at epochs 55, 75 and 90.
 2. The paper prints neither the weight of the Tikhonov penalty nor the radius of TRADES. Both were
    calibrated on the paper's TRAINING accuracy alone, one knob at a time, seed 0; the testing
-   accuracies and the generalization errors are outcomes. What was tried stands beside each value.
+   accuracies and the generalization errors are outcomes. What was tried stands beside each value
+   as training / testing accuracy, seed 0, on the full schedule unless it says otherwise.
 3. TRADES: beta 1, 10 steps of attack_epsilon / 4.
+4. CNN 2 takes valid padding, by its natural row (paper 98.60 / 90.59): valid twice 99.43 / 90.59;
+   same, then valid 99.96 in training at epoch 60; the tutorial's stride 2 97.78 / 90.36.
 """
 
 from ftnoise.architectures import FmnistCNN2, FmnistDNN
@@ -50,33 +53,38 @@ EXPERIMENT = Experiment(
     title="Generalization error of adversarially robust models on Fashion-MNIST",
     source="Duddu et al., Table 5",
     rows=(
-        row("fmnist_dnn natural", FmnistDNN(), Training(), (98.83, 90.23, 8.60), 0.0022),
+        row("fmnist_dnn natural", FmnistDNN(), Training(), (98.83, 90.23, 8.60), 0.0025),
         row(
             "fmnist_dnn tikhonov",
             FmnistDNN(),
+            # 90.74 / 88.33; 1e-3 gives 93.16 / 89.36, 2e-3 gives 90.13 / 87.81.
             Training(penalty=L2(weight=1.7e-3)),
             (90.99, 87.70, 3.29),
-            0.0024,
+            0.0027,
         ),
         row(
             "fmnist_dnn trades",
             FmnistDNN(),
+            # 2/255 ends at 98.84 / 90.63; 8/255 is at 94.09 at epoch 74, 0.1 at 84.4 at epoch 10.
             Training(inputs=TRADES(attack_epsilon=2 / 255)),
             (98.76, 89.93, 8.83),
-            0.02,
+            0.032,
         ),
-        row("fmnist_cnn2 natural", FmnistCNN2(), Training(), (98.60, 90.59, 8.01), 0.008),
+        row("fmnist_cnn2 natural", FmnistCNN2(), Training(), (98.60, 90.59, 8.01), 0.006),
         row(
             "fmnist_cnn2 tikhonov",
             FmnistCNN2(),
+            # 95.76 / 91.50; the only weight tried.
             Training(penalty=L2(weight=1e-3)),
             (95.94, 91.04, 4.90),
-            0.008,
+            0.0065,
         ),
         row(
             "fmnist_cnn2 trades",
             FmnistCNN2(),
-            Training(inputs=TRADES(attack_epsilon=2 / 255)),
+            # 2/255 is at 96.45 at epoch 57, after the first drop, where natural is above 99: too
+            # large. 1/255 is the next smaller, not yet confirmed by a finished run.
+            Training(inputs=TRADES(attack_epsilon=1 / 255)),
             (99.59, 90.73, 8.86),
             0.085,
         ),

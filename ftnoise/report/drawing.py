@@ -1,6 +1,6 @@
 """The table as a picture: the paper's number and ours for each row, a panel for each measure.
 
-Points rather than bars, so that an axis need not begin at zero; shapes and grey values rather
+Points rather than bars, so that an axis need not begin at zero; shapes and gray values rather
 than colors, so that it survives a printer. A line through ours is the 95 % t interval of the mean.
 """
 

@@ -74,7 +74,7 @@ class Training(Spec):
                 for testing, whose accuracy is logged at the end of each epoch.
             workspace: where to keep checkpoints and logs; with one, an interrupted training
                 goes on where it was and ends with the same weights, bit for bit, on the same
-                machine with the same number of threads.
+                CPU with the same number of threads.
 
         Raises:
             RunFailed: if the loss stops being finite.

@@ -3,7 +3,7 @@
 The data set that `fit` sees is only step numbers; images stay on the device and each step gathers
 its batch by index, many steps per execution. Order and noise are keyed by (seed, purpose, step or
 epoch), and a checkpoint holds weights, optimizer and epoch, so a training that was killed ends
-with the same weights, bit for bit, on the same machine with the same number of threads.
+with the same weights, bit for bit, on the same CPU with the same number of threads.
 """
 
 from __future__ import annotations
@@ -34,8 +34,11 @@ def train(run: Run, data: Any, workspace: Workspace) -> keras.Model:
     check_fit(network, data, run)
     checkpoint = workspace.load()
     # XLA rounds otherwise, so a training ends as it began.
-    xla = checkpoint[1]["xla"] if checkpoint else workspace.xla
+    xla = checkpoint[1].get("xla", False) if checkpoint else workspace.xla
     loop = Loop(network, run, data, xla=xla)
+    if checkpoint and not loop.fits(checkpoint[0]):
+        workspace.discard(f"does not fit the network {network.name} and its optimizer")
+        checkpoint = None
     history, seconds = loop.restore(checkpoint)
     finished = len(history)
     if finished == run.schedule.epochs:
@@ -164,24 +167,31 @@ class Loop(keras.Model):
         self.accuracy_metric.update_state(tf.cast(hits, tf.float32))
         return {metric.name: metric.result() for metric in self.metrics}
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Weights and optimizer variables by position."""
-        arrays = {f"weight/{n}": w.numpy() for n, w in enumerate(self.network.weights)}
-        return arrays | {
-            f"optimizer/{n}": np.asarray(w.numpy()) for n, w in enumerate(self.optimizer.weights)
+    def variables_by_name(self) -> dict[str, Any]:
+        """What a checkpoint holds: weights and optimizer variables, by kind and position."""
+        kinds = {"weight": self.network.weights, "optimizer": self.optimizer.weights}
+        return {
+            f"{kind}/{n}": variable
+            for kind, variables in kinds.items()
+            for n, variable in enumerate(variables)
         }
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The values of all variables that a checkpoint holds."""
+        return {name: np.asarray(v.numpy()) for name, v in self.variables_by_name().items()}
+
+    def fits(self, arrays: dict[str, np.ndarray]) -> bool:
+        """Whether a checkpoint has these variables, in these shapes, and no others."""
+        shapes = {name: tuple(v.shape) for name, v in self.variables_by_name().items()}
+        return shapes == {name: array.shape for name, array in arrays.items()}
 
     def restore(self, checkpoint: tuple[dict, dict] | None) -> tuple[list[dict], float]:
         """Puts a checkpoint back; returns its history (a dict an epoch) and seconds so far."""
         if checkpoint is None:
             return [], 0.0
         arrays, state = checkpoint
-        for kind, variables in (
-            ("weight", self.network.weights),
-            ("optimizer", self.optimizer.weights),
-        ):
-            for n, variable in enumerate(variables):
-                variable.assign(arrays[f"{kind}/{n}"])
+        for name, variable in self.variables_by_name().items():
+            variable.assign(arrays[name])
         return state["history"], state["seconds"]
 
 

@@ -25,7 +25,7 @@ def test_a_file_is_read_and_only_its_digest_is_kept(write_npz, arrays, sources):
 def test_content_is_the_identity_and_the_path_is_not(write_npz, arrays, sources):
     one, two = (NpzFile(path=write_npz(arrays, name)) for name in ("a.npz", "b.npz"))
     assert canonical(one) == canonical(two)
-    assert str(one.path) in str(canonical(one, everything=True))
+    assert str(one.path) not in str(canonical(one, everything=True))
     assert one.digest(sources) == two.digest(sources)
     write_npz(arrays | {"x_test": arrays["x_test"][::-1]}, "b.npz")
     assert one.digest(sources) != two.digest(sources)

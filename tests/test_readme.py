@@ -1,0 +1,65 @@
+"""What the README shows is true: its commands are commands, its program runs, its table is ours."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+
+from ftnoise import cli
+from ftnoise.datasets import Data
+from ftnoise.datasets.fashion_mnist import FashionMNIST
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    text = (
+        "\n".join(blocks("sh")) + "\n" + "\n".join(re.findall(r"`(\./reproduce\.sh[^`]*)`", README))
+    )
+    lines = [shlex.split(line, comments=True) for line in text.splitlines()]
+    return [words[1:] for words in lines if words and words[0] == "./reproduce.sh"]
+
+
+def test_commands_are_understood():
+    found = [words for words in commands() if words and words[0] != "test"]
+    assert ["table5", "--preset", "quick"] in found
+    for words in found:
+        if not any("<" in word for word in words):
+            cli.parser().parse_args(words)
+
+
+def test_the_second_command_runs_the_tests():
+    assert ["test"] in commands()
+
+
+def test_paths_are_there():
+    for path in re.findall(r"`((?:ftnoise|tests|docker)/[\w./]+)`", README):
+        assert (ROOT / path).exists(), path
+
+
+def test_the_program_trains_a_network(monkeypatch):
+    generator = np.random.default_rng(0)
+    x, y = generator.random((256, 28, 28, 1), np.float32), np.arange(256) % 10
+    data = Data(x, y, x[:64], y[:64], classes=10, digest="")
+    monkeypatch.setattr(FashionMNIST, "load", lambda self, sources: data)
+    found: dict = {}
+    (program,) = blocks("python")
+    exec(program, found)
+    assert found["model"](x[:2]).shape == (2, 10)
+
+
+def test_the_table_is_that_of_the_reference_runs():
+    shown = re.search(r"<!-- table5 -->\n(.*)<!-- /table5 -->", README, re.DOTALL)
+    assert shown
+    reference = ROOT / "runs" / "reference" / "table5" / "table5.paper.md"
+    for line in shown[1].splitlines():
+        if line.startswith("|"):
+            assert line in reference.read_text().splitlines()
