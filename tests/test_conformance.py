@@ -14,7 +14,6 @@ import pkgutil
 import re
 import types
 import typing
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,10 +51,7 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     NpzFile: (NpzFile(path="own.npz"),),
     Run: (RUN, dataclasses.replace(RUN, train_examples=10, test_examples=5, seed=7)),
     Schedule: (SCHEDULE,),
-    Training: (
-        Training(),
-        Training(inputs=TRADES(attack_epsilon=0.1), penalty=L2(weight=1e-3)),
-    ),
+    Training: (Training(), Training(inputs=TRADES(attack_epsilon=0.1), penalty=L2(weight=1))),
     TRADES: (
         TRADES(attack_epsilon=0.1),
         TRADES(attack_epsilon=0, beta=6, steps=1, step_size=0.01),
@@ -94,7 +90,6 @@ MEMBERS = scan()
 
 
 def examples(cls: type[Spec]) -> tuple[Spec, ...]:
-    """Instances of a member."""
     if cls in EXAMPLES:
         return EXAMPLES[cls]
     try:
@@ -217,10 +212,10 @@ def test_a_slug_fits_in_a_file_name(spec):
 def test_where_something_lies_is_no_part_of_its_form(spec):
     places = [f.name for f in dataclasses.fields(spec) if not f.metadata.get("identity", True)]
     for name in places:
-        moved = dataclasses.replace(spec, **{name: f"/elsewhere/{getattr(spec, name)}"})
+        moved = dataclasses.replace(spec, **{name: "elsewhere/another.name"})
         assert canonical(moved) == canonical(spec)
-        runs = [dataclasses.replace(RUN, data=data) for data in (spec, moved)]
-        assert run_id(runs[0], "d") == run_id(runs[1], "d")
+        ids = {run_id(dataclasses.replace(RUN, data=data), "d") for data in (spec, moved)}
+        assert len(ids) == 1
 
 
 def bad_values(annotation: Any) -> list[Any]:
@@ -403,29 +398,3 @@ def test_a_measure_is_deterministic_and_leaves_the_network_as_it_is(
     assert two.arrays.keys() == one.arrays.keys()
     for name, values in one.arrays.items():
         np.testing.assert_array_equal(two.arrays[name], values)
-
-
-def experiments() -> list[Any]:
-    folder = Path(ftnoise.__file__).with_name("experiments")
-    names = sorted(file.stem for file in folder.glob("*.py") if file.stem != "__init__")
-    return [importlib.import_module(f"ftnoise.experiments.{name}") for name in names]
-
-
-@pytest.mark.parametrize("module", experiments(), ids=lambda module: module.__name__)
-def test_an_experiment_is_one_value_under_its_files_name(module):
-    experiment = module.EXPERIMENT
-    assert module.__name__ == f"ftnoise.experiments.{experiment.name}"
-    assert module.__doc__
-    assert experiment.title
-    assert experiment.source
-    for row in experiment.rows:
-        assert re.fullmatch(r"[a-z0-9_]+( [a-z0-9_.+]+)*", row.name)
-        assert row.step_seconds > 0
-        assert all(math.isfinite(value) for value in row.paper.values())
-        assert kind(type(row.run.architecture)) == "architecture"
-        assert kind(type(row.run.data)) == "data"
-    for column in experiment.columns:
-        assert kind(type(column.measure)) == "measure"
-        assert column.name in type(column.measure).__doc__
-    runs = [row.run for row in experiment.rows]
-    assert len(set(runs)) == len(runs)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftnoise.datasets import DataSet, Origin, Raw, Sources, tell
-from ftnoise.datasets.npz_file import one_line, slug_of
+from ftnoise.datasets.npz_file import one_line
 from ftnoise.errors import BadInput
 from ftnoise.spec import expect
 
@@ -50,10 +50,6 @@ class ImageFolder(DataSet):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", os.fspath(self.path))
-
-    @property
-    def slug(self) -> str:
-        return slug_of(Path(self.path))
 
     def origins(self, sources: Sources) -> Iterator[Origin]:
         yield origin(Path(self.path))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -40,17 +39,8 @@ class NpzFile(DataSet):
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", os.fspath(self.path))
 
-    @property
-    def slug(self) -> str:
-        return slug_of(Path(self.path))
-
     def origins(self, sources: Sources) -> Iterator[Origin]:
         yield origin(Path(self.path), keep=False)
-
-
-def slug_of(path: Path) -> str:
-    """The file's stem in lower-case letters, digits and underscores; at most 40 of them."""
-    return re.sub(r"[^a-z0-9]+", "_", path.stem.lower()).strip("_")[:40] or "data"
 
 
 def origin(path: Path, *, keep: bool = True) -> Origin:
