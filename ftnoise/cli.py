@@ -277,7 +277,6 @@ def redraw(arguments: argparse.Namespace) -> int:
         PRESETS[arguments.preset],
         _store(arguments),
     )
-    _check_seeds(arguments)
     results = engine.results(found, preset, arguments.seeds, store)
     if not results.values:
         raise BadInput(
@@ -294,7 +293,6 @@ def copy(arguments: argparse.Namespace) -> int:
     from ftnoise.store import Store
 
     found, preset = experiment(arguments.experiment), PRESETS[arguments.preset]
-    _check_seeds(arguments)
     target = Store(arguments.to)
     paths = engine.publish(found, preset, arguments.seeds, _store(arguments), target)
     print("\n".join(map(str, paths)))
@@ -331,11 +329,6 @@ def _quiet_tensorflow() -> None:
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-
-
-def _check_seeds(arguments: argparse.Namespace) -> None:
-    if arguments.seeds is not None and arguments.seeds < 1:
-        raise BadInput(f"Expected --seeds to be at least 1. Received: {arguments.seeds}.")
 
 
 def _store(arguments: argparse.Namespace) -> Store:

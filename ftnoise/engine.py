@@ -67,8 +67,7 @@ def tasks(experiment: Experiment, preset: Preset, seeds: int, rows: str | None) 
     Raises:
         BadInput: no row has that name.
     """
-    if seeds < 1:
-        raise BadInput(f"Expected --seeds to be at least 1. Received: {seeds}.")
+    check_seeds(seeds)
     chosen = [row for row in experiment.rows if rows is None or _matches(row.name, rows)]
     if not chosen:
         names = ", ".join(row.name for row in experiment.rows)
@@ -78,6 +77,12 @@ def tasks(experiment: Experiment, preset: Preset, seeds: int, rows: str | None) 
         for seed in range(seeds)
         for row in chosen
     ]
+
+
+def check_seeds(seeds: int | None) -> None:
+    """Raises `BadInput` unless a number of seeds is at least 1 or left open."""
+    if seeds is not None and seeds < 1:
+        raise BadInput(f"Expected --seeds to be at least 1. Received: {seeds}.")
 
 
 def _matches(name: str, pattern: str) -> bool:
@@ -288,6 +293,7 @@ def stored(
         store: where to look.
         preferred: ids of runs.
     """
+    check_seeds(seeds)
     by_form: dict[str, list[tuple[RunFolder, dict[str, Any]]]] = {}
     for folder, spec in store.finished():
         by_form.setdefault(digest(spec["run"]), []).append((folder, spec))

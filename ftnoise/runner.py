@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ftnoise
+from ftnoise.errors import RunFailed
 from ftnoise.spec import Run, Spec, canonical, spec_id
 from ftnoise.workspace import Subject, Workspace
 
@@ -116,8 +117,6 @@ def perform(
 def stored_network(run: Run, folder: RunFolder) -> Any:
     """The trained `keras.Model` of a stored run, rebuilt from its spec; no code is read."""
     import keras
-
-    from ftnoise.errors import RunFailed
 
     keras.backend.clear_session()
     network = run.training.build(run)
