@@ -22,6 +22,7 @@ import pytest
 import ftnoise
 from ftnoise import seeds
 from ftnoise.architectures import Architecture, FmnistCNN2, FmnistDNN
+from ftnoise.attacks.ascent import Ball, L2Ball
 from ftnoise.datasets import Data, DataSet
 from ftnoise.datasets.fashion_mnist import FashionMNIST
 from ftnoise.datasets.image_folder import ImageFolder
@@ -39,7 +40,7 @@ SCHEDULE = Schedule(epochs=2, batch_size=4, learning_rate=0.1, momentum=0.9, dro
 RUN = Run(architecture=FmnistDNN(), data=FashionMNIST(), training=Training(), schedule=SCHEDULE)
 
 # Specs that others are made of; a base is no member, and neither is what begins with "_".
-BASES = {Spec, Architecture, DataSet, PublicSet}
+BASES = {Spec, Architecture, Ball, DataSet, PublicSet}
 
 # Members that cannot be made without arguments, and options that behave differently.
 EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
@@ -55,7 +56,7 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     TRADES: (
         TRADES(attack_epsilon=0.1),
         TRADES(attack_epsilon=0, beta=6, steps=1, step_size=0.01),
-        TRADES(attack_epsilon=1.0, steps=2, norm="l2"),
+        TRADES(attack_epsilon=1.0, steps=2, ball=L2Ball()),
     ),
 }
 
@@ -68,6 +69,7 @@ KINDS: dict[str | None, tuple[str, ...]] = {
     "gradients": ("optimizer", "batch", "update"),
     "weights": ("rebuild", "after_step"),
     "measure": ("evaluate",),
+    "ball": ("default_step", "ascend"),
     None: (),
 }
 

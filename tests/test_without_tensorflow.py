@@ -19,9 +19,7 @@ HEAVY = ("tensorflow", "keras", "numpy", "pandas", "matplotlib", "scipy", "PIL",
 
 # Modules and packages that compute, and that only functions import.
 COMPUTE = (
-    "ftnoise.attacks.",
     "ftnoise.datasets.content",
-    "ftnoise.faults.",
     "ftnoise.layers",
     "ftnoise.training.loop",
 )

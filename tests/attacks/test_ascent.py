@@ -6,9 +6,11 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftnoise.attacks.ascent import input_gradient, l2_ascent, linf_ascent
+from ftnoise.attacks.ascent import L2Ball, LinfBall, input_gradient
+from tests.samples import spread_is
 
 SEED = (3, 4)
+BALLS = pytest.mark.parametrize("ball", [LinfBall(), L2Ball()], ids=["linf", "l2"])
 GENERATOR = np.random.default_rng(0)
 DIRECTION = GENERATOR.normal(size=(5, 4, 2)).astype(np.float32)
 
@@ -27,10 +29,8 @@ def images(count=6, low=0.0, high=1.0):
     return tf.constant(GENERATOR.uniform(low, high, (count, 5, 4, 2)).astype(np.float32))
 
 
-def climb(norm, objective, x, start, **arguments):
-    if norm == "l2":
-        return l2_ascent(objective, x, start, seed=SEED, **arguments)
-    return linf_ascent(objective, x, start, **arguments)
+def climb(ball, objective, x, start, **arguments):
+    return ball.ascend(objective, x, start, **{"seed": SEED} | arguments)
 
 
 def lengths(x):
@@ -39,10 +39,10 @@ def lengths(x):
 
 def test_a_linear_function_is_highest_in_the_corner_of_the_box():
     x = images()
-    found = linf_ascent(linear, x, x, attack_epsilon=0.2, step_size=0.07, steps=4)
+    found = climb(LinfBall(), linear, x, x, attack_epsilon=0.2, step_size=0.07, steps=4)
     corner = np.clip(x + 0.2 * np.sign(DIRECTION), 0, 1)
     np.testing.assert_allclose(found, corner, atol=1e-6)
-    too_few = linf_ascent(linear, x, x, attack_epsilon=0.2, step_size=0.07, steps=2)
+    too_few = climb(LinfBall(), linear, x, x, attack_epsilon=0.2, step_size=0.07, steps=2)
     np.testing.assert_allclose(too_few, np.clip(x + 0.14 * np.sign(DIRECTION), 0, 1), atol=1e-6)
 
 
@@ -51,11 +51,11 @@ def test_a_linear_function_is_highest_where_its_gradient_leaves_the_ball():
     unit = DIRECTION / np.sqrt(np.sum(DIRECTION**2))
     arguments = {"attack_epsilon": 0.2, "step_size": 0.07, "seed": SEED}
     for steps, length in ((2, 0.14), (3, 0.2), (9, 0.2)):
-        found = l2_ascent(linear, x, x, steps=steps, **arguments)
+        found = climb(L2Ball(), linear, x, x, steps=steps, **arguments)
         np.testing.assert_allclose(found, x + length * unit, atol=1e-6)
 
 
-@pytest.mark.parametrize("norm", ["linf", "l2"])
+@BALLS
 @settings(max_examples=30)
 @given(
     epsilon=st.floats(0, 2),
@@ -63,28 +63,28 @@ def test_a_linear_function_is_highest_where_its_gradient_leaves_the_ball():
     steps=st.integers(1, 3),
     offset=st.floats(-0.5, 0.5),
 )
-def test_the_result_is_in_the_ball_and_in_the_image_range(norm, epsilon, step_size, steps, offset):
+def test_the_result_is_in_the_ball_and_in_the_image_range(ball, epsilon, step_size, steps, offset):
     # Many pixels at 0 and at 1, and a start that may be outside of both.
     x = tf.constant(np.linspace(-1, 2, 80, dtype=np.float32).clip(0, 1).reshape(2, 5, 4, 2))
     found = climb(
-        norm, bowl, x, x + offset, attack_epsilon=epsilon, step_size=step_size, steps=steps
+        ball, bowl, x, x + offset, attack_epsilon=epsilon, step_size=step_size, steps=steps
     ).numpy()
     assert found.min() >= 0
     assert found.max() <= 1
     difference = found.astype(np.float64) - x.numpy()
-    size = lengths(difference) if norm == "l2" else np.abs(difference)
+    size = lengths(difference) if isinstance(ball, L2Ball) else np.abs(difference)
     assert size.max() <= epsilon + 1e-6
 
 
-@pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_examples_do_not_influence_each_other(norm):
+@BALLS
+def test_examples_do_not_influence_each_other(ball):
     x = images(low=0.2, high=0.8)
     arguments = {"attack_epsilon": 0.3, "step_size": 0.05, "steps": 4}
-    together = climb(norm, bowl, x, x + 0.01, **arguments)
-    summed = climb(norm, lambda x: tf.reduce_sum(bowl(x)), x, x + 0.01, **arguments)
+    together = climb(ball, bowl, x, x + 0.01, **arguments)
+    summed = climb(ball, lambda x: tf.reduce_sum(bowl(x)), x, x + 0.01, **arguments)
     assert np.array_equal(together, summed)
     for n in range(len(x)):
-        alone = climb(norm, bowl, x[n : n + 1], x[n : n + 1] + 0.01, **arguments)
+        alone = climb(ball, bowl, x[n : n + 1], x[n : n + 1] + 0.01, **arguments)
         np.testing.assert_allclose(together[n : n + 1], alone, atol=1e-6)
 
 
@@ -96,13 +96,13 @@ def test_the_start_is_where_it_begins_neither_projected_nor_clipped():
         seen.append(candidate.numpy())
         return linear(candidate)
 
-    for norm in ("linf", "l2"):
+    for ball in (LinfBall(), L2Ball()):
         seen.clear()
-        climb(norm, objective, x, x + 3, attack_epsilon=0.1, step_size=0.05, steps=2)
+        climb(ball, objective, x, x + 3, attack_epsilon=0.1, step_size=0.05, steps=2)
         np.testing.assert_allclose(seen[0], x + 3, atol=1e-6)
         assert len(seen) == 2
     assert np.array_equal(
-        linf_ascent(linear, x, x + 3, attack_epsilon=0.1, step_size=0.05, steps=0), x + 3
+        climb(LinfBall(), linear, x, x + 3, attack_epsilon=0.1, step_size=0.05, steps=0), x + 3
     )
 
 
@@ -111,20 +111,14 @@ def test_a_zero_gradient_takes_a_random_direction_in_l2_only():
     x = tf.fill([40, 10, 10, 1], 0.5)
     flat = tf.function(lambda x: tf.reduce_sum(0 * x, axis=[1, 2, 3]))
     arguments = {"attack_epsilon": 100.0, "step_size": 0.01, "steps": 1}
-    moved = (l2_ascent(flat, x, x, seed=SEED, **arguments) - x).numpy()
+    moved = (climb(L2Ball(), flat, x, x, **arguments) - x).numpy()
     assert abs(moved.mean()) < 5 * 0.01 / np.sqrt(moved.size)
     assert spread_is(moved, 0.01)
     assert not spread_is(moved, 0.01 * 2 / 3)
     assert not spread_is(moved, 0.01 * 3 / 2)
-    other = l2_ascent(flat, x, x, seed=(3, 5), **arguments) - x
+    other = climb(L2Ball(), flat, x, x, seed=(3, 5), **arguments) - x
     assert abs(np.corrcoef(moved.ravel(), np.ravel(other))[0, 1]) < 0.1
-    assert np.array_equal(linf_ascent(flat, x, x, **arguments), x)
-
-
-def spread_is(sample, scale):
-    """Whether a zero-mean normal sample has this standard deviation, within five sigma."""
-    squares = np.sum(np.square(sample.astype(np.float64) / scale))
-    return abs(squares - sample.size) < 5 * np.sqrt(2 * sample.size)
+    assert np.array_equal(climb(LinfBall(), flat, x, x, **arguments), x)
 
 
 def test_random_directions_differ_from_step_to_step():
@@ -135,18 +129,18 @@ def test_random_directions_differ_from_step_to_step():
         seen.append(candidate.numpy())
         return tf.reduce_sum(0 * candidate, axis=[1, 2, 3])
 
-    l2_ascent(flat, x, x, attack_epsilon=100.0, step_size=0.001, steps=3, seed=SEED)
+    climb(L2Ball(), flat, x, x, attack_epsilon=100.0, step_size=0.001, steps=3)
     first, second = seen[1] - seen[0], seen[2] - seen[1]
     assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.2
 
 
-@pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_nothing_flows_back_through_the_result(norm):
+@BALLS
+def test_nothing_flows_back_through_the_result(ball):
     x, scale = images(), tf.Variable(2.0)
     with tf.GradientTape() as tape:
         tape.watch(x)
         found = climb(
-            norm,
+            ball,
             lambda x: scale * bowl(x),
             x,
             x + 0.01,
@@ -158,16 +152,16 @@ def test_nothing_flows_back_through_the_result(norm):
     assert tape.gradient(loss, [x, scale]) == [None, None]
 
 
-@pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_a_graph_gives_what_eager_steps_give(norm):
+@BALLS
+def test_a_graph_gives_what_eager_steps_give(ball):
     x = images()
     arguments = {"attack_epsilon": 0.1, "step_size": 0.03, "steps": 3}
 
     @tf.function(input_signature=[tf.TensorSpec([None, 5, 4, 2])])
     def compiled(x):
-        return climb(norm, bowl, x, x + 0.01, **arguments)
+        return climb(ball, bowl, x, x + 0.01, **arguments)
 
-    eager = climb(norm, bowl, x, x + 0.01, **arguments)
+    eager = climb(ball, bowl, x, x + 0.01, **arguments)
     np.testing.assert_allclose(compiled(x), eager, atol=1e-6)
 
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from ftnoise import seeds
 from ftnoise.architectures import Architecture
+from ftnoise.attacks.ascent import L2Ball
 from ftnoise.errors import RunFailed
 from ftnoise.measures.generalization import accuracy_and_loss
 from ftnoise.spec import Spec
@@ -46,7 +47,7 @@ MEMBERS = {
     "natural": Training(),
     "l2": Training(penalty=L2(weight=0.01)),
     "trades": Training(inputs=TRADES(attack_epsilon=0.1, steps=2)),
-    "trades l2": Training(inputs=TRADES(attack_epsilon=0.5, steps=2, norm="l2")),
+    "trades l2": Training(inputs=TRADES(attack_epsilon=0.5, steps=2, ball=L2Ball())),
 }
 
 

@@ -18,9 +18,10 @@ Deviations
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ftnoise.attacks.ascent import Ball, LinfBall
 from ftnoise.spec import Spec, expect, is_count, is_number
 
 if TYPE_CHECKING:
@@ -38,14 +39,14 @@ class TRADES(Spec):
         beta: weight of the robust term, 1 / lambda of the paper; >= 0.
         steps: steps of the inner maximization; >= 0.
         step_size: length of a step; None as in deviation 3.
-        norm: "linf" or "l2".
+        ball: which neighbors count, `LinfBall` or `L2Ball`.
     """
 
     attack_epsilon: float
     beta: float = 1.0
     steps: int = 10
     step_size: float | None = None
-    norm: str = "linf"
+    ball: Ball = field(default_factory=LinfBall)
 
     needs_unit_range: ClassVar[bool] = True
 
@@ -59,16 +60,14 @@ class TRADES(Spec):
             "step_size > 0 or None",
             step_size=self.step_size,
         )
-        expect(self.norm in ("linf", "l2"), 'norm "linf" or "l2"', norm=self.norm)
+        expect(isinstance(self.ball, Ball), "ball to be a ball, such as L2Ball()", ball=self.ball)
 
     @property
     def step(self) -> float:
         """The length of an inner step."""
         if self.step_size is not None:
             return self.step_size
-        if self.norm == "linf":
-            return self.attack_epsilon / 4
-        return 2 * self.attack_epsilon / max(self.steps, 1)
+        return self.ball.default_step(self.attack_epsilon, self.steps)
 
     def objective(self, network: keras.Model, x: Any, y: Any, seed: Any) -> tuple[Any, Any]:
         """Losses `[batch]` and the clean logits `[batch, classes]`.
@@ -97,8 +96,6 @@ class TRADES(Spec):
         """The examples x' `[batch, ...]` that the robust term looks at."""
         import tensorflow as tf
 
-        from ftnoise.attacks.ascent import l2_ascent, linf_ascent
-
         target = tf.stop_gradient(tf.nn.softmax(network(x, training=False)))
 
         def divergence(candidate: Any) -> Any:
@@ -107,14 +104,15 @@ class TRADES(Spec):
             return tf.nn.softmax_cross_entropy_with_logits(target, logits)
 
         start = x + START_SCALE * tf.random.stateless_normal(tf.shape(x), seed, dtype=x.dtype)
-        arguments: dict[str, Any] = {
-            "attack_epsilon": self.attack_epsilon,
-            "step_size": self.step,
-            "steps": self.steps,
-        }
-        if self.norm == "l2":
-            return l2_ascent(divergence, x, start, seed=seed, **arguments)
-        return linf_ascent(divergence, x, start, **arguments)
+        return self.ball.ascend(
+            divergence,
+            x,
+            start,
+            attack_epsilon=self.attack_epsilon,
+            step_size=self.step,
+            steps=self.steps,
+            seed=seed,
+        )
 
 
 def kl_divergence(target: Any, logits: Any) -> Any:

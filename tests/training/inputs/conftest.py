@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-SHAPE = (4, 4, 1)
+from tests.training.inputs.small import SHAPE
 
 
 @pytest.fixture

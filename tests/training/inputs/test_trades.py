@@ -9,31 +9,19 @@ import tensorflow as tf
 from scipy.special import log_softmax, rel_entr, softmax
 
 from ftnoise.architectures import FmnistCNN1, FmnistCNN2
+from ftnoise.attacks.ascent import L2Ball
 from ftnoise.errors import BadInput
 from ftnoise.training.inputs import trades
 from ftnoise.training.inputs.trades import TRADES, kl_divergence, same_in_training
-
-SEED = (11, 12)
-SHAPE = (4, 4, 1)
-
-
-def logits_of(weights, x):
-    kernel, bias, last, last_bias = weights
-    return np.maximum(x.reshape(len(x), -1) @ kernel + bias, 0) @ last + last_bias
-
-
-def in_double(network):
-    return [w.astype(np.float64) for w in network.get_weights()]
-
-
-def images(count=8, low=0.0, high=1.0, seed=0):
-    generator = np.random.default_rng(seed)
-    return tf.constant(generator.uniform(low, high, (count, *SHAPE)).astype(np.float32))
-
-
-def edged_images(count=8):
-    """Images of which a third of the pixels is 0 and a third is 1."""
-    return tf.clip_by_value(images(count, low=-1, high=2), 0, 1)
+from tests.training.inputs.small import (
+    BALLS,
+    SEED,
+    SHAPE,
+    edged_images,
+    images,
+    in_double,
+    logits_of,
+)
 
 
 def labels(count=8):
@@ -86,9 +74,9 @@ def cross_entropy(network, x, y):
     "spec",
     [
         TRADES(attack_epsilon=0.3, beta=0, steps=2),
-        TRADES(attack_epsilon=0.3, beta=0, steps=2, norm="l2"),
+        TRADES(attack_epsilon=0.3, beta=0, steps=2, ball=L2Ball()),
         TRADES(attack_epsilon=0, beta=6, steps=2),
-        TRADES(attack_epsilon=0, beta=6, steps=2, norm="l2"),
+        TRADES(attack_epsilon=0, beta=6, steps=2, ball=L2Ball()),
     ],
     ids=["beta 0 linf", "beta 0 l2", "radius 0 linf", "radius 0 l2"],
 )
@@ -102,10 +90,10 @@ def test_without_weight_or_radius_it_is_cross_entropy(network, spec):
         np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_losses_are_cross_entropy_and_weighted_divergence_per_example(network, norm):
+@BALLS
+def test_losses_are_cross_entropy_and_weighted_divergence_per_example(network, ball):
     x, y = edged_images(), labels()
-    spec = TRADES(attack_epsilon=0.2, beta=6, steps=3, norm=norm)
+    spec = TRADES(attack_epsilon=0.2, beta=6, steps=3, ball=ball)
     losses, logits, _ = slopes(network, spec, x, y)
     weights = in_double(network)
     adversarial = spec.perturb(network, x, SEED).numpy()
@@ -245,8 +233,8 @@ def test_networks_that_change_in_training_take_three(network_of, build):
 def test_steps_have_their_default_lengths():
     assert TRADES(attack_epsilon=0.2).step == pytest.approx(0.05)
     assert TRADES(attack_epsilon=0.2, step_size=0.01).step == 0.01
-    assert TRADES(attack_epsilon=0.2, norm="l2", steps=8).step == pytest.approx(0.05)
-    assert TRADES(attack_epsilon=0.2, norm="l2", steps=8, step_size=0.01).step == 0.01
+    assert TRADES(attack_epsilon=0.2, ball=L2Ball(), steps=8).step == pytest.approx(0.05)
+    assert TRADES(attack_epsilon=0.2, ball=L2Ball(), steps=8, step_size=0.01).step == 0.01
 
 
 @pytest.mark.parametrize(
@@ -261,7 +249,7 @@ def test_steps_have_their_default_lengths():
         ({"steps": 1.5}, "steps to be an integer"),
         ({"steps": True}, "steps to be an integer"),
         ({"step_size": 0}, "step_size > 0 or None. Received: step_size=0"),
-        ({"norm": "l1"}, 'norm "linf" or "l2". Received: norm=\'l1\''),
+        ({"ball": "l1"}, "ball to be a ball, such as L2Ball(). Received: ball='l1'"),
     ],
 )
 def test_bad_fields_are_named(fields, message):
