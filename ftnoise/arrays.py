@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import io
-import math
 import zipfile
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeGuard
 
-from ftnoise.errors import RunFailed, StoredDamage
+from ftnoise.errors import BadInput, RunFailed, StoredDamage
+from ftnoise.files import read_npy
 from ftnoise.spec import JSON, is_count
 
 if TYPE_CHECKING:
@@ -126,20 +126,16 @@ def _read_member(
     import numpy as np
 
     name = entry["name"]
-    with archive.open(member) as stream:
-        _check(np.lib.format.read_magic(stream) == (1, 0), f"has another format at {name!r}")
-        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-        _check(
-            list(shape) == entry["shape"] and dtype.str == entry["dtype"],
-            f"has another shape or dtype at {name!r}",
-        )
-        _check(
-            dtype.kind in NUMERIC_KINDS
-            and stream.tell() + dtype.itemsize * math.prod(shape) == member.file_size,
-            f"declares more or less than it holds at {name!r}",
-        )
-        stream.seek(0)
-        values = np.lib.format.read_array(stream, allow_pickle=False)
+    try:
+        values = read_npy(archive, member)
+    except BadInput as error:
+        raise StoredDamage(f"declares more or less than it holds at {name!r}") from error
+    _check(
+        list(values.shape) == entry["shape"]
+        and values.dtype.str == entry["dtype"]
+        and values.dtype.kind in NUMERIC_KINDS,
+        f"has another shape or dtype at {name!r}",
+    )
     _check(bool(np.isfinite(values).all()) == entry["finite"], f"is not as finite at {name!r}")
     return values
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from ftnoise.errors import BadInput, FtnoiseError, RunFailed
 from ftnoise.presets import PRESETS
-from ftnoise.progress import duration
+from ftnoise.progress import duration, tell
 from ftnoise.spec import Experiment
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def main(words: list[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except FtnoiseError as failure:
-        print(f"ftnoise: error: {failure}", file=sys.stderr)
+        tell(f"error: {failure}")
         return failure.exit_code
     except KeyboardInterrupt as stop:
         print(f"\n{STOPPED}", file=sys.stderr)
@@ -64,7 +64,7 @@ def main(words: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as failure:
-        print(f"ftnoise: error: Could not finish: {failure}.", file=sys.stderr)
+        tell(f"error: Could not finish: {failure}.")
         return 1
     finally:
         signal.signal(signal.SIGTERM, previous)
@@ -225,7 +225,7 @@ def reproduce(arguments: argparse.Namespace) -> int:
     own = {work.folder(task).id for task in todo}
     show(engine.results(found, preset, arguments.seeds, store, own), store)
     if failures:
-        print(f"ftnoise: error: {len(failures)} of {len(todo)} runs failed.", file=sys.stderr)
+        tell(f"error: {len(failures)} of {len(todo)} runs failed.")
     return max((failure.exit_code for failure in failures), default=0)
 
 
@@ -311,7 +311,7 @@ def show(results: Results, store: Store) -> None:
     try:
         paths = engine.write(results, store.reports)
     except RunFailed as failure:
-        print(f"ftnoise: The report is not written: {failure}", file=sys.stderr)
+        tell(f"The report is not written: {failure}")
         return
     suffixes = ", ".join(path.suffix for path in paths)
     print(f"Written to {paths[0].with_suffix('')}: {suffixes}", file=sys.stderr)

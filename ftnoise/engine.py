@@ -366,7 +366,7 @@ def _machine(environment: dict[str, Any]) -> str:
 def write(found: Results, folder: Path) -> list[Path]:
     """Writes a report's files into `folder` and returns their paths."""
     from ftnoise import report
-    from ftnoise.store import write_bytes
+    from ftnoise.files import write_bytes
 
     return report.write(found, folder, write_bytes)
 
@@ -378,7 +378,7 @@ def publish(
 
     The copy is a store itself: whoever has it can redraw the table and use the weights.
     """
-    from ftnoise.store import write_json
+    from ftnoise.files import write_json
 
     runs = stored(experiment, preset, seeds, store)
     if not runs:

@@ -1,4 +1,7 @@
-"""Progress on stderr: a line that rewrites itself on a terminal, now and then a line elsewhere."""
+"""What people are told on stderr: lines, and a progress line that rewrites itself on a terminal.
+
+There is one stderr, so this module knows what stands on its last line. Results go to stdout.
+"""
 
 from __future__ import annotations
 
@@ -9,41 +12,52 @@ import time
 TERMINAL_SECONDS = 0.2
 ELSEWHERE_SECONDS = 30.0
 
+# Width of the progress line that stands, unfinished, on the terminal.
+_standing = 0
+
+
+def tell(text: str) -> None:
+    """Leaves `ftnoise: <text>` as a line of its own."""
+    _line(f"ftnoise: {text}")
+
 
 class Progress:
     """Shows how far long work is; rate-limited, so it may be called at every step."""
 
     def __init__(self) -> None:
-        self.live = sys.stderr.isatty()
-        self.shown = time.monotonic() if not self.live else 0.0
-        self.width = 0
+        self.shown = 0.0 if sys.stderr.isatty() else time.monotonic()
 
     def update(self, text: str) -> None:
         """Shows `text` if the last one has stood long enough."""
-        now = time.monotonic()
-        if now - self.shown < (TERMINAL_SECONDS if self.live else ELSEWHERE_SECONDS):
+        now, live = time.monotonic(), sys.stderr.isatty()
+        if now - self.shown < (TERMINAL_SECONDS if live else ELSEWHERE_SECONDS):
             return
         self.shown = now
-        if self.live:
-            self._write(text, end="")
+        if live:
+            _progress(text)
         else:
-            print(text, file=sys.stderr, flush=True)
+            _line(text)
 
     def say(self, text: str) -> None:
         """Leaves `text` standing as a line of its own."""
-        self._write(text, end="\n")
-        self.width = 0
+        _line(text)
 
-    def _write(self, text: str, end: str) -> None:
-        if self.live:
-            if not end:
-                # A line that is broken by the terminal could not be rewritten.
-                text = text[: shutil.get_terminal_size().columns - 1]
-            sys.stderr.write("\r" + text.ljust(self.width) + end)
-            self.width = len(text)
-        else:
-            sys.stderr.write(text + end)
-        sys.stderr.flush()
+
+def _line(text: str) -> None:
+    global _standing
+    start = "\r" if _standing else ""
+    sys.stderr.write(start + text.ljust(_standing) + "\n")
+    sys.stderr.flush()
+    _standing = 0
+
+
+def _progress(text: str) -> None:
+    global _standing
+    # A line that is broken by the terminal could not be rewritten.
+    text = text[: shutil.get_terminal_size().columns - 1]
+    sys.stderr.write("\r" + text.ljust(_standing))
+    sys.stderr.flush()
+    _standing = len(text)
 
 
 def duration(seconds: float) -> str:

@@ -5,27 +5,25 @@ A record keeps which record it is (`record`) and the digest (`spec.digest`) of a
 Its array file comes under a new name each time (`weights.npz`, then `weights-2.npz`) and counts
 once the record that lists it (`array_file`) is in place.
 
-Files are written to a temporary one, synced and renamed: a process killed at any moment leaves the
-old content or the new. What is damaged is never used: record and array file are set aside as
-`<file>.damaged`, one line on stderr says so, and they count as missing from then on. Where they
-cannot be set aside, there is only the line.
+What is damaged is never used: record and array file are set aside as `<file>.damaged`, one line on
+stderr says so, and they count as missing from then on. Where they cannot be set aside, there is
+only the line.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import re
-import secrets
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ftnoise.arrays import check_bytes, is_listing, pack, unpack
 from ftnoise.errors import RunFailed, StoredDamage
+from ftnoise.files import failing, json_text, reason, write_bytes, write_json
+from ftnoise.progress import tell
 from ftnoise.spec import JSON, digest, expect
 
 if TYPE_CHECKING:
@@ -33,62 +31,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Content = dict[str, JSON]
-
-TEMPORARIES = ".ftnoise-*.tmp"
-
-
-def write_json(path: Path, content: JSON) -> None:
-    """Writes `content` as JSON, atomically; NaN and infinities are a `RunFailed`."""
-    write_text(path, _json_text(path, content) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes `text` as UTF-8, atomically; see `write_bytes`."""
-    write_bytes(path, text.encode())
-
-
-def write_bytes(path: Path, content: bytes | memoryview) -> None:
-    """Writes a file so that it has its old content or all of the new, whatever happens.
-
-    Makes the folder if it is missing.
-
-    Raises:
-        RunFailed: it cannot be written (no space, read-only, ...); the old content stays.
-    """
-    with failing("write", path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary_file(path.parent, content) as temporary:
-            os.replace(temporary, path)
-        _sync_folder(path.parent)
-
-
-@contextlib.contextmanager
-def temporary_file(folder: Path, content: bytes | memoryview) -> Iterator[Path]:
-    """A file in `folder` whose content is on the disk; it is removed if it is still there."""
-    path = folder / TEMPORARIES.replace("*", secrets.token_hex(8))
-    try:
-        with open(path, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        yield path
-    finally:
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def failing(verb: str, path: Path) -> Iterator[None]:
-    """Turns an `OSError` into a `RunFailed` ("Could not <verb> <path>: <reason>.")."""
-    try:
-        yield
-    except OSError as error:
-        raise RunFailed(f"Could not {verb} {path}: {reason(error)}.") from error
-
-
-def reason(error: OSError) -> str:
-    """What the system says, without numbers and file names."""
-    return error.strerror or str(error)
 
 
 class Record:
@@ -129,7 +71,7 @@ class Record:
                 write_bytes(self.folder / name, packed)
                 content["array_file"] = {"name": name, **listing}
             # Once through JSON, so that the seal is that of what a reader gets.
-            content = json.loads(_json_text(self.path, content))
+            content = json.loads(json_text(self.path, content))
             write_json(self.path, {**content, "content_sha256": digest(content)})
         finally:
             self._remove_unnamed()
@@ -267,7 +209,7 @@ class Record:
             fate = f"set aside as {', '.join(filter(None, names))}, to be made again"
         except OSError as error:
             fate = f"not used, and could not be set aside ({reason(error)})"
-        print(f"ftnoise: {damage}; {fate}.", file=sys.stderr)
+        tell(f"{damage}; {fate}.")
 
 
 def _set_aside(file: Path) -> str | None:
@@ -283,13 +225,6 @@ def _set_aside(file: Path) -> str | None:
     return aside.name
 
 
-def _json_text(path: Path, content: JSON) -> str:
-    try:
-        return json.dumps(content, indent=2, allow_nan=False)
-    except ValueError as error:
-        raise RunFailed(f"Could not write {path}: {error}.") from error
-
-
 def _read(path: Path) -> bytes | None:
     """The content, or None if there is no such file.
 
@@ -300,15 +235,3 @@ def _read(path: Path) -> bytes | None:
             return path.read_bytes() if path.is_file() or not path.exists() else b""
         except FileNotFoundError:
             return None
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some network file systems cannot sync a folder, and need not.
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)

@@ -24,28 +24,17 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftnoise.errors import BadInput, RunFailed, StoredDamage
-from ftnoise.records import (
-    TEMPORARIES,
-    Content,
-    Record,
-    failing,
-    reason,
-    temporary_file,
-    write_bytes,
-    write_json,
-    write_text,
-)
+from ftnoise.files import TEMPORARIES, failing, reason, remove, sweep, temporary_file, write_text
+from ftnoise.records import Content, Record
 from ftnoise.spec import expect, is_number
 
 if TYPE_CHECKING:
     from numpy import ndarray
-
-__all__ = ["RunFolder", "Store", "write_bytes", "write_json", "write_text"]
 
 PROBE_BYTES = 2**20
 OTHER_FOLDERS = ("reports", "reference")
@@ -74,8 +63,10 @@ class Store:
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            with temporary_file(self.root, os.urandom(PROBE_BYTES)):
-                pass
+            with temporary_file(self.root) as file:
+                file.write(os.urandom(PROBE_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
         except OSError as error:
             raise BadInput(
                 "Expected a runs folder that can be written and has space. "
@@ -83,7 +74,7 @@ class Store:
             ) from error
         # Reports have no lock, so only what nobody can still be writing is removed.
         for folder in (self.root, self.reports):
-            _remove(folder.glob(TEMPORARIES), older_than=3600)
+            sweep(folder)
 
     def run(self, id: str) -> RunFolder:
         """The folder of the run `id` (see `spec.run_id`); it need not exist and is not made."""
@@ -141,7 +132,7 @@ class RunFolder:
                 yield False
                 return
             self._held = True
-            _remove(self.path.rglob(TEMPORARIES))
+            remove(self.path.rglob(TEMPORARIES))
             try:
                 yield True
             finally:
@@ -173,7 +164,7 @@ class RunFolder:
 
     def clean(self) -> None:
         """Removes the log of an earlier failure, for a new attempt under the lock."""
-        _remove([self.path / "failure.log"])
+        remove([self.path / "failure.log"])
 
     def write_failure(self, text: str) -> None:
         """Keeps why an attempt failed, for a reader, in failure.log; if there is space for it."""
@@ -332,11 +323,3 @@ def _try_lock(descriptor: int, kind: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _remove(files: Iterable[Path], older_than: float = -math.inf) -> None:
-    """Removes files that were not written in the last `older_than` seconds."""
-    for file in files:
-        with contextlib.suppress(OSError):
-            if time.time() - file.stat().st_mtime > older_than:
-                file.unlink()

@@ -125,7 +125,7 @@ def npz_of_directory(size: int) -> bytes:
         (npz_of_directory(2**30), [entry(shape=[2**28])], "declares more than it holds"),
         (npz_of_header((TEBI,)), [entry(shape=[TEBI])], "more or less than it holds at 'w'"),
         (npz_of_header((2,)), [entry(shape=[2])], "more or less than it holds at 'w'"),
-        (npz_of_header((1,), "|V16"), [entry([1], "|V16")], "more or less than it holds at 'w'"),
+        (npz_of_header((1,), "|V16"), [entry([1], "|V16")], "has another shape or dtype at 'w'"),
     ],
 )
 def test_what_misleads_is_refused(packed, entries, damage):

@@ -13,7 +13,7 @@ import pytest
 
 from ftnoise import cli
 from ftnoise.errors import RunFailed
-from ftnoise.progress import Progress, duration
+from ftnoise.progress import Progress, duration, tell
 from tests import fake
 
 ROWS = [row.name for row in fake.TABLE.rows]
@@ -289,15 +289,15 @@ def test_ctrl_c_in_a_training_is_code_130_and_the_same_command_goes_on(ftnoise, 
     _, whole, _ = ftnoise("tiny")
     log = tmp_path / "log"
     command = [sys.executable, "-m", "tests.fake", "tiny", "--runs", str(tmp_path / "stopped")]
+    second = f"{fake.TABLE.rows[1].run.slug} 2"
     process = subprocess.Popen(
         command,
         cwd=cli.ROOT,
-        env=os.environ | {"FAKE_LOG": str(log), "FAKE_PAUSE": "0.3"},
+        env=os.environ | {"FAKE_LOG": str(log), "FAKE_HOLD": second},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    second = f"{fake.TABLE.rows[1].run.slug} 2"
     while process.poll() is None and not (log.exists() and f"epoch {second}" in log.read_text()):
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
@@ -320,8 +320,7 @@ def test_ctrl_c_in_a_training_is_code_130_and_the_same_command_goes_on(ftnoise, 
     assert ended.stdout == whole
     trained = [line for line in log.read_text().splitlines() if line.startswith("train")]
     slugs = [row.run.slug for row in fake.TABLE.rows]
-    assert trained[0] in (f"train {slugs[1]} from 2", f"train {slugs[1]} from 3")
-    assert trained[1:] == [f"train {slugs[2]} from 0"]
+    assert trained == [f"train {slugs[1]} from 2", f"train {slugs[2]} from 0"]
 
 
 def test_progress_on_a_terminal_rewrites_one_line_that_fits(monkeypatch, capsys):
@@ -336,6 +335,21 @@ def test_progress_on_a_terminal_rewrites_one_line_that_fits(monkeypatch, capsys)
     assert first == "a line that is long"
     assert second == "short".ljust(19)
     assert last == "A line that stays, however long it is.\n"
+
+
+def test_a_line_takes_the_place_of_the_progress_that_stands(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    progress = Progress()
+    progress.update("epoch 3 of 100")
+    tell("damaged")
+    tell("again")
+    progress.shown = -1e9
+    progress.update("epoch 4")
+    tell("last")
+    written = capsys.readouterr().err
+    assert written == (
+        "\repoch 3 of 100\rftnoise: damaged\nftnoise: again\n\repoch 4\rftnoise: last\n"
+    )
 
 
 def test_progress_elsewhere_is_a_line_now_and_then(monkeypatch, capsys):

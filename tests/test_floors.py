@@ -17,8 +17,8 @@ import ftnoise
 
 PACKAGE = Path(ftnoise.__file__).parent
 
-# Floor 0: what everything rests on. Only `errors` and `spec` are known to the others of the floor.
-GROUND = {"errors", "spec", "seeds", "stats", "workspace", "presets"}
+# Floor 0: what everything rests on; only the first two are known to the others of the floor.
+GROUND = {"errors", "spec", "seeds", "stats", "workspace", "presets", "progress", "files"}
 FLOOR_1 = {"datasets", "architectures", "layers", "privacy"}
 FLOOR_2 = {"attacks", "faults"}
 FLOOR_3 = {"training", "measures"}
@@ -30,6 +30,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stats": {"errors", "spec"},
     "workspace": {"errors", "spec"},
     "presets": {"errors", "spec"},
+    "progress": set(),
+    "files": {"errors", "spec"},
     # 1
     "datasets": GROUND,
     "layers": GROUND,
@@ -47,11 +49,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "arrays": GROUND,
     "records": GROUND | {"arrays"},
     "store": GROUND | {"arrays", "records"},
-    "progress": set(),
     "report": GROUND,
     "runner": GROUND | {"store"},
-    "engine": GROUND | {"runner", "report", "store", "progress"},
-    "cli": GROUND | {"engine", "runner", "report", "store", "progress", "datasets"},
+    "engine": GROUND | {"runner", "report", "store"},
+    "cli": GROUND | {"engine", "runner", "report", "store", "datasets"},
     "__main__": {"cli"},
 }
 

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from ftnoise.errors import BadInput, RunFailed
-from ftnoise.store import RunFolder, Store, write_json
+from ftnoise.files import write_json
+from ftnoise.store import RunFolder, Store
 
 ID = "fmnist-dnn-natural-1e-s0-0123456789"
 MEASURE = "test_accuracy-01234567"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,11 +118,6 @@ class Raw(NamedTuple):
 
     arrays: Arrays
     remark: str = ""
-
-
-def tell(text: str) -> None:
-    """A line for the user on stderr; results go to stdout alone."""
-    print(f"ftnoise: {text}", file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)

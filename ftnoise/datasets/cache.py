@@ -21,9 +21,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftnoise import spec
-from ftnoise.datasets import Origin, tell
+from ftnoise import files, spec
+from ftnoise.datasets import Origin
 from ftnoise.errors import BadInput
+from ftnoise.progress import tell
 
 if TYPE_CHECKING:
     from ftnoise.datasets import Arrays, DataSet
@@ -102,7 +103,6 @@ class Entry:
             return
         manifest |= {"format": FORMAT, "signature": self.signature}
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             _write(self.path, manifest, arrays)
         except OSError as error:
             tell(f"cannot keep a copy of the data in {self.path}: {error.strerror or error}")
@@ -133,23 +133,14 @@ def _signature(files: tuple[Path, ...]) -> str:
 def _write(path: Path, manifest: dict[str, Any], arrays: Arrays) -> None:
     import numpy as np
 
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.stem}-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            with zipfile.ZipFile(file, "w") as archive:
-                # `ZipInfo` carries no time of writing: equal content, equal bytes.
-                member_name = zipfile.ZipInfo("manifest.json")
-                archive.writestr(member_name, json.dumps(manifest, indent=1, sort_keys=True))
-                for name, array in arrays.items():
-                    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, array, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+    with files.replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        # `ZipInfo` carries no time of writing: equal content, equal bytes.
+        member_name = zipfile.ZipInfo("manifest.json")
+        archive.writestr(member_name, json.dumps(manifest, indent=1, sort_keys=True))
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+    files.sweep(path.parent)
 
 
 @contextlib.contextmanager

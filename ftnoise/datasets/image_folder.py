@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ftnoise.datasets import DataSet, Origin, Raw, Sources, tell
+from ftnoise.datasets import DataSet, Origin, Raw, Sources
 from ftnoise.datasets.npz_file import one_line
 from ftnoise.errors import BadInput
+from ftnoise.progress import tell
 from ftnoise.spec import expect
 
 if TYPE_CHECKING:

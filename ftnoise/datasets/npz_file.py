@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING
 
 from ftnoise.datasets import DataSet, Origin, Raw, Sources
 from ftnoise.errors import BadInput
+from ftnoise.files import read_npy
 from ftnoise.spec import expect
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ftnoise.datasets import Arrays
 
 
@@ -76,36 +75,7 @@ def read_arrays(archive: zipfile.ZipFile, names: Iterable[str]) -> Arrays:
     members = {name: archive.getinfo(f"{name}.npy") for name in names}
     total = sum(info.file_size for info in members.values())
     expect(total <= LARGEST, f"arrays of at most {LARGEST} bytes", bytes=total)
-    return {name: _read_array(archive, info) for name, info in members.items()}
-
-
-def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
-    import numpy as np
-
-    member = info.filename
-    with archive.open(info) as stream:
-        version = np.lib.format.read_magic(stream)
-        expect(version in ((1, 0), (2, 0)), f"{member} in NumPy's format 1 or 2", version=version)
-        read_header = (
-            np.lib.format.read_array_header_1_0
-            if version == (1, 0)
-            else np.lib.format.read_array_header_2_0
-        )
-        shape, _, dtype = read_header(stream)
-        expect(not dtype.hasobject, f"{member} without pickled objects", dtype=str(dtype))
-        # In Python's integers, which do not overflow.
-        declared = dtype.itemsize
-        for length in shape:
-            declared *= length
-        held = info.file_size - stream.tell()
-        expect(
-            all(length >= 0 for length in shape) and declared == held,
-            f"{member} to hold as many bytes as its header declares",
-            declared=declared,
-            held=held,
-        )
-    with archive.open(info) as stream:
-        return np.lib.format.read_array(stream, allow_pickle=False)
+    return {name: read_npy(archive, info) for name, info in members.items()}
 
 
 def one_line(error: BaseException) -> str:

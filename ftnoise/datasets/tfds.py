@@ -14,8 +14,9 @@ import sys
 from pathlib import Path
 
 import ftnoise
-from ftnoise.datasets import Raw, Sources, Unavailable, npz_file, tell
+from ftnoise.datasets import Raw, Sources, Unavailable, npz_file
 from ftnoise.datasets.cache import scratch
+from ftnoise.progress import tell
 
 SECONDS = 1800
 """Time limit of a whole download and preparation."""

@@ -2,7 +2,8 @@
 
 What happens is steered and told by environment variables, so that it works across processes:
 FAKE_LOG is a file that gets a line for each training, epoch and measure; FAKE_PAUSE are seconds
-an epoch; FAKE_FAILS (`noisy=crash`) lets the training of that name fail in that way.
+an epoch; FAKE_HOLD (`<slug> 2`) stands still after that epoch, to be killed; FAKE_FAILS
+(`noisy=crash`) lets the training of that name fail in that way.
 """
 
 from __future__ import annotations
@@ -133,6 +134,8 @@ class Pretended(Spec):
             workspace.save({"kernel": value}, state)
             workspace.progress(epoch + 1, run.schedule.epochs, f"epoch {epoch + 1}")
             note("epoch", run.slug, epoch + 1)
+            if os.environ.get("FAKE_HOLD") == f"{run.slug} {epoch + 1}":
+                time.sleep(60)
         if os.environ.get("FAKE_FAILS") == f"{self.name}=nan":
             value = value * np.nan
         network.set_weights([value])
