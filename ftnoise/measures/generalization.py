@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.spec import Spec
+from ftnoise.spec import Column, Spec
 from ftnoise.workspace import Answer, Subject
 
 if TYPE_CHECKING:
@@ -41,6 +41,19 @@ class Generalization(Spec):
                 "test_loss": test_loss,
             }
         )
+
+
+COLUMNS = (
+    Column(name="train_accuracy", measure=Generalization(), title="Training accuracy", unit="%"),
+    Column(name="test_accuracy", measure=Generalization(), title="Testing accuracy", unit="%"),
+    Column(
+        name="generalization_error",
+        measure=Generalization(),
+        title="Generalization error",
+        unit="points",
+        ranked=True,
+    ),
+)
 
 
 def accuracy_and_loss(network: keras.Model, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:

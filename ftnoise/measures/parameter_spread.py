@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftnoise.spec import Spec
+from ftnoise.spec import Column, Spec
 from ftnoise.workspace import Answer, Subject
 
 if TYPE_CHECKING:
@@ -34,6 +34,22 @@ class ParameterSpread(Spec):
         parts = [variable.numpy().ravel() for variable in subject.network.trainable_variables]
         theta = np.concatenate(parts).astype(np.float64)
         return Answer(scalars=spreads(theta))
+
+
+COLUMNS = (
+    Column(
+        name="parameter_std",
+        measure=ParameterSpread(),
+        title="Standard deviation of the parameters",
+        digits=4,
+    ),
+    Column(
+        name="parameter_spread_eq10",
+        measure=ParameterSpread(),
+        title="Spread of the parameters by equation (10)",
+        digits=4,
+    ),
+)
 
 
 def spreads(theta: np.ndarray) -> dict[str, float]:
