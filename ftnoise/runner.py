@@ -11,6 +11,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,23 +37,36 @@ class FolderWorkspace(Workspace):
         self.log_dir = folder.log_dir
         self.xla = xla
         self.state: dict[str, Any] = {}
+        self.earlier: list[dict[str, Any]] = []
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        """That of this process."""
+        return environment()
 
     def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """The folder's newest checkpoint."""
         checkpoint = self.folder.load_checkpoint()
-        if checkpoint:
-            self.state = checkpoint[1]
-        return checkpoint
+        if checkpoint is None:
+            return None
+        arrays, kept = checkpoint
+        if kept.keys() != {"training", "environments"}:
+            self.discard("was written by another version of ftnoise")
+            return None
+        self.state = kept["training"]
+        self.earlier = [other for other in kept["environments"] if other != self.environment]
+        return arrays, self.state
 
     def discard(self, reason: str) -> None:
         """Sets the folder's checkpoint aside."""
-        self.state = {}
+        self.state, self.earlier = {}, []
         self.folder.discard_checkpoint(reason)
 
     def save(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
         """Keeps a checkpoint in the folder."""
         self.state = state
-        self.folder.save_checkpoint(arrays, state)
+        environments = [*self.earlier, self.environment]
+        self.folder.save_checkpoint(arrays, {"training": state, "environments": environments})
 
     def progress(self, done: int, total: int, text: str = "") -> None:
         """Hands the position on."""
@@ -148,7 +162,9 @@ def record(run: Run, data: Any, identity: str, workspace: FolderWorkspace) -> di
         "run": canonical(run),
         "fields": canonical(run, everything=True),
         "data": {"digest": data.digest, "source": data.source},
-        "environment": environment(),
+        "environment": workspace.environment,
+        # Of the processes before, where a training went on in another one.
+        "earlier_environments": workspace.earlier,
         "xla": workspace.state.get("xla", workspace.xla),
         "steps": run.schedule.epochs * run.schedule.steps_per_epoch(len(data.y_train)),
         "seconds": workspace.state.get("seconds", 0.0),

@@ -194,10 +194,33 @@ def test_weights_that_do_not_fit_are_set_aside(whole, tmp_path, capsys):
 
 def test_a_checkpoint_that_does_not_fit_is_set_aside(whole, tmp_path, capsys):
     folder = folder_in(tmp_path)
-    folder.save_checkpoint({"weight/0": np.zeros(3)}, {"history": [{}], "seconds": 1.0})
+    training = {"history": [{}], "seconds": 1.0}
+    state = {"training": training, "environments": [runner.environment()]}
+    folder.save_checkpoint({"weight/0": np.zeros(3)}, state)
     perform(folder)
     assert "checkpoint.json does not fit the network" in capsys.readouterr().err
     assert digest(folder) == digest(whole)
+
+
+def test_a_checkpoint_of_another_version_is_set_aside(whole, tmp_path, capsys):
+    folder = folder_in(tmp_path)
+    folder.save_checkpoint({"weight/0": np.zeros(3)}, {"history": [{}], "seconds": 1.0})
+    perform(folder)
+    assert "checkpoint.json was written by another version" in capsys.readouterr().err
+    assert digest(folder) == digest(whole)
+
+
+def test_a_training_that_went_on_elsewhere_says_where_it_was_before(whole, tmp_path, monkeypatch):
+    assert whole.spec()["earlier_environments"] == []
+    folder = folder_in(tmp_path)
+    for epoch in (1, 2):
+        threads = {"threads": 16 * epoch}
+        monkeypatch.setattr(runner, "environment", lambda threads=threads: threads)
+        with pytest.raises(KeyboardInterrupt):
+            perform(folder, at_epoch=stop_at(epoch))
+    perform(folder)
+    assert folder.spec()["environment"] == {"threads": 32}
+    assert folder.spec()["earlier_environments"] == [{"threads": 16}]
 
 
 def test_a_kill_after_training_again_leaves_no_result_of_the_old_weights(whole, tmp_path):
