@@ -204,7 +204,10 @@ def environment() -> dict[str, Any]:
 
 
 def commit() -> str | None:
-    """The checkout's commit, with `+changes` where files differ from it; None outside one."""
+    """The checkout's commit, with `+changes` where files differ from it.
+
+    Outside a checkout, what FTNOISE_COMMIT says (a container's image sets it), or None.
+    """
     here = Path(__file__).resolve().parent
     try:
         said = subprocess.run(
@@ -216,7 +219,7 @@ def commit() -> str | None:
             env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},
         )
     except (OSError, subprocess.SubprocessError):
-        return None
+        return os.environ.get("FTNOISE_COMMIT") or None
     return said.stdout.strip()
 
 

@@ -14,6 +14,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from ftnoise import runner
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCKERFILE = ROOT / "docker" / "Dockerfile"
 
@@ -111,8 +113,19 @@ def test_the_program_runs_without_root_in_folders_of_its_own() -> None:
     made = values("RUN")[0].split()
     for folder in (workdir, *json.loads(volumes)):
         assert folder in made, f"{folder} would belong to root"
-    (settings,) = values("ENV")
+    settings = " ".join(values("ENV"))
     assert all(word.split("=")[1].startswith("/data") for word in settings.split() if "/" in word)
+
+
+def test_what_a_run_records_of_the_image_is_what_the_build_was_told(monkeypatch, tmp_path) -> None:
+    name, value = next(words for words in values("ENV") if "COMMIT" in words).split("=")
+    assert value == "$COMMIT"
+    assert "COMMIT=" in values("ARG")
+    monkeypatch.setenv(name, "abc")
+    monkeypatch.setattr(runner, "__file__", str(tmp_path / "runner.py"))
+    assert runner.commit() == "abc"
+    monkeypatch.setenv(name, "")
+    assert runner.commit() is None
 
 
 def test_the_cuda_lock_is_what_the_locked_tensorflow_asks_for() -> None:
