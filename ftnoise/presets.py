@@ -21,21 +21,27 @@ class Preset:
         summary: one line for `--help` and for the report.
         epochs: share of the run's epochs (drops of the learning rate keep their places), or None
             for exactly one epoch.
+        rate: factor of the learning rate; fewer steps have to be longer ones, for a penalty to
+            be felt and a network to overfit.
         train_examples, test_examples: at most that many, chosen once for all runs; None for all.
     """
 
     name: str
     summary: str
     epochs: float | None = 1.0
+    rate: float = 1.0
     train_examples: int | None = None
     test_examples: int | None = None
 
     def apply(self, run: Run) -> Run:
         """The run under this preset."""
         epochs = 1 if self.epochs is None else max(1, round(self.epochs * run.schedule.epochs))
+        schedule = run.schedule.resized(epochs)
         return dataclasses.replace(
             run,
-            schedule=run.schedule.resized(epochs),
+            schedule=dataclasses.replace(
+                schedule, learning_rate=self.rate * schedule.learning_rate
+            ),
             train_examples=_least(run.train_examples, self.train_examples),
             test_examples=_least(run.test_examples, self.test_examples),
         )
@@ -52,8 +58,9 @@ PRESETS = {
         Preset(name="paper", summary="the paper's protocol"),
         Preset(
             name="quick",
-            summary="a subset of the real data and fewer epochs: trends in minutes",
+            summary="a subset of the real data, fewer and larger steps: trends in minutes",
             epochs=0.5,
+            rate=3.0,
             train_examples=3000,
         ),
         Preset(

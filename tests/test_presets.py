@@ -29,7 +29,9 @@ def test_each_preset_makes_a_run_of_its_own_that_differs_in_schedule_and_sizes_a
     for run in made:
         kept = dataclasses.replace(run, schedule=RUN.schedule, train_examples=None)
         assert dataclasses.replace(kept, test_examples=None) == RUN
-        assert run.schedule == RUN.schedule.resized(run.schedule.epochs)
+        same_length = RUN.schedule.resized(run.schedule.epochs)
+        rate = run.schedule.learning_rate
+        assert run.schedule == dataclasses.replace(same_length, learning_rate=rate)
 
 
 def test_smoke_is_one_epoch_on_a_few_images():
@@ -43,6 +45,7 @@ def test_quick_trains_less_and_is_tested_on_everything():
     run = PRESETS["quick"].apply(RUN)
     assert run.schedule.epochs * run.train_examples <= 100 * 60_000 / 10
     assert run.test_examples is None
+    assert run.schedule.learning_rate == pytest.approx(3 * RUN.schedule.learning_rate)
 
 
 @pytest.mark.parametrize(
