@@ -48,6 +48,7 @@ class FolderWorkspace(Workspace):
         """The folder's newest checkpoint."""
         checkpoint = self.folder.load_checkpoint()
         if checkpoint is None:
+            self.repeats = not self.folder.set_aside()
             return None
         arrays, kept = checkpoint
         if kept.keys() != {"training", "environments"}:
@@ -55,11 +56,12 @@ class FolderWorkspace(Workspace):
             return None
         self.state = kept["training"]
         self.earlier = [other for other in kept["environments"] if other != self.environment]
+        self.repeats = kept["environments"][-1] == self.environment
         return arrays, self.state
 
     def discard(self, reason: str) -> None:
         """Sets the folder's checkpoint aside."""
-        self.state, self.earlier = {}, []
+        self.state, self.earlier, self.repeats = {}, [], False
         self.folder.discard_checkpoint(reason)
 
     def save(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:

@@ -231,6 +231,10 @@ class RunFolder:
         """Sets a checkpoint aside that is sound but does not fit."""
         self._checkpoint.discard(reason)
 
+    def set_aside(self) -> bool:
+        """Whether weights or a checkpoint of an earlier attempt were set aside here."""
+        return any(any(self.path.glob(f"{stem}*.damaged*")) for stem in ("checkpoint", "weights"))
+
     def drop_checkpoint(self) -> None:
         """Removes the checkpoint, if there is one."""
         self._checkpoint.drop()

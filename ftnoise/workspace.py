@@ -21,10 +21,13 @@ class Workspace:
     Attributes:
         log_dir: folder for TensorBoard's event files, or None for none.
         xla: compile the training step with XLA (faster on some GPUs, slower on CPUs).
+        repeats: whether steps that an earlier process may have taken after the newest checkpoint
+            come out the same again, bit for bit.
     """
 
     log_dir: Path | None = None
     xla: bool = False
+    repeats: bool = True
 
     def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """The newest checkpoint as (arrays by name, JSON state), or None at the start."""

@@ -32,6 +32,8 @@ from ftnoise.errors import BadInput
 from ftnoise.measures.generalization import Generalization
 from ftnoise.spec import Run, Schedule, Spec, canonical, digest, run_id, spec_id
 from ftnoise.training import Training
+from ftnoise.training.gradients.dpsgd import DPSGD, Bookkeeping, Engine, Reference
+from ftnoise.training.gradients.samplers import Sampler, Shuffled
 from ftnoise.training.inputs.trades import TRADES
 from ftnoise.training.penalties import L1, L2, Jacobian
 from ftnoise.workspace import Answer, Subject, Workspace
@@ -40,12 +42,18 @@ SCHEDULE = Schedule(epochs=2, batch_size=4, learning_rate=0.1, momentum=0.9, dro
 RUN = Run(architecture=FmnistDNN(), data=FashionMNIST(), training=Training(), schedule=SCHEDULE)
 
 # Specs that others are made of; a base is no member, and neither is what begins with "_".
-BASES = {Spec, Architecture, Ball, DataSet, PublicSet}
+BASES = {Spec, Architecture, Ball, DataSet, Engine, PublicSet, Sampler}
 
 # Members that cannot be made without arguments, and options that behave differently.
 EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     FmnistCNN2: (FmnistCNN2(), FmnistCNN2(padding=("same", "valid"), first_stride=2)),
     ImageFolder: (ImageFolder(path="pictures"),),
+    DPSGD: (
+        DPSGD(noise_multiplier=0.1),
+        DPSGD(noise_multiplier=0.1, sampler=Shuffled()),
+        DPSGD(noise_multiplier=0.1, sampler=Shuffled(), engine=Reference()),
+        DPSGD(noise_multiplier=0.1, secret_key=True),
+    ),
     Jacobian: (Jacobian(sigma=0.1),),
     L1: (L1(weight=1e-3), L1(weight=0, biases=True)),
     L2: (L2(weight=1e-3), L2(weight=1, biases=True)),
@@ -60,13 +68,17 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     ),
 }
 
+# Specs that are part of others and have no method of their own.
+NO_KIND = (Run, Schedule, Training, Bookkeeping, Reference)
+
 # What a member of each kind has; `None` are the specs that hold others.
 KINDS: dict[str | None, tuple[str, ...]] = {
     "architecture": ("build", "layers"),
     "data": ("load", "digest", "train_size"),
     "inputs": ("objective",),
     "penalty": ("value",),
-    "gradients": ("optimizer", "batch", "update"),
+    "gradients": ("start",),
+    "sampler": ("batch",),
     "weights": ("rebuild", "after_step"),
     "measure": ("evaluate",),
     "ball": ("default_step", "ascend"),
@@ -144,7 +156,7 @@ def test_a_member_is_of_one_kind(cls):
         for name, methods in KINDS.items()
         if name and all(hasattr(cls, method) for method in methods)
     ]
-    assert len(kinds) == 1 or cls in (Run, Schedule, Training), (
+    assert len(kinds) == 1 or cls in NO_KIND, (
         f"{cls.__name__} has the methods of {kinds or 'no kind'}: see KINDS in "
         "tests/test_conformance.py"
     )
@@ -349,17 +361,20 @@ def test_gradients_draw_every_example_and_take_a_step_against_the_loss(spec, net
     import tensorflow as tf
 
     x, y = tf.constant(images[0]), tf.constant(images[1], tf.int32)
-    optimizer = spec.optimizer(SCHEDULE, steps_per_epoch=3)
+    updater = spec.start(network, RUN, len(y), xla=False)
+    updater.resume(None, 0, True)
     order = tf.constant([5, 1, 0, 3, 2, 4, 7, 6])
-    drawn = [spec.batch(order, tf.constant(n), 3).numpy().tolist() for n in range(3)]
-    assert sorted(index for batch in drawn for index in batch) == list(range(8))
+    drawn: set[int] = set()
+    for step in range(30):
+        indices, present = updater.batch(order, tf.constant(step, tf.int64))
+        drawn |= {*(indices if present is None else indices[present]).numpy().tolist()}
+    assert drawn == set(range(8))
 
-    def compute() -> tuple[Any, Any, Any]:
+    def objective() -> tuple[Any, Any]:
         logits = network(x, training=True)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
-        return losses, tf.constant(0.0), logits
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits), logits
 
-    steps = [spec.update(network, optimizer, compute) for _ in range(20)]
+    steps = [updater.update(objective, None, None) for _ in range(20)]
     assert steps[0][1].shape == (8, CLASSES)
     values = [float(loss) for loss, _ in steps]
     assert np.isfinite(values).all()

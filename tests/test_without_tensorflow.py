@@ -21,6 +21,9 @@ HEAVY = ("tensorflow", "keras", "numpy", "pandas", "matplotlib", "scipy", "PIL",
 COMPUTE = (
     "ftnoise.datasets.content",
     "ftnoise.layers",
+    "ftnoise.training.gradients.clipping",
+    "ftnoise.training.gradients.noise",
+    "ftnoise.training.gradients.recording",
     "ftnoise.training.loop",
 )
 

@@ -7,8 +7,10 @@ slot's members are specs with the methods named here:
 - `inputs`: `objective(network, x, y, seed) -> (losses [batch], logits [batch, classes])`, what
   the loss is taken on and the logits that it saw; `needs_unit_range` says that it clips to [0, 1];
 - `penalty`: `value(network, x) -> scalar`, added to the mean loss, outside any clipping;
-- `gradients`: `optimizer(schedule, steps_per_epoch)`, `batch(order, position, size)` and
-  `update(network, optimizer, compute)`, how batches are drawn and losses become an update;
+  `looks_at_data` says whether it depends on x;
+- `gradients`: `start(network, run, examples, xla=...) -> Updater`, how batches are drawn and losses
+  become an update (see `gradients/updater.py`); `check(training)` refuses what cannot be right
+  with it;
 - `weights`: `rebuild(network) -> network` and `after_step(network, seed)`, the network itself.
 
 `seed` is an int64 pair for TensorFlow's stateless generators, different at every step.
@@ -43,7 +45,7 @@ class Training(Spec):
         needed = {
             "inputs": ("objective",),
             "penalty": ("value",),
-            "gradients": ("optimizer", "batch", "update"),
+            "gradients": ("start",),
             "weights": ("rebuild", "after_step"),
         }
         for slot, methods in needed.items():
@@ -54,6 +56,8 @@ class Training(Spec):
                 f"{slot} to be a spec with {' and '.join(methods)}",
                 **{slot: member},
             )
+        if hasattr(self.gradients, "check"):
+            self.gradients.check(self)
 
     @property
     def slug(self) -> str:

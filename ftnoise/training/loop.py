@@ -41,10 +41,12 @@ def train(run: Run, data: Any, workspace: Workspace) -> keras.Model:
         checkpoint = None
     history, seconds = loop.restore(checkpoint)
     finished = len(history)
-    if finished == run.schedule.epochs:
+    steps, epochs = loop.steps_per_epoch, run.schedule.epochs
+    if finished == epochs:
         return network
 
-    steps, epochs = loop.steps_per_epoch, run.schedule.epochs
+    announced = checkpoint[1].get("gradients") if checkpoint else None
+    loop.updater.resume(announced, finished * steps, workspace.repeats)
     loop.fit(
         tf.data.Dataset.range(finished * steps, epochs * steps),
         validation_data=tf.data.Dataset.range(loop.test_steps),
@@ -105,23 +107,23 @@ class Loop(keras.Model):
         self.order_key = seeds.key(run.seed, "order")
         self.inputs_key = seeds.key(run.seed, "inputs")
         self.weights_key = seeds.key(run.seed, "weights")
-        self.gradients = run.training.gradients or Plain()
-        optimizer = self.gradients.optimizer(run.schedule, self.steps_per_epoch)
-        optimizer._create_all_weights(network.trainable_variables)
-        self.compile(optimizer=optimizer, steps_per_execution=STEPS_PER_EXECUTION)
+        gradients = run.training.gradients or Plain()
+        self.updater = gradients.start(network, run, examples, xla=xla)
+        self.updater.optimizer._create_all_weights(network.trainable_variables)
+        self.compile(optimizer=self.updater.optimizer, steps_per_execution=STEPS_PER_EXECUTION)
         self.loss_metric = keras.metrics.Mean("loss")
         self.accuracy_metric = keras.metrics.Mean("accuracy")
         self.compiled_step = self.one_step
         if xla:
             # Not the bound method itself: AutoGraph takes it for `train_step`.
             self.compiled_step = tf.function(
-                lambda x, y, step: self.one_step(x, y, step), jit_compile=True
+                lambda x, y, present, step: self.one_step(x, y, present, step), jit_compile=True
             )
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """Reset by Keras at the start of each epoch."""
-        return [self.loss_metric, self.accuracy_metric]
+        return [self.loss_metric, self.accuracy_metric, *self.updater.metrics]
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The network's logits."""
@@ -129,24 +131,24 @@ class Loop(keras.Model):
 
     def train_step(self, step: Any) -> dict[str, Any]:
         """One update at the absolute step number `step` (int64 scalar)."""
-        position = tf.cast(step % self.steps_per_epoch, tf.int32)
-        indices = self.gradients.batch(self.order, position, self.run.schedule.batch_size)
+        indices, present = self.updater.batch(self.order, step)
         x, y = tf.gather(self.x_train, indices), tf.gather(self.y_train, indices)
-        loss, logits = self.compiled_step(x, y, step)
-        return self.measure(loss, logits, y)
+        loss, logits = self.compiled_step(x, y, present, step)
+        return self.measure(loss, logits, y, present)
 
-    def one_step(self, x: Any, y: Any, step: Any) -> tuple[Any, Any]:
+    def one_step(self, x: Any, y: Any, present: Any, step: Any) -> tuple[Any, Any]:
         """Objective, penalty and update on one batch; returns (loss, logits)."""
         training, network = self.run.training, self.network
         seed = seeds.at_step(self.inputs_key, step)
 
-        def compute() -> tuple[Any, Any, Any]:
-            objective = training.inputs.objective if training.inputs else natural_objective
-            losses, logits = objective(network, x, y, seed)
-            penalty = training.penalty.value(network, x) if training.penalty else 0.0
-            return losses, penalty, logits
+        def objective() -> tuple[Any, Any]:
+            member = training.inputs.objective if training.inputs else natural_objective
+            return member(network, x, y, seed)
 
-        result = self.gradients.update(network, self.optimizer, compute)
+        def penalty() -> Any:
+            return training.penalty.value(network, x)
+
+        result = self.updater.update(objective, penalty if training.penalty else None, present)
         if training.weights:
             training.weights.after_step(network, seeds.at_step(self.weights_key, step))
         return result
@@ -157,14 +159,15 @@ class Loop(keras.Model):
         x, y = self.x_test[start : start + TEST_BATCH], self.y_test[start : start + TEST_BATCH]
         logits = self.network(x, training=False)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
-        return self.measure(tf.reduce_mean(losses), logits, y)
+        self.measure(tf.reduce_mean(losses), logits, y, None)
+        return {metric.name: metric.result() for metric in self.metrics[:2]}
 
-    def measure(self, loss: Any, logits: Any, y: Any) -> dict[str, Any]:
-        """Adds a batch to the running loss and accuracy."""
-        count = tf.shape(y)[0]
+    def measure(self, loss: Any, logits: Any, y: Any, present: Any) -> dict[str, Any]:
+        """Adds a batch, or those of it that are `present`, to the running loss and accuracy."""
+        count = tf.shape(y)[0] if present is None else tf.math.count_nonzero(present)
         self.loss_metric.update_state(loss, sample_weight=count)
         hits = tf.argmax(logits, axis=-1, output_type=y.dtype) == y
-        self.accuracy_metric.update_state(tf.cast(hits, tf.float32))
+        self.accuracy_metric.update_state(tf.cast(hits, tf.float32), sample_weight=present)
         return {metric.name: metric.result() for metric in self.metrics}
 
     def variables_by_name(self) -> dict[str, Any]:
@@ -222,6 +225,12 @@ class Checkpoint(keras.callbacks.Callback):
         self.workspace, self.history, self.seconds = workspace, list(history), seconds
         self.epoch, self.step, self.since = len(history), 0, time.monotonic()
 
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Announces the first epoch, where announcing counts."""
+        del logs
+        if self.model.updater.announce(0) is not None:
+            self.save()
+
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Remembers where the epoch starts."""
         del logs
@@ -243,7 +252,16 @@ class Checkpoint(keras.callbacks.Callback):
         self.history.append(logs)
         now = time.monotonic()
         self.seconds, self.since = self.seconds + now - self.since, now
+        self.save()
+
+    def save(self) -> None:
+        """Keeps the epochs behind, and announces the next one."""
         state = {"history": list(self.history), "seconds": self.seconds, "xla": self.model.xla}
+        schedule = self.model.run.schedule
+        coming = min(len(self.history) + 1, schedule.epochs) * self.model.steps_per_epoch
+        announced = self.model.updater.announce(coming)
+        if announced is not None:
+            state["gradients"] = announced
         self.workspace.save(self.model.state(), state)
 
     def say(self, step: int) -> None:

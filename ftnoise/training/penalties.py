@@ -11,7 +11,7 @@ Deviations
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftnoise.spec import Spec, expect, is_number
 
@@ -31,12 +31,14 @@ class _Weights(Spec):
     weight: float
     biases: bool = False
 
+    looks_at_data: ClassVar[bool] = False
+
     def __post_init__(self) -> None:
         expect(is_number(self.weight) and self.weight >= 0, "weight >= 0", weight=self.weight)
         expect(isinstance(self.biases, bool), "biases to be a bool", biases=self.biases)
 
     def value(self, network: keras.Model, x: Any) -> Any:
-        """The penalty, a scalar."""
+        """The penalty, a scalar; it does not depend on `x`."""
         import tensorflow as tf
 
         del x
@@ -83,6 +85,8 @@ class Jacobian(Spec):
     """
 
     sigma: float
+
+    looks_at_data: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         expect(is_number(self.sigma) and self.sigma >= 0, "sigma >= 0", sigma=self.sigma)

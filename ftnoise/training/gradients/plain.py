@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.spec import Schedule, Spec
+from ftnoise.spec import Run, Schedule, Spec
+from ftnoise.training.gradients.updater import Objective, Updater
 
 if TYPE_CHECKING:
     import keras
@@ -16,40 +17,63 @@ if TYPE_CHECKING:
 class Plain(Spec):
     """What an empty `gradients` slot means."""
 
-    def optimizer(self, schedule: Schedule, steps_per_epoch: int) -> Any:
-        """Keras' SGD with the schedule's learning rate inside, so that TensorBoard sees it."""
+    def start(self, network: keras.Model, run: Run, examples: int, *, xla: bool) -> Updater:
+        """The updater of one training on `examples` training examples."""
+        del xla
+        return PlainUpdater(network, run.schedule, run.schedule.steps_per_epoch(examples))
+
+
+class PlainUpdater(Updater):
+    """Keras' SGD on the mean loss."""
+
+    def __init__(self, network: keras.Model, schedule: Schedule, steps_per_epoch: int) -> None:
         import tensorflow as tf
 
-        schedules = tf.keras.optimizers.schedules
-        if schedule.drops:
-            # PiecewiseConstantDecay keeps a value up to AND including its boundary.
-            boundaries = [(drop - 1) * steps_per_epoch - 1 for drop in schedule.drops]
-            values = [
-                schedule.learning_rate * schedule.drop_factor**n
-                for n in range(len(schedule.drops) + 1)
-            ]
-            rate = schedules.PiecewiseConstantDecay(boundaries, values)
-        else:
-            # Constant, but a schedule: TensorBoard hears of no other rate.
-            rate = schedules.ExponentialDecay(schedule.learning_rate, 1, decay_rate=1.0)
+        self.network, self.schedule, self.steps_per_epoch = network, schedule, steps_per_epoch
         # The legacy class updates a variable in one fused kernel; the new one takes several.
-        return tf.keras.optimizers.legacy.SGD(rate, momentum=schedule.momentum)
+        self.optimizer = tf.keras.optimizers.legacy.SGD(
+            learning_rate(schedule, steps_per_epoch), momentum=schedule.momentum
+        )
 
-    def batch(self, order: Any, position: Any, size: int) -> Any:
-        """Indices of batch number `position` of this epoch's `order`; the last may be shorter."""
-        return order[position * size : (position + 1) * size]
+    def batch(self, order: Any, step: Any) -> tuple[Any, Any]:
+        """The step's slice of the epoch's order; the last of an epoch may be shorter."""
+        return batch_of(order, step, self.steps_per_epoch, self.schedule.batch_size), None
 
-    def update(
-        self, network: keras.Model, optimizer: Any, compute: Callable[[], tuple[Any, Any, Any]]
-    ) -> tuple[Any, Any]:
-        """One step on `compute() -> (losses [batch], penalty, logits)`; returns (loss, logits)."""
+    def update(self, objective: Objective, penalty: Callable[[], Any] | None, present: Any) -> Any:
+        """One step against the gradient of the mean loss and the penalty."""
         import tensorflow as tf
 
-        variables = network.trainable_variables
+        del present
+        variables = self.network.trainable_variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             for variable in variables:
                 tape.watch(variable)
-            losses, penalty, logits = compute()
-            loss = tf.reduce_mean(losses) + penalty
-        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+            losses, logits = objective()
+            loss = tf.reduce_mean(losses) + (penalty() if penalty else 0.0)
+        gradients = tape.gradient(loss, variables)
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return loss, logits
+
+
+def batch_of(order: Any, step: Any, steps_per_epoch: int, size: int) -> Any:
+    """Indices of a step's batch out of the epoch's `order`; the last may be shorter."""
+    import tensorflow as tf
+
+    position = tf.cast(step % steps_per_epoch, tf.int32)
+    return order[position * size : (position + 1) * size]
+
+
+def learning_rate(schedule: Schedule, steps_per_epoch: int) -> Any:
+    """The schedule's rate as a Keras schedule, which is what TensorBoard hears of."""
+    import tensorflow as tf
+
+    schedules = tf.keras.optimizers.schedules
+    if not schedule.drops:
+        # Constant, but a schedule.
+        return schedules.ExponentialDecay(schedule.learning_rate, 1, decay_rate=1.0)
+    # PiecewiseConstantDecay keeps a value up to AND including its boundary.
+    boundaries = [(drop - 1) * steps_per_epoch - 1 for drop in schedule.drops]
+    values = [
+        schedule.learning_rate * schedule.drop_factor**n for n in range(len(schedule.drops) + 1)
+    ]
+    return schedules.PiecewiseConstantDecay(boundaries, values)

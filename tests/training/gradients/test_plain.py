@@ -6,9 +6,14 @@ import pytest
 import tensorflow as tf
 
 from ftnoise.spec import Schedule
-from ftnoise.training.gradients.plain import Plain
+from ftnoise.training.gradients.plain import Plain, PlainUpdater, learning_rate
 
 STEPS = 7
+
+
+def optimizer_of(schedule, steps_per_epoch):
+    network = keras.Sequential([keras.layers.Dense(3, input_shape=(4,))])
+    return PlainUpdater(network, schedule, steps_per_epoch).optimizer
 
 
 def rate_at(optimizer, step):
@@ -21,7 +26,7 @@ def test_the_rate_falls_at_the_start_of_the_epochs_of_the_schedule():
     schedule = Schedule(
         epochs=100, batch_size=128, learning_rate=0.01, momentum=0.9, drops=(55, 75, 90)
     )
-    optimizer = Plain().optimizer(schedule, STEPS)
+    optimizer = optimizer_of(schedule, STEPS)
     assert rate_at(optimizer, 0) == pytest.approx(0.01, rel=1e-6)
     for n, drop in enumerate(schedule.drops):
         first = (drop - 1) * STEPS
@@ -32,23 +37,26 @@ def test_the_rate_falls_at_the_start_of_the_epochs_of_the_schedule():
 
 def test_a_drop_in_the_first_epoch_counts_from_the_first_step():
     schedule = Schedule(epochs=3, batch_size=8, learning_rate=1.0, drops=(1, 2), drop_factor=0.5)
-    optimizer = Plain().optimizer(schedule, 1)
+    optimizer = optimizer_of(schedule, 1)
     assert [rate_at(optimizer, step) for step in range(3)] == [0.5, 0.25, 0.25]
 
 
 @pytest.mark.parametrize("drops", [(), (2,)])
 def test_the_rate_is_a_schedule_which_is_what_tensorboard_writes(drops):
     schedule = Schedule(epochs=3, batch_size=8, learning_rate=0.3, drops=drops)
-    rate = Plain().optimizer(schedule, STEPS).lr
+    rate = learning_rate(schedule, STEPS)
     assert isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
     assert float(rate(0)) == pytest.approx(0.3, rel=1e-6)
     assert float(rate(2 * STEPS)) == pytest.approx(0.03 if drops else 0.3, rel=1e-6)
 
 
-def test_batches_are_slices_of_the_order_and_the_last_is_shorter():
+def test_batches_are_slices_of_the_order_and_the_last_is_shorter(run_of):
     order = tf.Variable(np.random.default_rng(0).permutation(23).astype(np.int32))
-    batch = tf.function(lambda position: Plain().batch(order, position, 5))
-    batches = [batch(tf.constant(position)).numpy() for position in range(5)]
+    network = keras.Sequential([keras.layers.Dense(3, input_shape=(4,))])
+    updater = Plain().start(network, run_of(batch_size=5), 23, xla=False)
+    batch = tf.function(lambda step: updater.batch(order, step)[0])
+    # The second epoch's steps count on.
+    batches = [batch(tf.constant(step, tf.int64)).numpy() for step in range(5, 10)]
     assert [len(indices) for indices in batches] == [5, 5, 5, 5, 3]
     assert np.array_equal(np.concatenate(batches), order)
 
@@ -59,7 +67,7 @@ def test_updates_are_those_of_momentum_on_the_mean_loss_and_the_penalty():
     schedule = Schedule(
         epochs=1, batch_size=6, learning_rate=0.1, momentum=0.8, drops=(1,), drop_factor=0.5
     )
-    optimizer = Plain().optimizer(schedule, 5)
+    updater = PlainUpdater(network, schedule, 5)
     generator = np.random.default_rng(0)
     kernel, bias = (w.astype(np.float64) for w in network.get_weights())
     speeds = [np.zeros_like(kernel), np.zeros_like(bias)]
@@ -67,12 +75,14 @@ def test_updates_are_those_of_momentum_on_the_mean_loss_and_the_penalty():
     for _ in range(4):
         x, target = generator.normal(size=(6, 4)), generator.normal(size=(6, 3))
 
-        def compute(x=x, target=target):
+        def objective(x=x, target=target):
             logits = network(tf.cast(x, tf.float32))
-            losses = tf.reduce_sum((logits - tf.cast(target, tf.float32)) ** 2, axis=1)
-            return losses, 0.3 * tf.reduce_sum(network.layers[0].kernel ** 2), logits
+            return tf.reduce_sum((logits - tf.cast(target, tf.float32)) ** 2, axis=1), logits
 
-        loss, logits = Plain().update(network, optimizer, compute)
+        def penalty():
+            return 0.3 * tf.reduce_sum(network.layers[0].kernel ** 2)
+
+        loss, logits = updater.update(objective, penalty, None)
         error = x @ kernel + bias - target
         known = np.mean(np.sum(error**2, axis=1)) + 0.3 * np.sum(kernel**2)
         assert loss.shape == ()
@@ -92,10 +102,10 @@ def test_what_is_not_trainable_stays():
     frozen, free = (layer.kernel.numpy() for layer in network.layers)
     schedule = Schedule(epochs=1, batch_size=6, learning_rate=0.1)
 
-    def compute():
+    def objective():
         logits = network(tf.ones([6, 4]))
-        return tf.reduce_sum(logits**2, axis=1), 0.0, logits
+        return tf.reduce_sum(logits**2, axis=1), logits
 
-    Plain().update(network, Plain().optimizer(schedule, 5), compute)
+    PlainUpdater(network, schedule, 5).update(objective, None, None)
     assert np.array_equal(network.layers[0].kernel, frozen)
     assert not np.array_equal(network.layers[1].kernel, free)

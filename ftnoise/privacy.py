@@ -1,0 +1,297 @@
+"""From sampler and steps to an honest statement of privacy; no training and no TensorFlow.
+
+Source: Abadi et al. (2016), "Deep Learning with Differential Privacy"; Mironov et al. (2019),
+"Renyi Differential Privacy of the Sampled Gaussian Mechanism"; Koskela et al. (2020) and Doroshenko
+et al. (2022) for privacy loss distributions (PLD); Chua et al. (2024), "How Private are DP-SGD
+Implementations?", for shuffled batches; section 5 and Theorem 1 of the paper. The accounting itself
+is dp-accounting's.
+
+An epsilon is stated for the sampler that drew the batches:
+
+- `poisson`: each example is in each batch independently. Neighbors differ by one example that is
+  added or removed. Sound are the RDP and the PLD epsilon of today; the smaller one counts.
+- `shuffled`: fixed batches of a permutation drawn for each pass. The Poisson numbers are NO
+  guarantee then. Sound is the bound without amplification (each example is in one batch a pass);
+  the truth lies between it and the lower bound of Chua et al. Neighbors differ by one example that
+  is replaced by one without a gradient (zero-out).
+
+Deviations
+1. `epsilon_paper` is computed as the paper's software did in 2019 (its orders, its conversion). It
+   assumes Poisson sampling, whatever the sampler was, and only stands beside the paper's number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ftnoise.spec import expect, is_count, is_number
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+
+SAMPLERS = ("poisson", "shuffled")
+ORDERS_2019 = (*(1 + n / 10 for n in range(1, 100)), *range(12, 64))
+# Beyond it a PLD takes gigabytes, and no epsilon of that size means anything.
+LARGEST_FOR_PLD = 100.0
+# Cells of the statistic for the lower bound; more of them change its third digit.
+CELLS = 4000
+LEAST_LOG_MASS = -600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mechanism:
+    """Clipped gradients summed over a batch, with Gaussian noise, released a number of times.
+
+    Args:
+        noise_multiplier: standard deviation of the noise in units of the clipping norm, > 0.
+        batch_size: expected number of examples a step, in [1, examples].
+        examples: size of the training set.
+        steps: how often a noised sum was released, >= 1.
+        sampler: "poisson" or "shuffled".
+        delta: in (0, 1).
+    """
+
+    noise_multiplier: float
+    batch_size: int
+    examples: int
+    steps: int
+    sampler: str = "poisson"
+    delta: float = 1e-5
+
+    def __post_init__(self) -> None:
+        noise, delta = self.noise_multiplier, self.delta
+        expect(is_number(noise) and noise > 0, "noise_multiplier > 0", noise_multiplier=noise)
+        expect(is_count(self.examples), "examples >= 1", examples=self.examples)
+        expect(
+            is_count(self.batch_size) and self.batch_size <= self.examples,
+            f"batch_size in 1 to {self.examples}",
+            batch_size=self.batch_size,
+        )
+        expect(is_count(self.steps), "steps >= 1", steps=self.steps)
+        expect(self.sampler in SAMPLERS, f"sampler in {SAMPLERS}", sampler=self.sampler)
+        expect(is_number(delta) and 0 < delta < 1, "delta in (0, 1)", delta=delta)
+
+    @property
+    def rate(self) -> float:
+        """The probability of an example to be in a batch."""
+        return self.batch_size / self.examples
+
+    @property
+    def passes(self) -> int:
+        """How often an example was used at most, if batches are shuffled."""
+        return -(-self.steps // -(-self.examples // self.batch_size))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """What may be said of a mechanism; all epsilons at its delta.
+
+    Attributes:
+        mechanism: what it is about.
+        adjacency: what neighboring training sets are.
+        epsilon: the smallest sound value.
+        low: what epsilon is at least: for shuffled batches a lower bound, otherwise `epsilon`.
+        epsilon_paper: as the paper's software computed it (deviation 1).
+        epsilon_rdp: today's RDP; None for shuffled batches.
+        epsilon_pld: by PLD; None for shuffled batches and where it is beyond reach.
+    """
+
+    mechanism: Mechanism
+    adjacency: str
+    epsilon: float
+    low: float
+    epsilon_paper: float
+    epsilon_rdp: float | None
+    epsilon_pld: float | None
+
+    @property
+    def theorem1(self) -> float:
+        """Theorem 1 as printed: e^epsilon - 1 + delta, of a loss in [0, 1]."""
+        return bound(self.epsilon_paper, self.mechanism.delta)
+
+    @property
+    def theorem1_replace_one(self) -> float:
+        """Theorem 1 for neighbors that differ by a replaced example, which its proof needs.
+
+        Replacing is removing and adding: twice epsilon, and (1 + e^epsilon) delta.
+        """
+        delta = (1 + _exp(self.epsilon)) * self.mechanism.delta
+        return bound(2 * self.epsilon, delta)
+
+
+def statement(mechanism: Mechanism) -> Statement:
+    """The statement for a mechanism."""
+    paper = rdp_2019(mechanism)
+    if mechanism.sampler == "shuffled":
+        most = gaussian(mechanism.noise_multiplier, mechanism.passes, mechanism.delta)
+        return Statement(
+            mechanism=mechanism,
+            adjacency="one example zeroed out",
+            epsilon=most,
+            # Rounding of the lower bound must not put it above the upper one.
+            low=min(shuffled_at_least(mechanism), most),
+            epsilon_paper=paper,
+            epsilon_rdp=None,
+            epsilon_pld=None,
+        )
+    rdp = rdp_today(mechanism)
+    pld = poisson_pld(mechanism) if rdp <= LARGEST_FOR_PLD else None
+    epsilon = rdp if pld is None else min(rdp, pld)
+    return Statement(
+        mechanism=mechanism,
+        adjacency="one example added or removed",
+        epsilon=epsilon,
+        low=epsilon,
+        epsilon_paper=paper,
+        epsilon_rdp=rdp,
+        epsilon_pld=pld,
+    )
+
+
+def rdp_2019(mechanism: Mechanism) -> float:
+    """Epsilon by the RDP accountant of 2019: eps = rdp + log(1 / delta) / (order - 1)."""
+    import numpy as np
+
+    accountant = _rdp(mechanism, ORDERS_2019)
+    orders = np.asarray(accountant.orders)
+    return float(np.min(accountant.rdp - math.log(mechanism.delta) / (orders - 1)))
+
+
+def rdp_today(mechanism: Mechanism) -> float:
+    """Epsilon by today's RDP accountant; sound for Poisson sampling."""
+    return float(_rdp(mechanism, None).get_epsilon(mechanism.delta))
+
+
+def poisson_pld(mechanism: Mechanism) -> float:
+    """Epsilon by a pessimistic PLD; sound for Poisson sampling."""
+    from dp_accounting.pld import PLDAccountant
+
+    # Coarser where the loss is large: pessimistic all the same, and never gigabytes.
+    interval = 1e-4 if mechanism.noise_multiplier >= 0.8 else 1e-3
+    accountant = PLDAccountant(value_discretization_interval=interval)
+    accountant.compose(_event(mechanism), mechanism.steps)
+    return float(accountant.get_epsilon(mechanism.delta))
+
+
+def gaussian(noise_multiplier: float, count: int, delta: float) -> float:
+    """Epsilon of `count` Gaussian releases of sensitivity 1, exact (Balle and Wang 2018)."""
+    from scipy.optimize import brentq
+    from scipy.special import log_ndtr
+
+    mu = math.sqrt(count) / noise_multiplier
+
+    def log_delta(epsilon: float) -> float:
+        above = float(log_ndtr(mu / 2 - epsilon / mu))
+        below = epsilon + float(log_ndtr(-mu / 2 - epsilon / mu))
+        return above + math.log1p(-math.exp(min(below - above, -1e-300)))
+
+    if log_delta(0.0) <= math.log(delta):
+        return 0.0
+    # Classic bound of the Gaussian's moments.
+    most = mu**2 / 2 + mu * math.sqrt(2 * math.log(1 / delta))
+    return float(brentq(lambda epsilon: log_delta(epsilon) - math.log(delta), 0.0, most + 1.0))
+
+
+def shuffled_at_least(mechanism: Mechanism) -> float:
+    """What epsilon is at least for shuffled batches (the pair of Chua et al. 2024).
+
+    The differing example moves the sum of its batch from N(1, sigma^2) to N(2, sigma^2); all other
+    batches are N(0, sigma^2). Looking at the largest of a pass, in cells, can only hide something,
+    and an optimistic PLD composes what is left over the passes.
+    """
+    import numpy as np
+    from dp_accounting.pld.privacy_loss_distribution import (
+        from_two_probability_mass_functions as distribution,
+    )
+
+    sigma, others = mechanism.noise_multiplier, -(-mechanism.examples // mechanism.batch_size) - 1
+    edges = np.linspace(1 - 12 * sigma, 2 + 12 * sigma, CELLS + 1)
+    masses = [_log_masses(edges, mean, sigma, others) for mean in (2.0, 1.0)]
+    # Cells without mass in double precision, which are the outer ones, join their neighbors.
+    (there,) = np.nonzero(np.minimum(*masses) > LEAST_LOG_MASS)
+    edges = edges[there[0] : there[-1] + 2]
+    masses = [_log_masses(edges, mean, sigma, others) for mean in (2.0, 1.0)]
+    upper, lower = (dict(enumerate(mass.tolist())) for mass in masses)
+    pld = distribution(
+        lower,
+        upper,
+        pessimistic_estimate=False,
+        value_discretization_interval=1e-3 if sigma >= 0.8 else 1e-2,
+        symmetric=True,
+    )
+    return float(pld.self_compose(mechanism.passes).get_epsilon_for_delta(mechanism.delta))
+
+
+def _log_masses(edges: ndarray, mean: float, sigma: float, others: int) -> ndarray:
+    """Log probability of each cell for the maximum of N(mean, sigma^2) and others N(0, sigma^2).
+
+    The outer cells reach to infinity; a cell may have no mass, -inf.
+    """
+    import numpy as np
+    from scipy.special import log_ndtr
+
+    below = log_ndtr((edges - mean) / sigma) + others * log_ndtr(edges / sigma)
+    below[0], below[-1] = -np.inf, 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return below[1:] + np.log(-np.expm1(below[:-1] - below[1:]))
+
+
+def noise_for(
+    target_epsilon: float, *, batch_size: int, examples: int, steps: int, sampler: str, delta: float
+) -> float:
+    """The smallest noise multiplier (to 0.1 %) whose epsilon is at most `target_epsilon` (> 0)."""
+    expect(
+        is_number(target_epsilon) and target_epsilon > 0,
+        "target_epsilon > 0",
+        target_epsilon=target_epsilon,
+    )
+
+    def epsilon(noise: float) -> float:
+        mechanism = Mechanism(
+            noise_multiplier=noise,
+            batch_size=batch_size,
+            examples=examples,
+            steps=steps,
+            sampler=sampler,
+            delta=delta,
+        )
+        if sampler == "shuffled":
+            return gaussian(noise, mechanism.passes, delta)
+        rdp = rdp_today(mechanism)
+        return min(rdp, poisson_pld(mechanism)) if rdp <= LARGEST_FOR_PLD else rdp
+
+    low, high = 0.05, 0.1
+    while epsilon(high) > target_epsilon:
+        low, high = high, 2 * high
+        reached = "a target_epsilon that some noise reaches"
+        expect(high < 1e6, reached, target_epsilon=target_epsilon)
+    while high / low > 1.001:
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if epsilon(middle) <= target_epsilon else (middle, high)
+    return high
+
+
+def bound(epsilon: float, delta: float) -> float:
+    """e^epsilon - 1 + delta, or infinity; it says nothing from 1 on."""
+    return _exp(epsilon) - 1 + delta
+
+
+def _exp(value: float) -> float:
+    return math.exp(value) if value < 700 else math.inf
+
+
+def _event(mechanism: Mechanism) -> Any:
+    from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent
+
+    return PoissonSampledDpEvent(mechanism.rate, GaussianDpEvent(mechanism.noise_multiplier))
+
+
+def _rdp(mechanism: Mechanism, orders: Sequence[float] | None) -> Any:
+    from dp_accounting.rdp import RdpAccountant
+
+    accountant = RdpAccountant(orders)
+    accountant.compose(_event(mechanism), mechanism.steps)
+    return accountant

@@ -1,0 +1,311 @@
+"""The sum of per-example gradients, each clipped over all weights together, without making them.
+
+Source: Abadi et al. (2016), "Deep Learning with Differential Privacy", for the clipping; Goodfellow
+(2015), "Efficient Per-Example Gradient Computations", Rochette et al. (2019) for convolutions, and
+Bu et al. (2022) for the choice between the two forms:
+
+- for a layer that maps positions t of an example linearly, a_t -> W a_t + b, the gradient of the
+  example is sum_t a_t g_t^T, with g the gradient in the outputs before the activation;
+- its squared norm is that of the sum itself (the direct form), or sum_st (a_s . a_t)(g_s . g_t)
+  (the Gram form); whichever is cheaper by the shapes is taken. With one position both are
+  |a|^2 |g|^2, and nothing is made at all;
+- the clipped sum over the batch is then a weighted sum of the gradients, or a^T (c g).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from ftnoise.layers import ImageConv2D
+
+
+class Part(NamedTuple):
+    """What a layer adds to the norm of each example, and how its weighted sum is made.
+
+    Attributes:
+        squares: squared norm of each example's gradient in this layer, `[batch]`.
+        kept: tensors `[batch, ...]` that the sum is made from.
+        weighted: (factors `[batch]`, kept) -> gradients in the layer's trainable weights.
+    """
+
+    squares: Any
+    kept: list[Any]
+    weighted: Callable[[Any, list[Any]], list[Any]]
+
+
+def clipped_sum(
+    layers: Sequence[tuple[keras.layers.Layer, Any, Any]], variables: Sequence[Any], clip: float
+) -> tuple[list[Any], Any]:
+    """Sums the examples' gradients, each scaled to an l_2 norm of at most `clip` over all weights.
+
+    Args:
+        layers: (layer, its input `[batch, ...]`, gradient of the summed losses in its output before
+            the activation `[batch, ...]`), each layer once.
+        variables: the trainable weights of all these layers, in the order of the result.
+        clip: largest norm of an example's gradient, > 0.
+
+    Returns:
+        The sums, one tensor a variable; and how many examples had no finite gradient and so add
+        zero, int32 scalar.
+    """
+    parts = [RULES[type(layer)](layer, a, g) for layer, a, g in layers]
+    norms = tf.sqrt(tf.add_n([part.squares for part in parts]))
+    finite = tf.math.is_finite(norms)
+    factors = tf.where(finite, clip / tf.maximum(norms, clip), 0.0)
+    kept = [part.kept for part in parts]
+    # 0 * NaN is NaN, so the values themselves have to go; hardly ever, so only if need be.
+    flat = tf.cond(
+        tf.reduce_all(finite),
+        lambda: tf.nest.flatten(kept),
+        lambda: [_zero_unless(finite, values) for values in tf.nest.flatten(kept)],
+    )
+    kept = tf.nest.pack_sequence_as(kept, flat)
+    sums = {}
+    for (layer, _, _), part, values in zip(layers, parts, kept, strict=True):
+        for weight, total in zip(
+            layer._trainable_weights, part.weighted(factors, values), strict=True
+        ):
+            sums[id(weight)] = tf.reshape(total, weight.shape)
+    refused = tf.math.count_nonzero(~finite, dtype=tf.int32)
+    return [sums[id(variable)] for variable in variables], refused
+
+
+def _zero_unless(holds: Any, values: Any) -> Any:
+    shape = [-1] + [1] * (values.shape.rank - 1)
+    return tf.where(tf.reshape(holds, shape), values, tf.zeros([], values.dtype))
+
+
+def _squares(values: Any) -> Any:
+    """Squared l_2 norm of each example, `[batch, ...] -> [batch]`."""
+    return tf.square(tf.math.reduce_euclidean_norm(_flat(values), axis=1))
+
+
+def _flat(values: Any) -> Any:
+    return tf.reshape(values, [tf.shape(values)[0], -1])
+
+
+def _times(factors: Any, values: Any) -> Any:
+    """Each example by its factor."""
+    return tf.reshape(factors, [-1] + [1] * (values.shape.rank - 1)) * values
+
+
+def _sum(factors: Any, values: Any) -> Any:
+    """Weighted sum over the batch, `[batch, ...] -> [...]`, flattened."""
+    return tf.linalg.matvec(_flat(values), factors, transpose_a=True)
+
+
+def _direct(gradients: list[Any]) -> Part:
+    """The part of a layer whose per-example gradients `[batch, ...]` are there."""
+    return Part(
+        tf.add_n([_squares(gradient) for gradient in gradients]),
+        gradients,
+        lambda factors, kept: [_sum(factors, gradient) for gradient in kept],
+    )
+
+
+def _linear(a: Any, g: Any, bias: bool) -> Part:
+    """The part of a linear map of positions.
+
+    Args:
+        a: inputs `[batch, positions, in]`.
+        g: gradients in the outputs `[batch, positions, out]`.
+        bias: whether a bias is added to the outputs.
+    """
+    _, positions, inputs = a.shape
+    outputs = g.shape[-1]
+    if positions is not None and positions * (inputs + outputs) > inputs * outputs:
+        return _direct(
+            [tf.matmul(a, g, transpose_a=True), *([tf.reduce_sum(g, 1)] if bias else [])]
+        )
+    products = tf.matmul(a, a, transpose_b=True) * tf.matmul(g, g, transpose_b=True)
+    # Rounding may leave a norm of zero below it.
+    squares = tf.maximum(tf.reduce_sum(products, [1, 2]), 0.0)
+    if bias:
+        squares += _squares(tf.reduce_sum(g, 1))
+
+    def weighted(factors: Any, kept: list[Any]) -> list[Any]:
+        a, g = kept
+        scaled = tf.reshape(_times(factors, g), [-1, outputs])
+        kernel = tf.matmul(tf.reshape(a, [-1, inputs]), scaled, transpose_a=True)
+        return [kernel, tf.reduce_sum(scaled, 0)] if bias else [kernel]
+
+    return Part(squares, [a, g], weighted)
+
+
+def dense(layer: keras.layers.Dense, a: Any, g: Any) -> Part:
+    """`[batch, ..., in] -> [batch, ..., out]`."""
+    if a.shape.rank > 2:
+        batch = tf.shape(a)[0]
+        positions = a.shape[1:-1].num_elements()
+        a = tf.reshape(a, [batch, positions or -1, a.shape[-1]])
+        g = tf.reshape(g, [batch, positions or -1, g.shape[-1]])
+        return _linear(a, g, layer.use_bias)
+    squares = _squares(g) * (_squares(a) + float(layer.use_bias))
+
+    def weighted(factors: Any, kept: list[Any]) -> list[Any]:
+        a, g = kept
+        scaled = _times(factors, g)
+        kernel = tf.matmul(a, scaled, transpose_a=True)
+        return [kernel, tf.reduce_sum(scaled, 0)] if layer.use_bias else [kernel]
+
+    return Part(squares, [a, g], weighted)
+
+
+def windows(layer: keras.layers.Layer, x: Any) -> list[Any]:
+    """What a convolution sees of `x` `[batch, rows, columns, channels]`.
+
+    Returns:
+        A tensor `[batch, rows', columns', channels]` for each element of the kernel, row by row.
+    """
+    pairs = zip(layer.kernel_size, layer.strides, layer.dilation_rate, strict=True)
+    spans: list[list[tuple[int, int]]] = []
+    pads, steps = [], []
+    for size, stride, dilation in pairs:
+        reach = (size - 1) * dilation + 1
+        length = x.shape[len(spans) + 1]
+        if layer.padding == "valid":
+            out, before, total = (length - reach) // stride + 1, 0, 0
+        elif layer.padding == "causal":
+            out, before, total = -(-length // stride), reach - 1, reach - 1
+        else:
+            out = -(-length // stride)
+            total = max((out - 1) * stride + reach - length, 0)
+            before = total // 2
+        pads.append([before, total - before])
+        steps.append(stride)
+        spans.append([(k * dilation, (out - 1) * stride + 1) for k in range(size)])
+    if any(map(any, pads)):
+        x = tf.pad(x, [[0, 0], *pads, [0, 0]])
+    (rows, columns), (down, right) = spans, steps
+    return [
+        x[:, top : top + height : down, left : left + width : right, :]
+        for top, height in rows
+        for left, width in columns
+    ]
+
+
+def convolution(layer: keras.layers.Conv2D, a: Any, g: Any) -> Part:
+    """`[batch, rows, columns, channels] -> [batch, rows', columns', filters]`."""
+    seen = windows(layer, a)
+    batch, positions = tf.shape(a)[0], seen[0].shape[1:3].num_elements()
+    channels, filters = a.shape[-1], g.shape[-1]
+    elements = len(seen) * channels
+    g = tf.reshape(g, [batch, positions, filters])
+    bias = [tf.reduce_sum(g, 1)] if layer.use_bias else []
+    if positions * (elements + filters) <= elements * filters:
+        patches = tf.concat([tf.reshape(x, [batch, positions, channels]) for x in seen], axis=2)
+        return _linear(patches, g, layer.use_bias)
+    if channels == 1:
+        # Each window is a row as it comes, which spares the work of interleaving them.
+        patches = tf.stack([tf.reshape(x, [batch, positions]) for x in seen], axis=1)
+        return _direct([tf.matmul(patches, g), *bias])
+    patches = tf.concat([tf.reshape(x, [batch, positions, channels]) for x in seen], axis=2)
+    part = _direct([tf.matmul(g, patches, transpose_a=True), *bias])
+
+    def weighted(factors: Any, kept: list[Any]) -> list[Any]:
+        kernel, *rest = part.weighted(factors, kept)
+        return [tf.transpose(tf.reshape(kernel, [filters, elements])), *rest]
+
+    return part._replace(weighted=weighted)
+
+
+class _Row:
+    """A one-dimensional convolution as a two-dimensional one over a single column."""
+
+    def __init__(self, layer: keras.layers.Conv1D) -> None:
+        self.kernel_size, self.strides = (*layer.kernel_size, 1), (*layer.strides, 1)
+        self.dilation_rate, self.padding = (*layer.dilation_rate, 1), layer.padding
+        self.use_bias = layer.use_bias
+
+
+def convolution_1d(layer: keras.layers.Conv1D, a: Any, g: Any) -> Part:
+    """`[batch, steps, channels] -> [batch, steps', filters]`."""
+    return convolution(_Row(layer), a[:, :, None, :], g[:, :, None, :])
+
+
+def depthwise(layer: keras.layers.DepthwiseConv2D, a: Any, g: Any) -> Part:
+    """`[batch, rows, columns, channels] -> [batch, rows', columns', channels * multiplier]`."""
+    seen = windows(layer, a)
+    channels = a.shape[-1]
+    split = tf.reshape(g, [-1, *g.shape[1:3], channels, g.shape[-1] // channels])
+    gradients = [tf.reduce_sum(x[..., None] * split, [1, 2]) for x in seen]
+    bias = [tf.reduce_sum(g, [1, 2])] if layer.use_bias else []
+    return _direct([tf.stack(gradients, axis=1), *bias])
+
+
+def embedding(layer: keras.layers.Embedding, a: Any, g: Any) -> Part:
+    """Indices `[batch, ...] -> [batch, ..., out]`; an index may occur more than once."""
+    batch, out = tf.shape(a)[0], layer.output_dim
+    indices = tf.cast(tf.reshape(a, [batch, -1]), tf.int32)
+    g = tf.reshape(g, [batch, -1, out])
+    same = tf.cast(indices[:, :, None] == indices[:, None, :], g.dtype)
+    squares = tf.reduce_sum(same * tf.matmul(g, g, transpose_b=True), [1, 2])
+
+    def weighted(factors: Any, kept: list[Any]) -> list[Any]:
+        scaled = tf.reshape(_times(factors, kept[0]), [-1, out])
+        return [tf.math.unsorted_segment_sum(scaled, tf.reshape(indices, [-1]), layer.input_dim)]
+
+    return Part(tf.maximum(squares, 0.0), [g], weighted)
+
+
+def layer_normalization(layer: keras.layers.LayerNormalization, a: Any, g: Any) -> Part:
+    """Scales and shifts of each example, normalized over `layer.axis`."""
+    axes = sorted(axis % a.shape.rank for axis in tf.nest.flatten(layer.axis))
+    return _scaled(layer, normalized(a, axes, layer.epsilon), g, axes)
+
+
+def group_normalization(layer: keras.layers.GroupNormalization, a: Any, g: Any) -> Part:
+    """Scales and shifts of each example, normalized within groups of channels."""
+    axis = layer.axis % a.shape.rank
+    groups = layer.groups if layer.groups != -1 else a.shape[axis]
+    shape = [-1, *a.shape[1:axis], groups, a.shape[axis] // groups, *a.shape[axis + 1 :]]
+    others = [n for n in range(1, len(shape)) if n != axis]
+    unit = normalized(tf.reshape(a, shape), others, layer.epsilon)
+    return _scaled(layer, tf.reshape(unit, tf.shape(a)), g, [axis])
+
+
+def normalized(x: Any, axes: list[int], epsilon: float) -> Any:
+    """`x` with mean 0 and variance 1 over `axes`."""
+    mean, variance = tf.nn.moments(x, axes, keepdims=True)
+    return (x - mean) * tf.math.rsqrt(variance + epsilon)
+
+
+def _scaled(layer: keras.layers.Layer, unit: Any, g: Any, axes: list[int]) -> Part:
+    """The part of `scale * unit + shift`, whose weights lie along `axes`."""
+    others = [n for n in range(1, g.shape.rank) if n not in axes]
+    scale = [tf.reduce_sum(g * unit, others)] if layer.scale else []
+    shift = [tf.reduce_sum(g, others)] if layer.center else []
+    return _direct([*scale, *shift])
+
+
+RULES: dict[type, Callable[[Any, Any, Any], Part]] = {
+    keras.layers.Dense: dense,
+    keras.layers.Conv1D: convolution_1d,
+    keras.layers.Conv2D: convolution,
+    ImageConv2D: convolution,
+    keras.layers.DepthwiseConv2D: depthwise,
+    keras.layers.Embedding: embedding,
+    keras.layers.LayerNormalization: layer_normalization,
+    keras.layers.GroupNormalization: group_normalization,
+}
+
+
+def refusal(layer: keras.layers.Layer) -> str:
+    """Why a trainable layer cannot be clipped, and what to use instead; empty if it can."""
+    known = ", ".join(sorted(kind.__name__ for kind in RULES if kind is not ImageConv2D))
+    name = f"{layer.name} ({type(layer).__name__})"
+    if isinstance(layer, keras.layers.BatchNormalization):
+        return f"{name}, which mixes the examples of a batch: use GroupNormalization"
+    if type(layer) not in RULES:
+        return f"{name}, which is none of {known}"
+    if layer.compute_dtype != "float32":
+        return f"{name} in {layer.compute_dtype}: use float32"
+    if getattr(layer, "data_format", "channels_last") != "channels_last":
+        return f"{name} with the channels first: use data_format='channels_last'"
+    if getattr(layer, "groups", 1) != 1 and not isinstance(layer, keras.layers.GroupNormalization):
+        return f"{name} with {layer.groups} groups: use groups=1 or DepthwiseConv2D"
+    return ""

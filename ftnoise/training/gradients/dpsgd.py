@@ -1,0 +1,311 @@
+"""DP-SGD: each example's gradient is clipped, the sum gets Gaussian noise, the mean is followed.
+
+Source: Abadi et al. (2016), "Deep Learning with Differential Privacy"; Algorithm 2 of the paper.
+
+The noise and, with `Poisson`, the batches are functions of a key and the number of the step. The
+key of a published run can be computed by anyone, who could then take the noise away: such a run is
+a reproduction, not a private release. `secret_key` takes a key from the operating system that is
+never written down; then a training that went on after a stop has other noise than one that did not.
+
+The ledger. `announce` says, before an epoch, which steps will be taken; it is kept in the
+checkpoint and, at the end, in spec.json. Steps that a stopped process may have taken count even if
+their result was lost, unless they are repeated bit for bit: then they are the same release. Where
+they cannot be, the noise goes on under another key, so that none is used twice.
+
+Deviations
+1. The sum is divided by the expected batch size, which is public, not by the size drawn.
+2. The noise is drawn by Philox, which is no cryptographic generator, in single precision.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ftnoise import seeds
+from ftnoise.errors import BadInput
+from ftnoise.spec import JSON, Run, Spec, canonical, digest, expect, is_number
+from ftnoise.training.gradients.plain import learning_rate
+from ftnoise.training.gradients.samplers import Poisson, Sampler, Shuffled
+from ftnoise.training.gradients.updater import Objective, Updater
+
+if TYPE_CHECKING:
+    import keras
+
+# Batches of varying size are rounded up to a multiple of it under XLA, which compiles each size.
+XLA_MULTIPLE = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine(Spec):
+    """Base: what makes the clipped sum."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bookkeeping(Engine):
+    """One forward and one backward pass for a whole batch (`noise.BookkeepingSGD`)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference(Engine):
+    """tensorflow-privacy's `DPKerasSGDOptimizer` as it comes, one microbatch an example.
+
+    For comparison: one to two orders of magnitude slower. It divides by the size of the batch, so
+    it takes shuffled batches only, and its noise cannot be repeated, so a training that was
+    stopped ends with other weights.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class DPSGD(Spec):
+    """The `gradients` member of Abadi et al. (2016).
+
+    Args:
+        noise_multiplier: standard deviation of the noise in units of `clip`; >= 0.
+        clip: largest l_2 norm of an example's gradient over all weights; > 0.
+        sampler: how batches are drawn, `Poisson` or `Shuffled`.
+        engine: what makes the clipped sum, `Bookkeeping` or `Reference`.
+        secret_key: takes a key from the operating system, for a private release.
+    """
+
+    noise_multiplier: float
+    clip: float = 1.0
+    sampler: Sampler = field(default_factory=Poisson)
+    engine: Engine = field(default_factory=Bookkeeping)
+    secret_key: bool = False
+
+    def __post_init__(self) -> None:
+        expect(
+            is_number(self.noise_multiplier) and self.noise_multiplier >= 0,
+            "noise_multiplier >= 0",
+            noise_multiplier=self.noise_multiplier,
+        )
+        expect(is_number(self.clip) and self.clip > 0, "clip > 0", clip=self.clip)
+        expect(
+            isinstance(self.sampler, Sampler),
+            "sampler to be a sampler, such as Poisson()",
+            sampler=self.sampler,
+        )
+        expect(
+            isinstance(self.engine, Engine),
+            "engine to be an engine, such as Bookkeeping()",
+            engine=self.engine,
+        )
+        expect(isinstance(self.secret_key, bool), "secret_key a bool", secret_key=self.secret_key)
+        expect(
+            isinstance(self.engine, Bookkeeping) or isinstance(self.sampler, Shuffled),
+            "sampler=Shuffled() for the reference engine, which divides by the size of the batch",
+            sampler=self.sampler,
+        )
+
+    def check(self, training: Any) -> None:
+        """Refuses what cannot be right together with it.
+
+        Raises:
+            BadInput: the objective looks at an example more than once, the penalty looks at the
+                examples, or the network's weights change by themselves.
+        """
+        expect(
+            training.inputs is None or getattr(training.inputs, "one_pass", False),
+            "DP-SGD with an objective of one forward pass, as each example is clipped by itself: "
+            "leave `inputs` empty",
+            inputs=training.inputs,
+        )
+        expect(
+            training.penalty is None or not getattr(training.penalty, "looks_at_data", True),
+            "DP-SGD with a penalty on the weights alone, as what comes from the examples must be "
+            "clipped: use L2 or L1",
+            penalty=training.penalty,
+        )
+        expect(
+            training.weights is None,
+            "DP-SGD with the network's own weights: leave `weights` empty",
+            weights=training.weights,
+        )
+
+    def start(self, network: keras.Model, run: Run, examples: int, *, xla: bool) -> Updater:
+        """The updater of one training on `examples` training examples.
+
+        Raises:
+            BadInput: the batch is larger than the data, or a layer cannot be clipped.
+        """
+        expect(
+            run.schedule.batch_size <= examples,
+            f"batch_size <= {examples}, the training examples",
+            batch_size=run.schedule.batch_size,
+        )
+        if isinstance(self.engine, Reference):
+            expect(
+                examples % run.schedule.batch_size == 0,
+                f"batch_size to divide {examples} examples for the reference engine",
+                batch_size=run.schedule.batch_size,
+            )
+            return ReferenceUpdater(self, network, run, examples)
+        return BookkeepingUpdater(self, network, run, examples, XLA_MULTIPLE if xla else 1)
+
+
+class PrivateUpdater(Updater):
+    """Keeps the ledger.
+
+    The ledger is a list of attempts, each `{"nonce": .., "key": "public" or "secret", "from": ..,
+    "to": ..}`: the steps from number `from` to before number `to` have to be counted.
+    """
+
+    repeatable = True
+
+    def __init__(self, spec: DPSGD, network: keras.Model, run: Run, examples: int) -> None:
+        import tensorflow as tf
+
+        self.spec, self.network, self.run, self.examples = spec, network, run, examples
+        self.steps_per_epoch = run.schedule.steps_per_epoch(examples)
+        self.ledger: list[dict[str, JSON]] = []
+        # Variables, so that no compiled graph holds them as constants; no checkpoint has them.
+        self.noise_key, self.batch_key = (
+            tf.Variable(0, trainable=False, dtype=tf.int64) for _ in range(2)
+        )
+
+    def resume(self, kept: JSON, step: int, repeats: bool) -> None:
+        """Goes on with the attempt of the last process if its steps repeat, or begins another."""
+        ledger = list(kept["ledger"]) if kept else []
+        if kept is None and not repeats:
+            # What was announced is lost: no attempt is longer than a whole training.
+            steps = self.run.schedule.epochs * self.steps_per_epoch
+            ledger = [{"nonce": None, "key": self.kind, "from": 0, "to": steps}]
+        if not ledger or not (repeats and self.repeatable and not self.spec.secret_key):
+            nonce = secrets.randbits(63) if ledger else 0
+            ledger.append({"nonce": nonce, "key": self.kind, "from": step, "to": step})
+        self.ledger = ledger
+        for variable, purpose in ((self.noise_key, "noise"), (self.batch_key, "batches")):
+            variable.assign(self.key(purpose))
+
+    @property
+    def kind(self) -> str:
+        """Whether the key is public or secret."""
+        return "secret" if self.spec.secret_key else "public"
+
+    def key(self, purpose: str) -> int:
+        """The key of this attempt for `purpose`."""
+        if self.spec.secret_key:
+            return secrets.randbits(63)
+        # Unlike other keys it names the run: noise that two runs share could be taken away.
+        nonce = self.ledger[-1]["nonce"]
+        return seeds.key(self.run.seed, "privacy", purpose, digest(canonical(self.run)), nonce)
+
+    def announce(self, step: int) -> JSON:
+        """The ledger with the steps up to number `step`."""
+        self.ledger[-1]["to"] = max(self.ledger[-1]["to"], step)
+        return {
+            "ledger": [dict(attempt) for attempt in self.ledger],
+            "examples": self.examples,
+            "steps_per_epoch": self.steps_per_epoch,
+        }
+
+
+class BookkeepingUpdater(PrivateUpdater):
+    """Steps of `noise.BookkeepingSGD`."""
+
+    def __init__(
+        self, spec: DPSGD, network: keras.Model, run: Run, examples: int, multiple: int
+    ) -> None:
+        import keras
+
+        from ftnoise.training.gradients.noise import BookkeepingSGD
+        from ftnoise.training.gradients.recording import check
+
+        check(network)
+        super().__init__(spec, network, run, examples)
+        self.multiple = multiple
+        self.optimizer = BookkeepingSGD(
+            clip=spec.clip,
+            noise_multiplier=spec.noise_multiplier,
+            batch_size=run.schedule.batch_size,
+            key=self.noise_key,
+            learning_rate=learning_rate(run.schedule, self.steps_per_epoch),
+            momentum=run.schedule.momentum,
+        )
+        self.metrics = (keras.metrics.Sum("not_finite"),)
+
+    def batch(self, order: Any, step: Any) -> tuple[Any, Any]:
+        """What the sampler draws."""
+        return self.spec.sampler.batch(
+            order,
+            step,
+            size=self.run.schedule.batch_size,
+            steps_per_epoch=self.steps_per_epoch,
+            key=self.batch_key,
+            multiple=self.multiple,
+        )
+
+    def update(self, objective: Objective, penalty: Callable[[], Any] | None, present: Any) -> Any:
+        """One step: the noised sum, and the penalty's gradient outside the clipping."""
+        import tensorflow as tf
+
+        from ftnoise.training.gradients.recording import RecordingTape
+
+        variables = self.network.trainable_variables
+        with RecordingTape(self.network) as tape:
+            losses, logits = objective()
+            if present is not None:
+                losses = tf.where(present, losses, 0.0)
+        steps = self.optimizer._compute_gradients(losses, variables, tape=tape)
+        finite = tf.math.is_finite(losses)
+        count = finite if present is None else finite & present
+        size = tf.maximum(tf.reduce_sum(tf.cast(count, losses.dtype)), 1.0)
+        loss = tf.reduce_sum(tf.where(finite, losses, 0.0)) / size
+        if penalty is not None:
+            with tf.GradientTape() as outside:
+                extra = penalty()
+            slopes = outside.gradient(extra, variables, unconnected_gradients="zero")
+            steps = [
+                (gradient + slope, variable)
+                for (gradient, variable), slope in zip(steps, slopes, strict=True)
+            ]
+            loss += extra
+        self.optimizer.apply_gradients(steps)
+        self.metrics[0].update_state(tape.refused)
+        return loss, logits
+
+
+class ReferenceUpdater(PrivateUpdater):
+    """Steps of tensorflow-privacy's own optimizer."""
+
+    repeatable = False
+
+    def __init__(self, spec: DPSGD, network: keras.Model, run: Run, examples: int) -> None:
+        from tensorflow_privacy import DPKerasSGDOptimizer
+
+        super().__init__(spec, network, run, examples)
+        self.optimizer = DPKerasSGDOptimizer(
+            l2_norm_clip=spec.clip,
+            noise_multiplier=spec.noise_multiplier,
+            learning_rate=learning_rate(run.schedule, self.steps_per_epoch),
+            momentum=run.schedule.momentum,
+        )
+
+    def batch(self, order: Any, step: Any) -> tuple[Any, Any]:
+        """The step's slice of the epoch's order."""
+        return self.spec.sampler.batch(
+            order,
+            step,
+            size=self.run.schedule.batch_size,
+            steps_per_epoch=self.steps_per_epoch,
+            key=self.batch_key,
+            multiple=1,
+        )
+
+    def update(self, objective: Objective, penalty: Callable[[], Any] | None, present: Any) -> Any:
+        """One step of `minimize`; the penalty is refused, as it would be clipped with the rest."""
+        import tensorflow as tf
+
+        del present
+        if penalty is not None:
+            raise BadInput(
+                "Expected no penalty with the reference engine, which would clip it with the "
+                "examples. Received: a penalty."
+            )
+        with tf.GradientTape() as tape:
+            losses, logits = objective()
+        self.optimizer.minimize(losses, self.network.trainable_variables, tape=tape)
+        return tf.reduce_mean(losses), logits

@@ -1,0 +1,159 @@
+"""One forward and one backward pass that keep, for each layer, what its clipping needs.
+
+Source: Bu et al. (2022), "Differentially Private Optimization on Large Model at Small Cost"
+(book-keeping). An open `RecordingTape` keeps each layer's input and watches its output before the
+activation; one `gradient` of the losses in those outputs replaces the gradient in the weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ftnoise.errors import BadInput
+from ftnoise.training.gradients.clipping import RULES, refusal
+
+
+@dataclass
+class Recorded:
+    """A layer's part in a forward pass: its input, and its output before the activation."""
+
+    layer: keras.layers.Layer
+    inputs: Any
+    outputs: Any
+
+
+class RecordingTape(tf.GradientTape):
+    """A tape that watches the outputs of a network's trainable layers instead of its weights.
+
+    Args:
+        network: a network that `check` does not refuse.
+
+    Attributes:
+        records: what was recorded, a `Recorded` for each call of a trainable layer.
+        refused: how many examples had no finite gradient, once an optimizer has clipped them.
+    """
+
+    def __init__(self, network: keras.Model) -> None:
+        super().__init__(watch_accessed_variables=False)
+        self.layers = trainable_layers(network)
+        self.records: list[Recorded] = []
+        self.refused: Any = 0
+
+    def __enter__(self) -> RecordingTape:
+        super().__enter__()
+        for layer in self.layers:
+            self._record(layer)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for layer in self.layers:
+            for name in ("call", "activation"):
+                # What stands in the instance hides what the layer has.
+                replaced = layer.__dict__.pop(f"_recording_{name}", None)
+                if replaced is not None:
+                    _put(layer, name, replaced)
+        super().__exit__(kind, value, trace)
+
+    def _record(self, layer: keras.layers.Layer) -> None:
+        call = layer.call
+        activated = getattr(layer, "activation", None) is not None
+
+        def recorded_call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            self.records.append(Recorded(layer, inputs, None))
+            outputs = call(inputs, *args, **kwargs)
+            if not activated:
+                outputs = keep(outputs)
+            return outputs
+
+        def keep(outputs: Any) -> Any:
+            self.watch(outputs)
+            self.records[-1].outputs = outputs
+            return outputs
+
+        _replace(layer, "call", recorded_call)
+        if activated:
+            activation = layer.activation
+            _replace(layer, "activation", lambda outputs: activation(keep(outputs)))
+
+
+_ABSENT = object()
+
+
+def _replace(layer: keras.layers.Layer, name: str, function: Callable[..., Any]) -> None:
+    # Past Keras' own `__setattr__`, which would track what is only here for a moment.
+    layer.__dict__[f"_recording_{name}"] = layer.__dict__.get(name, _ABSENT)
+    layer.__dict__[name] = function
+
+
+def _put(layer: keras.layers.Layer, name: str, before: Any) -> None:
+    if before is _ABSENT:
+        del layer.__dict__[name]
+    else:
+        layer.__dict__[name] = before
+
+
+def trainable_layers(network: keras.Model) -> list[keras.layers.Layer]:
+    """The innermost layers of a network that have trainable weights of their own."""
+    return [
+        layer
+        for layer in network._flatten_layers(include_self=True, recursive=True)
+        if layer.trainable and layer._trainable_weights
+    ]
+
+
+def check(network: keras.Model) -> None:
+    """Refuses a network whose examples cannot be clipped right.
+
+    Raises:
+        BadInput: a trainable layer is of an unknown kind or option, is called more or less than
+            once, mixes the examples of a batch, or adds a loss; names the layer and what to use.
+    """
+    mixing = [
+        layer
+        for layer in network._flatten_layers(include_self=True, recursive=True)
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    for layer in [*mixing, *trainable_layers(network)]:
+        if reason := refusal(layer):
+            raise BadInput(f"Expected layers whose examples can be clipped. Received: {reason}.")
+    if network.losses:
+        raise BadInput(
+            f"Expected {network.name} without losses of its own (regularizers, add_loss), which "
+            "per-example clipping does not see: use Training(penalty=...). "
+            f"Received: {len(network.losses)} losses."
+        )
+    with RecordingTape(network) as tape:
+        shape = [2, *network.input_shape[1:]]
+        if None in shape:
+            raise BadInput(
+                f"Expected {network.name} with an input of fixed size. "
+                f"Received: {network.input_shape}."
+            )
+        network(tf.zeros(shape, network.inputs[0].dtype), training=True)
+    calls = [id(record.layer) for record in tape.records]
+    for layer in tape.layers:
+        if calls.count(id(layer)) != 1:
+            raise BadInput(
+                f"Expected each trainable layer to be called once, as shared layers cannot be "
+                f"clipped: give each place a layer of its own. Received: {layer.name}, called "
+                f"{calls.count(id(layer))} times."
+            )
+    covered = {id(weight) for layer in tape.layers for weight in layer._trainable_weights}
+    for weight in network.trainable_weights:
+        if id(weight) not in covered:
+            raise BadInput(
+                "Expected every trainable weight to belong to a layer that can be clipped "
+                f"({', '.join(sorted(kind.__name__ for kind in RULES))}). "
+                f"Received: {weight.name}."
+            )

@@ -1,0 +1,274 @@
+"""The clipped sum against a loop over examples, on networks of every supported layer."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import layers
+
+from ftnoise.architectures import FmnistCNN1, FmnistDNN
+from ftnoise.errors import BadInput
+from ftnoise.layers import ImageConv2D
+from ftnoise.training.gradients.clipping import clipped_sum
+from ftnoise.training.gradients.recording import RecordingTape, check
+
+CLASSES = 3
+
+
+def cross_entropy(network, x, y):
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(y, network(x, training=True))
+
+
+def fast(network, x, y, clip):
+    """The clipped sum as the optimizer makes it, and how many examples were refused."""
+    variables = network.trainable_variables
+
+    @tf.function
+    def compute():
+        with RecordingTape(network) as tape:
+            losses = cross_entropy(network, x, y)
+        outputs = [record.outputs for record in tape.records]
+        gradients = tape.gradient(losses, outputs, unconnected_gradients="zero")
+        parts = [
+            (record.layer, record.inputs, gradient)
+            for record, gradient in zip(tape.records, gradients, strict=True)
+        ]
+        return clipped_sum(parts, variables, clip)
+
+    sums, refused = compute()
+    return [total.numpy().astype(np.float64) for total in sums], int(refused)
+
+
+def slow(network, x, y):
+    """The gradient of each example by itself, in double precision."""
+    found = []
+    for n in range(len(y)):
+        with tf.GradientTape() as tape:
+            losses = cross_entropy(network, x[n : n + 1], y[n : n + 1])
+        gradients = tape.gradient(losses, network.trainable_variables)
+        found.append([tf.convert_to_tensor(g).numpy().astype(np.float64) for g in gradients])
+    return found
+
+
+def norm(gradients) -> float:
+    return float(np.sqrt(sum(np.sum(g**2) for g in gradients)))
+
+
+def clipped(examples, clip):
+    """The sum of the examples' gradients, each with a norm of at most `clip`."""
+    factors = [min(1.0, clip / max(norm(gradients), 1e-300)) for gradients in examples]
+    return [
+        sum(factor * g for factor, g in zip(factors, parts, strict=True))
+        for parts in zip(*examples, strict=True)
+    ]
+
+
+def assert_same(found, known):
+    gap = norm([a - b for a, b in zip(found, known, strict=True)])
+    assert gap <= 1e-5 * norm(known), gap / norm(known)
+
+
+def batch(shape, dtype="float32", count=5, seed=0, largest=6):
+    generator = np.random.default_rng(seed)
+    x = generator.normal(size=(count, *shape))
+    if "int" in dtype:
+        x = generator.integers(0, largest, (count, *shape))
+    return tf.constant(x, dtype), tf.constant(generator.integers(0, CLASSES, count), tf.int32)
+
+
+def sequential(shape, *hidden, dtype="float32"):
+    first = keras.layers.InputLayer(shape, dtype=dtype)
+    return keras.Sequential([first, *hidden, layers.Flatten(), layers.Dense(CLASSES)])
+
+
+def residual():
+    x = keras.Input((6, 6, 4))
+    y = layers.Conv2D(4, 3, padding="same", activation="relu")(x)
+    y = layers.GroupNormalization(2)(layers.Conv2D(4, 3, padding="same")(y))
+    y = layers.GlobalAveragePooling2D()(layers.Add()([x, y]))
+    return keras.Model(x, layers.Dense(CLASSES)(y))
+
+
+NETWORKS = {
+    "dense": lambda: sequential((7,), layers.Dense(5, activation="tanh")),
+    "no bias": lambda: sequential((7,), layers.Dense(5, use_bias=False)),
+    "dense of positions, Gram": lambda: sequential((2, 7), layers.Dense(9, activation="relu")),
+    "dense of positions, direct": lambda: sequential((30, 3), layers.Dense(2)),
+    "conv, direct": lambda: sequential((9, 8, 2), layers.Conv2D(3, 3, activation="relu")),
+    "conv, Gram": lambda: sequential((5, 5, 8), layers.Conv2D(16, 4)),
+    "conv, one channel": lambda: sequential((9, 9, 1), ImageConv2D(4, 5, activation="relu")),
+    "conv, no bias": lambda: sequential((9, 8, 2), layers.Conv2D(3, 3, use_bias=False)),
+    "depthwise": lambda: sequential((8, 7, 3), layers.DepthwiseConv2D((3, 2), depth_multiplier=2)),
+    "embedding": lambda: sequential((11,), layers.Embedding(6, 4), dtype="int32"),
+    "layer norm": lambda: sequential((4, 6), layers.LayerNormalization()),
+    "layer norm, axes": lambda: sequential((4, 6, 2), layers.LayerNormalization(axis=[1, 2])),
+    "group norm": lambda: sequential((5, 5, 6), layers.GroupNormalization(3)),
+    "group norm, scale alone": lambda: sequential(
+        (5, 6), layers.GroupNormalization(2, center=False)
+    ),
+    "frozen": lambda: sequential(
+        (7,), layers.Dense(6, trainable=False), layers.Dense(4, activation="relu")
+    ),
+    "nested": lambda: sequential((7,), keras.Sequential([layers.Dense(4, activation="relu")])),
+    "residual": residual,
+}
+
+
+@pytest.mark.parametrize("clip", [1e-3, 0.5, 1e6])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_sum_is_that_of_a_loop_over_examples(name, clip):
+    keras.utils.set_random_seed(0)
+    network = NETWORKS[name]()
+    # Weights away from their special start, such as scales of one.
+    for weight in network.trainable_variables:
+        weight.assign_add(0.1 * tf.random.normal(weight.shape))
+    check(network)
+    x, y = batch(network.input_shape[1:], network.inputs[0].dtype.name)
+    found, refused = fast(network, x, y, clip)
+    assert_same(found, clipped(slow(network, x, y), clip))
+    assert refused == 0
+
+
+@pytest.mark.parametrize("network", [FmnistDNN(), FmnistCNN1()], ids=["dnn", "cnn1"])
+@pytest.mark.parametrize("clip", [1e-3, 0.5, 1e6])
+def test_the_sum_on_the_papers_networks(network, clip):
+    keras.utils.set_random_seed(0)
+    model = network.build()
+    x, y = batch((28, 28, 1))
+    assert_same(fast(model, x, y, clip)[0], clipped(slow(model, x, y), clip))
+
+
+@settings(max_examples=25)
+@given(
+    rank=st.sampled_from([1, 2]),
+    size=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    stride=st.integers(1, 2),
+    dilation=st.integers(1, 2),
+    padding=st.sampled_from(["valid", "same", "causal"]),
+    channels=st.integers(1, 3),
+    filters=st.integers(1, 5),
+    depthwise=st.booleans(),
+    clip=st.sampled_from([1e-3, 0.5, 1e6]),
+)
+def test_convolutions_of_all_options(
+    rank, size, stride, dilation, padding, channels, filters, depthwise, clip
+):
+    if stride > 1:
+        dilation = 1  # Keras has not both.
+    if rank == 2 and padding == "causal":
+        padding = "same"
+    options = {"strides": stride, "dilation_rate": dilation, "padding": padding}
+    if rank == 1:
+        network = sequential((9, channels), layers.Conv1D(filters, size[0], **options))
+    elif depthwise:
+        kind = layers.DepthwiseConv2D(size, depth_multiplier=filters, **options)
+        network = sequential((7, 8, channels), kind)
+    else:
+        network = sequential((7, 8, channels), layers.Conv2D(filters, size, **options))
+    x, y = batch(network.input_shape[1:], count=3)
+    assert_same(fast(network, x, y, clip)[0], clipped(slow(network, x, y), clip))
+
+
+def test_no_example_adds_more_than_the_clipping_norm():
+    network = NETWORKS["residual"]()
+    x, y = batch((6, 6, 4), count=4)
+    x = tf.concat([x[:3], 1e6 * x[3:]], axis=0)
+    whole, _ = fast(network, x, y, 0.01)
+    moves = []
+    for n in range(4):
+        rest = [k for k in range(4) if k != n]
+        without, _ = fast(network, tf.gather(x, rest), tf.gather(y, rest), 0.01)
+        moves.append(norm([a - b for a, b in zip(whole, without, strict=True)]))
+    assert max(moves) <= 0.01 * (1 + 1e-4)
+    assert sorted(moves)[1] > 0.009
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["residual", "conv, Gram", "conv, one channel", "layer norm"])
+def test_an_example_without_a_finite_gradient_adds_zero_and_is_counted(name, bad):
+    network = NETWORKS[name]()
+    x, y = batch(network.input_shape[1:])
+    spoiled = x.numpy()
+    spoiled[2] = bad
+    found, refused = fast(network, tf.constant(spoiled), y, 0.5)
+    others = [0, 1, 3, 4]
+    known, _ = fast(network, tf.gather(x, others), tf.gather(y, others), 0.5)
+    assert_same(found, known)
+    assert refused == 1
+
+
+def test_recording_leaves_the_network_as_it_was():
+    network = NETWORKS["residual"]()
+    before = [set(vars(layer)) for layer in network.layers]
+    x, y = batch((6, 6, 4))
+    logits = network(x).numpy()
+    fast(network, x, y, 1.0)
+    with pytest.raises(ZeroDivisionError), RecordingTape(network):
+        raise ZeroDivisionError
+    assert [set(vars(layer)) for layer in network.layers] == before
+    assert np.array_equal(network(x), logits)
+
+
+class Unknown(layers.Layer):
+    """A trainable layer of somebody's own."""
+
+    def build(self, shape):
+        self.scale = self.add_weight(name="scale", shape=shape[-1:])
+
+    def call(self, inputs):
+        return inputs * self.scale
+
+
+class Own(layers.Dense):
+    """A subclass may do anything with what it inherits."""
+
+
+def shared():
+    x, twice = keras.Input((4,)), layers.Dense(4, name="twice")
+    return keras.Model(x, layers.Dense(2)(twice(twice(x))))
+
+
+def with_a_loss():
+    dense = layers.Dense(3, kernel_regularizer="l2")
+    return keras.Sequential([layers.InputLayer((4,)), dense])
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: sequential((4,), layers.BatchNormalization(name="bn")), ["bn", "GroupNorm"]),
+        (
+            lambda: sequential((4,), layers.BatchNormalization(name="bn", trainable=False)),
+            ["bn", "mixes the examples"],
+        ),
+        (lambda: sequential((4,), Unknown(name="mine")), ["mine (Unknown)", "none of", "Dense"]),
+        (lambda: sequential((4,), Own(3, name="own")), ["own (Own)", "none of"]),
+        (lambda: sequential((4, 2), layers.LSTM(3, name="lstm")), ["LSTMCell", "none of"]),
+        (shared, ["twice, called 2 times", "a layer of its own"]),
+        (with_a_loss, ["losses of its own", "Training(penalty=...)"]),
+        (
+            lambda: sequential((4, 4, 4), layers.Conv2D(4, 2, groups=2, name="split")),
+            ["split", "2 groups", "groups=1"],
+        ),
+        (
+            lambda: sequential((4,), layers.Dense(2, dtype="float16", name="half")),
+            ["half", "float16", "use float32"],
+        ),
+        (
+            lambda: keras.Sequential(
+                [layers.InputLayer((None, 3)), layers.Conv1D(2, 2), layers.GlobalMaxPool1D()]
+            ),
+            ["fixed size", "(None, None, 3)"],
+        ),
+    ],
+)
+def test_what_cannot_be_clipped_right_is_refused_by_name(make, words):
+    with pytest.raises(BadInput) as failure:
+        check(make())
+    for word in words:
+        assert word in str(failure.value)
+    assert "\n" not in str(failure.value)
