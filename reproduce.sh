@@ -20,7 +20,8 @@ find_python() {
     done < <(type -aP python3.11 python3)
     fail "ftnoise needs Python 3.11 with its venv module, but $found:" \
         "\`sudo apt-get install python3.11 python3.11-venv\`, or with Docker" \
-        "\`docker build -t ftnoise -f docker/Dockerfile . && docker run --rm -it ftnoise\`."
+        "\`docker build -t ftnoise -f docker/Dockerfile . &&" \
+        "docker run --rm -it -v ftnoise-runs:/ftnoise/runs -v ftnoise-data:/data ftnoise\`."
 }
 
 pip_install() {

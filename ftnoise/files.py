@@ -1,4 +1,4 @@
-"""A file has its old content or all of its new one; an array file is read without belief in it.
+"""A file has its old content or all of its new one; what an array file declares is checked first.
 
 Files are written to a temporary one beside them, synced and renamed, so that a process killed at
 any moment leaves the old content or the new, and at most a temporary file, which `sweep` removes.
@@ -83,15 +83,22 @@ def temporary_file(folder: Path) -> Iterator[IO[bytes]]:
 
 def sweep(folder: Path) -> None:
     """Removes the temporary files that a killed process left in `folder` long ago."""
-    remove(folder.glob(TEMPORARIES), older_than=ABANDONED_SECONDS)
+    remove(abandoned(folder.glob(TEMPORARIES)))
 
 
-def remove(files: Iterable[Path], older_than: float = -math.inf) -> None:
-    """Removes files that were not written in the last `older_than` seconds."""
+def abandoned(paths: Iterable[Path]) -> Iterator[Path]:
+    """Those that nobody has written to for long."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
+                yield path
+
+
+def remove(files: Iterable[Path]) -> None:
+    """Removes files that can be removed."""
     for file in files:
         with contextlib.suppress(OSError):
-            if time.time() - file.stat().st_mtime > older_than:
-                file.unlink()
+            file.unlink()
 
 
 @contextlib.contextmanager

@@ -19,10 +19,10 @@ class Preset:
     Args:
         name: as typed after `--preset`.
         summary: one line for `--help` and for the report.
-        epochs: share of the run's epochs (drops of the learning rate keep their places), or None
-            for exactly one epoch.
-        rate: factor of the learning rate; fewer steps have to be longer ones, for a penalty to
-            be felt and a network to overfit.
+        epochs: share of the run's epochs, in (0, 1] (drops of the learning rate keep their
+            places), or None for exactly one epoch.
+        rate: factor of the learning rate, > 0. Above 1 where there are few steps: otherwise they
+            move the weights too little for a penalty to be felt or a network to overfit.
         train_examples, test_examples: at most that many, chosen once for all runs; None for all.
     """
 
@@ -58,7 +58,7 @@ PRESETS = {
         Preset(name="paper", summary="the paper's protocol"),
         Preset(
             name="quick",
-            summary="a subset of the real data, fewer and larger steps: trends in minutes",
+            summary="3,000 training images, half the epochs, thrice the learning rate: a trend",
             epochs=0.5,
             rate=3.0,
             train_examples=3000,

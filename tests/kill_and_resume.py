@@ -171,6 +171,8 @@ def interrupted(
         f"{run}: lost or changed" for run in lost_or_changed(known, reproduction.finished())
     ]
     print("Killed in: " + ", ".join(f"{where} {count}" for where, count in landed.items()))
+    if not set(landed) - {"start-up"}:
+        complaints.append("no kill hit a training, so nothing had to be resumed")
     return all_of_them, complaints
 
 

@@ -22,6 +22,14 @@ class Ball(Spec):
         """The length of a step that Zhang et al. (2019) take in a ball of this radius."""
         raise TypeError(f"{type(self).__name__} has no default_step.")
 
+    def direction(self, gradient: Any, seed: Any) -> Any:
+        """Where a step of length 1 goes, `[batch, ...]`; `seed` is an int64 pair of the step."""
+        raise TypeError(f"{type(self).__name__} has no direction.")
+
+    def projection(self, x: Any, attack_epsilon: float) -> Callable[[Any], Any]:
+        """Takes `[batch, ...]` to the ball of this radius around `x` and to [0, 1]."""
+        raise TypeError(f"{type(self).__name__} has no projection.")
+
     def ascend(
         self,
         objective: Callable[[Any], Any],
@@ -48,7 +56,14 @@ class Ball(Spec):
         Returns:
             The last iterate, `[batch, ...]`, in the ball and in [0, 1] (if `steps` > 0).
         """
-        raise TypeError(f"{type(self).__name__} has no ascend.")
+        import tensorflow as tf
+
+        project, adversarial = self.projection(x, attack_epsilon), start
+        for step in range(steps):
+            gradient = input_gradient(objective, adversarial)
+            drawn = tf.random.experimental.stateless_fold_in(seed, step)
+            adversarial = project(adversarial + step_size * self.direction(gradient, drawn))
+        return tf.stop_gradient(adversarial)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,66 +74,50 @@ class LinfBall(Ball):
         del steps
         return attack_epsilon / 4
 
-    def ascend(
-        self,
-        objective: Callable[[Any], Any],
-        x: Any,
-        start: Any,
-        *,
-        attack_epsilon: float,
-        step_size: float,
-        steps: int,
-        seed: Any,
-    ) -> Any:
+    def direction(self, gradient: Any, seed: Any) -> Any:
         import tensorflow as tf
 
         del seed
+        return tf.sign(gradient)
+
+    def projection(self, x: Any, attack_epsilon: float) -> Callable[[Any], Any]:
+        import tensorflow as tf
+
         # Both bounds in one, so that a step costs one clip.
         low = tf.maximum(x - attack_epsilon, 0.0)
         high = tf.minimum(x + attack_epsilon, 1.0)
-        adversarial = start
-        for _ in range(steps):
-            gradient = input_gradient(objective, adversarial)
-            adversarial = tf.clip_by_value(adversarial + step_size * tf.sign(gradient), low, high)
-        return tf.stop_gradient(adversarial)
+        return lambda moved: tf.clip_by_value(moved, low, high)
 
 
 @dataclass(frozen=True, kw_only=True)
 class L2Ball(Ball):
     """The difference has at most the radius as its l_2 norm; a step has the gradient's direction.
 
-    Each step adds `step_size` times the gradient of unit l_2 norm per example (a random direction
-    where the gradient is zero), clips the image to [0, 1] and then shrinks the perturbation into
-    the ball.
+    Where the gradient of an example is zero, the step is a standard normal draw instead of a unit
+    vector, as in Zhang et al.'s released code. The image is clipped to [0, 1] before the
+    perturbation is shrunk into the ball.
     """
 
     def default_step(self, attack_epsilon: float, steps: int) -> float:
         return 2 * attack_epsilon / max(steps, 1)
 
-    def ascend(
-        self,
-        objective: Callable[[Any], Any],
-        x: Any,
-        start: Any,
-        *,
-        attack_epsilon: float,
-        step_size: float,
-        steps: int,
-        seed: Any,
-    ) -> Any:
+    def direction(self, gradient: Any, seed: Any) -> Any:
         import tensorflow as tf
 
-        delta = start - x
-        for step in range(steps):
-            gradient = input_gradient(objective, x + delta)
-            norms = _norms(gradient)
-            noise = tf.random.stateless_normal(
-                tf.shape(x), tf.random.experimental.stateless_fold_in(seed, step), dtype=x.dtype
-            )
-            direction = tf.where(norms > 0, tf.math.divide_no_nan(gradient, norms), noise)
-            delta = tf.clip_by_value(x + delta + step_size * direction, 0.0, 1.0) - x
+        norms = _norms(gradient)
+        noise = tf.random.stateless_normal(tf.shape(gradient), seed, dtype=gradient.dtype)
+        return tf.where(norms > 0, tf.math.divide_no_nan(gradient, norms), noise)
+
+    def projection(self, x: Any, attack_epsilon: float) -> Callable[[Any], Any]:
+        import tensorflow as tf
+
+        def project(moved: Any) -> Any:
+            delta = tf.clip_by_value(moved, 0.0, 1.0) - x
             delta *= tf.minimum(1.0, tf.math.divide_no_nan(attack_epsilon, _norms(delta)))
-        return tf.stop_gradient(tf.clip_by_value(x + delta, 0.0, 1.0))
+            # x + delta may leave [0, 1] by a rounding.
+            return tf.clip_by_value(x + delta, 0.0, 1.0)
+
+        return project
 
 
 def input_gradient(objective: Callable[[Any], Any], x: Any) -> Any:

@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import struct
 import tempfile
 import zipfile
@@ -148,6 +149,8 @@ def scratch(cache: Path) -> Iterator[Path]:
     """A folder that is there for the time of a download, in the cache if that can be written."""
     try:
         cache.mkdir(parents=True, exist_ok=True)
+        for abandoned in files.abandoned(cache.glob("fetch-*")):
+            shutil.rmtree(abandoned, ignore_errors=True)
         folder = tempfile.TemporaryDirectory(prefix="fetch-", dir=cache)
     except OSError:
         folder = tempfile.TemporaryDirectory(prefix="ftnoise-")

@@ -125,10 +125,6 @@ class Loop(keras.Model):
         """Reset by Keras at the start of each epoch."""
         return [self.loss_metric, self.accuracy_metric, *self.updater.metrics]
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """The network's logits."""
-        return self.network(inputs, training=training)
-
     def train_step(self, step: Any) -> dict[str, Any]:
         """One update at the absolute step number `step` (int64 scalar)."""
         indices, present = self.updater.batch(self.order, step)

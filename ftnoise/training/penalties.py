@@ -6,6 +6,8 @@ Regularization", for the Jacobian form.
 Deviations
 1. The paper's "Tikhonov" does not say what is penalized. L2 on the kernels fits its text and is
    the one in the tables; the form to which small input noise is equivalent is `Jacobian`.
+2. `Jacobian` takes a forward pass of its own. Where layers draw noise (dropout), it is the penalty
+   of another draw than the loss's; statistics of batch normalization move twice a step.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class _Weights(Spec):
-    """Base of the penalties on the weights.
+    """Base of the penalties on the weights; zero where there is none to penalize.
 
     Args:
         weight: factor of the penalty, >= 0.
@@ -43,7 +45,8 @@ class _Weights(Spec):
 
         del x
         variables = [v for v in network.trainable_variables if self.biases or v.shape.rank > 1]
-        return self.weight * tf.add_n([self.size(variable) for variable in variables])
+        sizes = [self.size(variable) for variable in variables]
+        return self.weight * tf.add_n(sizes) if sizes else tf.zeros([])
 
     def size(self, variable: Any) -> Any:
         """What one tensor adds to the sum."""

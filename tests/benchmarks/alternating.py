@@ -28,22 +28,30 @@ def alternating(
     return seconds
 
 
-def show(seconds: dict[str, list[float]], ratios: dict[str, tuple[str, str, float | None]]) -> None:
+def show(seconds: dict[str, list[float]], ratios: dict[str, tuple[str, str, float | None]]) -> bool:
     """Prints minimum and median of each, and ratios (of minima, of medians) with their targets.
 
     Args:
         seconds: by name.
         ratios: by what they say: names of numerator and denominator, and the target or None.
+
+    Returns:
+        Whether the ratios of the medians reach their targets.
     """
+    reached = True
     for name, values in seconds.items():
         low, middle = min(values), statistics.median(values)
         print(f"  {name:44} {1e3 * low:10.2f} ms {1e3 * middle:10.2f} ms")
     for text, (above, below, target) in ratios.items():
         low = min(seconds[above]) / min(seconds[below])
         middle = statistics.median(seconds[above]) / statistics.median(seconds[below])
-        goal = "" if target is None else f"   target <= {target}"
+        goal = ""
+        if target is not None:
+            reached &= middle <= target
+            goal = f"   target <= {target}" + ("" if middle <= target else " MISSED")
         print(f"  {text:44} {low:10.3f}    {middle:10.3f}   {goal}")
     print(f"  {'':44} {'minimum':>10}    {'median':>10}\n", flush=True)
+    return reached
 
 
 def command(words: list[str], code: int = 0) -> Callable[[], object]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import sys
 import tempfile
 import time
 from itertools import pairwise
@@ -114,8 +115,8 @@ def of_keras(run: Run, data: Data, services: bool) -> list[float]:
     return [after - before for before, after in pairwise(ends.ended)]
 
 
-def main() -> None:
-    """Measures both networks."""
+def main() -> bool:
+    """Measures both networks. Whether the targets are reached."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -123,6 +124,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--examples", type=int, default=60_000)
     arguments = parser.parse_args()
+    reached = True
 
     generator = np.random.default_rng(0)
     examples = arguments.examples
@@ -142,7 +144,7 @@ def main() -> None:
             seconds[BARE] += of_keras(run, data, services=False)
             seconds[SAME] += of_keras(run, data, services=True)
         print(f"{row.name}, an epoch of {examples} images")
-        show(
+        reached &= show(
             seconds,
             {
                 "ours / Keras, bare": (OURS, BARE, TARGETS[row.name]),
@@ -150,7 +152,8 @@ def main() -> None:
                 "ours, training alone / Keras, bare": (PART, BARE, None),
             },
         )
+    return reached
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(not main())

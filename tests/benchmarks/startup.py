@@ -17,8 +17,8 @@ from tests.benchmarks.alternating import alternating, command, show
 TARGET_SECONDS = 0.3
 
 
-def main() -> None:
-    """Measures each answer."""
+def main() -> bool:
+    """Measures each answer. Whether the targets are reached."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -36,8 +36,8 @@ def main() -> None:
         {"python -c pass": lambda: subprocess.run(python, check=True), **answers}, repetitions
     )
     seconds["target"] = [TARGET_SECONDS]
-    show(seconds, {f"{name} / target": (name, "target", 1) for name in answers})
+    return show(seconds, {f"{name} / target": (name, "target", 1) for name in answers})
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(not main())

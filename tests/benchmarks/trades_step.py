@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -108,13 +109,14 @@ def with_keras_convolutions(network: Any) -> Any:
     return keras.models.clone_model(network, clone_function=clone)
 
 
-def main() -> None:
-    """Measures both networks."""
+def main() -> bool:
+    """Measures both networks. Whether the targets are reached."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repetitions", type=int, default=15)
     repetitions = parser.parse_args().repetitions
+    reached = True
     for architecture in (FmnistDNN(), FmnistCNN2()):
         print(f"{architecture.slug}, a step of TRADES on {BATCH} images")
         network = architecture.build()
@@ -128,7 +130,7 @@ def main() -> None:
             repetitions,
             per=STEPS_PER_EXECUTION,
         )
-        show(
+        reached &= show(
             seconds,
             {
                 "step / floor": ("step", "floor", TARGET),
@@ -136,7 +138,8 @@ def main() -> None:
                 "step / floor with Keras' Conv2D": ("step", "floor with Keras' Conv2D", None),
             },
         )
+    return reached
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(not main())

@@ -1,10 +1,14 @@
 import json
 import os
+import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+
+from ftnoise import files
+from ftnoise.datasets import cache
 
 
 @pytest.fixture
@@ -110,3 +114,17 @@ def test_many_at_once(pets, sources, arrays, write_npz, capsys):
     assert len(digests) == 1
     assert len(list((sources.cache / "datasets").iterdir())) == 1
     assert capsys.readouterr().err == ""
+
+
+def test_what_a_killed_download_left_is_removed_by_the_next(tmp_path):
+    old, new = tmp_path / "fetch-old", tmp_path / "fetch-new"
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / "half.gz").touch()
+    ago = time.time() - files.ABANDONED_SECONDS - 60
+    os.utime(old, (ago, ago))
+    with cache.scratch(tmp_path) as folder:
+        assert folder.parent == tmp_path
+        names = sorted(path.name for path in tmp_path.iterdir())
+        assert names == sorted(["fetch-new", folder.name])
+    assert [path.name for path in tmp_path.iterdir()] == ["fetch-new"]

@@ -1,0 +1,119 @@
+"""The members of the package, found by scanning it, with an example of each.
+
+A member whose fields all have defaults needs no word here. Any other gets a line in `EXAMPLES`, as
+may one whose options are worth a look. The kind of a member follows from its methods.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pkgutil
+from typing import Any
+
+import pytest
+
+import ftnoise
+from ftnoise.architectures import Architecture, FmnistCNN2, FmnistDNN
+from ftnoise.attacks.ascent import Ball, L2Ball
+from ftnoise.datasets import DataSet
+from ftnoise.datasets.fashion_mnist import FashionMNIST
+from ftnoise.datasets.image_folder import ImageFolder
+from ftnoise.datasets.npz_file import NpzFile
+from ftnoise.datasets.public import PublicSet
+from ftnoise.spec import Run, Schedule, Spec
+from ftnoise.training import Training
+from ftnoise.training.gradients.dpsgd import DPSGD, Bookkeeping, Engine, Reference
+from ftnoise.training.gradients.samplers import Sampler, Shuffled
+from ftnoise.training.inputs.trades import TRADES
+from ftnoise.training.penalties import L1, L2, Jacobian
+
+SCHEDULE = Schedule(epochs=2, batch_size=4, learning_rate=0.1, momentum=0.9, drops=(2,))
+RUN = Run(architecture=FmnistDNN(), data=FashionMNIST(), training=Training(), schedule=SCHEDULE)
+
+# Specs that others are made of; a base is no member, and neither is what begins with "_".
+BASES = {Spec, Architecture, Ball, DataSet, Engine, PublicSet, Sampler}
+
+# Members that cannot be made without arguments, and options that behave differently.
+EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
+    FmnistCNN2: (FmnistCNN2(), FmnistCNN2(padding=("same", "valid"), first_stride=2)),
+    ImageFolder: (ImageFolder(path="pictures"),),
+    DPSGD: (
+        DPSGD(noise_multiplier=0.1),
+        DPSGD(noise_multiplier=0.1, sampler=Shuffled()),
+        DPSGD(noise_multiplier=0.1, sampler=Shuffled(), engine=Reference()),
+        DPSGD(noise_multiplier=0.1, secret_key=True),
+    ),
+    Jacobian: (Jacobian(sigma=0.1),),
+    L1: (L1(weight=1e-3), L1(weight=0, biases=True)),
+    L2: (L2(weight=1e-3), L2(weight=1, biases=True)),
+    NpzFile: (NpzFile(path="own.npz"),),
+    Run: (RUN, dataclasses.replace(RUN, train_examples=10, test_examples=5, seed=7)),
+    Schedule: (SCHEDULE,),
+    Training: (Training(), Training(inputs=TRADES(attack_epsilon=0.1), penalty=L2(weight=1))),
+    TRADES: (
+        TRADES(attack_epsilon=0.1),
+        TRADES(attack_epsilon=0, beta=6, steps=1, step_size=0.01),
+        TRADES(attack_epsilon=1.0, steps=2, ball=L2Ball()),
+    ),
+}
+
+# Specs that are part of others and have no method of their own.
+NO_KIND = (Run, Schedule, Training, Bookkeeping, Reference)
+
+# What a member of each kind has; `None` are the specs that hold others.
+KINDS: dict[str | None, tuple[str, ...]] = {
+    "architecture": ("build", "layers"),
+    "data": ("load", "digest", "train_size"),
+    "inputs": ("objective",),
+    "penalty": ("value",),
+    "gradients": ("start",),
+    "sampler": ("batch",),
+    "weights": ("rebuild", "after_step"),
+    "measure": ("evaluate",),
+    "ball": ("direction", "projection"),
+    None: (),
+}
+
+
+def scan() -> list[type[Spec]]:
+    """All public specs that the package defines, bases left out."""
+    for module in pkgutil.walk_packages(ftnoise.__path__, "ftnoise."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    found, todo = set(), [Spec]
+    while todo:
+        cls = todo.pop()
+        todo += cls.__subclasses__()
+        if cls.__module__.startswith("ftnoise.") and not cls.__name__.startswith("_"):
+            found.add(cls)
+    return sorted(found - BASES, key=lambda cls: (cls.__module__, cls.__name__))
+
+
+MEMBERS = scan()
+
+
+def examples(cls: type[Spec]) -> tuple[Spec, ...]:
+    if cls in EXAMPLES:
+        return EXAMPLES[cls]
+    try:
+        return (cls(),)
+    except TypeError:
+        return ()
+
+
+def kind(cls: type[Spec]) -> str | None:
+    return next(
+        name for name, methods in KINDS.items() if all(hasattr(cls, method) for method in methods)
+    )
+
+
+ALL = [spec for cls in MEMBERS for spec in examples(cls)]
+each_member = pytest.mark.parametrize("cls", MEMBERS, ids=lambda cls: cls.__name__)
+each_spec = pytest.mark.parametrize("spec", ALL, ids=lambda spec: repr(spec)[:70])
+
+
+def each(name: str) -> Any:
+    """All instances of a kind."""
+    specs = [spec for spec in ALL if kind(type(spec)) == name]
+    return pytest.mark.parametrize("spec", specs, ids=lambda spec: repr(spec)[:70])
