@@ -122,6 +122,7 @@ def perform(
             run=run,
             partial=folder.partial(identity),
             workspace=workspace,
+            record=folder.spec() or {},
         )
         answer = measure.evaluate(subject)  # type: ignore[attr-defined]
         info = {"measure": canonical(measure, everything=True)}
@@ -171,6 +172,7 @@ def record(run: Run, data: Any, identity: str, workspace: FolderWorkspace) -> di
         "steps": run.schedule.epochs * run.schedule.steps_per_epoch(len(data.y_train)),
         "seconds": workspace.state.get("seconds", 0.0),
         "history": workspace.state.get("history", []),
+        "gradients": workspace.state.get("gradients"),
     }
 
 

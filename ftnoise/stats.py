@@ -1,4 +1,4 @@
-"""What a few values say: their mean, how far they spread, and how far the mean may be off.
+"""What a few values say: their mean, how far they spread, and how far an estimate may be off.
 
 The interval is Student's (1908): mean -+ t * s / sqrt(n), where s is the sample standard deviation
 of n values and t the quantile of the t distribution with n - 1 degrees of freedom. It supposes
@@ -12,7 +12,7 @@ import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ftnoise.spec import expect
+from ftnoise.spec import expect, is_count
 
 
 @dataclass(frozen=True)
@@ -65,3 +65,26 @@ def summarize(values: Sequence[float], confidence: float = 0.95) -> Summary:
     spread = statistics.stdev(exact)
     half = float(stdtrit(count - 1, (1 + confidence) / 2)) * spread / math.sqrt(count)
     return Summary(mean, spread, mean - half, mean + half, count)
+
+
+def proportion_interval(hits: int, count: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Clopper and Pearson's (1934) exact interval of a proportion, `hits` out of `count`.
+
+    Args:
+        hits: in 0 to `count`.
+        count: at least 1; independent trials.
+        confidence: the least probability of such intervals to hold the true one, in (0, 1).
+    """
+    expect(is_count(count), "count >= 1", count=count)
+    expect(is_count(hits, least=0) and hits <= count, f"hits in 0 to {count}", hits=hits)
+    expect(
+        is_finite(confidence) and 0 < confidence < 1,
+        "confidence between 0 and 1",
+        confidence=confidence,
+    )
+    from scipy.special import betaincinv
+
+    tail = (1 - confidence) / 2
+    low = 0.0 if hits == 0 else float(betaincinv(hits, count - hits + 1, tail))
+    high = 1.0 if hits == count else float(betaincinv(hits + 1, count - hits, 1 - tail))
+    return low, high

@@ -53,6 +53,7 @@ class Subject:
         run: the run that it comes from.
         partial: folder for partial work of this measure, kept if it is interrupted.
         workspace: where it may say how far it is.
+        record: what is known of the training: the content of the run's spec.json.
     """
 
     network: Any
@@ -60,6 +61,7 @@ class Subject:
     run: Run
     partial: Path
     workspace: Workspace
+    record: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

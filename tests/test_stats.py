@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from ftnoise.errors import BadInput
-from ftnoise.stats import summarize
+from ftnoise.stats import proportion_interval, summarize
 
 FLOATS = st.integers(-(10**6), 10**6).map(lambda number: number / 1000)
 
@@ -79,3 +79,17 @@ def test_refuses_what_is_no_finite_number(values):
 def test_refuses_confidence_out_of_range(confidence):
     with pytest.raises(BadInput, match=f"confidence={confidence}"):
         summarize([1.0, 2.0], confidence)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 500), st.floats(0, 1), st.floats(0.5, 0.999))
+def test_the_interval_of_a_proportion_is_scipys(count, share, confidence):
+    hits = round(share * count)
+    known = scipy_stats.binomtest(hits, count).proportion_ci(confidence, method="exact")
+    assert proportion_interval(hits, count, confidence) == pytest.approx(known, abs=1e-9)
+
+
+@pytest.mark.parametrize(("hits", "count"), [(-1, 5), (6, 5), (0, 0), (1.5, 5), (True, 5)])
+def test_a_proportion_that_is_none(hits, count):
+    with pytest.raises(BadInput, match="Expected"):
+        proportion_interval(hits, count)

@@ -1,0 +1,155 @@
+"""How well an attacker tells the examples that a model was trained on from those it was not.
+
+Source: Yeom et al. (2018), "Privacy Risk in Machine Learning", for the loss threshold; Salem et al.
+(2019), "ML-Leaks", for the entropy; Song and Mittal (2021) for attacks that look at both.
+
+As many members as non-members are drawn. On one half of them each attack is fitted and the
+strongest chosen, on the other half it is measured, so that the choice does not flatter it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ftnoise import seeds
+from ftnoise.spec import Column, Spec, expect, is_count
+from ftnoise.stats import proportion_interval
+from ftnoise.workspace import Answer, Subject
+
+if TYPE_CHECKING:
+    import keras
+    from numpy import ndarray
+
+BATCH = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Membership(Spec):
+    """Membership inference with the model's own outputs.
+
+    Scalars, in points: `membership_advantage` (rate of members found minus rate of non-members
+    taken for members, of the strongest attack; 0 is guessing, 100 is certainty),
+    `membership_advantage_low` and `membership_advantage_high` (Clopper-Pearson, 95 %), and those of
+    each attack: `membership_by_loss`, `membership_by_entropy`, `membership_by_regression`
+    (scikit-learn's logistic regression on loss, entropy, margin and correctness).
+
+    Args:
+        examples: members, and as many non-members, at most; at least 4, an even number.
+    """
+
+    examples: int = 10_000
+
+    def __post_init__(self) -> None:
+        expect(
+            is_count(self.examples, least=4) and self.examples % 2 == 0,
+            "examples an even number >= 4",
+            examples=self.examples,
+        )
+
+    def evaluate(self, subject: Subject) -> Answer:
+        """Fits each attack on one half and measures it on the other."""
+        import numpy as np
+
+        data = subject.data
+        count = min(self.examples, len(data.y_train), len(data.y_test)) // 2 * 2
+        expect(count >= 4, "at least 4 examples to train and to test on", count=count)
+        sets = []
+        for x, y, kind in (
+            (data.x_train, data.y_train, "members"),
+            (data.x_test, data.y_test, "non-members"),
+        ):
+            generator = np.random.default_rng(seeds.key(0, "membership", kind, count))
+            chosen = generator.choice(len(y), count, replace=False)
+            sets.append(features(subject.network, x[chosen], y[chosen]))
+        # In each half as many members as non-members.
+        fitted, judged = (
+            np.concatenate([found[half] for found in sets])
+            for half in (slice(None, count // 2), slice(count // 2, None))
+        )
+        member = np.repeat([True, False], count // 2)
+        attacks = {
+            "loss": by_threshold(-fitted[:, 0], member, -judged[:, 0]),
+            "entropy": by_threshold(-fitted[:, 1], member, -judged[:, 1]),
+            "regression": by_regression(fitted, member, judged),
+        }
+        strongest = max(attacks, key=lambda name: attacks[name][0])
+        scalars = {
+            f"membership_by_{name}": advantage(said, member) for name, (_, said) in attacks.items()
+        }
+        right = int(np.count_nonzero(attacks[strongest][1] == member))
+        low, high = proportion_interval(right, count)
+        return Answer(
+            scalars={
+                "membership_advantage": scalars[f"membership_by_{strongest}"],
+                "membership_advantage_low": 100 * (2 * low - 1),
+                "membership_advantage_high": 100 * (2 * high - 1),
+                **scalars,
+            }
+        )
+
+
+def features(network: keras.Model, x: ndarray, y: ndarray) -> ndarray:
+    """Loss, entropy (nats), margin (log odds) and correctness of each example, `[n, 4]` float64."""
+    import numpy as np
+    from scipy.special import log_softmax, logsumexp
+
+    batches = [
+        network(x[start : start + BATCH], training=False) for start in range(0, len(y), BATCH)
+    ]
+    log_p = log_softmax(np.concatenate(batches).astype(np.float64), axis=1)
+    rows = np.arange(len(y))
+    loss = -log_p[rows, y]
+    others = log_p.copy()
+    others[rows, y] = -np.inf
+    margin = log_p[rows, y] - logsumexp(others, axis=1)
+    entropy = -np.sum(np.exp(log_p) * log_p, axis=1)
+    return np.stack([loss, entropy, margin, log_p.argmax(axis=1) == y], axis=1)
+
+
+def by_threshold(scores: ndarray, member: ndarray, judged: ndarray) -> tuple[float, ndarray]:
+    """The attack that takes an example with a score of at least a threshold for a member.
+
+    Args:
+        scores: of the examples to fit on, `[n]`.
+        member: whether each of them is a member, bool `[n]`.
+        judged: scores of the examples to be judged, `[m]`.
+
+    Returns:
+        The advantage (points) on the examples it was fitted on, and its judgments, bool `[m]`.
+    """
+    import numpy as np
+
+    order = np.argsort(-scores, kind="stable")
+    found = np.cumsum(np.where(member[order], 1, -1))
+    # A threshold cannot part equal scores.
+    ends = np.append(np.diff(scores[order]) != 0, True)
+    best = int(np.argmax(np.where(ends, found, -1)))
+    threshold = scores[order][best]
+    return advantage(scores >= threshold, member), judged >= threshold
+
+
+def by_regression(fitted: ndarray, member: ndarray, judged: ndarray) -> tuple[float, ndarray]:
+    """Logistic regression on standardized features `[n, 4]`; returns as `by_threshold` does."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    attack: Any = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    attack.fit(fitted, member)
+    return advantage(attack.predict(fitted), member), attack.predict(judged)
+
+
+def advantage(said: ndarray, member: ndarray) -> float:
+    """Rate of members found minus rate of non-members taken for members, in points."""
+    return 100.0 * float(said[member].mean() - said[~member].mean())
+
+
+COLUMNS = (
+    Column(
+        name="membership_advantage",
+        measure=Membership(),
+        title="Membership advantage",
+        unit="points",
+    ),
+)

@@ -1,0 +1,88 @@
+"""What a trained model may claim about privacy, from the ledger of its own training.
+
+Source: section 5 and Theorem 1 of the paper; `ftnoise/privacy.py` for the accounting.
+
+What the numbers assume: the noise key is secret (that of a published run is not, see
+`gradients/dpsgd.py`); the noise, drawn in single precision by Philox, is Gaussian; hyper-parameters
+that were calibrated on the same examples are not counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ftnoise.privacy import Mechanism, Statement, statement
+from ftnoise.spec import Column, Spec, expect, is_number
+from ftnoise.workspace import Answer, Subject
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivacyLoss(Spec):
+    """Epsilon of the steps that were taken, and Theorem 1's bound on the generalization error.
+
+    Scalars: `privacy_steps` (noised sums that may have been released, lost ones too). For a
+    training with noise in its gradients also, at `delta`: `privacy_epsilon` (the smallest sound
+    value for the sampler that drew the batches), `privacy_epsilon_low` (what it is at least; the
+    same for Poisson batches), `privacy_epsilon_paper` (as the paper's software computed it, which
+    assumes Poisson batches), `generalization_bound` (Theorem 1 as printed, from
+    `privacy_epsilon_paper`, in points) and `generalization_bound_replace_one` (from
+    `privacy_epsilon`, for neighbors with one example replaced, which the theorem's proof needs).
+    A bound of 100 points says nothing.
+
+    Args:
+        delta: in (0, 1).
+    """
+
+    delta: float = 1e-5
+
+    def __post_init__(self) -> None:
+        expect(is_number(self.delta) and 0 < self.delta < 1, "delta in (0, 1)", delta=self.delta)
+
+    def evaluate(self, subject: Subject) -> Answer:
+        """The statement for the ledger in the run's record."""
+        kept = subject.record.get("gradients")
+        if kept is None:
+            return Answer(scalars={"privacy_steps": 0.0})
+        steps = sum(attempt["to"] - attempt["from"] for attempt in kept["ledger"])
+        scalars = {"privacy_steps": float(steps)}
+        gradients = subject.run.training.gradients
+        if gradients.noise_multiplier > 0:
+            found = statement(
+                Mechanism(
+                    noise_multiplier=gradients.noise_multiplier,
+                    batch_size=subject.run.schedule.batch_size,
+                    examples=kept["examples"],
+                    steps=steps,
+                    sampler=gradients.sampler.slug,
+                    delta=self.delta,
+                )
+            )
+            scalars |= numbers(found)
+        return Answer(scalars=scalars)
+
+
+def numbers(found: Statement) -> dict[str, float]:
+    """The scalars of a statement."""
+    return {
+        "privacy_epsilon": found.epsilon,
+        "privacy_epsilon_low": found.low,
+        "privacy_epsilon_paper": found.epsilon_paper,
+        "generalization_bound": 100 * min(found.theorem1, 1.0),
+        "generalization_bound_replace_one": 100 * min(found.theorem1_replace_one, 1.0),
+    }
+
+
+COLUMNS = (
+    Column(
+        name="privacy_epsilon_paper",
+        measure=PrivacyLoss(),
+        title="Epsilon as the paper computed it",
+    ),
+    Column(name="privacy_epsilon", measure=PrivacyLoss(), title="Epsilon, smallest sound value"),
+    Column(
+        name="generalization_bound",
+        measure=PrivacyLoss(),
+        title="Theorem 1's bound on the generalization error",
+        unit="points",
+    ),
+)

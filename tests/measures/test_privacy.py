@@ -1,0 +1,95 @@
+"""The statement of a run is that of its ledger, not of its configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ftnoise.architectures import FmnistDNN
+from ftnoise.datasets.fashion_mnist import FashionMNIST
+from ftnoise.errors import BadInput
+from ftnoise.measures.privacy import PrivacyLoss
+from ftnoise.privacy import Mechanism, statement
+from ftnoise.spec import Run, Schedule
+from ftnoise.training import Training
+from ftnoise.training.gradients.dpsgd import DPSGD
+from ftnoise.training.gradients.samplers import Shuffled
+from ftnoise.workspace import Subject, Workspace
+
+
+def ask(training, ledger, **fields):
+    run = Run(
+        architecture=FmnistDNN(),
+        data=FashionMNIST(),
+        training=training,
+        schedule=Schedule(epochs=60, batch_size=250, learning_rate=0.15),
+    )
+    attempts = [{"from": low, "to": high} for low, high in ledger]
+    kept = {"ledger": attempts, "examples": 60_000, "steps_per_epoch": 240} if ledger else None
+    subject = Subject(
+        network=None,
+        data=None,
+        run=run,
+        partial=Path(),
+        workspace=Workspace(),
+        record={"gradients": kept},
+    )
+    return PrivacyLoss(**fields).evaluate(subject).scalars
+
+
+def known(steps, sampler="poisson", delta=1e-5):
+    return statement(
+        Mechanism(
+            noise_multiplier=1.1,
+            batch_size=250,
+            examples=60_000,
+            steps=steps,
+            sampler=sampler,
+            delta=delta,
+        )
+    )
+
+
+def test_the_papers_row():
+    found = ask(Training(gradients=DPSGD(noise_multiplier=1.1)), [(0, 14_400)])
+    assert found["privacy_steps"] == 14_400
+    assert found["privacy_epsilon_paper"] == pytest.approx(2.9699, rel=1e-3)
+    assert found["privacy_epsilon"] == found["privacy_epsilon_low"] == known(14_400).epsilon
+    assert found["generalization_bound"] == found["generalization_bound_replace_one"] == 100
+
+
+def test_a_bound_that_says_something_is_in_points():
+    found = ask(Training(gradients=DPSGD(noise_multiplier=5.0)), [(0, 14_400)])
+    assert found["generalization_bound"] == pytest.approx(63.5, abs=0.1)
+    assert found["generalization_bound_replace_one"] == pytest.approx(99.8, abs=0.1)
+
+
+def test_lost_steps_count_and_steps_that_were_not_taken_do_not():
+    private = Training(gradients=DPSGD(noise_multiplier=1.1))
+    once = ask(private, [(0, 14_400)])
+    twice = ask(private, [(0, 7_440), (7_200, 14_400)])
+    assert twice["privacy_steps"] == 14_640
+    assert twice["privacy_epsilon"] == known(14_640).epsilon > once["privacy_epsilon"]
+    assert ask(private, [(0, 240)])["privacy_epsilon"] == known(240).epsilon
+
+
+def test_the_sampler_that_drew_the_batches_decides():
+    shuffled = DPSGD(noise_multiplier=1.1, sampler=Shuffled())
+    found = ask(Training(gradients=shuffled), [(0, 14_400)])
+    assert found["privacy_epsilon"] == known(14_400, "shuffled").epsilon
+    assert (
+        10 < found["privacy_epsilon_low"] < found["privacy_epsilon"] == pytest.approx(54, abs=0.1)
+    )
+
+
+def test_training_without_noise_claims_nothing():
+    assert ask(Training(), []) == {"privacy_steps": 0.0}
+    silent = Training(gradients=DPSGD(noise_multiplier=0))
+    assert ask(silent, [(0, 14_400)]) == {"privacy_steps": 14_400.0}
+
+
+@pytest.mark.parametrize("delta", [0, 1, -1, float("nan")])
+def test_a_delta_that_is_none(delta):
+    with pytest.raises(BadInput, match=r"delta in \(0, 1\)"):
+        PrivacyLoss(delta=delta)
