@@ -45,6 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "measures": GROUND | FLOOR_1 | FLOOR_2,
     # 4
     "experiments": GROUND | FLOOR_1 | FLOOR_2 | FLOOR_3,
+    "audit": GROUND | FLOOR_1 | {"training"},
     # Beside: these know no member of any floor.
     "arrays": GROUND,
     "records": GROUND | {"arrays"},
