@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
 PROBE_BYTES = 2**20
-OTHER_FOLDERS = ("reports", "reference")
+# The last is that of a disk of its own, and nobody's to read.
+OTHER_FOLDERS = ("reports", "reference", "lost+found")
 
 
 class Store:

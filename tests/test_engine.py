@@ -366,6 +366,17 @@ def test_notes_say_preset_data_and_machine_once_and_leave_the_tables_own_to_it(s
     assert notes[1] == "Data: dots from memory."
 
 
+def test_what_a_checkpoint_brought_back_does_not_make_the_rest_look_faster(store, monkeypatch):
+    monkeypatch.setenv("FAKE_FAILS", "noisy=nan")
+    run(store, rows="noisy")
+    monkeypatch.delenv("FAKE_FAILS")
+    (task,) = plan.tasks(fake.TABLE, PAPER, 1, "noisy")
+    work = engine.Engine(fake.TABLE, [task], store, None)
+    assert work.standing(task).epochs == task.run.schedule.epochs
+    assert work.run() == []
+    assert work.planned == plan.RUN_SECONDS
+
+
 def test_the_line_of_progress_counts_what_is_left():
     marks = [(40.0, 0), (100.0, 50)]
     first, *others = plan.tasks(fake.TABLE, PAPER, 1, None)

@@ -264,7 +264,23 @@ def test_a_run_that_cannot_be_read_is_not_a_missing_one(store, monkeypatch):
 
 @pytest.mark.parametrize(
     "id",
-    ["", ".", "..", "../x", "a/b", "/etc", ".lock", "-x", "A", "a b", "a\n", "ü", "\0", "reports"],
+    [
+        "",
+        ".",
+        "..",
+        "../x",
+        "a/b",
+        "/etc",
+        ".lock",
+        "-x",
+        "A",
+        "a b",
+        "a\n",
+        "ü",
+        "\0",
+        "reports",
+        "lost+found",
+    ],
 )
 def test_ids_lead_nowhere_else(store, folder, id):
     with pytest.raises(BadInput, match="Expected a run id"):
