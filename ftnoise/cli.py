@@ -26,12 +26,14 @@ from ftnoise.spec import Experiment
 
 if TYPE_CHECKING:
     from ftnoise.datasets import Sources
+    from ftnoise.plan import Standing, Task
     from ftnoise.report import Results
     from ftnoise.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
 EXPERIMENTS = Path(__file__).resolve().parent / "experiments"
-STOPPED = "Stopped. What was finished is kept; the same command goes on from there."
+STOPPED = "Stopped."
+GOES_ON = "What was finished is kept; the same command goes on from there."
 
 
 class Parser(argparse.ArgumentParser):
@@ -57,7 +59,7 @@ def main(words: list[str] | None = None) -> int:
         tell(f"error: {failure}")
         return failure.exit_code
     except KeyboardInterrupt as stop:
-        print(f"\n{STOPPED}", file=sys.stderr)
+        print("\n" + " ".join([STOPPED, *getattr(stop, "__notes__", ())]), file=sys.stderr)
         return stop.args[0] if stop.args else 128 + signal.SIGINT
     except BrokenPipeError:
         # The reader of stdout has gone; there is nobody to tell.
@@ -128,7 +130,7 @@ def parser() -> Parser:
         "publish", help="copy a table's finished runs and report into a folder of their own"
     )
     publish.add_argument("experiment", help="its name")
-    publish.add_argument("--to", type=Path, required=True, metavar="DIR", help="the folder")
+    publish.add_argument("--to", type=_path, required=True, metavar="DIR", help="the folder")
     _common(publish, seeds=None, seeds_help="take the first N seeds (default: all stored)")
     publish.set_defaults(command=copy)
 
@@ -156,14 +158,20 @@ def _common(command: argparse.ArgumentParser, seeds: int | None, seeds_help: str
     )
     command.add_argument("--seeds", type=int, default=seeds, metavar="N", help=seeds_help)
     command.add_argument(
-        "--runs", type=Path, default=ROOT / "runs", metavar="DIR", help="where runs are stored"
+        "--runs", type=_path, default=ROOT / "runs", metavar="DIR", help="where runs are stored"
     )
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("expected a folder. Received: ''")
+    return Path(text)
 
 
 def _training(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--data-dir",
-        type=Path,
+        type=_path,
         default=os.environ.get("FTNOISE_DATA") or None,
         metavar="DIR",
         help="a folder with data sets, looked into first (or the variable FTNOISE_DATA)",
@@ -179,7 +187,7 @@ def _training(command: argparse.ArgumentParser) -> None:
 
 def show_list(arguments: argparse.Namespace) -> int:
     """What can be reproduced, and what each costs on two cores."""
-    from ftnoise import engine
+    from ftnoise import plan
 
     if arguments.plain:
         print("\n".join(names()))
@@ -189,7 +197,7 @@ def show_list(arguments: argparse.Namespace) -> int:
         found = experiment(name)
         costs = []
         for preset in PRESETS.values():
-            seconds = sum(task.seconds for task in engine.tasks(found, preset, 1, None))
+            seconds = sum(task.seconds for task in plan.tasks(found, preset, 1, None))
             costs.append(f"{preset.name} {duration(seconds)}")
         print(f"  {name:10} {found.title}\n{'':13}{', '.join(costs)}")
     print("\nFor example: ./reproduce.sh table5 --preset quick")
@@ -198,16 +206,27 @@ def show_list(arguments: argparse.Namespace) -> int:
 
 def reproduce(arguments: argparse.Namespace) -> int:
     """Trains what is missing of an experiment, then draws it."""
-    from ftnoise import engine
+    from ftnoise import plan
 
     found, preset, store = (
         experiment(arguments.experiment),
         PRESETS[arguments.preset],
         _store(arguments),
     )
-    todo = engine.tasks(found, preset, arguments.seeds, arguments.rows)
+    todo = plan.tasks(found, preset, arguments.seeds, arguments.rows)
     if arguments.dry_run:
         return dry_run(found, todo, arguments, store)
+    try:
+        return train(found, todo, arguments, store)
+    except KeyboardInterrupt as stop:
+        stop.add_note(GOES_ON)
+        raise
+
+
+def train(found: Experiment, todo: list[Task], arguments: argparse.Namespace, store: Store) -> int:
+    """Trains and measures what is missing of the tasks, then draws the table."""
+    from ftnoise import engine
+
     sources = _sources(arguments)
     store.prepare()
     _quiet_tensorflow()
@@ -219,52 +238,57 @@ def reproduce(arguments: argparse.Namespace) -> int:
         xla=arguments.xla,
         fail_fast=arguments.fail_fast,
     )
-    left = [task for task in todo if not work.complete(task)]
-    announce(found, todo, left, arguments, file=sys.stderr)
+    announce(found, [work.standing(task) for task in todo], arguments, file=sys.stderr)
     failures = work.run()
     own = {work.folder(task).id for task in todo}
-    show(engine.results(found, preset, arguments.seeds, store, own), store)
+    preset = PRESETS[arguments.preset]
+    code = show(engine.results(found, preset, arguments.seeds, store, own), store)
     if failures:
         tell(f"error: {len(failures)} of {len(todo)} runs failed.")
-    return max((failure.exit_code for failure in failures), default=0)
+    return max([code, *(failure.exit_code for failure in failures)])
 
 
-def dry_run(found: Experiment, todo: list, arguments: argparse.Namespace, store: Store) -> int:
+def dry_run(
+    found: Experiment, todo: list[Task], arguments: argparse.Namespace, store: Store
+) -> int:
     """Says what is there and what would be trained, without reading data or writing anything."""
     from ftnoise import engine
 
-    there = {
-        run.task.run
-        for run in engine.stored(found, PRESETS[arguments.preset], arguments.seeds, store)
-    }
-    left = [task for task in todo if task.run not in there]
-    announce(found, todo, left, arguments, file=sys.stdout)
-    for task in todo:
-        state = "there already" if task.run in there else f"{task.run.schedule.epochs} epochs"
-        print(f"  {task.name:40} {state}")
+    standings = engine.foreseen(found, PRESETS[arguments.preset], todo, store)
+    announce(found, standings, arguments, file=sys.stdout)
+    for standing in standings:
+        print(f"  {standing.task.name:40} {standing}")
     return 0
 
 
 def announce(
-    found: Experiment, todo: list, left: list, arguments: argparse.Namespace, file: TextIO
+    found: Experiment, standings: list[Standing], arguments: argparse.Namespace, file: TextIO
 ) -> None:
     """What will be trained, how much is there already, how long it takes, how to stop."""
-    from ftnoise import engine
+    from ftnoise.plan import estimate
     from ftnoise.runner import cores
 
+    training = [standing for standing in standings if not standing.trained]
+    measuring = [standing for standing in standings if standing.trained and not standing.complete]
+    there = len(standings) - len(training) - len(measuring)
     print(f"{found.name}, preset {arguments.preset}: {found.title}.", file=file)
-    runs = "1 run" if len(todo) == 1 else f"{len(todo)} runs"
-    print(f"{runs}: {len(todo) - len(left)} there already, {len(left)} to train.", file=file)
-    if not left:
+    runs = "1 run" if len(standings) == 1 else f"{len(standings)} runs"
+    counts = [f"{there} there already", f"{len(training)} to train"]
+    counts += [f"{len(measuring)} to measure"] if measuring else []
+    print(f"{runs}: {', '.join(counts)}.", file=file)
+    for verb, left in (("train", training), ("measure", measuring)):
+        if left:
+            names = (f"{s.task.name} ({s})" if s.epochs else s.task.name for s in left)
+            print(f"To {verb}: {', '.join(names)}.", file=file)
+    if not training and not measuring:
         return
-    print(f"To train: {', '.join(task.name for task in left)}.", file=file)
-    seconds = engine.estimate(left)
+    seconds = estimate(standings)
     print(
         f"About {duration(seconds)} on this machine ({cores()} cores). Ctrl-C keeps what is done; "
         "the same command goes on from there.",
         file=file,
     )
-    if arguments.preset == "paper" and not Path("/dev/nvidia0").exists():
+    if training and arguments.preset == "paper" and not Path("/dev/nvidia0").exists():
         print("This machine has no GPU: --preset quick shows the trend in minutes.", file=file)
 
 
@@ -283,8 +307,7 @@ def redraw(arguments: argparse.Namespace) -> int:
             f"Expected stored {preset.name} runs of {found.name} in {store.root}. Received: none. "
             f"Train them with ./reproduce.sh {found.name} --preset {preset.name}."
         )
-    show(results, store)
-    return 0
+    return show(results, store)
 
 
 def copy(arguments: argparse.Namespace) -> int:
@@ -299,8 +322,8 @@ def copy(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def show(results: Results, store: Store) -> None:
-    """Prints the table and writes the report's files."""
+def show(results: Results, store: Store) -> int:
+    """Prints the table and writes the report's files; returns the exit code."""
     import shutil
 
     from ftnoise import engine, report
@@ -311,10 +334,11 @@ def show(results: Results, store: Store) -> None:
     try:
         paths = engine.write(results, store.reports)
     except RunFailed as failure:
-        tell(f"The report is not written: {failure}")
-        return
+        tell(f"error: The report is not written: {failure}")
+        return failure.exit_code
     suffixes = ", ".join(path.suffix for path in paths)
     print(f"Written to {paths[0].with_suffix('')}: {suffixes}", file=sys.stderr)
+    return 0
 
 
 def tests(words: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""Many runs: plan a table, train what is missing, and draw it from what is stored.
+"""Many runs: train what a table still lacks, and draw it from what is stored.
 
 Two processes on one folder share the work: each trains what nobody else is training, and waits
 for the rest at the end.
@@ -7,86 +7,24 @@ for the rest at the end.
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
-import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.errors import BadInput, FtnoiseError, RunFailed
+from ftnoise.plan import Standing, Task, check_seeds
 from ftnoise.presets import Preset
 from ftnoise.progress import Progress, duration
-from ftnoise.spec import Experiment, Row, Run, canonical, digest, run_id, spec_id
+from ftnoise.spec import Experiment, Run, canonical, digest, run_id, seedless, spec_id
 
 if TYPE_CHECKING:
     from ftnoise.report import Results
     from ftnoise.store import RunFolder, Store
-
-# Seconds for importing TensorFlow once; for compiling, measuring and storing each run; for
-# testing, logging and a checkpoint each epoch.
-STARTUP_SECONDS = 4.0
-RUN_SECONDS = 3.0
-EPOCH_SECONDS = 0.15
-# What `speed_probe` takes on the two-core machine of the reference runs.
-REFERENCE_PROBE_SECONDS = 0.0122
-
-
-@dataclass(frozen=True)
-class Task:
-    """One run of a table: a row under a preset, with one seed."""
-
-    row: Row
-    run: Run
-
-    @property
-    def name(self) -> str:
-        """The row, and the seed unless it is the first."""
-        return f"{self.row.name} (seed {self.run.seed})" if self.run.seed else self.row.name
-
-    @property
-    def seconds(self) -> float:
-        """Expected duration on the machine of the reference runs."""
-        training = (self.run.steps() or 0) * self.row.step_seconds
-        return RUN_SECONDS + EPOCH_SECONDS * self.run.schedule.epochs + training
-
-
-def tasks(experiment: Experiment, preset: Preset, seeds: int, rows: str | None) -> list[Task]:
-    """The runs of a table: all rows with the first seed, then all with the second, ...
-
-    Args:
-        experiment: the table.
-        preset: how much of the protocol.
-        seeds: number of seeds, >= 1.
-        rows: a pattern (`*trades`) or a part of a row's name; None takes all.
-
-    Raises:
-        BadInput: no row has that name.
-    """
-    check_seeds(seeds)
-    chosen = [row for row in experiment.rows if rows is None or _matches(row.name, rows)]
-    if not chosen:
-        names = ", ".join(row.name for row in experiment.rows)
-        raise BadInput(f"Expected --rows to match one of: {names}. Received: {rows!r}.")
-    return [
-        Task(row, dataclasses.replace(preset.apply(row.run), seed=seed))
-        for seed in range(seeds)
-        for row in chosen
-    ]
-
-
-def check_seeds(seeds: int | None) -> None:
-    """Raises `BadInput` unless a number of seeds is at least 1 or left open."""
-    if seeds is not None and seeds < 1:
-        raise BadInput(f"Expected --seeds to be at least 1. Received: {seeds}.")
-
-
-def _matches(name: str, pattern: str) -> bool:
-    return pattern in name or fnmatch.fnmatchcase(name, pattern)
 
 
 class Engine:
@@ -118,16 +56,9 @@ class Engine:
         """Where a task's run is stored."""
         return self.store.run(run_id(task.run, self.digests[task.run.data]))
 
-    def complete(self, task: Task) -> bool:
-        """Whether a task's run is trained and all its measures are there."""
-        from ftnoise.runner import finished, missing
-
-        folder = self.folder(task)
-        return finished(folder) and not missing(folder, self.measures())
-
-    def measures(self) -> list[Any]:
-        """The table's measures, each once."""
-        return list(dict.fromkeys(column.measure for column in self.experiment.columns))
+    def standing(self, task: Task) -> Standing:
+        """How far a task is."""
+        return standing(task, self.folder(task), self.experiment)
 
     def run(self) -> list[FtnoiseError]:
         """Trains what is missing; returns the failures."""
@@ -150,18 +81,19 @@ class Engine:
 
     def attend(self, task: Task, later: list[Task]) -> bool:
         """Trains a task unless it is complete; False if another process is at it."""
-        if self.complete(task):
+        if self.standing(task).complete:
             return True
         with self.folder(task).locked() as mine:
             # Another process may have finished it before the lock was had.
-            if mine and not self.complete(task):
-                self.perform(task, [other for other in later if not self.complete(other)])
+            if mine and not (standing := self.standing(task)).complete:
+                self.perform(standing, [self.standing(other) for other in later])
             return mine
 
-    def perform(self, task: Task, later: list[Task]) -> None:
-        """One run, with its line of outcome; a failure is kept and the others go on."""
+    def perform(self, standing: Standing, later: list[Standing]) -> None:
+        """The rest of a run, with its line of outcome; after a failure the others go on."""
         from ftnoise.runner import FolderWorkspace, perform
 
+        task = standing.task
         folder = self.folder(task)
         began = time.monotonic()
         marks: list[tuple[float, int]] = []
@@ -174,7 +106,7 @@ class Engine:
         try:
             folder.clean()
             workspace = FolderWorkspace(folder, report, xla=self.xla)
-            perform(task.run, self.data(task.run), folder, self.measures(), workspace)
+            perform(task.run, self.data(task.run), folder, measures(self.experiment), workspace)
         except FtnoiseError as failure:
             self.fail(task, failure)
             return
@@ -186,11 +118,16 @@ class Engine:
             self.fail(task, FtnoiseError(text))
             return
         seconds = time.monotonic() - began
-        self.planned, self.spent = self.planned + task.seconds, self.spent + seconds
+        self.planned, self.spent = self.planned + standing.seconds, self.spent + seconds
         self.progress.say(f"{task.name}: {self.outcome(task)} ({duration(seconds)})")
 
     def position(
-        self, task: Task, later: list[Task], marks: list[tuple[float, int]], total: int, text: str
+        self,
+        task: Task,
+        later: list[Standing],
+        marks: list[tuple[float, int]],
+        total: int,
+        text: str,
     ) -> str:
         """`fmnist_dnn trades: epoch 3 of 100, 12 min left; 2 h 10 min for all`.
 
@@ -200,8 +137,8 @@ class Engine:
         speed = (now - since) / (done - start) if done > start else task.seconds / total
         left = (total - done) * speed
         ratio = self.spent / self.planned if self.planned else speed * total / task.seconds
-        rest = left + ratio * sum(other.seconds for other in later)
-        every = f"; {duration(rest)} for all" if later else ""
+        others = sum(other.seconds for other in later)
+        every = f"; {duration(left + ratio * others)} for all" if others else ""
         return f"{task.name}: {text}, {100 * done // total} %, {duration(left)} left{every}"
 
     def data(self, run: Run) -> Any:
@@ -233,25 +170,18 @@ class Engine:
         return ", ".join(parts)
 
 
-def estimate(todo: list[Task]) -> float:
-    """Seconds that training `todo` will take on this machine, judged by a short probe."""
-    if not todo:
-        return 0.0
-    speed = speed_probe() / REFERENCE_PROBE_SECONDS
-    return STARTUP_SECONDS + speed * sum(task.seconds for task in todo)
+def measures(experiment: Experiment) -> list[Any]:
+    """The table's measures, each once."""
+    return list(dict.fromkeys(column.measure for column in experiment.columns))
 
 
-def speed_probe() -> float:
-    """Seconds for a matrix product of 1,024 x 1,024 float32, the best of ten."""
-    import numpy as np
+def standing(task: Task, folder: RunFolder, experiment: Experiment) -> Standing:
+    """How far a task is, by what its run's folder holds."""
+    from ftnoise.runner import epochs_done, missing
 
-    matrix = np.ones((1024, 1024), np.float32)
-    best = float("inf")
-    for _ in range(10):
-        began = time.perf_counter()
-        matrix @ matrix
-        best = min(best, time.perf_counter() - began)
-    return best
+    if folder.finished() is None:
+        return Standing(task, epochs=epochs_done(folder))
+    return Standing(task, trained=True, complete=not missing(folder, measures(experiment)))
 
 
 @dataclass(frozen=True)
@@ -272,6 +202,11 @@ class Stored:
     def content(self) -> str:
         """The digest of the data that it got."""
         return self.spec["data"]["digest"]
+
+    @property
+    def environments(self) -> list[dict[str, Any]]:
+        """Where it was trained; more than one if it went on in another environment."""
+        return [*self.spec.get("earlier_environments", []), self.spec["environment"]]
 
 
 def stored(
@@ -294,16 +229,18 @@ def stored(
         preferred: ids of runs.
     """
     check_seeds(seeds)
-    by_form: dict[str, list[tuple[RunFolder, dict[str, Any]]]] = {}
+    by_form: dict[str, list[tuple[int, RunFolder, dict[str, Any]]]] = {}
     for folder, spec in store.finished():
-        by_form.setdefault(digest(spec["run"]), []).append((folder, spec))
+        form = spec["run"]
+        by_form.setdefault(seedless(form), []).append((form.get("seed", 0), folder, spec))
     found: list[Stored] = []
     for row in experiment.rows:
-        for task in _seeds(row, preset, seeds):
-            hits = by_form.get(digest(canonical(task.run)), [])
-            if not hits and seeds is None:
-                break
-            found += [Stored(task, folder, spec) for folder, spec in hits]
+        first = preset.apply(row.run)
+        hits = by_form.get(seedless(canonical(first)), [])
+        for seed, folder, spec in sorted(hits, key=lambda hit: hit[0]):
+            if seeds is None or seed < seeds:
+                task = Task(row, dataclasses.replace(first, seed=seed))
+                found.append(Stored(task, folder, spec))
     votes: dict[Any, Counter[str]] = {}
     for run in found:
         weight = len(found) if run.folder.id in preferred else 1
@@ -314,10 +251,23 @@ def stored(
     return [run for run in found if run.content == common[run.dataset]]
 
 
-def _seeds(row: Row, preset: Preset, seeds: int | None) -> Iterator[Task]:
-    run = preset.apply(row.run)
-    for seed in range(seeds if seeds is not None else sys.maxsize):
-        yield Task(row, dataclasses.replace(run, seed=seed))
+def foreseen(
+    experiment: Experiment, preset: Preset, todo: list[Task], store: Store
+) -> list[Standing]:
+    """How far each task is, as far as that can be told without its data; see `Engine.standing`."""
+    from ftnoise.runner import epochs_done
+
+    finished = {run.task.run: run.folder for run in stored(experiment, preset, None, store)}
+    begun = {digest(spec["run"]): folder for folder, spec in store.begun()}
+    standings = []
+    for task in todo:
+        if folder := finished.get(task.run):
+            standings.append(standing(task, folder, experiment))
+        elif folder := begun.get(digest(canonical(task.run))):
+            standings.append(Standing(task, epochs=epochs_done(folder)))
+        else:
+            standings.append(Standing(task))
+    return standings
 
 
 def results(
@@ -350,7 +300,7 @@ def notes(preset: Preset, runs: list[Stored]) -> list[str]:
         )
     for label, values in (
         ("Data", {f"{run.task.run.data.slug} from {run.spec['data']['source']}" for run in runs}),
-        ("Machine", {_machine(run.spec["environment"]) for run in runs}),
+        ("Machine", {_machine(where) for run in runs for where in run.environments}),
     ):
         if values:
             lines.append(f"{label}: {'; '.join(sorted(values))}.")
@@ -358,9 +308,9 @@ def notes(preset: Preset, runs: list[Stored]) -> list[str]:
 
 
 def _machine(environment: dict[str, Any]) -> str:
-    gpus = environment["gpus"]
-    where = ", ".join(gpus) if gpus else f"{environment['processor']}"
-    return f"{where}, {environment['threads']} threads, TensorFlow {environment['tensorflow']}"
+    from ftnoise.runner import arithmetic
+
+    return f"{arithmetic(environment)}, TensorFlow {environment['tensorflow']}"
 
 
 def write(found: Results, folder: Path) -> list[Path]:
@@ -376,7 +326,8 @@ def publish(
 ) -> list[Path]:
     """Copies a table's finished runs (spec, weights, measures) and its report into `target`.
 
-    The copy is a store itself: whoever has it can redraw the table and use the weights.
+    The copy is a store itself: whoever has it can redraw the table and use the weights. Its
+    environment.json has the environment of each run, or the list of them where there were several.
     """
     from ftnoise.files import write_json
 
@@ -389,6 +340,9 @@ def publish(
     target.prepare()
     for run in runs:
         run.folder.copy_to(target)
-    environments = {run.folder.id: run.spec["environment"] for run in runs}
+    environments = {
+        run.folder.id: run.environments if len(run.environments) > 1 else run.environments[0]
+        for run in runs
+    }
     write_json(target.root / "environment.json", environments)
     return write(results(experiment, preset, seeds, target), target.root)

@@ -17,7 +17,7 @@ class BadInput(FtnoiseError, ValueError):
 
 
 class StoredDamage(FtnoiseError):
-    """A stored file is not what was written: names the file; it is set aside and made again."""
+    """A stored file is not what was written: names the file; it is not used, and made again."""
 
 
 class RunFailed(FtnoiseError):

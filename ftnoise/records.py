@@ -5,9 +5,8 @@ A record keeps which record it is (`record`) and the digest (`spec.digest`) of a
 Its array file comes under a new name each time (`weights.npz`, then `weights-2.npz`) and counts
 once the record that lists it (`array_file`) is in place.
 
-What is damaged is never used: record and array file are set aside as `<file>.damaged`, one line on
-stderr says so, and they count as missing from then on. Where they cannot be set aside, there is
-only the line.
+What is damaged is never used: it counts as missing, and one line on stderr says so. Whoever holds
+the folder's lock also sets record and array file aside as `<file>.damaged`, where that is possible.
 """
 
 from __future__ import annotations
@@ -41,14 +40,25 @@ class Record:
         stem: what the files are called.
         owner: whose folder it is; a record of another owner is not taken for this one.
         finite: NaN and infinite elements are refused.
+        held: whether the lock is held, so that what is damaged may be set aside.
     """
 
-    def __init__(self, folder: Path, stem: str, *, owner: str, finite: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        stem: str,
+        *,
+        owner: str,
+        finite: bool = False,
+        held: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.folder = folder
         self.path = folder / f"{stem}.json"
         self._stem = stem
         self._record = f"{owner}/{stem}"
         self._finite = finite
+        self._held = held
+        self._told = ""
 
     def save(self, content: Content, arrays: list[tuple[str, ndarray]] | None = None) -> None:
         """Replaces the record, and its array file by `arrays` or by none.
@@ -79,7 +89,8 @@ class Record:
     def judged(self, judge: Callable[[Content], T]) -> T | None:
         """`judge(content)`, which may raise `StoredDamage`.
 
-        None if there is no record, or if it is damaged; that is said, and it is set aside.
+        None if there is no record, or if it is damaged; that is said, and with the lock it is set
+        aside.
         """
         seen = None
         while (raw := _read(self.path)) is not None:
@@ -120,7 +131,7 @@ class Record:
         return True
 
     def discard(self, reason: str) -> None:
-        """Sets aside what is intact but cannot be used, and says why on stderr."""
+        """Sets aside, under the lock, what is intact but cannot be used; says why on stderr."""
         self._set_aside(StoredDamage(f"{self.path} {reason}"))
 
     def drop(self) -> None:
@@ -203,6 +214,12 @@ class Record:
                     file.unlink()
 
     def _set_aside(self, damage: StoredDamage) -> None:
+        if not self._held():
+            # A reader comes by again and again.
+            if self._told != str(damage):
+                tell(f"{damage}; not used, and made again by the next training.")
+            self._told = str(damage)
+            return
         # The record first: without it the array file counts for nothing.
         try:
             names = [_set_aside(file) for file in (self.path, *self._array_files())]

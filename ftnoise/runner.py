@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import ftnoise
 from ftnoise.errors import RunFailed
+from ftnoise.progress import tell
 from ftnoise.spec import Run, Spec, canonical, spec_id
 from ftnoise.workspace import Subject, Workspace
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from ftnoise.store import RunFolder
 
 PACKAGES = ("tensorflow", "keras", "numpy")
+# What `FolderWorkspace` keeps beside the arrays of a checkpoint.
+KEPT = {"training", "environments"}
 
 
 class FolderWorkspace(Workspace):
@@ -51,12 +54,18 @@ class FolderWorkspace(Workspace):
             self.repeats = not self.folder.set_aside()
             return None
         arrays, kept = checkpoint
-        if kept.keys() != {"training", "environments"}:
+        if kept.keys() != KEPT:
             self.discard("was written by another version of ftnoise")
             return None
         self.state = kept["training"]
         self.earlier = [other for other in kept["environments"] if other != self.environment]
         self.repeats = kept["environments"][-1] == self.environment
+        here = arithmetic(self.environment)
+        if others := sorted({arithmetic(other) for other in self.earlier} - {here}):
+            tell(
+                f"{self.folder.id} goes on with {here} after {'; '.join(others)}: its last bits "
+                "differ from those of a training in one place."
+            )
         return arrays, self.state
 
     def discard(self, reason: str) -> None:
@@ -80,9 +89,10 @@ def missing(folder: RunFolder, measures: Iterable[Spec]) -> list[Spec]:
     return [measure for measure in measures if folder.read_measure(spec_id(measure)) is None]
 
 
-def finished(folder: RunFolder) -> bool:
-    """Whether a run's folder holds sound weights and the record of how they were made."""
-    return folder.trained() and "finished" in (folder.spec() or {})
+def epochs_done(folder: RunFolder) -> int:
+    """How many epochs are behind in a run's folder, by its newest checkpoint."""
+    state = folder.checkpoint_state()
+    return len(state["training"]["history"]) if state and state.keys() == KEPT else 0
 
 
 def perform(
@@ -101,7 +111,7 @@ def perform(
         workspace: where the training keeps checkpoints and says how far it is.
     """
     network = None
-    if not finished(folder):
+    if folder.finished() is None:
         # Results that are there belong to weights that were damaged.
         folder.drop_measures()
         started = (folder.spec() or {}).get("started") or now()
@@ -174,6 +184,12 @@ def record(run: Run, data: Any, identity: str, workspace: FolderWorkspace) -> di
         "history": workspace.state.get("history", []),
         "gradients": workspace.state.get("gradients"),
     }
+
+
+def arithmetic(environment: dict[str, Any]) -> str:
+    """`AMD EPYC, 2 threads`: what the last bits of a training in this environment depend on."""
+    where = ", ".join(environment["gpus"]) or environment["processor"]
+    return f"{where}, {environment['threads']} threads"
 
 
 def now() -> str:

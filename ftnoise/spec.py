@@ -229,6 +229,11 @@ def run_id(run: Run, data_digest: str) -> str:
     return f"{run.slug}-{digest({'run': canonical(run), 'data': data_digest})[:10]}"
 
 
+def seedless(form: JSON) -> str:
+    """SHA-256 (hex) of a run's canonical form without its seed, which the seeds of a row share."""
+    return digest({name: value for name, value in form.items() if name != "seed"})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One row of a table: a named run, with the paper's number for each column that has one.
@@ -274,6 +279,15 @@ class Experiment:
             names = [item.name for item in items]
             expect(len(names) > 0, f"{kind} of {self.name} not to be empty", **{kind: names})
             expect(len(set(names)) == len(names), f"{kind} with different names", **{kind: names})
+        # What is stored is found by its form, and the seeds are the command's.
+        forms: dict[str, str] = {}
+        for row in self.rows:
+            same = forms.setdefault(seedless(canonical(row.run)), row.name)
+            expect(
+                same == row.name,
+                f"rows of {self.name} with different runs (own files are told apart by `name`)",
+                rows=[same, row.name],
+            )
         known = {column.name for column in self.columns}
         for row in self.rows:
             expect(

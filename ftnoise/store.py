@@ -10,9 +10,10 @@
     runs/reports/                                          tables and pictures
 
 All JSON and array files of a run are records (see `records.py`): sealed, written atomically, and
-set aside when damaged. Nothing stored holds an absolute path, so a folder can be moved, committed,
-and read where nothing can be written. Whoever writes into a run's folder holds its lock; reading
-takes none. `Store` and `RunFolder` are the only ones that know where things lie under runs/.
+not used when damaged. Nothing stored holds an absolute path, so a folder can be moved, committed,
+and read where nothing can be written. Whoever writes into a run's folder or sets aside what is
+damaged in it holds its lock; reading takes none, and changes nothing. `Store` and `RunFolder` are
+the only ones that know where things lie under runs/.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
 PROBE_BYTES = 2**20
-OTHER_FOLDERS = ("reports", "reference")
+# The last is that of a disk of its own, and nobody's to read.
+OTHER_FOLDERS = ("reports", "reference", "lost+found")
 
 
 class Store:
@@ -49,6 +51,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
+        self._runs: dict[str, RunFolder] = {}
 
     @property
     def reports(self) -> Path:
@@ -77,25 +80,50 @@ class Store:
             sweep(folder)
 
     def run(self, id: str) -> RunFolder:
-        """The folder of the run `id` (see `spec.run_id`); it need not exist and is not made."""
+        """The folder of the run `id` (see `spec.run_id`); it need not exist and is not made.
+
+        The same value each time, since it knows whether this process holds the lock.
+        """
         _expect_id("run", id)
-        return RunFolder(id, self.root / id)
+        return self._runs.setdefault(id, RunFolder(id, self.root / id))
+
+    def begun(self) -> Iterator[tuple[RunFolder, Content]]:
+        """All runs with the content of their spec.json, trained or not, sorted by id."""
+        for folder in self._folders():
+            if (spec := folder.spec()) is not None:
+                yield folder, spec
 
     def finished(self) -> Iterator[tuple[RunFolder, Content]]:
-        """All trained runs with the content of their spec.json, sorted by id."""
-        ids = sorted(file.parent.name for file in self.root.glob("*/spec.json"))
-        for folder in (self.run(id) for id in ids if _is_id(id)):
-            spec = folder.spec()
-            if spec is not None and folder.trained():
+        """All finished runs with the content of their spec.json, sorted by id."""
+        for folder in self._folders():
+            if (spec := folder.finished()) is not None:
                 yield folder, spec
+
+    def _folders(self) -> list[RunFolder]:
+        """The folders of all runs, sorted by id; none where there is no folder of runs.
+
+        Raises:
+            BadInput: it is something else, or cannot be read.
+        """
+        try:
+            with os.scandir(self.root) as entries:
+                ids = sorted(e.name for e in entries if _is_id(e.name) and e.is_dir())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise BadInput(
+                f"Expected a runs folder that can be read. Received: {self.root} ({reason(error)})."
+            ) from error
+        return [self.run(id) for id in ids]
 
 
 class RunFolder:
     """What one run leaves behind.
 
-    What is read is None where nothing is stored, and where what is stored is damaged: then it is
-    set aside, after a line on stderr. A file that cannot be read or written at all (no
-    permission, no space, ...) is a `RunFailed`, and what was stored before is kept.
+    What is read is None where nothing is stored, and where what is stored is damaged: that is a
+    line on stderr, and while this value holds the lock, what is damaged is set aside. A file that
+    cannot be read or written at all (no permission, no space, ...) is a `RunFailed`, and what was
+    stored before is kept.
     """
 
     def __init__(self, id: str, path: Path) -> None:
@@ -103,9 +131,10 @@ class RunFolder:
         self.path = path
         self._lock = path / ".lock"
         self._held = False
-        self._spec = Record(path, "spec", owner=id)
-        self._weights = Record(path, "weights", owner=id, finite=True)
-        self._checkpoint = Record(path, "checkpoint", owner=id)
+        self._spec = self._record("spec")
+        self._weights = self._record("weights", finite=True)
+        self._checkpoint = self._record("checkpoint")
+        self._measures: dict[str, Record] = {}
 
     @property
     def log_dir(self) -> Path:
@@ -193,6 +222,14 @@ class RunFolder:
         """The content of spec.json."""
         return self._spec.judged(lambda content: content)
 
+    def finished(self) -> Content | None:
+        """The content of spec.json if it says when the run was finished and the weights are sound.
+
+        Does not need NumPy.
+        """
+        spec = self.spec()
+        return spec if spec and "finished" in spec and self.trained() else None
+
     def write_spec(self, content: Content) -> None:
         """Writes spec.json; `content["run"]` is the run's canonical form."""
         self._spec.save(content)
@@ -226,6 +263,10 @@ class RunFolder:
         return self._checkpoint.judged(
             lambda content: (dict(self._checkpoint.arrays(content)), content["state"])
         )
+
+    def checkpoint_state(self) -> Content | None:
+        """The state of the newest checkpoint, whose arrays are not looked at."""
+        return self._checkpoint.judged(lambda content: content["state"])
 
     def discard_checkpoint(self, reason: str) -> None:
         """Sets a checkpoint aside that is sound but does not fit."""
@@ -308,8 +349,13 @@ class RunFolder:
 
     def _measure(self, measure_id: str) -> Record:
         _expect_id("measure", measure_id)
-        place = f"measures/{measure_id}"
-        return Record(self.path / place, "result", owner=f"{self.id}/{place}")
+        if measure_id not in self._measures:
+            self._measures[measure_id] = self._record("result", f"measures/{measure_id}")
+        return self._measures[measure_id]
+
+    def _record(self, stem: str, place: str = "", *, finite: bool = False) -> Record:
+        owner = f"{self.id}/{place}" if place else self.id
+        return Record(self.path / place, stem, owner=owner, finite=finite, held=lambda: self._held)
 
 
 def _is_id(id: str) -> bool:

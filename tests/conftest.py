@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,28 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # A slow machine is no failure, and the gate says the same of the same code each time.
 settings.register_profile("ftnoise", deadline=None, derandomize=True, database=None)
 settings.load_profile("ftnoise")
+
+
+@pytest.fixture
+def ftnoise(monkeypatch, capsys, tmp_path) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command on the fake table: its exit code, stdout and stderr.
+
+    Its runs folder is `tmp_path / "runs"` where it takes one.
+    """
+    from ftnoise import cli
+    from tests import fake
+
+    fake.install(monkeypatch.setattr)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("FTNOISE_DATA", raising=False)
+
+    def run(*words: str, at: str = "runs") -> tuple[int, str, str]:
+        folder = ["--runs", str(tmp_path / at)] if {"tiny", "report", "publish"} & {*words} else []
+        code = cli.main([*words, *folder])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
 
 
 @pytest.fixture

@@ -2,41 +2,17 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ftnoise import cli
-from ftnoise.errors import RunFailed
-from ftnoise.progress import Progress, duration, tell
+from ftnoise import cli, plan, runner
 from tests import fake
 
 ROWS = [row.name for row in fake.TABLE.rows]
-
-
-@pytest.fixture(autouse=True)
-def _fake_environment(monkeypatch, tmp_path):
-    fake.install(monkeypatch.setattr)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("FTNOISE_DATA", raising=False)
-
-
-@pytest.fixture
-def ftnoise(capsys, tmp_path):
-    """Runs a command; its runs folder is `tmp_path / "runs"` where it takes one."""
-
-    def run(*words: str, at: str = "runs") -> tuple[int, str, str]:
-        folder = ["--runs", str(tmp_path / at)] if {"tiny", "report", "publish"} & {*words} else []
-        code = cli.main([*words, *folder])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
 
 
 def files(folder: Path) -> dict[Path, bytes]:
@@ -60,9 +36,16 @@ BAD_WORDS = [
     (["publish", "tiny"], "arguments are required: --to"),
     (["tiny", "--rows", "huge"], f"Expected --rows to match one of: {', '.join(ROWS)}. Received:"),
     (["tiny", "--rows", "huge", "--dry-run"], "Received: 'huge'."),
+    (["tiny", "--rows", ""], f"Expected --rows to match one of: {', '.join(ROWS)}. Received: ''."),
+    (["tiny", "--rows", "", "--dry-run"], "Received: ''."),
     (["tiny", "--row-pattern", "x"], "unrecognized arguments: --row-pattern x"),
     (["tiny", "again"], "unrecognized arguments: again"),
     (["tiny", "--data-dir", "nowhere"], "nowhere"),
+    (["tiny", "--data-dir", ""], "--data-dir: expected a folder. Received: ''"),
+    (["tiny", "--data-dir", "", "--dry-run"], "--data-dir: expected a folder. Received: ''"),
+    (["publish", "tiny", "--to", ""], "--to: expected a folder. Received: ''"),
+    (["tiny", "--seeds", "1000000000", "--dry-run"], "at most 10,000. Received: 1000000000."),
+    (["report", "tiny", "--seeds", "10001"], "at most 10,000. Received: 10001."),
     (["--preset", "quick", "tiny"], "command first. Received: '--preset'."),
     (["report", "tiny"], "Expected stored paper runs of tiny in"),
     (["report", "tiny"], "Train them with ./reproduce.sh tiny --preset paper."),
@@ -91,12 +74,6 @@ def test_a_runs_folder_that_cannot_be_made_is_one_line_and_exit_code_2(ftnoise, 
     assert err.count("\n") == 1
     assert str(tmp_path / "file/runs") in err
     assert files(tmp_path) == {tmp_path / "file": b""}
-
-
-def test_a_report_of_a_folder_that_is_a_file_is_one_line(ftnoise, tmp_path):
-    (tmp_path / "runs").write_text("")
-    code, _, err = ftnoise("report", "tiny")
-    assert (code, err.count("\n")) == (2, 1)
 
 
 def test_a_full_disk_is_one_line(ftnoise, monkeypatch):
@@ -138,6 +115,7 @@ def test_the_list_names_every_experiment_and_what_each_preset_costs(ftnoise):
     assert ftnoise("list", "--plain") == (0, "tiny\n", "")
 
 
+@pytest.mark.usefixtures("ftnoise")
 def test_help_names_every_command_and_preset(capsys):
     for words, names in (
         (["--help"], ["list", "report", "publish", "test", "tiny"]),
@@ -214,6 +192,50 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(ftnoise, tmp_pa
     assert re.search(r"small noisy +there already\n", out)
 
 
+def test_what_goes_on_and_what_is_to_be_measured_is_counted_apart_and_takes_less_time(
+    ftnoise, tmp_path, monkeypatch
+):
+    def seconds(said: str) -> int:
+        return int(re.search(r"^About (\d+) s on", said, re.MULTILINE)[1])
+
+    # A slow machine, so that there are seconds to count.
+    monkeypatch.setattr(plan, "speed_probe", lambda: 5 * plan.REFERENCE_PROBE_SECONDS)
+    _, whole, _ = ftnoise("tiny", "--dry-run")
+    ftnoise("tiny", "--rows", "small natural")
+    (result,) = (tmp_path / "runs").glob("*/measures/*/result.json")
+    result.unlink()
+    save = runner.FolderWorkspace.save
+
+    def stopped(self: Any, arrays: Any, state: Any) -> None:
+        save(self, arrays, state)
+        if len(state["history"]) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner.FolderWorkspace, "save", stopped)
+    assert ftnoise("tiny", "--rows", "noisy")[0] == 130
+    before = files(tmp_path)
+    code, out, err = ftnoise("tiny", "--dry-run")
+    assert (code, err) == (0, "")
+    assert files(tmp_path) == before
+    said = [
+        "3 runs: 0 there already, 2 to train, 1 to measure.",
+        "To train: small noisy (goes on after epoch 3 of 4), large natural.",
+        "To measure: small natural.",
+    ]
+    assert out.splitlines()[1:4] == said
+    assert re.search(r"small natural +to measure\n", out)
+    assert re.search(r"small noisy +goes on after epoch 3 of 4\n", out)
+    # Four epochs of one run and three of another, of four steps each.
+    saved = 5 * 7 * (plan.EPOCH_SECONDS + 4 * 0.01)
+    assert seconds(whole) - seconds(out) == pytest.approx(saved, abs=1)
+
+    monkeypatch.setattr(runner.FolderWorkspace, "save", save)
+    code, _, err = ftnoise("tiny")
+    assert code == 0
+    assert err.splitlines()[1:4] == said
+    assert seconds(err) == seconds(out)
+
+
 def test_a_failed_run_is_exit_code_1_after_the_others_were_trained_and_drawn(ftnoise, monkeypatch):
     monkeypatch.setenv("FAKE_FAILS", "noisy=crash")
     code, out, err = ftnoise("tiny")
@@ -244,35 +266,6 @@ def test_publish_prints_the_files_that_it_wrote(ftnoise, tmp_path):
     assert ftnoise("report", "tiny")[1] == ftnoise("report", "tiny", at="there")[1]
 
 
-@pytest.mark.parametrize(
-    ("failure", "code", "said"),
-    [
-        (KeyboardInterrupt(), 130, f"\n{cli.STOPPED}\n"),
-        (KeyboardInterrupt(143), 143, f"\n{cli.STOPPED}\n"),
-        (RunFailed("No."), 1, "ftnoise: error: No.\n"),
-    ],
-    ids=["ctrl-c", "terminated", "failure"],
-)
-def test_how_a_command_ends(ftnoise, monkeypatch, failure, code, said):
-    def dispatch(words: list[str]) -> int:
-        raise failure
-
-    before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(cli, "dispatch", dispatch)
-    assert ftnoise() == (code, "", said)
-    assert signal.getsignal(signal.SIGTERM) == before
-
-
-def test_a_termination_is_a_clean_stop_too(ftnoise, monkeypatch):
-    def dispatch(words: list[str]) -> int:
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(5)
-        return 0
-
-    monkeypatch.setattr(cli, "dispatch", dispatch)
-    assert ftnoise() == (143, "", f"\n{cli.STOPPED}\n")
-
-
 def test_test_hands_its_words_and_its_code_to_pytest(ftnoise, monkeypatch):
     called: list[Any] = []
 
@@ -283,95 +276,3 @@ def test_test_hands_its_words_and_its_code_to_pytest(ftnoise, monkeypatch):
     monkeypatch.setattr(subprocess, "run", run)
     assert ftnoise("test", "-k", "nothing")[0] == 5
     assert called == [([sys.executable, "-m", "pytest", "-k", "nothing"], cli.ROOT)]
-
-
-def test_ctrl_c_in_a_training_is_code_130_and_the_same_command_goes_on(ftnoise, tmp_path):
-    _, whole, _ = ftnoise("tiny")
-    log = tmp_path / "log"
-    command = [sys.executable, "-m", "tests.fake", "tiny", "--runs", str(tmp_path / "stopped")]
-    second = f"{fake.TABLE.rows[1].run.slug} 2"
-    process = subprocess.Popen(
-        command,
-        cwd=cli.ROOT,
-        env=os.environ | {"FAKE_LOG": str(log), "FAKE_HOLD": second},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while process.poll() is None and not (log.exists() and f"epoch {second}" in log.read_text()):
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, ""), err
-    assert err.endswith(f"\n{cli.STOPPED}\n")
-    assert "Traceback" not in err
-
-    log.unlink()
-    ended = subprocess.run(
-        command,
-        cwd=cli.ROOT,
-        env=os.environ | {"FAKE_LOG": str(log)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout == whole
-    trained = [line for line in log.read_text().splitlines() if line.startswith("train")]
-    slugs = [row.run.slug for row in fake.TABLE.rows]
-    assert trained == [f"train {slugs[1]} from 2", f"train {slugs[2]} from 0"]
-
-
-def test_progress_on_a_terminal_rewrites_one_line_that_fits(monkeypatch, capsys):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", "20")
-    progress = Progress()
-    progress.update("a line that is longer than the terminal is wide")
-    progress.shown = -1e9
-    progress.update("short")
-    progress.say("A line that stays, however long it is.")
-    first, second, last = capsys.readouterr().err.removeprefix("\r").split("\r")
-    assert first == "a line that is long"
-    assert second == "short".ljust(19)
-    assert last == "A line that stays, however long it is.\n"
-
-
-def test_a_line_takes_the_place_of_the_progress_that_stands(monkeypatch, capsys):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    progress = Progress()
-    progress.update("epoch 3 of 100")
-    tell("damaged")
-    tell("again")
-    progress.shown = -1e9
-    progress.update("epoch 4")
-    tell("last")
-    written = capsys.readouterr().err
-    assert written == (
-        "\repoch 3 of 100\rftnoise: damaged\nftnoise: again\n\repoch 4\rftnoise: last\n"
-    )
-
-
-def test_progress_elsewhere_is_a_line_now_and_then(monkeypatch, capsys):
-    progress = Progress()
-    progress.update("too soon")
-    progress.shown = -1e9
-    progress.update("now")
-    progress.update("too soon")
-    progress.say("done")
-    assert capsys.readouterr().err == "now\ndone\n"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "1 s"),
-        (42.4, "42 s"),
-        (89, "89 s"),
-        (90, "2 min"),
-        (5000, "83 min"),
-        (7500, "2 h 05 min"),
-    ],
-)
-def test_durations(seconds, text):
-    assert duration(seconds) == text

@@ -2,16 +2,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
+import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ftnoise import cli, engine, report
+from ftnoise import engine, plan, report, runner
 from ftnoise.errors import BadInput
 from ftnoise.presets import PRESETS
 from ftnoise.spec import Experiment
@@ -54,7 +53,7 @@ def run(
     rows: str | None = None,
     fail_fast: bool = False,
 ) -> list[Any]:
-    todo = engine.tasks(experiment, PAPER, seeds, rows)
+    todo = plan.tasks(experiment, PAPER, seeds, rows)
     return engine.Engine(experiment, todo, store, None, fail_fast=fail_fast).run()
 
 
@@ -75,32 +74,6 @@ def on(content: int, experiment: Experiment = fake.TABLE, kind: type = fake.Dots
             for row in experiment.rows
         ),
     )
-
-
-def test_tasks_are_all_rows_with_the_first_seed_then_all_with_the_next():
-    todo = engine.tasks(fake.TABLE, PAPER, 2, None)
-    assert [task.name for task in todo] == [*ROWS, *(f"{name} (seed 1)" for name in ROWS)]
-    assert engine.tasks(fake.TABLE, PRESETS["smoke"], 1, None)[0].run.schedule.epochs == 1
-
-
-@pytest.mark.parametrize(
-    ("pattern", "names"),
-    [
-        ("small", ["small natural", "small noisy"]),
-        ("*natural", ["small natural", "large natural"]),
-        ("small n?isy", ["small noisy"]),
-        (" ", ROWS),
-    ],
-)
-def test_rows_are_chosen_by_a_pattern_or_a_part_of_the_name(pattern, names):
-    assert [task.row.name for task in engine.tasks(fake.TABLE, PAPER, 1, pattern)] == names
-
-
-def test_unknown_rows_and_no_seed_are_refused():
-    with pytest.raises(BadInput, match=r"small natural, .*Received: 'smal_'"):
-        engine.tasks(fake.TABLE, PAPER, 1, "smal_")
-    with pytest.raises(BadInput, match="--seeds"):
-        engine.tasks(fake.TABLE, PAPER, 0, None)
 
 
 def test_a_run_that_is_there_is_not_trained_again(store, log, capsys):
@@ -187,6 +160,49 @@ def test_a_value_has_one_number_a_seed_and_a_report_may_take_the_first(store):
     assert more == values
 
 
+def test_seeds_after_a_gap_are_shown_and_published(store, tmp_path, log):
+    run(store, seeds=12)
+    for seed in (0, 3):
+        (folder,) = store.root.glob(f"*noisy*-s{seed}-*")
+        shutil.rmtree(folder)
+    seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
+    left = {ROWS[0]: seeds, ROWS[1]: [1, 2, *seeds[4:]], ROWS[2]: seeds}
+
+    def found(store: Store, seeds: int | None) -> dict[str, list[int]]:
+        by_row: dict[str, list[int]] = {}
+        for one in engine.stored(fake.TABLE, PAPER, seeds, store):
+            by_row.setdefault(one.task.row.name, []).append(one.task.run.seed)
+        return by_row
+
+    assert found(store, None) == left
+    assert found(store, 3)[ROWS[1]] == [1, 2]
+    engine.publish(fake.TABLE, PAPER, None, store, Store(tmp_path / "published"))
+    assert found(Store(tmp_path / "published"), None) == left
+
+
+def test_rows_on_two_files_each_show_their_own_numbers(store):
+    @dataclass(frozen=True, kw_only=True)
+    class Named(fake.Dots):
+        """A file of the user's own."""
+
+        name: str
+
+    one = fake.TABLE.rows[0]
+    rows = tuple(
+        dataclasses.replace(
+            one,
+            name=name,
+            run=dataclasses.replace(one.run, data=Named(content=content, name=name)),
+        )
+        for content, name in enumerate("ab")
+    )
+    table = changed(fake.TABLE, rows=rows)
+    run(store, table)
+    values = engine.results(table, PAPER, None, store).values
+    assert [len(values[name]["total"]) for name in "ab"] == [1, 1]
+    assert values["a"] != values["b"]
+
+
 def test_a_seed_that_is_added_later_joins_the_first(store, log):
     run(store)
     log("")
@@ -202,7 +218,7 @@ def test_a_seed_that_is_added_later_joins_the_first(store, log):
 
 def test_presets_do_not_share_runs(store, log):
     run(store)
-    quick = engine.tasks(fake.TABLE, PRESETS["quick"], 1, None)
+    quick = plan.tasks(fake.TABLE, PRESETS["quick"], 1, None)
     assert engine.Engine(fake.TABLE, quick, store, None).run() == []
     assert len(log("train")) == 2 * len(ROWS)
     assert len(engine.stored(fake.TABLE, PAPER, None, store)) == len(ROWS)
@@ -229,8 +245,11 @@ def test_what_is_damaged_is_named_set_aside_and_made_again(store, log, capsys, k
     file.write_bytes(damage(sound))
 
     assert run(store) == []
-    (line,) = [line for line in capsys.readouterr().err.splitlines() if "ftnoise:" in line]
-    assert str(file) in line
+    found, aside = [line for line in capsys.readouterr().err.splitlines() if "ftnoise:" in line]
+    assert str(file) in found
+    assert "; not used" in found
+    assert str(file) in aside
+    assert "; set aside" in aside
     lines = log("")
     assert [line for line in lines if line.startswith("train")] == (
         [] if kind == "measure" else [f"train {fake.TABLE.rows[1].run.slug} from 0"]
@@ -268,6 +287,32 @@ def test_published_runs_are_a_store_that_redraws_the_same_bytes(store, tmp_path,
     assert files == {file: file.stat().st_mtime_ns for file in target.root.rglob("weights*")}
 
 
+def test_a_run_that_went_on_elsewhere_is_published_and_noted_with_all_its_environments(
+    store, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("FAKE_FAILS", "noisy=nan")
+    run(store, rows="noisy")
+    monkeypatch.delenv("FAKE_FAILS")
+    there = fake.ENVIRONMENT | {"threads": 8}
+    monkeypatch.setattr(runner, "environment", lambda: there)
+    run(store)
+    target = Store(tmp_path / "published")
+    engine.publish(fake.TABLE, PAPER, None, store, target)
+    environments = json.loads((target.root / "environment.json").read_text())
+    noisy = [where for id, where in environments.items() if "noisy" in id]
+    others = [where for id, where in environments.items() if "noisy" not in id]
+    assert noisy == [[fake.ENVIRONMENT, there]]
+    assert others == [there, there]
+    (machine,) = [
+        note
+        for note in engine.results(fake.TABLE, PAPER, None, target).notes
+        if note.startswith("Machine")
+    ]
+    assert machine == (
+        "Machine: abacus, 2 threads, TensorFlow 2.15.1; abacus, 8 threads, TensorFlow 2.15.1."
+    )
+
+
 def test_publishing_nothing_is_refused(store, tmp_path):
     with pytest.raises(BadInput, match="finished paper runs of tiny"):
         engine.publish(fake.TABLE, PAPER, None, store, Store(tmp_path / "published"))
@@ -282,7 +327,7 @@ def test_runs_on_data_of_other_content_are_others_and_never_mix(store, log):
     assert len({run.content for run in ours}) == 1
     assert len(ours) == len(ROWS)
     # Whoever has just trained on the other content is shown that.
-    other = engine.Engine(on(1), engine.tasks(on(1), PAPER, 1, "small"), store, None)
+    other = engine.Engine(on(1), plan.tasks(on(1), PAPER, 1, "small"), store, None)
     own = {other.folder(task).id for task in other.tasks}
     shown = engine.stored(fake.TABLE, PAPER, None, store, own)
     assert {run.folder.id for run in shown} == own
@@ -315,75 +360,32 @@ def test_rows_on_several_data_sets_and_sizes_stand_in_one_table(store):
 
 def test_notes_say_preset_data_and_machine_once_and_leave_the_tables_own_to_it(store):
     quick = PRESETS["quick"]
-    engine.Engine(fake.TABLE, engine.tasks(fake.TABLE, quick, 1, None), store, None).run()
+    engine.Engine(fake.TABLE, plan.tasks(fake.TABLE, quick, 1, None), store, None).run()
     notes = engine.results(fake.TABLE, quick, None, store).notes
     assert [note.split()[0] for note in notes] == ["Preset", "Data:", "Machine:"]
     assert notes[1] == "Data: dots from memory."
 
 
-def test_the_estimate_grows_with_what_is_left_and_is_nothing_for_nothing(monkeypatch):
-    monkeypatch.setattr(engine, "speed_probe", lambda: 2 * engine.REFERENCE_PROBE_SECONDS)
-    todo = engine.tasks(fake.TABLE, PAPER, 1, None)
-    assert engine.estimate([]) == 0
-    run = todo[0].run
-    seconds = engine.RUN_SECONDS + run.schedule.epochs * engine.EPOCH_SECONDS + 16 * 0.01
-    assert engine.estimate(todo[:1]) == pytest.approx(engine.STARTUP_SECONDS + 2 * seconds)
-    assert engine.estimate(todo) == pytest.approx(engine.STARTUP_SECONDS + 6 * seconds)
-
-
-def test_two_processes_at_once_train_each_run_once(store, tmp_path):
-    command = [sys.executable, "-m", "tests.fake", "tiny", "--runs", str(store.root)]
-    environment = os.environ | {"FAKE_PAUSE": "0.05"}
-    both = [
-        subprocess.Popen(
-            [*command, "--seeds", "2"],
-            cwd=cli.ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    said = [process.communicate(timeout=300) for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
-    lines = (tmp_path / "log").read_text().splitlines()
-    trained = [line for line in lines if line.startswith("train")]
-    assert len(trained) == 2 * len(ROWS)
-    assert len(set(trained)) == 2 * len(ROWS)
-    assert len([line for line in lines if line.startswith("measure")]) == 2 * len(ROWS)
-    # Both draw the whole table.
-    assert said[0][0] == said[1][0]
-    assert "- |" not in said[0][0]
-
-
-def test_a_lock_held_elsewhere_is_waited_for_after_all_other_runs(store, log, monkeypatch, capsys):
-    """Another holder that gives up without training leaves the run to us."""
-    task = engine.tasks(fake.TABLE, PAPER, 1, None)[0]
-    work = engine.Engine(fake.TABLE, engine.tasks(fake.TABLE, PAPER, 1, None), store, None)
-    folder = work.folder(task)
-    holder = folder.locked()
-    assert holder.__enter__()
-    released = []
-
-    def give_up(self: Any) -> None:
-        released.append(log("train"))
-        holder.__exit__(None, None, None)
-
-    monkeypatch.setattr(type(folder), "wait", give_up)
+def test_what_a_checkpoint_brought_back_does_not_make_the_rest_look_faster(store, monkeypatch):
+    monkeypatch.setenv("FAKE_FAILS", "noisy=nan")
+    run(store, rows="noisy")
+    monkeypatch.delenv("FAKE_FAILS")
+    (task,) = plan.tasks(fake.TABLE, PAPER, 1, "noisy")
+    work = engine.Engine(fake.TABLE, [task], store, None)
+    assert work.standing(task).epochs == task.run.schedule.epochs
     assert work.run() == []
-    assert len(released) == 1
-    assert len(released[0]) == len(ROWS) - 1
-    assert len(log("train")) == 1
-    assert "Waiting for small natural" in capsys.readouterr().err
+    assert work.planned == plan.RUN_SECONDS
 
 
 def test_the_line_of_progress_counts_what_is_left():
     marks = [(40.0, 0), (100.0, 50)]
-    first, *later = engine.tasks(fake.TABLE, PAPER, 1, None)
-    work = engine.Engine(fake.TABLE, [first, *later], Store(Path("nowhere")), None)
+    first, *others = plan.tasks(fake.TABLE, PAPER, 1, None)
+    work = engine.Engine(fake.TABLE, [first, *others], Store(Path("nowhere")), None)
+    later = [plan.Standing(other) for other in others]
     line = work.position(first, later, marks, 100, "epoch 5")
     assert line.startswith("small natural: epoch 5, 50 %, 60 s left; ")
     assert line.endswith(" for all")
     alone = work.position(first, [], marks, 100, "epoch 5")
     assert alone == "small natural: epoch 5, 50 %, 60 s left"
+    done = [plan.Standing(other, trained=True, complete=True) for other in others]
+    assert work.position(first, done, marks, 100, "epoch 5") == alone

@@ -52,8 +52,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": GROUND | {"arrays", "records"},
     "report": GROUND,
     "runner": GROUND | {"store"},
-    "engine": GROUND | {"runner", "report", "store"},
-    "cli": GROUND | {"engine", "runner", "report", "store", "datasets"},
+    "plan": GROUND,
+    "engine": GROUND | {"plan", "runner", "report", "store"},
+    "cli": GROUND | {"engine", "plan", "runner", "report", "store", "datasets"},
     "__main__": {"cli"},
 }
 

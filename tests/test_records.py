@@ -319,6 +319,21 @@ def test_listed_nan_is_damage_where_it_may_not_be(record, capsys):
     assert "weights.json lists NaN or infinity in 'x'" in the_line(capsys)
 
 
+def test_damage_that_is_not_ours_to_set_aside_is_said_once_and_stays(record, capsys):
+    record.save({"a": 1}, ARRAYS)
+    (record.folder / "weights.npz").write_bytes(b"")
+    before = content_of(record.folder)
+    mine = False
+    reader = Record(record.folder, "weights", owner="run-1", finite=True, held=lambda: mine)
+    for _ in range(2):
+        assert read(reader) is None
+    assert the_line(capsys).endswith("; not used, and made again by the next training.")
+    assert content_of(record.folder) == before
+    mine = True
+    assert read(reader) is None
+    assert "; set aside as weights.json.damaged" in the_line(capsys)
+
+
 def test_a_newer_record_is_not_set_aside_for_an_older_one(record, capsys):
     record.save({"a": 1}, ARRAYS)
     seen = []

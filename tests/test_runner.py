@@ -72,7 +72,8 @@ def perform(folder: RunFolder, measures=MEASURES, run: Run = RUN, at_epoch=None)
                 at_epoch(len(state["history"]))
 
     workspace = Watched(folder, lambda done, total, text: None)
-    runner.perform(run, run.data.load(None), folder, measures, workspace)
+    with folder.locked():
+        runner.perform(run, run.data.load(None), folder, measures, workspace)
     return said
 
 
@@ -118,7 +119,7 @@ def test_a_finished_run_has_weights_results_and_the_record_of_how_they_were_made
     assert {"python", "ftnoise", "keras", "numpy", "commit", "processor", "gpus"} <= set(
         environment
     )
-    assert runner.finished(whole)
+    assert whole.finished() == spec
     assert runner.missing(whole, MEASURES) == []
     assert whole.load_checkpoint() is None
     assert list(whole.path.rglob("events.out.tfevents.*"))
@@ -136,7 +137,7 @@ def test_a_run_that_was_interrupted_goes_on_and_ends_with_the_same_bits(whole, t
     folder = folder_in(tmp_path)
     with pytest.raises(KeyboardInterrupt):
         perform(folder, at_epoch=stop_at(epoch))
-    assert not runner.finished(folder)
+    assert folder.finished() is None
     started = folder.spec()["started"]
     assert "finished" not in folder.spec()
 
@@ -184,7 +185,10 @@ def test_weights_that_do_not_fit_are_set_aside(whole, tmp_path, capsys):
     whole.copy_to(Store(tmp_path))
     folder = folder_in(tmp_path)
     larger = dataclasses.replace(RUN, architecture=Small(units=4))
-    with pytest.raises(RunFailed, match=f"{whole.id} do not fit") as failure:
+    with (
+        folder.locked(),
+        pytest.raises(RunFailed, match=f"{whole.id} do not fit") as failure,
+    ):
         runner.stored_network(larger, folder)
     assert failure.value.exit_code == 1
     assert "does not fit the network" in capsys.readouterr().err
@@ -210,17 +214,49 @@ def test_a_checkpoint_of_another_version_is_set_aside(whole, tmp_path, capsys):
     assert digest(folder) == digest(whole)
 
 
-def test_a_training_that_went_on_elsewhere_says_where_it_was_before(whole, tmp_path, monkeypatch):
+def test_the_epochs_that_are_behind_are_those_of_the_checkpoint(whole, tmp_path, capsys):
+    assert runner.epochs_done(whole) == 0
+    folder = folder_in(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        perform(folder, at_epoch=stop_at(2))
+    (folder.path / "checkpoint-2.npz").write_bytes(b"not looked at")
+    assert runner.epochs_done(folder) == 2
+    folder.save_checkpoint({}, {"history": [{}]})
+    assert runner.epochs_done(folder) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_training_that_went_on_elsewhere_says_where_it_was_before(
+    whole, tmp_path, monkeypatch, capsys
+):
     assert whole.spec()["earlier_environments"] == []
     folder = folder_in(tmp_path)
     for epoch in (1, 2):
-        threads = {"threads": 16 * epoch}
-        monkeypatch.setattr(runner, "environment", lambda threads=threads: threads)
+        place = {"processor": "abacus", "threads": 16 * epoch, "gpus": [], "commit": "one"}
+        monkeypatch.setattr(runner, "environment", lambda place=place: place)
         with pytest.raises(KeyboardInterrupt):
             perform(folder, at_epoch=stop_at(epoch))
+    said = capsys.readouterr().err
+    assert said == (
+        f"ftnoise: {folder.id} goes on with abacus, 32 threads after abacus, 16 threads: its last "
+        "bits differ from those of a training in one place.\n"
+    )
     perform(folder)
-    assert folder.spec()["environment"] == {"threads": 32}
-    assert folder.spec()["earlier_environments"] == [{"threads": 16}]
+    assert folder.spec()["environment"] == place
+    assert folder.spec()["earlier_environments"] == [place | {"threads": 16}]
+
+
+def test_a_training_that_goes_on_with_other_code_on_the_same_machine_says_nothing(
+    tmp_path, monkeypatch, capsys
+):
+    folder = folder_in(tmp_path)
+    for commit in ("one", "two"):
+        place = runner.environment() | {"commit": commit}
+        monkeypatch.setattr(runner.FolderWorkspace, "environment", place)
+        with pytest.raises(KeyboardInterrupt):
+            perform(folder, at_epoch=stop_at(1 if commit == "one" else 2))
+    assert capsys.readouterr().err == ""
+    assert len(folder.checkpoint_state()["environments"]) == 2
 
 
 def test_a_kill_after_training_again_leaves_no_result_of_the_old_weights(whole, tmp_path):

@@ -297,12 +297,20 @@ ROW = Row(name="a", run=RUN, paper={"x": 1.0})
 COLUMN = Column(name="x", measure=Noise(), title="X")
 
 
+def changed(**changes: Any) -> Row:
+    """A second row."""
+    return Row(name="b", run=dataclasses.replace(RUN, **changes))
+
+
 @pytest.mark.parametrize(
     ("rows", "columns", "names"),
     [
         ((), (COLUMN,), "rows"),
         ((ROW,), (), "columns"),
         ((ROW, ROW), (COLUMN,), "rows with different names"),
+        ((ROW, dataclasses.replace(ROW, name="b")), (COLUMN,), r"different runs .*\['a', 'b'\]"),
+        ((ROW, changed(seed=1)), (COLUMN,), r"different runs .*\['a', 'b'\]"),
+        ((ROW, changed(data=Pixels(folder="there"))), (COLUMN,), r"different runs .*\['a', 'b'\]"),
         ((ROW,), (COLUMN, COLUMN), "columns with different names"),
         ((dataclasses.replace(ROW, paper={"y": 1.0}),), (COLUMN,), "known columns in a"),
     ],

@@ -3,10 +3,8 @@ from __future__ import annotations
 import errno
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +39,7 @@ def folder(store) -> RunFolder:
 
 
 def fill(folder: RunFolder) -> None:
-    folder.write_spec({"run": 1})
+    folder.write_spec({"run": 1, "finished": "today"})
     folder.save_weights(WEIGHTS, {})
     folder.save_checkpoint({"w": np.array([1.0, np.nan])}, {"epoch": 1})
     folder.write_measure(MEASURE, {"accuracy": 0.5}, {"hits": np.arange(3)})
@@ -104,6 +102,8 @@ def test_checkpoint(folder):
         folder.save_checkpoint({"w": np.array([epoch, np.inf])}, {"epoch": epoch})
     arrays, state = folder.load_checkpoint()
     assert ({"w": arrays["w"].tolist()}, state) == ({"w": [2, np.inf]}, {"epoch": 2})
+    (folder.path / "checkpoint-2.npz").write_bytes(b"not looked at")
+    assert folder.checkpoint_state() == {"epoch": 2}
     folder.drop_checkpoint()
     assert folder.load_checkpoint() is None
     assert files(folder.path) == []
@@ -140,7 +140,7 @@ def test_a_folder_can_be_moved_and_names_no_place(store, folder, tmp_path):
         assert str(tmp_path) not in file.read_text()
     store.root.rename(tmp_path / "elsewhere")
     moved = Store(tmp_path / "elsewhere").run(ID)
-    assert moved.spec() == {"run": 1}
+    assert moved.spec() == {"run": 1, "finished": "today"}
     assert moved.trained()
     assert moved.load_checkpoint() is not None
     assert moved.read_measure_arrays(MEASURE) is not None
@@ -163,7 +163,8 @@ def test_damage_is_named_and_never_used(folder, capsys, name):
     file, read = folder.path / name, READERS[name]
     whole = str(read(folder))
     file.write_bytes(file.read_bytes()[:-20])
-    assert not read(folder)
+    with folder.locked():
+        assert not read(folder)
     said = capsys.readouterr().err
     assert said.startswith(f"ftnoise: {file} ")
     assert said.count("\n") == 1
@@ -178,7 +179,8 @@ def test_damage_is_named_and_never_used(folder, capsys, name):
 def test_scalars_without_their_arrays_are_measured_again(folder, capsys):
     fill(folder)
     (folder.path / "measures" / MEASURE / "result.npz").unlink()
-    assert folder.read_measure_arrays(MEASURE) is None
+    with folder.locked():
+        assert folder.read_measure_arrays(MEASURE) is None
     assert "result.npz is missing" in capsys.readouterr().err
     assert folder.read_measure(MEASURE) is None
 
@@ -199,21 +201,27 @@ def test_failure_log(folder, monkeypatch):
 
 def test_finished(store):
     form, other = {"class": "Run", "seed": 1}, {"class": "Run", "seed": True}
-    assert list(store.finished()) == []
+    assert list(store.finished()) == list(store.begun()) == []
     for id, run in (("b-2", form), ("a-1", form), ("c-3", other)):
-        store.run(id).write_spec({"run": run})
+        store.run(id).write_spec({"run": run, "finished": "today"})
         store.run(id).save_weights(WEIGHTS, {})
-    store.run("not-trained-4").write_spec({"run": form})
     store.run("no-spec-5").save_weights(WEIGHTS, {})
+    # Trained again: the record is that of the new training, the weights are still the old ones.
+    store.run("not-again-6").write_spec({"run": form})
+    store.run("not-again-6").save_weights(WEIGHTS, {})
+    store.run("not-trained-4").write_spec({"run": form, "finished": "today"})
     write_json(store.root / "reference" / "spec.json", {})
     write_json(store.root / "Not an id" / "spec.json", {})
+    write_json(store.root / "environment.json", {})
     assert [folder.id for folder, _ in store.finished()] == ["a-1", "b-2", "c-3"]
     assert [spec["run"] for _, spec in store.finished()] == [form, form, other]
+    begun = [folder.id for folder, _ in store.begun()]
+    assert begun == ["a-1", "b-2", "c-3", "not-again-6", "not-trained-4"]
 
 
 def test_damaged_runs_are_not_finished(store, capsys):
     for id in ("a-1", "b-2", "c-3"):
-        store.run(id).write_spec({"run": 1})
+        store.run(id).write_spec({"run": 1, "finished": "today"})
         store.run(id).save_weights(WEIGHTS, {})
     (store.root / "a-1" / "spec.json").write_text("{")
     (store.root / "b-2" / "weights.npz").write_text("")
@@ -222,9 +230,57 @@ def test_damaged_runs_are_not_finished(store, capsys):
     assert ["a-1/spec.json" in lines[0], "b-2/weights.npz" in lines[1]] == [True, True]
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOTDIR])
+def test_a_folder_of_runs_that_cannot_be_read_is_not_an_empty_one(store, monkeypatch, number):
+    fill(store.run(ID))
+    monkeypatch.setattr(os, "scandir", failing_with(number))
+    for read in (store.begun, store.finished):
+        with pytest.raises(BadInput, match=rf"Received: {store.root} \({os.strerror(number)}\)"):
+            list(read())
+
+
+def test_a_file_in_the_place_of_the_folder_of_runs_is_not_an_empty_one(tmp_path):
+    (tmp_path / "file").write_text("")
+    for root in (tmp_path / "file", tmp_path / "file" / "runs"):
+        with pytest.raises(BadInput, match=rf"Received: {root} \(Not a directory\)"):
+            list(Store(root).finished())
+
+
+def test_a_run_that_cannot_be_read_is_not_a_missing_one(store, monkeypatch):
+    for id in ("a-1", "b-2"):
+        fill(store.run(id))
+    stat = os.stat
+
+    def locked_up(path, *args, **kwargs):
+        if Path(path).parent == store.root / "b-2":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return stat(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "stat", locked_up)
+    for read in (store.begun, store.finished):
+        with pytest.raises(RunFailed, match=r"Could not read .*/b-2/spec\.json: Permission denied"):
+            list(read())
+
+
 @pytest.mark.parametrize(
     "id",
-    ["", ".", "..", "../x", "a/b", "/etc", ".lock", "-x", "A", "a b", "a\n", "ü", "\0", "reports"],
+    [
+        "",
+        ".",
+        "..",
+        "../x",
+        "a/b",
+        "/etc",
+        ".lock",
+        "-x",
+        "A",
+        "a b",
+        "a\n",
+        "ü",
+        "\0",
+        "reports",
+        "lost+found",
+    ],
 )
 def test_ids_lead_nowhere_else(store, folder, id):
     with pytest.raises(BadInput, match="Expected a run id"):
@@ -257,112 +313,6 @@ def test_only_sound_runs_are_copied_and_only_into_free_folders(folder, tmp_path,
         folder.copy_to(target)
     assert "weights.npz has 0 bytes" in capsys.readouterr().err
     assert not target.run(ID).trained()
-
-
-# Locks.
-
-HOLDER = """
-import sys
-from ftnoise.store import Store
-with Store(sys.argv[1]).run(sys.argv[2]).locked() as mine:
-    print(mine, flush=True)
-    sys.stdin.readline()
-"""
-
-
-@pytest.fixture
-def holder(store):
-    """Starts a process that tries to hold the lock of a run until it gets a line."""
-    started = []
-
-    def start(id: str) -> tuple[subprocess.Popen, str]:
-        started.append(python(HOLDER, str(store.root), id, stdin=-1))
-        return started[-1], started[-1].stdout.readline()
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-def test_one_process_holds_the_lock(folder, holder):
-    with folder.locked() as mine:
-        assert mine
-        assert holder(ID)[1] == "False\n"
-        assert holder("other-1")[1] == "True\n"
-    process, answer = holder(ID)
-    assert answer == "True\n"
-    with folder.locked() as mine:
-        assert not mine
-    process.communicate("\n")
-    with folder.locked() as mine:
-        assert mine
-    assert files(folder.path) == [".lock"]
-
-
-def test_the_kernel_frees_the_lock_of_a_killed_process(folder, holder):
-    process, _ = holder(ID)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    with folder.locked() as mine:
-        assert mine
-
-
-def raise_under_the_lock(folder: RunFolder, copies: list[int]) -> None:
-    opened = os.open
-    with pytest.MonkeyPatch.context() as patch:
-        # A forked process has the same open file; so has a duplicate.
-        patch.setattr(os, "open", lambda *a: copies.append(os.dup(fd := opened(*a))) or fd)
-        with folder.locked() as mine:
-            raise ZeroDivisionError(mine)
-
-
-def test_the_lock_is_free_after_an_exception_and_in_spite_of_forked_processes(folder):
-    copies: list[int] = []
-    with pytest.raises(ZeroDivisionError, match="True"):
-        raise_under_the_lock(folder, copies)
-    assert len(copies) == 1
-    with folder.locked() as mine:
-        assert mine
-    os.close(copies[0])
-
-
-def test_wait_returns_when_the_lock_is_free(folder, holder):
-    folder.wait()
-    with folder.locked():
-        folder.wait()
-    process, _ = holder(ID)
-    waiting = threading.Thread(target=folder.wait, args=(0.01,), daemon=True)
-    waiting.start()
-    waiting.join(0.1)
-    assert waiting.is_alive()
-    process.communicate("\n")
-    waiting.join(30)
-    assert not waiting.is_alive()
-
-
-def test_what_killed_processes_left_is_removed_under_the_lock(folder):
-    place = folder.partial(MEASURE)
-    for left in (folder.path / ".ftnoise-0.tmp", place / ".ftnoise-1.tmp", place / "mine.tmp"):
-        left.write_text("half")
-    with folder.locked():
-        assert files(folder.path) == [".lock", f"measures/{MEASURE}/partial/mine.tmp"]
-        (folder.path / ".ftnoise-2.tmp").write_text("being written")
-        with folder.locked() as second:
-            assert not second
-            assert (folder.path / ".ftnoise-2.tmp").exists()
-
-
-def test_what_cannot_be_locked_is_named(folder, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr("fcntl.flock", failing_with(errno.ENOLCK))
-        with pytest.raises(RunFailed, match=r"Could not lock .*/\.lock: No locks"):
-            folder.locked().__enter__()
-    (folder.path / ".lock").unlink()
-    folder.path.rmdir()
-    folder.path.write_text("a file")
-    with pytest.raises(RunFailed, match=r"Could not lock .*/\.lock: "):
-        folder.locked().__enter__()
 
 
 # The folder of all runs.

@@ -40,17 +40,20 @@ GRAY, COLOR = ("1", "L", "LA"), ("RGB", "RGBA", "P", "PA", "CMYK", "YCbCr")
 
 @dataclass(frozen=True, kw_only=True)
 class ImageFolder(DataSet):
-    """Images out of a folder or `.zip`; their content is the identity, the path is not.
+    """Images out of a folder or `.zip`; content and name are the identity, the path is not.
 
     Args:
         path: the folder or `.zip` that contains `train` and `test` (a `.zip` may have one folder
             around them).
+        name: tells it from another folder in the same table.
     """
 
     path: str = field(metadata={"identity": False})
+    name: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", os.fspath(self.path))
+        expect(isinstance(self.name, str), "name to be a string", name=self.name)
 
     def origins(self, sources: Sources) -> Iterator[Origin]:
         yield origin(Path(self.path))

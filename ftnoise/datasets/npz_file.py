@@ -26,17 +26,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class NpzFile(DataSet):
-    """Arrays out of a file; its content is its identity, the path is not.
+    """Arrays out of a file; its content and name are its identity, the path is not.
 
     Args:
         path: the `.npz`, with images `[n, height, width(, channels)]` or features `[n, features]`
             and integer labels `[n]`.
+        name: tells it from another file in the same table.
     """
 
     path: str = field(metadata={"identity": False})
+    name: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", os.fspath(self.path))
+        expect(isinstance(self.name, str), "name to be a string", name=self.name)
 
     def origins(self, sources: Sources) -> Iterator[Origin]:
         yield origin(Path(self.path), keep=False)

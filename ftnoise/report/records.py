@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 TEXTS = ("experiment", "preset", "row", "measure", "unit")
 NUMBERS = ("paper", "ours", "spread", "low", "high")
-COLUMNS = (*TEXTS, *NUMBERS, "seeds", "difference")
+HEADER = (*TEXTS, *NUMBERS, "seeds", "difference")
 
 
 def _record(results: Results, cell: Cell) -> dict[str, Any]:
@@ -19,19 +19,19 @@ def _record(results: Results, cell: Cell) -> dict[str, Any]:
     texts = (results.experiment.name, results.preset, cell.row.name, cell.column.name)
     numbers = (ours.mean, ours.spread, ours.low, ours.high) if ours else (None,) * 4
     values = (*texts, cell.column.unit, cell.paper, *numbers, ours.count if ours else 0)
-    return dict(zip(COLUMNS, (*values, cell.difference), strict=True))
+    return dict(zip(HEADER, (*values, cell.difference), strict=True))
 
 
 def cells(results: Results) -> pandas.DataFrame:
     """One line for each row and column of the table, missing ones too.
 
     Returns:
-        A frame with the columns `COLUMNS`; numbers are float64, NaN where there is none, and
+        A frame with the columns `HEADER`; numbers are float64, NaN where there is none, and
         `seeds` is an integer, 0 where the cell is missing.
     """
     import pandas
 
-    frame = pandas.DataFrame([_record(results, cell) for cell in results.cells()], columns=COLUMNS)
+    frame = pandas.DataFrame([_record(results, cell) for cell in results.cells()], columns=HEADER)
     return frame.astype(dict.fromkeys((*NUMBERS, "difference"), "float64"))
 
 

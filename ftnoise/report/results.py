@@ -203,22 +203,23 @@ class Results:
         return tuple(found)
 
     def seeds(self) -> str:
-        """How many seeds stand behind the numbers, in words."""
-        counts: dict[str, set[int]] = {}
+        """How many seeds stand behind the numbers of each row, in words."""
+        counts: dict[str, list[int]] = {}
         for cell in self.cells():
             if cell.ours:
-                counts.setdefault(cell.row.name, set()).add(cell.ours.count)
-        kinds = sorted(set().union(*counts.values()), reverse=True)
+                counts.setdefault(cell.row.name, []).append(cell.ours.count)
+        ranges = {row: (max(found), min(found)) for row, found in counts.items()}
+        kinds = sorted(set(ranges.values()), reverse=True)
         if len(kinds) < 2:
-            return _seeds(kinds[0]) if kinds else "no result yet"
+            return _seeds(*kinds[0]) if kinds else "no result yet"
         parts = []
         for kind in kinds:
             names: list[str] = []
             for group in self.groups():
-                having = [row.name for _, row in group.rows if kind in counts.get(row.name, ())]
-                alike = all(counts.get(row.name) == {kind} for _, row in group.rows)
+                having = [row.name for _, row in group.rows if ranges.get(row.name) == kind]
+                alike = len(having) == len(group.rows)
                 names += [group.name] if group.name and alike else having
-            parts.append(f"{_seeds(kind)} for {', '.join(names)}")
+            parts.append(f"{_seeds(*kind)} for {', '.join(names)}")
         return "; ".join(parts)
 
     def legend(self) -> str:
@@ -238,8 +239,10 @@ def heading(column: Column) -> str:
     return f"{column.title} ({column.unit})" if column.unit else column.title
 
 
-def _seeds(count: int) -> str:
-    return "1 seed" if count == 1 else f"{count} seeds"
+def _seeds(most: int, least: int) -> str:
+    if least < most:
+        return f"{least} to {most} seeds"
+    return "1 seed" if most == 1 else f"{most} seeds"
 
 
 def _ranking(numbers: dict[str, float]) -> str:

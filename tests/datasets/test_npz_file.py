@@ -5,6 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from ftnoise.datasets.image_folder import ImageFolder
 from ftnoise.datasets.npz_file import NpzFile
 from ftnoise.errors import BadInput
 from ftnoise.spec import canonical
@@ -28,6 +29,15 @@ def test_content_is_the_identity_and_the_path_is_not(write_npz, arrays, sources)
     assert one.digest(sources) == two.digest(sources)
     write_npz(arrays | {"x_test": arrays["x_test"][::-1]}, "b.npz")
     assert one.digest(sources) != two.digest(sources)
+
+
+@pytest.mark.parametrize("kind", [NpzFile, ImageFolder])
+def test_a_name_tells_own_files_of_one_table_apart_and_none_changes_no_id(kind):
+    one, two, unnamed = kind(path="a", name="one"), kind(path="a", name="two"), kind(path="a")
+    assert len({str(canonical(data)) for data in (one, two, unnamed)}) == 3
+    assert canonical(unnamed) == {"class": kind.__name__, "revision": 1}
+    with pytest.raises(BadInput, match="name=1"):
+        kind(path="a", name=1)
 
 
 def test_labels_of_another_integer_type_are_the_same_content(write_npz, arrays, sources):

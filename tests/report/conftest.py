@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 
 import pytest
 
@@ -25,18 +26,26 @@ OURS = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
 class Thing(Spec):
     """Stands for an architecture, a data set or a training."""
+
+    name: str = ""
 
 
 def make(paper=PAPER, ours=OURS, notes=("Two threads.",), **changes) -> Results:
     schedule = Schedule(epochs=1, batch_size=1, learning_rate=0.1)
-    run = Run(architecture=Thing(), data=Thing(), training=Thing(), schedule=schedule)
+    runs = {
+        name: Run(architecture=Thing(), data=Thing(), training=Thing(name=name), schedule=schedule)
+        for name in paper
+    }
     experiment = Experiment(
         name="table0",
         title="A small table",
         source="Someone (2019), Table 0",
-        rows=tuple(Row(name=name, run=run, paper=numbers) for name, numbers in paper.items()),
+        rows=tuple(
+            Row(name=name, run=runs[name], paper=numbers) for name, numbers in paper.items()
+        ),
         columns=(
             Column(name="accuracy", measure=None, title="Training accuracy", unit="%"),
             Column(

@@ -103,6 +103,24 @@ def test_seeds_in_words(make_results, counts, words):
     assert make_results(paper={name: {} for name in names}, ours=ours).seeds() == words
 
 
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ([(3, 2), (3, 2), (3, 2)], "2 to 3 seeds"),
+        ([(3, 3), (3, 2), (1, 1)], "3 seeds for x a; 2 to 3 seeds for x b; 1 seed for y"),
+        ([(3, 2), (3, 2), (2, 2)], "2 to 3 seeds for x; 2 seeds for y"),
+        ([(3, 0), (3, 3), (3, 3)], "3 seeds"),
+    ],
+)
+def test_a_row_of_which_a_number_is_missing_has_a_range_of_seeds(make_results, counts, words):
+    names = ("x a", "x b", "y c")
+    ours = {
+        name: {"accuracy": [1.0] * one, "error": [1.0] * other}
+        for name, (one, other) in zip(names, counts, strict=True)
+    }
+    assert make_results(paper={name: {} for name in names}, ours=ours).seeds() == words
+
+
 def test_the_legend_counts_what_is_missing(results, make_results):
     assert "4 of 15 numbers are missing" in results.legend()
     complete = {"a": {"accuracy": [1.0], "error": [1.0], "spread": [1.0]}}

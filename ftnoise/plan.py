@@ -1,0 +1,136 @@
+"""What a table asks for: its runs, how far each of them is, and how long the rest takes here."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import time
+from dataclasses import dataclass
+
+from ftnoise.errors import BadInput
+from ftnoise.presets import Preset
+from ftnoise.spec import Experiment, Row, Run
+
+# Seconds for importing TensorFlow once; for compiling, measuring and storing each run; for
+# testing, logging and a checkpoint each epoch.
+STARTUP_SECONDS = 4.0
+RUN_SECONDS = 3.0
+EPOCH_SECONDS = 0.15
+# What `speed_probe` takes on the two-core machine of the reference runs.
+REFERENCE_PROBE_SECONDS = 0.0122
+# Each seed is a training of every row.
+MOST_SEEDS = 10_000
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run of a table: a row under a preset, with one seed."""
+
+    row: Row
+    run: Run
+
+    @property
+    def name(self) -> str:
+        """The row, and the seed unless it is the first."""
+        return f"{self.row.name} (seed {self.run.seed})" if self.run.seed else self.row.name
+
+    @property
+    def seconds(self) -> float:
+        """Expected duration on the machine of the reference runs."""
+        return Standing(self).seconds
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a task is.
+
+    Attributes:
+        task: the task.
+        epochs: how many are behind, as its checkpoint says.
+        trained: whether its run is finished.
+        complete: whether all measures of the table are there too.
+    """
+
+    task: Task
+    epochs: int = 0
+    trained: bool = False
+    complete: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """Expected duration of the rest on the machine of the reference runs."""
+        if self.complete:
+            return 0.0
+        run = self.task.run
+        left = 0 if self.trained else max(0, run.schedule.epochs - self.epochs)
+        steps = (run.steps() or 0) / run.schedule.epochs
+        return RUN_SECONDS + left * (EPOCH_SECONDS + steps * self.task.row.step_seconds)
+
+    def __str__(self) -> str:
+        if self.complete:
+            return "there already"
+        if self.trained:
+            return "to measure"
+        epochs = self.task.run.schedule.epochs
+        return (
+            f"goes on after epoch {self.epochs} of {epochs}" if self.epochs else f"{epochs} epochs"
+        )
+
+
+def tasks(experiment: Experiment, preset: Preset, seeds: int, rows: str | None) -> list[Task]:
+    """The runs of a table: all rows with the first seed, then all with the second, ...
+
+    Args:
+        experiment: the table.
+        preset: how much of the protocol.
+        seeds: number of seeds, 1 to `MOST_SEEDS`.
+        rows: a pattern (`*trades`) or a part of a row's name; None takes all.
+
+    Raises:
+        BadInput: no row has that name.
+    """
+    check_seeds(seeds)
+    chosen = [row for row in experiment.rows if rows is None or _matches(row.name, rows)]
+    if not chosen:
+        names = ", ".join(row.name for row in experiment.rows)
+        raise BadInput(f"Expected --rows to match one of: {names}. Received: {rows!r}.")
+    return [
+        Task(row, dataclasses.replace(preset.apply(row.run), seed=seed))
+        for seed in range(seeds)
+        for row in chosen
+    ]
+
+
+def check_seeds(seeds: int | None) -> None:
+    """Raises `BadInput` unless a number of seeds is 1 to `MOST_SEEDS` or left open."""
+    if seeds is not None and seeds < 1:
+        raise BadInput(f"Expected --seeds to be at least 1. Received: {seeds}.")
+    if seeds is not None and seeds > MOST_SEEDS:
+        raise BadInput(f"Expected --seeds to be at most {MOST_SEEDS:,}. Received: {seeds}.")
+
+
+def _matches(name: str, pattern: str) -> bool:
+    # Every name has the empty one as a part; nobody means that.
+    return bool(pattern) and (pattern in name or fnmatch.fnmatchcase(name, pattern))
+
+
+def estimate(standings: list[Standing]) -> float:
+    """Seconds that the rest of the tasks will take on this machine, judged by a short probe."""
+    left = [standing for standing in standings if not standing.complete]
+    if not left:
+        return 0.0
+    speed = speed_probe() / REFERENCE_PROBE_SECONDS
+    return STARTUP_SECONDS + speed * sum(standing.seconds for standing in left)
+
+
+def speed_probe() -> float:
+    """Seconds for a matrix product of 1,024 x 1,024 float32, the best of ten."""
+    import numpy as np
+
+    matrix = np.ones((1024, 1024), np.float32)
+    best = float("inf")
+    for _ in range(10):
+        began = time.perf_counter()
+        matrix @ matrix
+        best = min(best, time.perf_counter() - began)
+    return best

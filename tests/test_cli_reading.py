@@ -1,0 +1,90 @@
+"""Commands that only read change no run, and never take trouble for emptiness."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+
+def files(folder: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+READING = [["report", "tiny"], ["tiny", "--dry-run"], ["publish", "tiny", "--to", "there"]]
+reading = pytest.mark.parametrize("words", READING, ids=" ".join)
+
+
+@reading
+def test_a_runs_folder_that_is_a_file_is_no_empty_one(ftnoise, tmp_path, words):
+    (tmp_path / "runs").write_text("")
+    code, out, err = ftnoise(*words)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"Received: {tmp_path / 'runs'} (Not a directory)." in err
+
+
+@reading
+def test_a_runs_folder_that_cannot_be_read_is_no_empty_one(ftnoise, tmp_path, monkeypatch, words):
+    scandir = os.scandir
+
+    def locked_up(path: Path) -> Any:
+        if path == tmp_path / "runs":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    ftnoise("tiny")
+    monkeypatch.setattr(os, "scandir", locked_up)
+    code, out, err = ftnoise(*words)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"Received: {tmp_path / 'runs'} (Permission denied)." in err
+
+
+@reading
+def test_a_run_that_cannot_be_read_is_no_missing_one(ftnoise, tmp_path, monkeypatch, words):
+    ftnoise("tiny")
+    (noisy,) = (tmp_path / "runs").glob("*noisy*")
+    stat = os.stat
+
+    def locked_up(path: Path, *arguments: Any, **options: Any) -> os.stat_result:
+        if noisy in Path(path).parents:
+            raise PermissionError(13, "Permission denied")
+        return stat(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", locked_up)
+    code, out, err = ftnoise(*words)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert f"Could not read {noisy / 'spec.json'}: Permission denied." in err
+
+
+@pytest.mark.parametrize("file", ["weights.npz", "spec.json", "measures/*/result.json"])
+@reading
+def test_reading_says_damage_in_one_line_and_renames_nothing(ftnoise, tmp_path, words, file):
+    ftnoise("tiny")
+    (noisy,) = (tmp_path / "runs").glob("*noisy*")
+    (damaged,) = noisy.glob(file)
+    damaged.write_bytes(damaged.read_bytes()[:-20])
+    before = files(noisy)
+    code, _, err = ftnoise(*words)
+    assert code == 0
+    (line,) = [line for line in err.splitlines() if line.startswith("ftnoise: ")]
+    assert str(damaged) in line
+    assert line.endswith("; not used, and made again by the next training.")
+    assert files(noisy) == before
+
+
+def test_a_report_that_cannot_be_written_is_exit_code_1_after_the_table(ftnoise, tmp_path):
+    _, table, _ = ftnoise("tiny")
+    shutil.rmtree(tmp_path / "runs/reports")
+    (tmp_path / "runs/reports").write_text("in the way")
+    for words in (["report", "tiny"], ["tiny"]):
+        code, out, err = ftnoise(*words)
+        assert (code, out) == (1, table)
+        assert "ftnoise: error: The report is not written: Could not write" in err
