@@ -32,8 +32,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 EXPERIMENTS = Path(__file__).resolve().parent / "experiments"
+COMMANDS = Path(__file__).resolve().parent / "commands"
 STOPPED = "Stopped."
 GOES_ON = "What was finished is kept; the same command goes on from there."
+
+
+OTHERS = ("list", "report", "publish", "test", *(f.stem for f in COMMANDS.glob("[!_]*.py")))
 
 
 class Parser(argparse.ArgumentParser):
@@ -101,7 +105,7 @@ def experiment(name: str) -> Experiment:
     """
     known = names()
     if name not in known:
-        close = difflib.get_close_matches(name, [*known, "list", "report", "test"], n=1)
+        close = difflib.get_close_matches(name, [*known, *OTHERS], n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise BadInput(f"Expected an experiment ({', '.join(known)}). Received: {name!r}.{hint}")
     return importlib.import_module(f"ftnoise.experiments.{name}").EXPERIMENT
@@ -135,6 +139,11 @@ def parser() -> Parser:
     publish.set_defaults(command=copy)
 
     commands.add_parser("test", help="run the tests; further words go to pytest")
+    for file in sorted(COMMANDS.glob("[!_]*.py")):
+        found = importlib.import_module(f"ftnoise.commands.{file.stem}")
+        one = commands.add_parser(file.stem, help=found.HELP, description=f"{found.HELP}.")
+        found.arguments(one)
+        one.set_defaults(command=alone, run=found.run)
     for name in names():
         one = commands.add_parser(name, help="train what is missing and draw it")
         _common(one, seeds=1, seeds_help="train with N seeds (default: 1)")
@@ -320,6 +329,12 @@ def copy(arguments: argparse.Namespace) -> int:
     paths = engine.publish(found, preset, arguments.seeds, _store(arguments), target)
     print("\n".join(map(str, paths)))
     return 0
+
+
+def alone(arguments: argparse.Namespace) -> int:
+    """A command of a file of its own."""
+    _quiet_tensorflow()
+    return arguments.run(arguments)
 
 
 def show(results: Results, store: Store) -> int:

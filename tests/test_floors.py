@@ -46,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # 4
     "experiments": GROUND | FLOOR_1 | FLOOR_2 | FLOOR_3,
     "audit": GROUND | FLOOR_1 | {"training"},
+    "commands": GROUND | {"privacy", "audit"},
     # Beside: these know no member of any floor.
     "arrays": GROUND,
     "records": GROUND | {"arrays"},

@@ -1,0 +1,76 @@
+"""The commands beside reproducing."""
+
+from __future__ import annotations
+
+import pytest
+
+from ftnoise import audit
+
+PAPER = ["--batch", "250", "--epochs", "60", "--examples", "60000"]
+
+
+def test_privacy_of_poisson_batches(ftnoise):
+    code, out, err = ftnoise("privacy", "--noise-multiplier", "1.1", *PAPER)
+    assert (code, err) == (0, "")
+    assert "14400 steps, delta 1e-05" in out
+    assert "added or removed" in out
+    for number in ("2.35", "2.562", "2.97"):
+        assert number in out
+    assert out.count("says nothing") == 2
+    assert "Assumes" in out
+
+
+def test_privacy_of_shuffled_batches(ftnoise):
+    code, out, _ = ftnoise("privacy", "--noise-multiplier", "1.1", *PAPER, "--sampler", "shuffled")
+    assert code == 0
+    assert "at most                54.05" in out
+    assert "at least                      10.7" in out
+    assert "NO guarantee" in out
+
+
+def test_privacy_finds_the_noise(ftnoise):
+    code, out, _ = ftnoise("privacy", "--target-epsilon", "2.35", *PAPER)
+    assert code == 0
+    assert out.startswith("Noise multiplier 1.1")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["privacy"], "required"),
+        (["privacy", "--noise-multiplier", "0", *PAPER], "noise_multiplier > 0"),
+        (["privacy", "--noise-multiplier", "nan", *PAPER], "noise_multiplier > 0"),
+        (["privacy", "--noise-multiplier", "x", *PAPER], "invalid float value: 'x'"),
+        (["privacy", "--target-epsilon", "-1", *PAPER], "target_epsilon > 0"),
+        (
+            ["privacy", "--noise-multiplier", "1", "--target-epsilon", "1", *PAPER],
+            "not allowed with",
+        ),
+        (["privacy", "--noise-multiplier", "1", *PAPER, "--delta", "2"], "delta in (0, 1)"),
+        (["privacy", "--noise-multiplier", "1", *PAPER, "--batch", "0"], "batch_size in 1 to"),
+        (["privacy", "--noise-multiplier", "1", *PAPER, "--epochs", "0"], "--epochs > 0"),
+        (["privacy", "--noise-multiplier", "1", *PAPER, "--epochs", "inf"], "--epochs > 0"),
+        (["privacy", "--noise-multiplier", "1", *PAPER, "--sampler", "x"], "invalid choice: 'x'"),
+        (["audit", "--steps", "1"], "steps >= 2"),
+        (["audit", "--canaries", "3"], "canaries an even number"),
+        (["audti"], "Did you mean 'audit'?"),
+        (["privcy"], "Did you mean 'privacy'?"),
+    ],
+)
+def test_a_bad_word_is_one_line_and_exit_code_2(ftnoise, words, line):
+    code, out, err = ftnoise(*words)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert line in err
+
+
+def test_audit(ftnoise, monkeypatch):
+    code, out, _ = ftnoise("audit", "--canaries", "1000")
+    assert code == 0
+    assert "4.377" in out
+    assert "Nothing speaks against the claim." in out
+    found = audit.Audit(epsilon=9.0, claim=4.0, delta=1e-5, correlation=1.0)
+    monkeypatch.setattr(audit, "audit", lambda **arguments: found)
+    code, out, _ = ftnoise("audit")
+    assert code == 1
+    assert "THE CLAIM DOES NOT HOLD." in out
