@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from ftnoise.errors import BadInput, FtnoiseError, RunFailed
-from ftnoise.presets import PRESETS
+from ftnoise.presets import PRESETS, Preset
 from ftnoise.progress import duration, tell
 from ftnoise.spec import Experiment
 
@@ -165,10 +165,20 @@ def _common(command: argparse.ArgumentParser, seeds: int | None, seeds_help: str
     command.add_argument(
         "--preset", choices=list(PRESETS), default="paper", help=f"{summaries} (default: paper)"
     )
+    command.add_argument(
+        "--secret-key",
+        action="store_true",
+        help="noise in gradients takes its key from the operating system: for a private release",
+    )
     command.add_argument("--seeds", type=int, default=seeds, metavar="N", help=seeds_help)
     command.add_argument(
         "--runs", type=_path, default=ROOT / "runs", metavar="DIR", help="where runs are stored"
     )
+
+
+def _preset(arguments: argparse.Namespace) -> Preset:
+    chosen = PRESETS[arguments.preset]
+    return chosen.with_secret_key() if arguments.secret_key else chosen
 
 
 def _path(text: str) -> Path:
@@ -219,7 +229,7 @@ def reproduce(arguments: argparse.Namespace) -> int:
 
     found, preset, store = (
         experiment(arguments.experiment),
-        PRESETS[arguments.preset],
+        _preset(arguments),
         _store(arguments),
     )
     todo = plan.tasks(found, preset, arguments.seeds, arguments.rows)
@@ -250,7 +260,7 @@ def train(found: Experiment, todo: list[Task], arguments: argparse.Namespace, st
     announce(found, [work.standing(task) for task in todo], arguments, file=sys.stderr)
     failures = work.run()
     own = {work.folder(task).id for task in todo}
-    preset = PRESETS[arguments.preset]
+    preset = _preset(arguments)
     code = show(engine.results(found, preset, arguments.seeds, store, own), store)
     if failures:
         tell(f"error: {len(failures)} of {len(todo)} runs failed.")
@@ -263,7 +273,7 @@ def dry_run(
     """Says what is there and what would be trained, without reading data or writing anything."""
     from ftnoise import engine
 
-    standings = engine.foreseen(found, PRESETS[arguments.preset], todo, store)
+    standings = engine.foreseen(found, _preset(arguments), todo, store)
     announce(found, standings, arguments, file=sys.stdout)
     for standing in standings:
         print(f"  {standing.task.name:40} {standing}")
@@ -307,7 +317,7 @@ def redraw(arguments: argparse.Namespace) -> int:
 
     found, preset, store = (
         experiment(arguments.experiment),
-        PRESETS[arguments.preset],
+        _preset(arguments),
         _store(arguments),
     )
     results = engine.results(found, preset, arguments.seeds, store)
@@ -324,7 +334,7 @@ def copy(arguments: argparse.Namespace) -> int:
     from ftnoise import engine
     from ftnoise.store import Store
 
-    found, preset = experiment(arguments.experiment), PRESETS[arguments.preset]
+    found, preset = experiment(arguments.experiment), _preset(arguments)
     target = Store(arguments.to)
     paths = engine.publish(found, preset, arguments.seeds, _store(arguments), target)
     print("\n".join(map(str, paths)))

@@ -94,10 +94,18 @@ def tasks(experiment: Experiment, preset: Preset, seeds: int, rows: str | None) 
     if not chosen:
         names = ", ".join(row.name for row in experiment.rows)
         raise BadInput(f"Expected --rows to match one of: {names}. Received: {rows!r}.")
+    runs = [preset.apply(row.run) for row in chosen]
+    if preset.secret_key and not any(
+        run.training != row.run.training for run, row in zip(runs, chosen, strict=True)
+    ):
+        raise BadInput(
+            "Expected --secret-key with rows that have noise in their gradients. "
+            f"Received: {experiment.name}."
+        )
     return [
-        Task(row, dataclasses.replace(preset.apply(row.run), seed=seed))
+        Task(row, dataclasses.replace(run, seed=seed))
         for seed in range(seeds)
-        for row in chosen
+        for row, run in zip(chosen, runs, strict=True)
     ]
 
 

@@ -24,6 +24,7 @@ class Preset:
         rate: factor of the learning rate, > 0. Above 1 where there are few steps: otherwise they
             move the weights too little for a penalty to be felt or a network to overfit.
         train_examples, test_examples: at most that many, chosen once for all runs; None for all.
+        secret_key: noise in the gradients takes its key from the operating system.
     """
 
     name: str
@@ -32,13 +33,27 @@ class Preset:
     rate: float = 1.0
     train_examples: int | None = None
     test_examples: int | None = None
+    secret_key: bool = False
+
+    def with_secret_key(self) -> Preset:
+        """The same share of the protocol as a private release, under a name of its own."""
+        return dataclasses.replace(
+            self,
+            name=f"{self.name}-secret",
+            summary=f"{self.summary}; noise with a secret key",
+            secret_key=True,
+        )
 
     def apply(self, run: Run) -> Run:
         """The run under this preset."""
         epochs = 1 if self.epochs is None else max(1, round(self.epochs * run.schedule.epochs))
         schedule = run.schedule.resized(epochs)
+        training = run.training
+        if self.secret_key and hasattr(training, "with_secret_key"):
+            training = training.with_secret_key()
         return dataclasses.replace(
             run,
+            training=training,
             schedule=dataclasses.replace(
                 schedule, learning_rate=self.rate * schedule.learning_rate
             ),

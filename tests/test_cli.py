@@ -38,6 +38,10 @@ BAD_WORDS = [
     (["tiny", "--rows", "huge", "--dry-run"], "Received: 'huge'."),
     (["tiny", "--rows", ""], f"Expected --rows to match one of: {', '.join(ROWS)}. Received: ''."),
     (["tiny", "--rows", "", "--dry-run"], "Received: ''."),
+    (
+        ["tiny", "--secret-key"],
+        "Expected --secret-key with rows that have noise in their gradients.",
+    ),
     (["tiny", "--row-pattern", "x"], "unrecognized arguments: --row-pattern x"),
     (["tiny", "again"], "unrecognized arguments: again"),
     (["tiny", "--data-dir", "nowhere"], "nowhere"),

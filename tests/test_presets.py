@@ -6,6 +6,8 @@ import pytest
 
 from ftnoise.presets import PRESETS, Preset
 from ftnoise.spec import Run, Schedule, Spec, run_id
+from ftnoise.training import Training
+from ftnoise.training.gradients.dpsgd import DPSGD
 
 RUN = Run(
     architecture=Spec(),
@@ -32,6 +34,17 @@ def test_each_preset_makes_a_run_of_its_own_that_differs_in_schedule_and_sizes_a
         same_length = RUN.schedule.resized(run.schedule.epochs)
         rate = run.schedule.learning_rate
         assert run.schedule == dataclasses.replace(same_length, learning_rate=rate)
+
+
+def test_a_secret_key_is_a_run_of_its_own_under_a_name_of_its_own():
+    private = dataclasses.replace(RUN, training=Training(gradients=DPSGD(noise_multiplier=1)))
+    for preset in PRESETS.values():
+        secret = preset.with_secret_key()
+        assert secret.name == f"{preset.name}-secret"
+        assert secret.apply(private).training.gradients.secret_key
+        assert run_id(secret.apply(private), "d") != run_id(preset.apply(private), "d")
+        plain = dataclasses.replace(RUN, training=Training())
+        assert secret.apply(plain) == preset.apply(plain)
 
 
 def test_smoke_is_one_epoch_on_a_few_images():

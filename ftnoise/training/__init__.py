@@ -18,7 +18,7 @@ slot's members are specs with the methods named here:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.spec import Run, Spec, expect
@@ -63,6 +63,12 @@ class Training(Spec):
     def slug(self) -> str:
         members = (self.inputs, self.penalty, self.gradients, self.weights)
         return "+".join(member.slug for member in members if member) or "natural"
+
+    def with_secret_key(self) -> Training:
+        """The same with a key from the operating system, where noise in the gradients has one."""
+        if not hasattr(self.gradients, "secret_key"):
+            return self
+        return replace(self, gradients=replace(self.gradients, secret_key=True))
 
     def build(self, run: Run) -> keras.Model:
         """The untrained network of a run, as `train` returns it: the place for stored weights."""
