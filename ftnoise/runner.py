@@ -189,7 +189,8 @@ def record(run: Run, data: Any, identity: str, workspace: FolderWorkspace) -> di
 def arithmetic(environment: dict[str, Any]) -> str:
     """`AMD EPYC, 2 threads`: what the last bits of a training in this environment depend on."""
     where = ", ".join(environment["gpus"]) or environment["processor"]
-    return f"{where}, {environment['threads']} threads"
+    count = environment["threads"]
+    return f"{where}, {count} thread{'' if count == 1 else 's'}"
 
 
 def now() -> str:
