@@ -22,7 +22,10 @@ from ftnoise.spec import Run, canonical, expect
 from ftnoise.training.gradients.plain import Plain
 from ftnoise.workspace import Workspace
 
-STEPS_PER_EXECUTION = 16
+# Each execution costs a millisecond or two, and says how far it is only at its end; the steps of an
+# `inputs` member, which often attacks, take long by themselves.
+STEPS_PER_EXECUTION = 64
+STEPS_PER_EXECUTION_WITH_INPUTS = 16
 TEST_BATCH = 1000
 
 
@@ -110,7 +113,12 @@ class Loop(keras.Model):
         gradients = run.training.gradients or Plain()
         self.updater = gradients.start(network, run, examples, xla=xla)
         self.updater.optimizer._create_all_weights(network.trainable_variables)
-        self.compile(optimizer=self.updater.optimizer, steps_per_execution=STEPS_PER_EXECUTION)
+        self.compile(
+            optimizer=self.updater.optimizer,
+            steps_per_execution=(
+                STEPS_PER_EXECUTION_WITH_INPUTS if run.training.inputs else STEPS_PER_EXECUTION
+            ),
+        )
         self.loss_metric = keras.metrics.Mean("loss")
         self.accuracy_metric = keras.metrics.Mean("accuracy")
         self.compiled_step = self.one_step

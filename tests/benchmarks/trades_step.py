@@ -29,7 +29,7 @@ from ftnoise.layers import ImageConv2D
 from ftnoise.spec import Run, Schedule
 from ftnoise.training import Training
 from ftnoise.training.inputs.trades import TRADES
-from ftnoise.training.loop import STEPS_PER_EXECUTION, Loop
+from ftnoise.training.loop import STEPS_PER_EXECUTION_WITH_INPUTS, Loop
 from tests.benchmarks.alternating import alternating, show
 
 BATCH = 128
@@ -45,8 +45,8 @@ def images(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def steps_of_the_loop(architecture: Any) -> Any:
-    """Runs `STEPS_PER_EXECUTION` steps, as `fit` does."""
-    x, y = images(BATCH * STEPS_PER_EXECUTION)
+    """Runs `STEPS_PER_EXECUTION_WITH_INPUTS` steps, as `fit` does."""
+    x, y = images(BATCH * STEPS_PER_EXECUTION_WITH_INPUTS)
     data = Data(x, y, x[:BATCH], y[:BATCH], classes=10, digest="")
     training = Training(inputs=TRADES_2)
     run = Run(architecture=architecture, data=FashionMNIST(), training=training, schedule=SCHEDULE)
@@ -57,7 +57,7 @@ def steps_of_the_loop(architecture: Any) -> Any:
 
 
 def floor_of(network: Any, one_batch: bool = False) -> Any:
-    """Runs the floor `STEPS_PER_EXECUTION` times."""
+    """Runs the floor `STEPS_PER_EXECUTION_WITH_INPUTS` times."""
     inputs = [tf.constant(images(BATCH)[0] + 1e-3 * n) for n in range(TRADES_2.steps)]
     x, y = inputs[0], tf.constant(images(BATCH)[1], tf.int32)
     target = tf.fill([BATCH, 10], 0.1)
@@ -92,7 +92,7 @@ def floor_of(network: Any, one_batch: bool = False) -> Any:
         return found, full
 
     def run() -> None:
-        for _ in range(STEPS_PER_EXECUTION):
+        for _ in range(STEPS_PER_EXECUTION_WITH_INPUTS):
             found, _ = floor(inputs, x, y)
         np.asarray(found[-1])
 
@@ -128,7 +128,7 @@ def main() -> bool:
                 "floor with Keras' Conv2D": floor_of(with_keras_convolutions(network)),
             },
             repetitions,
-            per=STEPS_PER_EXECUTION,
+            per=STEPS_PER_EXECUTION_WITH_INPUTS,
         )
         reached &= show(
             seconds,

@@ -102,6 +102,13 @@ class Memory(Workspace):
         return json.loads(self.kept[1])["history"]
 
 
+@pytest.fixture(autouse=True)
+def _two_executions_an_epoch(monkeypatch):
+    from ftnoise.training import loop
+
+    monkeypatch.setattr(loop, "STEPS_PER_EXECUTION", 16)
+
+
 @pytest.fixture
 def images():
     """`images(shape, classes)` -> arrays to train and to test on."""
