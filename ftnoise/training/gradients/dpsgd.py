@@ -52,9 +52,10 @@ class Bookkeeping(Engine):
 class Reference(Engine):
     """tensorflow-privacy's `DPKerasSGDOptimizer` as it comes, one microbatch an example.
 
-    For comparison: one to two orders of magnitude slower. It divides by the size of the batch, so
-    it takes shuffled batches only, and its noise cannot be repeated, so a training that was
-    stopped ends with other weights.
+    For comparison alone: one to two orders of magnitude slower. It divides by the size of the
+    batch, so it takes shuffled batches only. Its noise follows from TensorFlow's seed, so it is
+    not secret, and a training that was stopped and goes on draws the same noise again for other
+    steps: only one that was not stopped has the privacy that is stated.
     """
 
 
@@ -98,6 +99,11 @@ class DPSGD(Spec):
             isinstance(self.engine, Bookkeeping) or isinstance(self.sampler, Shuffled),
             "sampler=Shuffled() for the reference engine, which divides by the size of the batch",
             sampler=self.sampler,
+        )
+        expect(
+            isinstance(self.engine, Bookkeeping) or not self.secret_key,
+            "no secret_key for the reference engine, whose noise follows from TensorFlow's seed",
+            engine=self.engine,
         )
 
     def check(self, training: Any) -> None:

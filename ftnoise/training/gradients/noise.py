@@ -21,15 +21,23 @@ from ftnoise.training.gradients.recording import RecordingTape
 def standard_normals(count: int, seed: Any) -> Any:
     """`count` independent standard normals, float32, decided by the int64 pair `seed`.
 
-    Box and Muller (1958) on TensorFlow's keyed uniforms: a third of the time of its keyed normals,
-    which are made in the same way, but one by one.
+    Box and Muller (1958) on TensorFlow's keyed random bits, with 64 of them for the radius: it
+    reaches 9.5 standard deviations. Uniforms of 23 bits, which the library's own normals are made
+    from, end below 5.7, and what lies beyond such an edge would tell for sure who was in the data.
     """
     half = (count + 1) // 2
-    uniforms = tf.random.stateless_uniform([2, half], seed, dtype=tf.float32, alg="philox")
-    # In (0, 1], where the logarithm is finite.
-    radius = tf.sqrt(-2.0 * tf.math.log(1.0 - uniforms[0]))
-    angle = (2.0 * math.pi) * uniforms[1]
+    bits = tf.random.stateless_uniform(
+        [3, half], seed, minval=None, maxval=None, dtype=tf.uint32, alg="philox"
+    )
+    radius = radius_of(bits[0], bits[1])
+    angle = (2.0 * math.pi / 2**32) * tf.cast(bits[2], tf.float32)
     return tf.concat([radius * tf.cos(angle), radius * tf.sin(angle)], axis=0)[:count]
+
+
+def radius_of(high: Any, low: Any) -> Any:
+    """sqrt(-2 log u) for u in (0, 1] with the uint32 words `high` and `low` behind the point."""
+    fraction = (tf.cast(low, tf.float32) + 0.5) * 2.0**-32
+    return tf.sqrt(-2.0 * tf.math.log((tf.cast(high, tf.float32) + fraction) * 2.0**-32))
 
 
 class KeyedGaussianSum(GaussianSumQuery):

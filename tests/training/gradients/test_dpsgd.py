@@ -47,6 +47,10 @@ def keys(updater):
         ({"engine": "reference"}, "engine to be an engine, such as Bookkeeping()"),
         ({"secret_key": 1}, "secret_key a bool"),
         ({"engine": Reference()}, "sampler=Shuffled() for the reference engine"),
+        (
+            {"engine": Reference(), "sampler": Shuffled(), "secret_key": True},
+            "no secret_key for the reference engine",
+        ),
     ],
 )
 def test_bad_fields_are_named(fields, message):

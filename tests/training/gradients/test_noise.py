@@ -10,7 +10,12 @@ from scipy.stats import kstest
 from tensorflow_privacy import DPKerasSGDOptimizer
 from tensorflow_privacy.privacy.optimizers.dp_optimizer_keras import GenericDPSGDOptimizer
 
-from ftnoise.training.gradients.noise import BookkeepingSGD, KeyedGaussianSum, standard_normals
+from ftnoise.training.gradients.noise import (
+    BookkeepingSGD,
+    KeyedGaussianSum,
+    radius_of,
+    standard_normals,
+)
 from ftnoise.training.gradients.recording import RecordingTape
 from tests.samples import spread_is
 
@@ -61,6 +66,19 @@ def test_normals_are_normal():
     half = 100_000
     assert abs(np.corrcoef(sample[:half], sample[half + 1 :])[0, 1]) < 5 / np.sqrt(half)
     assert abs(np.corrcoef(sample[:half] ** 2, sample[half + 1 :] ** 2)[0, 1]) < 5 / np.sqrt(half)
+
+
+def test_the_tail_reaches_far_beyond_what_is_ever_drawn():
+    words = tf.constant([0, 2**32 - 1], tf.uint32)
+    farthest, nearest = radius_of(words, words).numpy()
+    assert farthest > 9.4
+    assert nearest == 0.0
+    # Beyond five standard deviations lie as many as there should be: 5.73e-7 of 3.4e8.
+    beyond = sum(
+        int(tf.math.count_nonzero(tf.abs(standard_normals(17_000_000, [3, n])) > 5))
+        for n in range(20)
+    )
+    assert abs(beyond - 195) < 5 * 195**0.5
 
 
 @pytest.mark.parametrize(("clip", "noise", "batch_size"), [(0.5, 2.0, 8), (3.0, 0.7, 40)])
