@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
 SAMPLERS = ("poisson", "shuffled")
+NOISE = (1e-3, 1e4)
 ORDERS_2019 = (*(1 + n / 10 for n in range(1, 100)), *range(12, 64))
 # Beyond it a PLD takes gigabytes, and no epsilon of that size means anything.
 LARGEST_FOR_PLD = 100.0
@@ -46,7 +47,8 @@ class Mechanism:
     """Clipped gradients summed over a batch, with Gaussian noise, released a number of times.
 
     Args:
-        noise_multiplier: standard deviation of the noise in units of the clipping norm, > 0.
+        noise_multiplier: standard deviation of the noise in units of the clipping norm, in
+            `NOISE`, within which the accounting has its digits.
         batch_size: expected number of examples a step, in [1, examples].
         examples: size of the training set.
         steps: how often a noised sum was released, >= 1.
@@ -63,7 +65,12 @@ class Mechanism:
 
     def __post_init__(self) -> None:
         noise, delta = self.noise_multiplier, self.delta
-        expect(is_number(noise) and noise > 0, "noise_multiplier > 0", noise_multiplier=noise)
+        least, most = NOISE
+        expect(
+            is_number(noise) and least <= noise <= most,
+            f"noise_multiplier > 0, in {least:g} to {most:g}",
+            noise_multiplier=noise,
+        )
         expect(is_count(self.examples), "examples >= 1", examples=self.examples)
         expect(
             is_count(self.batch_size) and self.batch_size <= self.examples,
@@ -80,9 +87,14 @@ class Mechanism:
         return self.batch_size / self.examples
 
     @property
+    def steps_per_pass(self) -> int:
+        """Steps in which each example is used once, if batches are shuffled."""
+        return -(-self.examples // self.batch_size)
+
+    @property
     def passes(self) -> int:
         """How often an example was used at most, if batches are shuffled."""
-        return -(-self.steps // -(-self.examples // self.batch_size))
+        return -(-self.steps // self.steps_per_pass)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +198,8 @@ def gaussian(noise_multiplier: float, count: int, delta: float) -> float:
     def log_delta(epsilon: float) -> float:
         above = float(log_ndtr(mu / 2 - epsilon / mu))
         below = epsilon + float(log_ndtr(-mu / 2 - epsilon / mu))
-        return above + math.log1p(-math.exp(min(below - above, -1e-300)))
+        # Rounding may leave nothing between the two.
+        return above + math.log(-math.expm1(below - above)) if below < above else -1e9
 
     if log_delta(0.0) <= math.log(delta):
         return 0.0
@@ -200,18 +213,24 @@ def shuffled_at_least(mechanism: Mechanism) -> float:
 
     The differing example moves the sum of its batch from N(1, sigma^2) to N(2, sigma^2); all other
     batches are N(0, sigma^2). Looking at the largest of a pass, in cells, can only hide something,
-    and an optimistic PLD composes what is left over the passes.
+    and an optimistic PLD composes what is left over the passes that were completed.
     """
+    completed = mechanism.steps // mechanism.steps_per_pass
+    if completed == 0:
+        return 0.0
     import numpy as np
     from dp_accounting.pld.privacy_loss_distribution import (
         from_two_probability_mass_functions as distribution,
     )
 
-    sigma, others = mechanism.noise_multiplier, -(-mechanism.examples // mechanism.batch_size) - 1
+    sigma, others = mechanism.noise_multiplier, mechanism.steps_per_pass - 1
     edges = np.linspace(1 - 12 * sigma, 2 + 12 * sigma, CELLS + 1)
     masses = [_log_masses(edges, mean, sigma, others) for mean in (2.0, 1.0)]
     # Cells without mass in double precision, which are the outer ones, join their neighbors.
     (there,) = np.nonzero(np.minimum(*masses) > LEAST_LOG_MASS)
+    if len(there) == 0:
+        # A threshold between the two is wrong less often than this says.
+        return -LEAST_LOG_MASS
     edges = edges[there[0] : there[-1] + 2]
     masses = [_log_masses(edges, mean, sigma, others) for mean in (2.0, 1.0)]
     upper, lower = (dict(enumerate(mass.tolist())) for mass in masses)
@@ -222,7 +241,7 @@ def shuffled_at_least(mechanism: Mechanism) -> float:
         value_discretization_interval=1e-3 if sigma >= 0.8 else 1e-2,
         symmetric=True,
     )
-    return float(pld.self_compose(mechanism.passes).get_epsilon_for_delta(mechanism.delta))
+    return float(pld.self_compose(completed).get_epsilon_for_delta(mechanism.delta))
 
 
 def _log_masses(edges: ndarray, mean: float, sigma: float, others: int) -> ndarray:
@@ -242,7 +261,10 @@ def _log_masses(edges: ndarray, mean: float, sigma: float, others: int) -> ndarr
 def noise_for(
     target_epsilon: float, *, batch_size: int, examples: int, steps: int, sampler: str, delta: float
 ) -> float:
-    """The smallest noise multiplier (to 0.1 %) whose epsilon is at most `target_epsilon` (> 0)."""
+    """The smallest noise multiplier, 0.05 or more, with an epsilon of at most `target_epsilon`.
+
+    To 0.1 %; `target_epsilon` is > 0.
+    """
     expect(
         is_number(target_epsilon) and target_epsilon > 0,
         "target_epsilon > 0",
@@ -267,7 +289,7 @@ def noise_for(
     while epsilon(high) > target_epsilon:
         low, high = high, 2 * high
         reached = "a target_epsilon that some noise reaches"
-        expect(high < 1e6, reached, target_epsilon=target_epsilon)
+        expect(high <= NOISE[1], reached, target_epsilon=target_epsilon)
     while high / low > 1.001:
         middle = math.sqrt(low * high)
         low, high = (low, middle) if epsilon(middle) <= target_epsilon else (middle, high)

@@ -65,7 +65,7 @@ class DPSGD(Spec):
 
     Args:
         noise_multiplier: standard deviation of the noise in units of `clip`; >= 0.
-        clip: largest l_2 norm of an example's gradient over all weights; > 0.
+        clip: largest l_2 norm of an example's gradient over all weights; in 1e-12 to 1e12.
         sampler: how batches are drawn, `Poisson` or `Shuffled`.
         engine: what makes the clipped sum, `Bookkeeping` or `Reference`.
         secret_key: takes a key from the operating system, for a private release.
@@ -83,7 +83,12 @@ class DPSGD(Spec):
             "noise_multiplier >= 0",
             noise_multiplier=self.noise_multiplier,
         )
-        expect(is_number(self.clip) and self.clip > 0, "clip > 0", clip=self.clip)
+        # Beyond, single precision has no digits left for the noise.
+        expect(
+            is_number(self.clip) and 1e-12 <= self.clip <= 1e12,
+            "clip > 0, in 1e-12 to 1e12",
+            clip=self.clip,
+        )
         expect(
             isinstance(self.sampler, Sampler),
             "sampler to be a sampler, such as Poisson()",

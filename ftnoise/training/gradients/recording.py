@@ -18,6 +18,9 @@ import tensorflow as tf
 from ftnoise.errors import BadInput
 from ftnoise.training.gradients.clipping import RULES, refusal
 
+# Examples of the trial pass in `check`; a number that is not the size of much else.
+TRIED = 3
+
 
 @dataclass
 class Recorded:
@@ -91,6 +94,8 @@ _ABSENT = object()
 
 
 def _replace(layer: keras.layers.Layer, name: str, function: Callable[..., Any]) -> None:
+    if f"_recording_{name}" in layer.__dict__:
+        raise RuntimeError(f"Expected one open RecordingTape. Received: two on {layer.name}.")
     # Past Keras' own `__setattr__`, which would track what is only here for a moment.
     layer.__dict__[f"_recording_{name}"] = layer.__dict__.get(name, _ABSENT)
     layer.__dict__[name] = function
@@ -134,7 +139,7 @@ def check(network: keras.Model) -> None:
             f"Received: {len(network.losses)} losses."
         )
     with RecordingTape(network) as tape:
-        shape = [2, *network.input_shape[1:]]
+        shape = [TRIED, *network.input_shape[1:]]
         if None in shape:
             raise BadInput(
                 f"Expected {network.name} with an input of fixed size. "
@@ -149,6 +154,21 @@ def check(network: keras.Model) -> None:
                 f"clipped: give each place a layer of its own. Received: {layer.name}, called "
                 f"{calls.count(id(layer))} times."
             )
+    for record in tape.records:
+        sizes = {tf.nest.flatten(part)[0].shape[0] for part in (record.inputs, record.outputs)}
+        if sizes != {TRIED}:
+            raise BadInput(
+                "Expected layers that see a batch as a batch. Received: "
+                f"{record.layer.name}, which gets its positions as examples (TimeDistributed?)."
+            )
+    owners = [id(weight) for layer in tape.layers for weight in layer._trainable_weights]
+    for layer in tape.layers:
+        for weight in layer._trainable_weights:
+            if owners.count(id(weight)) != 1:
+                raise BadInput(
+                    "Expected each trainable weight to belong to one layer. "
+                    f"Received: {weight.name}, shared by {layer.name}."
+                )
     covered = {id(weight) for layer in tape.layers for weight in layer._trainable_weights}
     for weight in network.trainable_weights:
         if id(weight) not in covered:

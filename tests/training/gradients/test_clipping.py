@@ -213,6 +213,14 @@ def test_recording_leaves_the_network_as_it_was():
     assert np.array_equal(network(x), logits)
 
 
+def test_two_tapes_at_once_are_refused_and_leave_nothing_behind():
+    network = NETWORKS["dense"]()
+    before = [set(vars(layer)) for layer in network.layers]
+    with pytest.raises(RuntimeError, match="two on"), RecordingTape(network):
+        RecordingTape(network).__enter__()
+    assert [set(vars(layer)) for layer in network.layers] == before
+
+
 class Unknown(layers.Layer):
     """A trainable layer of somebody's own."""
 
@@ -232,6 +240,14 @@ def shared():
     return keras.Model(x, layers.Dense(2)(twice(twice(x))))
 
 
+def sharing_a_kernel():
+    x, one, other = keras.Input((4,)), layers.Dense(4, name="one"), layers.Dense(4, name="other")
+    network = keras.Model(x, other(one(x)))
+    other.kernel = one.kernel
+    other._trainable_weights[0] = one.kernel
+    return network
+
+
 def with_a_loss():
     dense = layers.Dense(3, kernel_regularizer="l2")
     return keras.Sequential([layers.InputLayer((4,)), dense])
@@ -249,6 +265,11 @@ def with_a_loss():
         (lambda: sequential((4,), Own(3, name="own")), ["own (Own)", "none of"]),
         (lambda: sequential((4, 2), layers.LSTM(3, name="lstm")), ["LSTMCell", "none of"]),
         (shared, ["twice, called 2 times", "a layer of its own"]),
+        (sharing_a_kernel, ["shared by one", "belong to one layer"]),
+        (
+            lambda: sequential((4, 2), layers.TimeDistributed(layers.Dense(3, name="each"))),
+            ["each", "positions as examples"],
+        ),
         (with_a_loss, ["losses of its own", "Training(penalty=...)"]),
         (
             lambda: sequential((4, 4, 4), layers.Conv2D(4, 2, groups=2, name="split")),

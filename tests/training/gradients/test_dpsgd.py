@@ -41,7 +41,8 @@ def keys(updater):
     [
         ({"noise_multiplier": -1}, "noise_multiplier >= 0. Received: noise_multiplier=-1"),
         ({"noise_multiplier": float("nan")}, "noise_multiplier >= 0"),
-        ({"clip": 0}, "clip > 0. Received: clip=0"),
+        ({"clip": 0}, "clip > 0, in 1e-12 to 1e12. Received: clip=0"),
+        ({"clip": 1e-30}, "clip > 0, in 1e-12"),
         ({"clip": float("inf")}, "clip > 0"),
         ({"sampler": "poisson"}, "sampler to be a sampler, such as Poisson()"),
         ({"engine": "reference"}, "engine to be an engine, such as Bookkeeping()"),
