@@ -80,6 +80,8 @@ def test_ctrl_c_in_a_training_is_code_130_and_the_same_command_goes_on(ftnoise, 
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Whoever starts the tests in the background has it ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while process.poll() is None and not (log.exists() and f"epoch {second}" in log.read_text()):
         time.sleep(0.02)
