@@ -33,11 +33,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 EXPERIMENTS = Path(__file__).resolve().parent / "experiments"
 COMMANDS = Path(__file__).resolve().parent / "commands"
+OWN_COMMANDS = ("list", "report", "publish", "test")
 STOPPED = "Stopped."
 GOES_ON = "What was finished is kept; the same command goes on from there."
-
-
-OTHERS = ("list", "report", "publish", "test", *(f.stem for f in COMMANDS.glob("[!_]*.py")))
 
 
 class Parser(argparse.ArgumentParser):
@@ -94,7 +92,11 @@ def dispatch(words: list[str]) -> int:
 
 def names() -> list[str]:
     """The experiments, by file name."""
-    return sorted(path.stem for path in EXPERIMENTS.glob("*.py") if path.stem != "__init__")
+    return _stems(EXPERIMENTS)
+
+
+def _stems(folder: Path) -> list[str]:
+    return sorted(path.stem for path in folder.glob("[!_]*.py"))
 
 
 def experiment(name: str) -> Experiment:
@@ -105,7 +107,7 @@ def experiment(name: str) -> Experiment:
     """
     known = names()
     if name not in known:
-        close = difflib.get_close_matches(name, [*known, *OTHERS], n=1)
+        close = difflib.get_close_matches(name, [*known, *OWN_COMMANDS, *_stems(COMMANDS)], n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise BadInput(f"Expected an experiment ({', '.join(known)}). Received: {name!r}.{hint}")
     return importlib.import_module(f"ftnoise.experiments.{name}").EXPERIMENT
@@ -139,9 +141,9 @@ def parser() -> Parser:
     publish.set_defaults(command=copy)
 
     commands.add_parser("test", help="run the tests; further words go to pytest")
-    for file in sorted(COMMANDS.glob("[!_]*.py")):
-        found = importlib.import_module(f"ftnoise.commands.{file.stem}")
-        one = commands.add_parser(file.stem, help=found.HELP, description=f"{found.HELP}.")
+    for name in _stems(COMMANDS):
+        found = importlib.import_module(f"ftnoise.commands.{name}")
+        one = commands.add_parser(name, help=found.HELP, description=f"{found.HELP}.")
         found.arguments(one)
         one.set_defaults(command=alone, run=found.run)
     for name in names():

@@ -136,31 +136,30 @@ class Statement:
 
 def statement(mechanism: Mechanism) -> Statement:
     """The statement for a mechanism."""
-    paper = rdp_2019(mechanism)
-    if mechanism.sampler == "shuffled":
-        most = gaussian(mechanism.noise_multiplier, mechanism.passes, mechanism.delta)
-        return Statement(
-            mechanism=mechanism,
-            adjacency="one example zeroed out",
-            epsilon=most,
-            # Rounding of the lower bound must not put it above the upper one.
-            low=min(shuffled_at_least(mechanism), most),
-            epsilon_paper=paper,
-            epsilon_rdp=None,
-            epsilon_pld=None,
-        )
-    rdp = rdp_today(mechanism)
-    pld = poisson_pld(mechanism) if rdp <= LARGEST_FOR_PLD else None
-    epsilon = rdp if pld is None else min(rdp, pld)
+    epsilon, rdp, pld = sound(mechanism)
+    shuffled = mechanism.sampler == "shuffled"
     return Statement(
         mechanism=mechanism,
-        adjacency="one example added or removed",
+        adjacency="one example zeroed out" if shuffled else "one example added or removed",
         epsilon=epsilon,
-        low=epsilon,
-        epsilon_paper=paper,
+        # Rounding of the lower bound must not put it above the upper one.
+        low=min(shuffled_at_least(mechanism), epsilon) if shuffled else epsilon,
+        epsilon_paper=rdp_2019(mechanism),
         epsilon_rdp=rdp,
         epsilon_pld=pld,
     )
+
+
+def sound(mechanism: Mechanism) -> tuple[float, float | None, float | None]:
+    """The smallest sound epsilon; for Poisson batches also that by RDP, and by PLD if in reach."""
+    if mechanism.sampler == "shuffled":
+        noise, passes = mechanism.noise_multiplier, mechanism.passes
+        return gaussian(noise, passes, mechanism.delta), None, None
+    rdp = rdp_today(mechanism)
+    if rdp > LARGEST_FOR_PLD:
+        return rdp, rdp, None
+    pld = poisson_pld(mechanism)
+    return min(rdp, pld), rdp, pld
 
 
 def rdp_2019(mechanism: Mechanism) -> float:
@@ -280,10 +279,7 @@ def noise_for(
             sampler=sampler,
             delta=delta,
         )
-        if sampler == "shuffled":
-            return gaussian(noise, mechanism.passes, delta)
-        rdp = rdp_today(mechanism)
-        return min(rdp, poisson_pld(mechanism)) if rdp <= LARGEST_FOR_PLD else rdp
+        return sound(mechanism)[0]
 
     low, high = 0.05, 0.1
     while epsilon(high) > target_epsilon:

@@ -107,6 +107,11 @@ def _direct(gradients: list[Any]) -> Part:
     )
 
 
+def _direct_pays(positions: int | None, inputs: int, outputs: int) -> bool:
+    """Whether the direct form of a linear map of positions is cheaper than the Gram form."""
+    return positions is not None and positions * (inputs + outputs) > inputs * outputs
+
+
 def _linear(a: Any, g: Any, bias: bool) -> Part:
     """The part of a linear map of positions.
 
@@ -117,7 +122,7 @@ def _linear(a: Any, g: Any, bias: bool) -> Part:
     """
     _, positions, inputs = a.shape
     outputs = g.shape[-1]
-    if positions is not None and positions * (inputs + outputs) > inputs * outputs:
+    if _direct_pays(positions, inputs, outputs):
         return _direct(
             [tf.matmul(a, g, transpose_a=True), *([tf.reduce_sum(g, 1)] if bias else [])]
         )
@@ -196,14 +201,14 @@ def convolution(layer: keras.layers.Conv2D, a: Any, g: Any) -> Part:
     elements = len(seen) * channels
     g = tf.reshape(g, [batch, positions, filters])
     bias = [tf.reduce_sum(g, 1)] if layer.use_bias else []
-    if positions * (elements + filters) <= elements * filters:
-        patches = tf.concat([tf.reshape(x, [batch, positions, channels]) for x in seen], axis=2)
-        return _linear(patches, g, layer.use_bias)
-    if channels == 1:
+    direct = _direct_pays(positions, elements, filters)
+    if direct and channels == 1:
         # Each window is a row as it comes, which spares the work of interleaving them.
         patches = tf.stack([tf.reshape(x, [batch, positions]) for x in seen], axis=1)
         return _direct([tf.matmul(patches, g), *bias])
     patches = tf.concat([tf.reshape(x, [batch, positions, channels]) for x in seen], axis=2)
+    if not direct:
+        return _linear(patches, g, layer.use_bias)
     part = _direct([tf.matmul(g, patches, transpose_a=True), *bias])
 
     def weighted(factors: Any, kept: list[Any]) -> list[Any]:

@@ -158,13 +158,14 @@ class DPSGD(Spec):
 
 
 class PrivateUpdater(Updater):
-    """Keeps the ledger.
+    """Draws batches and keeps the ledger.
 
     The ledger is a list of attempts, each `{"nonce": .., "key": "public" or "secret", "from": ..,
     "to": ..}`: the steps from number `from` to before number `to` have to be counted.
     """
 
     repeatable = True
+    multiple = 1
 
     def __init__(self, spec: DPSGD, network: keras.Model, run: Run, examples: int) -> None:
         import tensorflow as tf
@@ -204,6 +205,17 @@ class PrivateUpdater(Updater):
         nonce = self.ledger[-1]["nonce"]
         return seeds.key(self.run.seed, "privacy", purpose, digest(canonical(self.run)), nonce)
 
+    def batch(self, order: Any, step: Any) -> tuple[Any, Any]:
+        """What the sampler draws."""
+        return self.spec.sampler.batch(
+            order,
+            step,
+            size=self.run.schedule.batch_size,
+            steps_per_epoch=self.steps_per_epoch,
+            key=self.batch_key,
+            multiple=self.multiple,
+        )
+
     def announce(self, step: int) -> JSON:
         """The ledger with the steps up to number `step`."""
         self.ledger[-1]["to"] = max(self.ledger[-1]["to"], step)
@@ -237,17 +249,6 @@ class BookkeepingUpdater(PrivateUpdater):
             momentum=run.schedule.momentum,
         )
         self.metrics = (keras.metrics.Sum("not_finite"),)
-
-    def batch(self, order: Any, step: Any) -> tuple[Any, Any]:
-        """What the sampler draws."""
-        return self.spec.sampler.batch(
-            order,
-            step,
-            size=self.run.schedule.batch_size,
-            steps_per_epoch=self.steps_per_epoch,
-            key=self.batch_key,
-            multiple=self.multiple,
-        )
 
     def update(self, objective: Objective, penalty: Callable[[], Any] | None, present: Any) -> Any:
         """One step: the noised sum, and the penalty's gradient outside the clipping."""
@@ -293,17 +294,6 @@ class ReferenceUpdater(PrivateUpdater):
             noise_multiplier=spec.noise_multiplier,
             learning_rate=learning_rate(run.schedule, self.steps_per_epoch),
             momentum=run.schedule.momentum,
-        )
-
-    def batch(self, order: Any, step: Any) -> tuple[Any, Any]:
-        """The step's slice of the epoch's order."""
-        return self.spec.sampler.batch(
-            order,
-            step,
-            size=self.run.schedule.batch_size,
-            steps_per_epoch=self.steps_per_epoch,
-            key=self.batch_key,
-            multiple=1,
         )
 
     def update(self, objective: Objective, penalty: Callable[[], Any] | None, present: Any) -> Any:

@@ -169,9 +169,8 @@ def check(network: keras.Model) -> None:
                     "Expected each trainable weight to belong to one layer. "
                     f"Received: {weight.name}, shared by {layer.name}."
                 )
-    covered = {id(weight) for layer in tape.layers for weight in layer._trainable_weights}
     for weight in network.trainable_weights:
-        if id(weight) not in covered:
+        if id(weight) not in owners:
             raise BadInput(
                 "Expected every trainable weight to belong to a layer that can be clipped "
                 f"({', '.join(sorted(kind.__name__ for kind in RULES))}). "
