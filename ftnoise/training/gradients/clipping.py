@@ -22,6 +22,9 @@ import tensorflow as tf
 
 from ftnoise.layers import ImageConv2D
 
+# Of a sum in single precision, relative to the sum of its summands' sizes.
+ROUNDING = 2e-7
+
 
 class Part(NamedTuple):
     """What a layer adds to the norm of each example, and how its weighted sum is made.
@@ -112,6 +115,23 @@ def _direct_pays(positions: int | None, inputs: int, outputs: int) -> bool:
     return positions is not None and positions * (inputs + outputs) > inputs * outputs
 
 
+def _gram(alike: Any, g: Any, lengths: Any) -> Any:
+    """Squared norms of sum_t a_t g_t^T from the products of its positions.
+
+    Where the positions cancel, single precision would take a norm for smaller than it is; and the
+    sum itself, rounded as it is made, may be as large as its own rounding.
+
+    Args:
+        alike: a_s . a_t, float64 `[batch, positions, positions]`.
+        g: gradients in the outputs, float32 `[batch, positions, out]`.
+        lengths: |a_t|, float32 `[batch, positions]`.
+    """
+    exact = tf.cast(g, tf.float64)
+    squares = tf.reduce_sum(alike * tf.matmul(exact, exact, transpose_b=True), [1, 2])
+    rounding = ROUNDING * tf.reduce_sum(lengths * tf.norm(g, axis=2), 1)
+    return tf.cast(tf.maximum(squares, 0.0), g.dtype) + tf.square(rounding)
+
+
 def _linear(a: Any, g: Any, bias: bool) -> Part:
     """The part of a linear map of positions.
 
@@ -126,9 +146,8 @@ def _linear(a: Any, g: Any, bias: bool) -> Part:
         return _direct(
             [tf.matmul(a, g, transpose_a=True), *([tf.reduce_sum(g, 1)] if bias else [])]
         )
-    products = tf.matmul(a, a, transpose_b=True) * tf.matmul(g, g, transpose_b=True)
-    # Rounding may leave a norm of zero below it.
-    squares = tf.maximum(tf.reduce_sum(products, [1, 2]), 0.0)
+    exact = tf.cast(a, tf.float64)
+    squares = _gram(tf.matmul(exact, exact, transpose_b=True), g, tf.norm(a, axis=2))
     if bias:
         squares += _squares(tf.reduce_sum(g, 1))
 
@@ -247,14 +266,14 @@ def embedding(layer: keras.layers.Embedding, a: Any, g: Any) -> Part:
     batch, out = tf.shape(a)[0], layer.output_dim
     indices = tf.cast(tf.reshape(a, [batch, -1]), tf.int32)
     g = tf.reshape(g, [batch, -1, out])
-    same = tf.cast(indices[:, :, None] == indices[:, None, :], g.dtype)
-    squares = tf.reduce_sum(same * tf.matmul(g, g, transpose_b=True), [1, 2])
+    same = tf.cast(indices[:, :, None] == indices[:, None, :], tf.float64)
+    squares = _gram(same, g, tf.ones_like(g[:, :, 0]))
 
     def weighted(factors: Any, kept: list[Any]) -> list[Any]:
         scaled = tf.reshape(_times(factors, kept[0]), [-1, out])
         return [tf.math.unsorted_segment_sum(scaled, tf.reshape(indices, [-1]), layer.input_dim)]
 
-    return Part(tf.maximum(squares, 0.0), [g], weighted)
+    return Part(squares, [g], weighted)
 
 
 def layer_normalization(layer: keras.layers.LayerNormalization, a: Any, g: Any) -> Part:
@@ -301,12 +320,11 @@ RULES: dict[type, Callable[[Any, Any, Any], Part]] = {
 
 def refusal(layer: keras.layers.Layer) -> str:
     """Why a trainable layer cannot be clipped, and what to use instead; empty if it can."""
-    known = ", ".join(sorted(kind.__name__ for kind in RULES if kind is not ImageConv2D))
     name = f"{layer.name} ({type(layer).__name__})"
     if isinstance(layer, keras.layers.BatchNormalization):
         return f"{name}, which mixes the examples of a batch: use GroupNormalization"
     if type(layer) not in RULES:
-        return f"{name}, which is none of {known}"
+        return f"{name}, which is none of {known_kinds()}"
     if layer.compute_dtype != "float32":
         return f"{name} in {layer.compute_dtype}: use float32"
     if getattr(layer, "data_format", "channels_last") != "channels_last":
@@ -314,3 +332,8 @@ def refusal(layer: keras.layers.Layer) -> str:
     if getattr(layer, "groups", 1) != 1 and not isinstance(layer, keras.layers.GroupNormalization):
         return f"{name} with {layer.groups} groups: use groups=1 or DepthwiseConv2D"
     return ""
+
+
+def known_kinds() -> str:
+    """The layers that can be clipped, in words."""
+    return ", ".join(sorted(kind.__name__ for kind in RULES if kind is not ImageConv2D))

@@ -234,10 +234,10 @@ class BookkeepingUpdater(PrivateUpdater):
     ) -> None:
         import keras
 
+        from ftnoise.training.gradients.checks import check
         from ftnoise.training.gradients.noise import BookkeepingSGD
-        from ftnoise.training.gradients.recording import check
 
-        check(network)
+        self.repeatable = not check(network)
         super().__init__(spec, network, run, examples)
         self.multiple = multiple
         self.optimizer = BookkeepingSGD(

@@ -15,7 +15,7 @@ from tensorflow_privacy.privacy.dp_query.gaussian_query import GaussianSumQuery
 from tensorflow_privacy.privacy.optimizers.dp_optimizer_keras import GenericDPSGDOptimizer
 
 from ftnoise.training.gradients.clipping import clipped_sum
-from ftnoise.training.gradients.recording import RecordingTape
+from ftnoise.training.gradients.recording import RecordingTape, refuse_calls
 
 
 def standard_normals(count: int, seed: Any) -> Any:
@@ -71,8 +71,10 @@ class BookkeepingSGD(GenericDPSGDOptimizer):
     """DP-SGD whose clipped sum costs one forward and one backward pass.
 
     Use: `with RecordingTape(model) as tape: losses = ...` (rank one, one loss an example), then
-    `optimizer.minimize(losses, model.trainable_variables, tape=tape)`. Under a `tf.distribute`
-    strategy the replicas' sums are added up and noise is added once.
+    `optimizer.minimize(losses, model.trainable_variables, tape=tape)`. Call `checks.check(model)`
+    before: the tape refuses layers that it does not know, but a trial alone finds those that mix
+    the examples of a batch. Under a `tf.distribute` strategy the replicas' sums are added up and
+    noise is added once.
 
     Args:
         clip: largest l_2 norm of an example's gradient over all weights, > 0.
@@ -109,13 +111,8 @@ class BookkeepingSGD(GenericDPSGDOptimizer):
         if not isinstance(tape, RecordingTape):
             raise TypeError(f"Expected tape to be a RecordingTape. Received: tape={tape!r}.")
         self._was_dp_gradients_called = True
-        outputs = [record.outputs for record in tape.records]
-        gradients = tape.gradient(loss, outputs, unconnected_gradients="zero")
-        layers = [
-            (record.layer, record.inputs, gradient)
-            for record, gradient in zip(tape.records, gradients, strict=True)
-        ]
-        sums, tape.refused = clipped_sum(layers, var_list, self.clip)
+        refuse_calls(tape)
+        sums, tape.refused = clipped_sum(tape.parts(loss), var_list, self.clip)
         context = tf.distribute.get_replica_context()
         if context is not None and context.num_replicas_in_sync > 1:
             sums = context.all_reduce(tf.distribute.ReduceOp.SUM, sums)

@@ -16,10 +16,7 @@ import keras
 import tensorflow as tf
 
 from ftnoise.errors import BadInput
-from ftnoise.training.gradients.clipping import RULES, refusal
-
-# Examples of the trial pass in `check`; a number that is not the size of much else.
-TRIED = 3
+from ftnoise.training.gradients.clipping import known_kinds, refusal
 
 
 @dataclass
@@ -35,7 +32,8 @@ class RecordingTape(tf.GradientTape):
     """A tape that watches the outputs of a network's trainable layers instead of its weights.
 
     Args:
-        network: a network that `check` does not refuse.
+        network: one that `checks.check` does not refuse; the tape itself looks at the kinds of its
+            layers alone.
 
     Attributes:
         records: what was recorded, a `Recorded` for each call of a trainable layer.
@@ -44,6 +42,7 @@ class RecordingTape(tf.GradientTape):
 
     def __init__(self, network: keras.Model) -> None:
         super().__init__(watch_accessed_variables=False)
+        refuse(network)
         self.layers = trainable_layers(network)
         self.records: list[Recorded] = []
         self.refused: Any = 0
@@ -67,6 +66,18 @@ class RecordingTape(tf.GradientTape):
                 if replaced is not None:
                     _put(layer, name, replaced)
         super().__exit__(kind, value, trace)
+
+    def parts(self, losses: Any) -> list[tuple[keras.layers.Layer, Any, Any]]:
+        """Each layer, its input, and the gradient of the summed `losses` in its output.
+
+        Called once, after the block. What `clipping.clipped_sum` takes.
+        """
+        outputs = [record.outputs for record in self.records]
+        gradients = self.gradient(losses, outputs, unconnected_gradients="zero")
+        return [
+            (record.layer, record.inputs, gradient)
+            for record, gradient in zip(self.records, gradients, strict=True)
+        ]
 
     def _record(self, layer: keras.layers.Layer) -> None:
         call = layer.call
@@ -117,19 +128,27 @@ def trainable_layers(network: keras.Model) -> list[keras.layers.Layer]:
     ]
 
 
-def check(network: keras.Model) -> None:
-    """Refuses a network whose examples cannot be clipped right.
+def refuse(network: keras.Model) -> None:
+    """Refuses, without computing anything, a network whose examples cannot be clipped right.
 
     Raises:
-        BadInput: a trainable layer is of an unknown kind or option, is called more or less than
-            once, mixes the examples of a batch, or adds a loss; names the layer and what to use.
+        BadInput: it is not Sequential or functional with one input and one output, a trainable
+            layer is of an unknown kind or option, shares a weight, or adds a loss; names what it
+            is and what to use instead.
     """
+    ends = getattr(network, "inputs", None) or (), getattr(network, "outputs", None) or ()
+    if tuple(map(len, ends)) != (1, 1):
+        raise BadInput(
+            f"Expected {network.name} to be a Sequential or functional model with one input and "
+            f"one output. Received: {len(ends[0])} inputs, {len(ends[1])} outputs."
+        )
     mixing = [
         layer
         for layer in network._flatten_layers(include_self=True, recursive=True)
         if isinstance(layer, keras.layers.BatchNormalization)
     ]
-    for layer in [*mixing, *trainable_layers(network)]:
+    layers = trainable_layers(network)
+    for layer in [*mixing, *layers]:
         if reason := refusal(layer):
             raise BadInput(f"Expected layers whose examples can be clipped. Received: {reason}.")
     if network.losses:
@@ -138,31 +157,8 @@ def check(network: keras.Model) -> None:
             "per-example clipping does not see: use Training(penalty=...). "
             f"Received: {len(network.losses)} losses."
         )
-    with RecordingTape(network) as tape:
-        shape = [TRIED, *network.input_shape[1:]]
-        if None in shape:
-            raise BadInput(
-                f"Expected {network.name} with an input of fixed size. "
-                f"Received: {network.input_shape}."
-            )
-        network(tf.zeros(shape, network.inputs[0].dtype), training=True)
-    calls = [id(record.layer) for record in tape.records]
-    for layer in tape.layers:
-        if calls.count(id(layer)) != 1:
-            raise BadInput(
-                f"Expected each trainable layer to be called once, as shared layers cannot be "
-                f"clipped: give each place a layer of its own. Received: {layer.name}, called "
-                f"{calls.count(id(layer))} times."
-            )
-    for record in tape.records:
-        sizes = {tf.nest.flatten(part)[0].shape[0] for part in (record.inputs, record.outputs)}
-        if sizes != {TRIED}:
-            raise BadInput(
-                "Expected layers that see a batch as a batch. Received: "
-                f"{record.layer.name}, which gets its positions as examples (TimeDistributed?)."
-            )
-    owners = [id(weight) for layer in tape.layers for weight in layer._trainable_weights]
-    for layer in tape.layers:
+    owners = [id(weight) for layer in layers for weight in layer._trainable_weights]
+    for layer in layers:
         for weight in layer._trainable_weights:
             if owners.count(id(weight)) != 1:
                 raise BadInput(
@@ -173,6 +169,21 @@ def check(network: keras.Model) -> None:
         if id(weight) not in owners:
             raise BadInput(
                 "Expected every trainable weight to belong to a layer that can be clipped "
-                f"({', '.join(sorted(kind.__name__ for kind in RULES))}). "
-                f"Received: {weight.name}."
+                f"({known_kinds()}). Received: {weight.name}."
+            )
+
+
+def refuse_calls(tape: RecordingTape) -> None:
+    """Refuses a forward pass that did not call each trainable layer once.
+
+    Raises:
+        BadInput: names the layer.
+    """
+    calls = [id(record.layer) for record in tape.records]
+    for layer in tape.layers:
+        if calls.count(id(layer)) != 1:
+            raise BadInput(
+                f"Expected each trainable layer to be called once, as shared layers cannot be "
+                f"clipped: give each place a layer of its own. Received: {layer.name}, called "
+                f"{calls.count(id(layer))} times."
             )

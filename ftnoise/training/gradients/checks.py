@@ -1,0 +1,145 @@
+"""Whether DP-SGD clips the examples of a network right: by its layers, and by a trial.
+
+The trial is the definition: the clipped sum of a few random examples, made together, has to be the
+sum of what each gives by itself. So layers that look at other examples of a batch are found,
+whatever they are called.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ftnoise.errors import BadInput
+from ftnoise.training.gradients.clipping import clipped_sum
+from ftnoise.training.gradients.recording import RecordingTape, refuse, refuse_calls
+
+# Examples of the trial; a number that is not the size of much else.
+TRIED = 3
+# Largest difference, relative to the sum, that is taken for rounding.
+TOLERANCE = 1e-3
+
+
+def check(network: keras.Model) -> bool:
+    """Refuses a network whose examples cannot be clipped right, and leaves it as it was.
+
+    Returns:
+        Whether it is random in training, so that a step taken again has another result.
+
+    Raises:
+        BadInput: names the layer or the network, and what to use.
+    """
+    refuse(network)
+    x = examples(network)
+    try:
+        random = randomness(network, x)
+        compare(network, x, training=not random)
+    except (ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
+        if isinstance(error, BadInput):
+            raise
+        # Keras says where in the first line, and what in the next.
+        said = " ".join(filter(None, str(error).splitlines()[:3])) or type(error).__name__
+        raise BadInput(
+            f"Expected {network.name} to be a network whose examples can be clipped. "
+            f"Received: {said}"
+        ) from error
+    return random
+
+
+def examples(network: keras.Model) -> Any:
+    """`TRIED` random examples `[TRIED, *input]` that the network takes."""
+    (inputs,) = network.inputs
+    shape = [TRIED, *inputs.shape[1:]]
+    if None in shape:
+        raise BadInput(
+            f"Expected {network.name} with an input of fixed size. Received: {tuple(inputs.shape)}."
+        )
+    if inputs.dtype.is_floating:
+        return tf.random.stateless_normal(shape, [0, 0], dtype=inputs.dtype)
+    sizes = [
+        layer.input_dim
+        for layer in network._flatten_layers()
+        if isinstance(layer, keras.layers.Embedding)
+    ]
+    whole = tf.random.stateless_uniform(shape, [0, 0], 0, min([*sizes, 2]), tf.int32)
+    return tf.cast(whole, inputs.dtype)
+
+
+def randomness(network: keras.Model, x: Any) -> bool:
+    """Whether two passes in training differ.
+
+    Raises:
+        BadInput: a weight that is not trained has changed meanwhile: the layer keeps statistics of
+            the examples, which no clipping covers.
+    """
+    kept = [
+        (weight, weight.numpy())
+        for weight in network.non_trainable_weights
+        if weight.dtype.is_floating
+    ]
+    first, second = network(x, training=True), network(x, training=True)
+    changed = [weight.name for weight, before in kept if (weight.numpy() != before).any()]
+    for weight, before in kept:
+        weight.assign(before)
+    if changed:
+        raise BadInput(
+            "Expected layers that keep no statistics of the examples, which DP-SGD does not cover. "
+            f"Received: {changed[0]}, which changes in training."
+        )
+    return bool(tf.reduce_any(first != second))
+
+
+def compare(network: keras.Model, x: Any, *, training: bool) -> None:
+    """Compares the clipped sum with that of a loop over the examples.
+
+    Raises:
+        BadInput: they differ.
+    """
+    variables = network.trainable_variables
+    if not variables:
+        raise BadInput(f"Expected {network.name} to have trainable weights. Received: none.")
+
+    def losses_of(x: Any) -> Any:
+        outputs = tf.reshape(network(x, training=training), [tf.shape(x)[0], -1])
+        # Each output with a slope of its own.
+        slopes = tf.cast(tf.linspace(1.0, 2.0, outputs.shape[1]), outputs.dtype)
+        return tf.reduce_sum(slopes * outputs, axis=1)
+
+    with RecordingTape(network) as tape:
+        losses = losses_of(x)
+    refuse_calls(tape)
+    for record in tape.records:
+        sizes = {tf.nest.flatten(part)[0].shape[0] for part in (record.inputs, record.outputs)}
+        if sizes != {TRIED}:
+            raise BadInput(
+                "Expected layers that see a batch as a batch. Received: "
+                f"{record.layer.name}, which gets its positions as examples (TimeDistributed?)."
+            )
+    alone = [by_itself(losses_of, x[n : n + 1], variables) for n in range(TRIED)]
+    norms = [float(tf.linalg.global_norm(gradients)) for gradients in alone]
+    # At the middle norm, so that one example is clipped and another is not.
+    clip = max(sorted(norms)[TRIED // 2], 1e-6)
+    together, _ = clipped_sum(tape.parts(losses), variables, clip)
+    factors = [min(1.0, clip / max(norm, clip)) for norm in norms]
+    differences = [
+        total - tf.add_n([factor * part[n] for factor, part in zip(factors, alone, strict=True)])
+        for n, total in enumerate(together)
+    ]
+    gap = float(tf.linalg.global_norm(differences)) / (TRIED * clip)
+    if not gap <= TOLERANCE:
+        raise BadInput(
+            f"Expected {network.name} to treat each example by itself, as the clipped sum of "
+            f"{TRIED} random ones together must be that of each alone: leave out layers that look "
+            f"at the whole batch. Received: sums that differ by {gap:.2g} of the largest."
+        )
+
+
+def by_itself(losses_of: Any, x: Any, variables: Any) -> list[Any]:
+    """The gradient of one example, in its weights."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(variables)
+        loss = losses_of(x)
+    gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
+    return [tf.convert_to_tensor(gradient) for gradient in gradients]

@@ -1,0 +1,174 @@
+"""Which networks DP-SGD refuses: by their layers, and by a trial of a few examples."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from ftnoise.architectures import FmnistCNN1, FmnistDNN
+from ftnoise.errors import BadInput
+from ftnoise.training.gradients import checks
+from ftnoise.training.gradients.checks import check
+from ftnoise.training.gradients.recording import RecordingTape
+from tests.training.gradients.test_clipping import NETWORKS, sequential
+
+
+class Unknown(layers.Layer):
+    """A trainable layer of somebody's own."""
+
+    def build(self, shape):
+        self.scale = self.add_weight(name="scale", shape=shape[-1:])
+
+    def call(self, inputs):
+        return inputs * self.scale
+
+
+class Own(layers.Dense):
+    """A subclass may do anything with what it inherits."""
+
+
+def shared():
+    x, twice = keras.Input((4,)), layers.Dense(4, name="twice")
+    return keras.Model(x, layers.Dense(2)(twice(twice(x))))
+
+
+def sharing_a_kernel():
+    x, one, other = keras.Input((4,)), layers.Dense(4, name="one"), layers.Dense(4, name="other")
+    network = keras.Model(x, other(one(x)))
+    other.kernel = one.kernel
+    other._trainable_weights[0] = one.kernel
+    return network
+
+
+def with_a_loss():
+    dense = layers.Dense(3, kernel_regularizer="l2")
+    return keras.Sequential([layers.InputLayer((4,)), dense])
+
+
+def mixing():
+    return sequential((4,), layers.Lambda(lambda x: x - tf.reduce_mean(x, axis=0)))
+
+
+class Statistics(layers.Layer):
+    """Keeps a running mean of what it sees, as normalization layers do."""
+
+    def build(self, shape):
+        self.seen = self.add_weight("seen", shape[-1:], initializer="zeros", trainable=False)
+
+    def call(self, inputs, training=False):
+        if training:
+            self.seen.assign_add(tf.reduce_mean(inputs, axis=0))
+        return inputs - self.seen
+
+
+class Subclassed(keras.Model):
+    """Has no graph of layers."""
+
+
+def two_inputs():
+    ends = [keras.Input((3,)), keras.Input((3,))]
+    return keras.Model(ends, layers.Dense(2)(layers.Add()(ends)))
+
+
+def complain(x):
+    if tf.executing_eagerly():
+        raise ValueError("no such thing\nat all")
+    return x
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: sequential((4,), layers.BatchNormalization(name="bn")), ["bn", "GroupNorm"]),
+        (
+            lambda: sequential((4,), layers.BatchNormalization(name="bn", trainable=False)),
+            ["bn", "mixes the examples"],
+        ),
+        (lambda: sequential((4,), Unknown(name="mine")), ["mine (Unknown)", "none of", "Dense"]),
+        (lambda: sequential((4,), Own(3, name="own")), ["own (Own)", "none of"]),
+        (lambda: sequential((4, 2), layers.LSTM(3, name="lstm")), ["LSTMCell", "none of"]),
+        (shared, ["twice, called 2 times", "a layer of its own"]),
+        (sharing_a_kernel, ["shared by one", "belong to one layer"]),
+        (
+            lambda: sequential((4, 2), layers.TimeDistributed(layers.Dense(3, name="each"))),
+            ["each", "positions as examples"],
+        ),
+        (with_a_loss, ["losses of its own", "Training(penalty=...)"]),
+        (
+            lambda: sequential((4, 4, 4), layers.Conv2D(4, 2, groups=2, name="split")),
+            ["split", "2 groups", "groups=1"],
+        ),
+        (
+            lambda: sequential((4,), layers.Dense(2, dtype="float16", name="half")),
+            ["half", "float16", "use float32"],
+        ),
+        (mixing, ["by itself", "differ by"]),
+        (lambda: sequential((4,), layers.Softmax(axis=0)), ["by itself", "look at the whole"]),
+        (
+            lambda: sequential(
+                (4,), layers.BatchNormalization(name="sync", synchronized=True, center=False)
+            ),
+            ["sync", "mixes the examples"],
+        ),
+        (lambda: sequential((4,), Statistics(name="mean")), ["mean/seen", "keep no statistics"]),
+        (two_inputs, ["one input and one output", "2 inputs, 1 outputs"]),
+        (lambda: Subclassed(name="mine"), ["mine", "Sequential or functional", "0 inputs"]),
+        (lambda: keras.Sequential([layers.InputLayer((4,))]), ["trainable weights"]),
+        (lambda: sequential((4,), layers.Lambda(complain, name="bad")), ["no such thing"]),
+        (
+            lambda: keras.Sequential(
+                [layers.InputLayer((None, 3)), layers.Conv1D(2, 2), layers.GlobalMaxPool1D()]
+            ),
+            ["fixed size", "(None, None, 3)"],
+        ),
+    ],
+)
+def test_what_cannot_be_clipped_right_is_refused_by_name(make, words):
+    with pytest.raises(BadInput) as failure:
+        check(make())
+    for word in words:
+        assert word in str(failure.value)
+    assert "\n" not in str(failure.value)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_can_be_clipped_is_left_as_it_was(name):
+    network = NETWORKS[name]()
+    before = network.get_weights()
+    assert check(network) is False
+    assert all(map(np.array_equal, before, network.get_weights()))
+
+
+def test_the_papers_networks_can_be_clipped():
+    assert not any(check(architecture.build()) for architecture in (FmnistDNN(), FmnistCNN1()))
+
+
+def test_a_network_that_is_random_in_training_is_told_apart():
+    assert check(sequential((4,), layers.Dense(5), layers.Dropout(0.5))) is True
+
+
+def test_statistics_are_put_back():
+    network = sequential((4,), Statistics())
+    with pytest.raises(BadInput):
+        check(network)
+    assert not network.non_trainable_weights[0].numpy().any()
+
+
+def test_the_trial_catches_a_rule_that_is_wrong(monkeypatch):
+    right = checks.clipped_sum
+
+    def wrong(*args):
+        sums, refused = right(*args)
+        return [1.01 * total for total in sums], refused
+
+    monkeypatch.setattr(checks, "clipped_sum", wrong)
+    with pytest.raises(BadInput, match="by itself"):
+        check(sequential((4,)))
+
+
+def test_a_tape_refuses_unknown_layers_without_a_trial():
+    with pytest.raises(BadInput, match="bn"):
+        RecordingTape(sequential((4,), layers.BatchNormalization(name="bn")))
