@@ -6,6 +6,7 @@ Knows specs by their methods and the store by its folders; it knows no member of
 from __future__ import annotations
 
 import gc
+import hashlib
 import os
 import platform
 import subprocess
@@ -25,7 +26,9 @@ from ftnoise.workspace import Subject, Workspace
 if TYPE_CHECKING:
     from ftnoise.store import RunFolder
 
-PACKAGES = ("tensorflow", "keras", "numpy")
+PACKAGES = ("tensorflow", "tensorflow-privacy", "keras", "numpy")
+# What they are told from outside, and compute otherwise for.
+SWITCHES = ("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "XLA_FLAGS")
 # What `FolderWorkspace` keeps beside the arrays of a checkpoint.
 KEPT = {"training", "environments"}
 
@@ -51,7 +54,7 @@ class FolderWorkspace(Workspace):
         """The folder's newest checkpoint."""
         checkpoint = self.folder.load_checkpoint()
         if checkpoint is None:
-            self.repeats = not self.folder.set_aside()
+            self.repeats = self.announced is None and not self.folder.set_aside()
             return None
         arrays, kept = checkpoint
         if kept.keys() != KEPT:
@@ -59,7 +62,7 @@ class FolderWorkspace(Workspace):
             return None
         self.state = kept["training"]
         self.earlier = [other for other in kept["environments"] if other != self.environment]
-        self.repeats = kept["environments"][-1] == self.environment
+        self.repeats = repeatable(kept["environments"][-1], self.environment)
         here = arithmetic(self.environment)
         if others := sorted({arithmetic(other) for other in self.earlier} - {here}):
             tell(
@@ -70,6 +73,7 @@ class FolderWorkspace(Workspace):
 
     def discard(self, reason: str) -> None:
         """Sets the folder's checkpoint aside."""
+        self.announced = self.state.get("gradients", self.announced)
         self.state, self.earlier, self.repeats = {}, [], False
         self.folder.discard_checkpoint(reason)
 
@@ -114,7 +118,9 @@ def perform(
     if folder.finished() is None:
         # Results that are there belong to weights that were damaged.
         folder.drop_measures()
-        started = (folder.spec() or {}).get("started") or now()
+        before = folder.spec() or {}
+        started = before.get("started") or now()
+        workspace.announced = before.get("gradients")
         folder.write_spec(record(run, data, folder.id, workspace) | {"started": started})
         network = run.training.train(run, data, workspace)
         # The weights come last: whoever finds them finds the whole record beside them.
@@ -182,7 +188,7 @@ def record(run: Run, data: Any, identity: str, workspace: FolderWorkspace) -> di
         "steps": run.schedule.epochs * run.schedule.steps_per_epoch(len(data.y_train)),
         "seconds": workspace.state.get("seconds", 0.0),
         "history": workspace.state.get("history", []),
-        "gradients": workspace.state.get("gradients"),
+        "gradients": workspace.state.get("gradients", workspace.announced),
     }
 
 
@@ -191,6 +197,15 @@ def arithmetic(environment: dict[str, Any]) -> str:
     where = ", ".join(environment["gpus"]) or environment["processor"]
     count = environment["threads"]
     return f"{where}, {count} thread{'' if count == 1 else 's'}"
+
+
+def repeatable(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether a training takes the same steps in both environments, bit for bit.
+
+    GPUs add in no fixed order. A commit may differ, as long as the code is the same.
+    """
+    differing = {name for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
+    return differing <= {"commit"} and not one["gpus"]
 
 
 def now() -> str:
@@ -217,11 +232,22 @@ def environment() -> dict[str, Any]:
         "ftnoise": ftnoise.__version__,
         **{package: metadata.version(package) for package in PACKAGES},
         "commit": commit(),
+        "code": code(),
+        "switches": {name: os.environ[name] for name in SWITCHES if name in os.environ},
         "processor": processor(),
         "cores": cores(),
         "threads": threads(),
         "gpus": gpus(),
     }
+
+
+def code() -> str:
+    """SHA-256 (hex) of the package's source files."""
+    here = Path(__file__).resolve().parent
+    found = hashlib.sha256()
+    for file in sorted(here.rglob("*.py")):
+        found.update(f"{file.relative_to(here).as_posix()}\0".encode() + file.read_bytes())
+    return found.hexdigest()
 
 
 def commit() -> str | None:

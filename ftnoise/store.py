@@ -273,8 +273,9 @@ class RunFolder:
         self._checkpoint.discard(reason)
 
     def set_aside(self) -> bool:
-        """Whether weights or a checkpoint of an earlier attempt were set aside here."""
-        return any(any(self.path.glob(f"{stem}*.damaged*")) for stem in ("checkpoint", "weights"))
+        """Whether anything of an earlier attempt at the training was set aside here."""
+        stems = ("checkpoint", "weights", "spec")
+        return any(any(self.path.glob(f"{stem}*.damaged*")) for stem in stems)
 
     def drop_checkpoint(self) -> None:
         """Removes the checkpoint, if there is one."""

@@ -23,11 +23,14 @@ class Workspace:
         xla: compile the training step with XLA (faster on some GPUs, slower on CPUs).
         repeats: whether steps that an earlier process may have taken after the newest checkpoint
             come out the same again, bit for bit.
+        announced: what the gradients' updater announced last, where it is known without a
+            checkpoint.
     """
 
     log_dir: Path | None = None
     xla: bool = False
     repeats: bool = True
+    announced: Any = None
 
     def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """The newest checkpoint as (arrays by name, JSON state), or None at the start."""

@@ -20,14 +20,15 @@ from ftnoise.workspace import Answer, Subject
 class PrivacyLoss(Spec):
     """Epsilon of the steps that were taken, and Theorem 1's bound on the generalization error.
 
-    Scalars: `privacy_steps` (noised sums that may have been released, lost ones too). For a
-    training with noise in its gradients also, at `delta`: `privacy_epsilon` (the smallest sound
-    value for the sampler that drew the batches), `privacy_epsilon_low` (what it is at least; the
-    same for Poisson batches), `privacy_epsilon_paper` (as the paper's software computed it, which
-    assumes Poisson batches), `generalization_bound` (Theorem 1 as printed, from
-    `privacy_epsilon_paper`, in points) and `generalization_bound_replace_one` (from
-    `privacy_epsilon`, for neighbors with one example replaced, which the theorem's proof needs).
-    A bound of 100 points says nothing.
+    Scalars: `privacy_steps` (noised sums that may have been released, lost ones too) and, where
+    there were any, `privacy_key_secret` (1 if all of their noise had a secret key, else 0: then
+    anyone can take the noise away). For a training with noise in its gradients also, at `delta`:
+    `privacy_epsilon` (the smallest sound value for the sampler that drew the batches),
+    `privacy_epsilon_low` (what it is at least; the same for Poisson batches),
+    `privacy_epsilon_paper` (as the paper's software computed it, which assumes Poisson batches),
+    `generalization_bound` (Theorem 1 as printed, from `privacy_epsilon_paper`, in points) and
+    `generalization_bound_replace_one` (from `privacy_epsilon`, for neighbors with one example
+    replaced, which the theorem's proof needs). A bound of 100 points says nothing.
 
     Args:
         delta: in (0, 1).
@@ -44,7 +45,8 @@ class PrivacyLoss(Spec):
         if kept is None:
             return Answer(scalars={"privacy_steps": 0.0})
         steps = sum(attempt["to"] - attempt["from"] for attempt in kept["ledger"])
-        scalars = {"privacy_steps": float(steps)}
+        secret = all(attempt["key"] == "secret" for attempt in kept["ledger"])
+        scalars = {"privacy_steps": float(steps), "privacy_key_secret": float(secret)}
         gradients = subject.run.training.gradients
         if gradients.noise_multiplier > 0:
             found = statement(

@@ -39,6 +39,7 @@ def train(run: Run, data: Any, workspace: Workspace) -> keras.Model:
     # XLA rounds otherwise, so a training ends as it began.
     xla = checkpoint[1].get("xla", False) if checkpoint else workspace.xla
     loop = Loop(network, run, data, xla=xla)
+    announced = checkpoint[1].get("gradients") if checkpoint else workspace.announced
     if checkpoint and not loop.fits(checkpoint[0]):
         workspace.discard(f"does not fit the network {network.name} and its optimizer")
         checkpoint = None
@@ -48,7 +49,6 @@ def train(run: Run, data: Any, workspace: Workspace) -> keras.Model:
     if finished == epochs:
         return network
 
-    announced = checkpoint[1].get("gradients") if checkpoint else None
     loop.updater.resume(announced, finished * steps, workspace.repeats)
     loop.fit(
         tf.data.Dataset.range(finished * steps, epochs * steps),
@@ -138,6 +138,8 @@ class Loop(keras.Model):
         indices, present = self.updater.batch(self.order, step)
         x, y = tf.gather(self.x_train, indices), tf.gather(self.y_train, indices)
         loss, logits = self.compiled_step(x, y, present, step)
+        if not self.updater.discloses:
+            return {"step": step}
         return self.measure(loss, logits, y, present)
 
     def one_step(self, x: Any, y: Any, present: Any, step: Any) -> tuple[Any, Any]:

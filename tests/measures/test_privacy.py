@@ -18,14 +18,14 @@ from ftnoise.training.gradients.samplers import Shuffled
 from ftnoise.workspace import Subject, Workspace
 
 
-def ask(training, ledger, **fields):
+def ask(training, ledger, key="public", **fields):
     run = Run(
         architecture=FmnistDNN(),
         data=FashionMNIST(),
         training=training,
         schedule=Schedule(epochs=60, batch_size=250, learning_rate=0.15),
     )
-    attempts = [{"from": low, "to": high} for low, high in ledger]
+    attempts = [{"key": key, "from": low, "to": high} for low, high in ledger]
     kept = {"ledger": attempts, "examples": 60_000, "steps_per_epoch": 240} if ledger else None
     subject = Subject(
         network=None,
@@ -86,7 +86,14 @@ def test_the_sampler_that_drew_the_batches_decides():
 def test_training_without_noise_claims_nothing():
     assert ask(Training(), []) == {"privacy_steps": 0.0}
     silent = Training(gradients=DPSGD(noise_multiplier=0))
-    assert ask(silent, [(0, 14_400)]) == {"privacy_steps": 14_400.0}
+    steps = {"privacy_steps": 14_400.0, "privacy_key_secret": 0.0}
+    assert ask(silent, [(0, 14_400)]) == steps
+
+
+def test_whether_the_key_was_secret_is_told():
+    private = Training(gradients=DPSGD(noise_multiplier=1.1))
+    assert ask(private, [(0, 240)])["privacy_key_secret"] == 0
+    assert ask(private, [(0, 240)], key="secret")["privacy_key_secret"] == 1
 
 
 @pytest.mark.parametrize("delta", [0, 1, -1, float("nan")])

@@ -53,9 +53,9 @@ class Reference(Engine):
     """tensorflow-privacy's `DPKerasSGDOptimizer` as it comes, one microbatch an example.
 
     For comparison alone: one to two orders of magnitude slower. It divides by the size of the
-    batch, so it takes shuffled batches only. Its noise follows from TensorFlow's seed, so it is
-    not secret, and a training that was stopped and goes on draws the same noise again for other
-    steps: only one that was not stopped has the privacy that is stated.
+    batch, so it takes shuffled batches only. Its noise follows from TensorFlow's seed, which is
+    not secret; a training that goes on after a stop takes another one. An example without a finite
+    gradient spoils the sum, and the training fails.
     """
 
 
@@ -171,6 +171,8 @@ class PrivateUpdater(Updater):
         import tensorflow as tf
 
         self.spec, self.network, self.run, self.examples = spec, network, run, examples
+        # Exact numbers on the examples would be a release that no noise covers.
+        self.discloses = not spec.secret_key
         self.steps_per_epoch = run.schedule.steps_per_epoch(examples)
         self.ledger: list[dict[str, JSON]] = []
         # Variables, so that no compiled graph holds them as constants; no checkpoint has them.
@@ -185,7 +187,9 @@ class PrivateUpdater(Updater):
             # What was announced is lost: no attempt is longer than a whole training.
             steps = self.run.schedule.epochs * self.steps_per_epoch
             ledger = [{"nonce": None, "key": self.kind, "from": 0, "to": steps}]
-        if not ledger or not (repeats and self.repeatable and not self.spec.secret_key):
+        repeats = repeats and self.repeatable and not self.spec.secret_key
+        # Before its own beginning an attempt has nothing to repeat.
+        if not ledger or not repeats or step < ledger[-1]["from"]:
             nonce = secrets.randbits(63) if ledger else 0
             ledger.append({"nonce": nonce, "key": self.kind, "from": step, "to": step})
         self.ledger = ledger
@@ -288,6 +292,9 @@ class ReferenceUpdater(PrivateUpdater):
     def __init__(self, spec: DPSGD, network: keras.Model, run: Run, examples: int) -> None:
         from tensorflow_privacy import DPKerasSGDOptimizer
 
+        from ftnoise.training.gradients.checks import check
+
+        check(network)
         super().__init__(spec, network, run, examples)
         self.optimizer = DPKerasSGDOptimizer(
             l2_norm_clip=spec.clip,
@@ -295,6 +302,13 @@ class ReferenceUpdater(PrivateUpdater):
             learning_rate=learning_rate(run.schedule, self.steps_per_epoch),
             momentum=run.schedule.momentum,
         )
+
+    def resume(self, kept: JSON, step: int, repeats: bool) -> None:
+        """Goes on, with noise that no other attempt has drawn."""
+        import tensorflow as tf
+
+        super().resume(kept, step, repeats)
+        tf.random.set_seed(int(self.noise_key.numpy()) % 2**31)
 
     def update(self, objective: Objective, penalty: Callable[[], Any] | None, present: Any) -> Any:
         """One step of `minimize`; the penalty is refused, as it would be clipped with the rest."""

@@ -16,10 +16,12 @@ class Updater:
     Attributes:
         optimizer: the Keras optimizer, whose variables a checkpoint holds.
         metrics: Keras metrics of its own, reset at the start of each epoch and logged.
+        discloses: what is measured on the training examples meanwhile may be logged.
     """
 
     optimizer: Any
     metrics: tuple[Any, ...] = ()
+    discloses: bool = True
 
     def batch(self, order: Any, step: Any) -> tuple[Any, Any]:
         """The examples of a step.

@@ -7,6 +7,7 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from ftnoise import seeds
 from ftnoise.errors import BadInput
@@ -134,6 +135,26 @@ def test_a_ledger_that_is_lost_counts_as_a_whole_training(run_of):
     assert keys(other) != keys(first)
 
 
+def test_before_its_own_beginning_an_attempt_repeats_nothing(run_of):
+    first = updater_of(run_of, DPSGD(noise_multiplier=1.0))
+    kept = {"ledger": [{"nonce": 0, "key": "public", "from": 0, "to": 20},
+                       {"nonce": 5, "key": "public", "from": 10, "to": 40}]}  # fmt: skip
+    first.resume(kept, 0, True)
+    spans = [(entry["from"], entry["to"]) for entry in first.announce(STEPS)["ledger"]]
+    assert spans == [(0, 20), (10, 40), (0, STEPS)]
+
+
+def test_a_network_that_is_random_in_training_repeats_nothing(run_of):
+    network = keras.Sequential(
+        [keras.layers.Dense(3, input_shape=(4,)), keras.layers.Dropout(0.5), keras.layers.Dense(2)]
+    )
+    spec = DPSGD(noise_multiplier=1.0)
+    updater = spec.start(network, private_run(run_of, spec), 37, xla=False)
+    updater.resume({"ledger": [{"nonce": 0, "key": "public", "from": 0, "to": 20}]}, 10, True)
+    spans = [(entry["from"], entry["to"]) for entry in updater.announce(20)["ledger"]]
+    assert spans == [(0, 20), (10, 20)]
+
+
 def test_runs_do_not_share_noise(run_of):
     specs = [DPSGD(noise_multiplier=noise, clip=clip) for noise in (1, 2) for clip in (1, 3)]
     updaters = [updater_of(run_of, spec, seed=seed) for spec in specs for seed in (0, 1)]
@@ -240,6 +261,46 @@ def test_examples_without_a_finite_gradient_are_counted_in_the_history(
     trained(run, workspace, data)
     assert [epoch["not_finite"] for epoch in workspace.history] == [1.0] * 4
     assert all(np.isfinite(list(epoch.values())).all() for epoch in workspace.history)
+
+
+def test_with_a_secret_key_nothing_exact_about_the_training_examples_is_logged(
+    run_of, memory, trained
+):
+    workspace = memory()
+    trained(private_run(run_of, DPSGD(noise_multiplier=1.0, secret_key=True)), workspace)
+    assert [epoch.keys() for epoch in workspace.history] == [
+        {"step", "val_loss", "val_accuracy"}
+    ] * 4
+
+
+def test_the_reference_engine_takes_other_noise_after_a_stop(run_of):
+    spec = DPSGD(noise_multiplier=1.0, sampler=Shuffled(), engine=Reference())
+    run = run_of(Training(gradients=spec), batch_size=37, epochs=2)
+    moved = []
+    kept = None
+    for step in (0, 1, 1):
+        network = keras.Sequential([keras.layers.Dense(3, input_shape=(4,))])
+        updater = spec.start(network, run, 37, xla=False)
+        updater.resume(kept, step, True)
+        kept = updater.announce(step + 1)
+        before = network.get_weights()[0]
+        update = tf.function(
+            lambda updater=updater, network=network: updater.update(
+                lambda: (tf.reduce_sum(network(tf.zeros([37, 4])), 1), None), None, None
+            )
+        )
+        update()
+        moved.append(network.get_weights()[0] - before)
+    assert not np.allclose(moved[0], moved[1])
+    assert not np.allclose(moved[1], moved[2])
+
+
+def test_the_reference_engine_refuses_what_mixes_examples(run_of):
+    spec = DPSGD(noise_multiplier=1.0, sampler=Shuffled(), engine=Reference())
+    layers = [keras.layers.Dense(3, input_shape=(4,)), keras.layers.BatchNormalization()]
+    run = run_of(Training(gradients=spec), batch_size=37)
+    with pytest.raises(BadInput, match="mixes the examples"):
+        spec.start(keras.Sequential(layers), run, 37, xla=False)
 
 
 def test_the_reference_engine_trains_and_never_repeats(run_of, memory, trained):

@@ -45,6 +45,17 @@ def test_each_example_is_in_each_batch_with_the_same_probability(drawn):
     assert not is_binomial(drawn.sum(axis=0), STEPS, rate * 3 / 2)
 
 
+def test_the_probability_is_right_to_half_a_percent():
+    examples, size, steps = 20_000, 3_000, 600
+    total = sum(
+        int(tf.math.count_nonzero(draw(Poisson(), step, size=size, examples=examples)[1]))
+        for step in range(steps)
+    )
+    deviation = np.sqrt(steps * size * (1 - size / examples))
+    assert deviation < 0.001 * steps * size
+    assert abs(total - steps * size) < 5 * deviation
+
+
 def test_the_size_of_a_batch_varies_as_that_of_independent_examples(drawn):
     assert is_binomial(drawn.sum(axis=1), EXAMPLES, SIZE / EXAMPLES)
     # Fixed batches have the mean, not the variance.
