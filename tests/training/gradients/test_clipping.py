@@ -168,6 +168,40 @@ def test_convolutions_of_all_options(
     assert_same(fast(network, x, y, clip)[0], clipped(slow(network, x, y), clip))
 
 
+HIDDEN = {
+    "dense": {1: lambda: layers.Dense(4, activation="tanh")},
+    "conv": {
+        1: lambda: layers.Conv1D(4, 2, padding="causal", activation="relu"),
+        2: lambda: layers.Conv2D(4, 3, padding="same", activation="relu"),
+    },
+    "depthwise": {2: lambda: layers.DepthwiseConv2D(2, padding="same", activation="tanh")},
+    "group norm": {1: lambda: layers.GroupNormalization(2)},
+    "layer norm": {1: lambda: layers.LayerNormalization()},
+}
+
+
+@settings(max_examples=30)
+@given(
+    words=st.booleans(),
+    rank=st.sampled_from([1, 2]),
+    hidden=st.lists(st.tuples(st.sampled_from(sorted(HIDDEN)), st.booleans()), max_size=4),
+    clip=st.sampled_from([1e-3, 0.5, 1e6]),
+    seed=st.integers(0, 99),
+)
+def test_networks_of_all_layers(words, rank, hidden, clip, seed):
+    x = keras.Input([5, 3][:rank], dtype="int32") if words else keras.Input([5, 3, 4][-rank - 1 :])
+    y = layers.Embedding(6, 4)(x) if words else x
+    for kind, adds in hidden:
+        make = HIDDEN[kind].get(rank) or HIDDEN[kind].get(1)
+        if make is not None:
+            before, y = y, make()(y)
+            y = layers.Add()([before, y]) if adds else y
+    network = keras.Model(x, layers.Dense(CLASSES)(layers.Flatten()(y)))
+    check(network)
+    x, y = batch(network.input_shape[1:], x.dtype.name, count=3, seed=seed)
+    assert_same(fast(network, x, y, clip)[0], clipped(slow(network, x, y), clip))
+
+
 def test_norms_hold_where_positions_cancel():
     """Single precision would take the norm of this example for zero, and leave it unclipped."""
     network = sequential((2, 7), layers.Dense(9))
