@@ -284,10 +284,10 @@ def results(
     values: dict[str, dict[str, list[float]]] = {}
     for run in runs:
         for column in experiment.columns:
-            scalars = run.folder.read_measure(spec_id(column.measure)) or {}
-            if column.name in scalars:
-                cells = values.setdefault(run.task.row.name, {})
-                cells.setdefault(column.name, []).append(scalars[column.name])
+            scalars = run.folder.read_measure(spec_id(column.measure))
+            if scalars is not None:
+                cells = values.setdefault(run.task.row.name, {}).setdefault(column.name, [])
+                cells += [scalars[column.name]] if column.name in scalars else []
     return Results(experiment, preset.name, values, tuple(notes(preset, runs)))
 
 

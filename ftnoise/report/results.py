@@ -101,7 +101,8 @@ class Results:
         experiment: the table.
         preset: the preset's name.
         values: by row name and column name, one finite number a seed, in the column's unit
-            (percent, points or plain). A missing cell is absent or has no numbers.
+            (percent, points or plain). A missing cell is absent; one without numbers was asked
+            for, and there is none (no epsilon without noise).
         notes: lines that a reader needs, such as the machine and what a preset leaves out.
 
     Raises:
@@ -230,7 +231,11 @@ class Results:
         if any(map(self.has_paper, self.experiment.columns)):
             text += " Difference: ours minus paper."
         cells = list(self.cells())
-        missing = sum(cell.ours is None for cell in cells)
+        asked = sum(map(len, self.values.values()))
+        none = sum(cell.ours is None for cell in cells)
+        if none + asked > len(cells):
+            text += " A number that a row cannot have is a dash."
+        missing = len(cells) - asked
         return text + (f" {missing} of {len(cells)} numbers are missing." if missing else "")
 
 

@@ -122,9 +122,18 @@ def test_a_row_of_which_a_number_is_missing_has_a_range_of_seeds(make_results, c
 
 
 def test_the_legend_counts_what_is_missing(results, make_results):
-    assert "4 of 15 numbers are missing" in results.legend()
+    assert "3 of 15 numbers are missing" in results.legend()
     complete = {"a": {"accuracy": [1.0], "error": [1.0], "spread": [1.0]}}
-    assert "missing" not in make_results(paper={"a": {}}, ours=complete).legend()
+    legend = make_results(paper={"a": {}}, ours=complete).legend()
+    assert "missing" not in legend
+    assert "dash" not in legend
+
+
+def test_a_number_that_a_row_cannot_have_is_not_missing(make_results):
+    ours = {"a": {"accuracy": [1.0], "error": [], "spread": [1.0]}}
+    legend = make_results(paper={"a": {}}, ours=ours).legend()
+    assert "missing" not in legend
+    assert "A number that a row cannot have is a dash." in legend
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,130 @@
+"""Table 8: generalization error of FMNIST DNN trained with DP-SGD.
+
+Source: Duddu et al., "Fault Tolerance of Neural Networks in Adversarial Settings", Table 8 and its
+section 5.
+
+Deviations
+1. Batches are drawn by Poisson sampling, which the paper's epsilon assumes; its code shuffles
+   fixed batches, for which the same epsilon is no guarantee.
+2. The paper prints neither noise nor batch, epochs and delta. Batches of 250, 60 epochs and delta
+   1e-5, the values of the TensorFlow Privacy tutorial of its time, are the ones that give 0.49,
+   2.97 and 24.66 together, with noise multipliers 5.0, 1.1 and 0.5; 2e6 needs 0.05 (2.3e6).
+3. The paper prints no clipping norm and no rate. They do not move epsilon, and were calibrated for
+   each row on the paper's TRAINING accuracy alone, seed 0; the testing accuracies and the
+   generalization errors are outcomes. Tried, clip and rate with training / testing accuracy after
+   60 epochs (* taken):
+
+   eps 0.49 (paper 80.44)    1, 0.15 74.46 / 73.17; 1, 0.08 78.41 / 77.36; 1, 0.06*;
+                             1, 0.05 81.73 / 80.94; 1, 0.02 81.42 / 80.37
+   eps 2.97 (paper 85.70)    1, 0.15* 85.74 / 84.51, the tutorial's
+   eps 24.66 (paper 88.21)   1, 0.15 86.27 / 84.71; 1, 0.3 87.46 / 85.54; 1, 0.5* 87.92 / 85.42
+   eps 2e6 (paper 96.64)     1, 0.15 86.39 / 84.89; 1, 1.0 91.08 / 87.82; 4, 0.25 91.41 / 87.92;
+                             10, 0.15 93.31 / 88.73; 4, 1.0 94.90 / 88.29; 8, 1.0*
+4. The baselines take the schedule of Table 5 (see there), whose natural row comes nearest to the
+   paper's training accuracy (99.58): 99.50 / 90.15 over three seeds. The tutorial's rate of 0.15
+   for 60 epochs of 250 gives 95.99 / 88.50, with momentum 0.9 94.98 / 87.84 at epoch 45. The
+   weight of Tikhonov was calibrated as in Table 5 (paper 88.96): 2e-3 90.13 / 87.81, 2.6e-3*.
+"""
+
+from dataclasses import replace
+
+from ftnoise.architectures import FmnistDNN
+from ftnoise.datasets.fashion_mnist import FashionMNIST
+from ftnoise.measures import generalization, membership, parameter_spread, privacy
+from ftnoise.spec import Experiment, Row, Run, Schedule
+from ftnoise.training import Training
+from ftnoise.training.gradients.dpsgd import DPSGD
+from ftnoise.training.penalties import L2
+
+NATURAL = Run(
+    architecture=FmnistDNN(),
+    data=FashionMNIST(),
+    training=Training(),
+    schedule=Schedule(
+        epochs=100, batch_size=128, learning_rate=0.01, momentum=0.9, drops=(55, 75, 90)
+    ),
+)
+PRIVATE = replace(NATURAL, schedule=Schedule(epochs=60, batch_size=250, learning_rate=0.15))
+
+EXPERIMENT = Experiment(
+    name="table8",
+    title="Generalization error of differentially private models on Fashion-MNIST, FMNIST DNN",
+    source="Duddu et al., Table 8",
+    rows=(
+        Row(
+            name="fmnist_dnn natural",
+            run=NATURAL,
+            paper={"train_accuracy": 99.58, "test_accuracy": 89.60, "generalization_error": 9.98},
+            step_seconds=0.0025,
+        ),
+        Row(
+            name="fmnist_dnn tikhonov",
+            run=replace(NATURAL, training=Training(penalty=L2(weight=2.6e-3))),
+            paper={"train_accuracy": 88.96, "test_accuracy": 87.45, "generalization_error": 1.51},
+            step_seconds=0.0027,
+        ),
+        Row(
+            name="fmnist_dnn eps 0.49",
+            run=replace(
+                PRIVATE,
+                training=Training(gradients=DPSGD(noise_multiplier=5.0)),
+                schedule=replace(PRIVATE.schedule, learning_rate=0.06),
+            ),
+            paper={
+                "train_accuracy": 80.44,
+                "test_accuracy": 79.43,
+                "generalization_error": 1.01,
+                "privacy_epsilon_paper": 0.49,
+            },
+            step_seconds=0.009,
+        ),
+        Row(
+            name="fmnist_dnn eps 2.97",
+            run=replace(PRIVATE, training=Training(gradients=DPSGD(noise_multiplier=1.1))),
+            paper={
+                "train_accuracy": 85.70,
+                "test_accuracy": 83.64,
+                "generalization_error": 2.06,
+                "privacy_epsilon_paper": 2.97,
+            },
+            step_seconds=0.009,
+        ),
+        Row(
+            name="fmnist_dnn eps 24.66",
+            run=replace(
+                PRIVATE,
+                training=Training(gradients=DPSGD(noise_multiplier=0.5)),
+                schedule=replace(PRIVATE.schedule, learning_rate=0.5),
+            ),
+            paper={
+                "train_accuracy": 88.21,
+                "test_accuracy": 85.43,
+                "generalization_error": 2.78,
+                "privacy_epsilon_paper": 24.66,
+            },
+            step_seconds=0.009,
+        ),
+        Row(
+            name="fmnist_dnn eps 2e6",
+            run=replace(
+                PRIVATE,
+                training=Training(gradients=DPSGD(noise_multiplier=0.05, clip=8.0)),
+                schedule=replace(PRIVATE.schedule, learning_rate=1.0),
+            ),
+            paper={
+                "train_accuracy": 96.64,
+                "test_accuracy": 88.35,
+                "generalization_error": 8.29,
+                "privacy_epsilon_paper": 2e6,
+            },
+            step_seconds=0.009,
+        ),
+    ),
+    columns=(
+        *generalization.COLUMNS,
+        *parameter_spread.COLUMNS,
+        *privacy.COLUMNS,
+        *membership.COLUMNS,
+    ),
+    notes=(privacy.NOTE,),
+)
