@@ -38,6 +38,7 @@ class Audit:
         epsilon: lower bound, with 95 % confidence.
         claim: the epsilon of as many Gaussian releases, exact.
         delta: of both.
+        most: the largest lower bound that so many canaries can show; what claims more is untested.
         correlation: the largest correlation of the noise of two steps or of two layers, in units
             of what independent noise shows by chance (one standard deviation).
     """
@@ -45,6 +46,7 @@ class Audit:
     epsilon: float
     claim: float
     delta: float
+    most: float
     correlation: float
 
     @property
@@ -93,6 +95,7 @@ def audit(
         epsilon=_epsilon(said, inside, delta),
         claim=privacy.gaussian(noise_multiplier, steps, delta),
         delta=delta,
+        most=_bound(canaries // 2, 0, canaries // 2, delta),
         correlation=_correlation(moved - inside / np.sqrt(2)),
     )
 
@@ -138,9 +141,14 @@ def _epsilon(said: Any, inside: Any, delta: float) -> float:
 
     threshold = np.median(said)
     kept, missed = said[inside] >= threshold, said[~inside] >= threshold
+    return _bound(int(kept.sum()), int(missed.sum()), len(kept), delta)
+
+
+def _bound(kept: int, missed: int, count: int, delta: float) -> float:
+    """Lower bound where `kept` of `count` canaries were found, and `missed` of `count` others."""
     # Each end with 97.5 %, so that both hold with 95 %.
-    found, _ = proportion_interval(int(kept.sum()), len(kept), 0.95)
-    _, false = proportion_interval(int(missed.sum()), len(missed), 0.95)
+    found, _ = proportion_interval(kept, count, 0.95)
+    _, false = proportion_interval(missed, count, 0.95)
     if found <= false:
         return 0.0
     normal, tiny = NormalDist(), 1e-12

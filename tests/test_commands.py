@@ -69,8 +69,14 @@ def test_audit(ftnoise, monkeypatch):
     assert code == 0
     assert "4.377" in out
     assert "Nothing speaks against the claim." in out
-    found = audit.Audit(epsilon=9.0, claim=4.0, delta=1e-5, correlation=1.0)
+    found = audit.Audit(epsilon=9.0, claim=4.0, delta=1e-5, most=20.0, correlation=1.0)
     monkeypatch.setattr(audit, "audit", lambda **arguments: found)
     code, out, _ = ftnoise("audit")
     assert code == 1
     assert "THE CLAIM DOES NOT HOLD." in out
+
+
+def test_an_audit_that_cannot_speak_against_the_claim_says_so(ftnoise):
+    code, out, _ = ftnoise("audit", "--canaries", "100", "--noise-multiplier", "0.5")
+    assert code == 0
+    assert "NOT TESTED: 100 canaries can show" in out

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ftnoise.audit import Audit
 
 HELP = "a lower bound on epsilon of DP-SGD as it is implemented here, by experiment"
 
@@ -36,7 +40,18 @@ def run(words: argparse.Namespace) -> int:
         f"  epsilon that is claimed  {found.claim:.3f}\n"
         f"  noise of different steps and layers is correlated by at most "
         f"{found.correlation:.1f} standard deviations (limit {SIGMAS:g})\n\n"
-        "Assumes a Gaussian mechanism; sampling is not audited. "
-        + ("Nothing speaks against the claim." if found.sound else "THE CLAIM DOES NOT HOLD.")
+        "Assumes a Gaussian mechanism; sampling is not audited. " + verdict(found, words.canaries)
     )
     return 0 if found.sound else 1
+
+
+def verdict(found: Audit, canaries: int) -> str:
+    """What the audit says, in a sentence."""
+    if not found.sound:
+        return "THE CLAIM DOES NOT HOLD."
+    if found.most <= found.claim:
+        return (
+            f"The claim was NOT TESTED: {canaries} canaries can show {found.most:.3f} at most; use "
+            "more noise or fewer steps."
+        )
+    return "Nothing speaks against the claim."
