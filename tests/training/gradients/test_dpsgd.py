@@ -12,7 +12,7 @@ import tensorflow as tf
 from ftnoise import seeds
 from ftnoise.errors import BadInput
 from ftnoise.training import Training
-from ftnoise.training.gradients.dpsgd import DPSGD, Engine, Reference
+from ftnoise.training.gradients.dpsgd import DPSGD, Engine, PrivateUpdater, Reference
 from ftnoise.training.gradients.samplers import Poisson, Shuffled
 from ftnoise.training.inputs.trades import TRADES
 from ftnoise.training.penalties import L1, L2, Jacobian
@@ -153,6 +153,42 @@ def test_a_network_that_is_random_in_training_repeats_nothing(run_of):
     updater.resume({"ledger": [{"nonce": 0, "key": "public", "from": 0, "to": 20}]}, 10, True)
     spans = [(entry["from"], entry["to"]) for entry in updater.announce(20)["ledger"]]
     assert spans == [(0, 20), (10, 20)]
+
+
+@pytest.mark.parametrize("history", range(20))
+def test_twenty_stops_at_random_moments_every_step_counts_and_no_noise_serves_two(run_of, history):
+    """The loop's protocol without the training: resume, announce an epoch, take steps, keep."""
+    random, spec = np.random.default_rng(history), DPSGD(noise_multiplier=1.0)
+    run, epochs = private_run(run_of, spec), 4
+    kept, saved, way = None, 0, 0
+    repeats = True
+    taken: dict[tuple[int, int], set[int]] = {}  # by (key, step): the ways in which it was taken
+    keys_of: dict[int, object] = {}
+    for stop in range(21):
+        updater = PrivateUpdater(spec, None, run, 37)
+        updater.resume(kept, saved, repeats)
+        kept, noise = updater.announce(min(saved // STEPS + 1, epochs) * STEPS), keys(updater)[0]
+        keys_of[noise] = updater.ledger[-1]["nonce"]
+        ahead = random.integers(1, 2 * STEPS) if stop < 20 else epochs * STEPS
+        for step in range(saved, min(saved + ahead, epochs * STEPS)):
+            taken.setdefault((noise, step), set()).add(way)
+            if (step + 1) % STEPS == 0:
+                saved = step + 1
+                kept = updater.announce(min(saved // STEPS + 1, epochs) * STEPS)
+        if saved == epochs * STEPS and stop < 20:
+            saved, repeats = STEPS, False  # as if the weights were damaged, and a checkpoint old
+        else:
+            repeats = bool(random.integers(0, 2))
+        # What is taken again otherwise would be another release under the same noise.
+        way += not repeats
+    counted = {
+        (attempt["nonce"], step)
+        for attempt in kept["ledger"]
+        for step in range(attempt["from"], attempt["to"])
+    }
+    assert {(keys_of[noise], step) for noise, step in taken} <= counted
+    assert all(len(ways) == 1 for ways in taken.values())
+    assert len(keys_of) > 3
 
 
 def test_runs_do_not_share_noise(run_of):
