@@ -61,6 +61,13 @@ def test_quick_trains_less_and_is_tested_on_everything():
     assert run.schedule.learning_rate == pytest.approx(3 * RUN.schedule.learning_rate)
 
 
+def test_quick_does_not_turn_up_the_noise_in_the_gradients():
+    private = dataclasses.replace(RUN, training=Training(gradients=DPSGD(noise_multiplier=1)))
+    applied = PRESETS["quick"].apply(private)
+    assert applied.schedule.learning_rate == RUN.schedule.learning_rate
+    assert applied.train_examples == 3000
+
+
 @pytest.mark.parametrize(
     ("share", "own", "epochs"), [(0.5, 100, 50), (0.5, 1, 1), (0.001, 100, 1), (None, 100, 1)]
 )

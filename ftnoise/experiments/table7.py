@@ -1,0 +1,128 @@
+"""Table 7: generalization error of FMNIST CNN 1 trained with DP-SGD.
+
+Source: Duddu et al., "Fault Tolerance of Neural Networks in Adversarial Settings", Table 7 and its
+section 5.
+
+Deviations
+1. Batches are drawn by Poisson sampling, which the paper's epsilon assumes; its code shuffles
+   fixed batches, for which the same epsilon is no guarantee.
+2. The paper prints neither noise nor batch, epochs and delta. Batches of 250, 60 epochs and delta
+   1e-5, the values of the TensorFlow Privacy tutorial of its time, are the ones that give 0.49,
+   2.97 and 24.66 together, with noise multipliers 5.0, 1.1 and 0.5; 2e6 needs 0.05 (2.3e6).
+3. The paper prints no clipping norm and no rate. They do not move epsilon, and were calibrated for
+   each row on the paper's TRAINING accuracy alone, seed 0; the testing accuracies and the
+   generalization errors are outcomes. Tried, clip and rate with training / testing accuracy after
+   60 epochs (* taken):
+
+   eps 0.49 (paper 76.84)    1, 0.08*
+   eps 2.97 (paper 84.35)    1, 0.15 83.30 / 82.31, the tutorial's; 1, 0.25*
+   eps 24.66 (paper 87.72)   1, 0.4*
+   eps 2e6 (paper 94.21)     4, 0.5*
+4. The baselines train for 60 epochs of 250 too, with a rate that was calibrated in the same way:
+   natural (paper 97.06) 0.15 99.2 at epoch 55, 0.09*; the weight of Tikhonov (paper 90.12) 2e-3*.
+"""
+
+from dataclasses import replace
+
+from ftnoise.architectures import FmnistCNN1
+from ftnoise.datasets.fashion_mnist import FashionMNIST
+from ftnoise.measures import generalization, membership, parameter_spread, privacy
+from ftnoise.spec import Experiment, Row, Run, Schedule
+from ftnoise.training import Training
+from ftnoise.training.gradients.dpsgd import DPSGD
+from ftnoise.training.penalties import L2
+
+NATURAL = Run(
+    architecture=FmnistCNN1(),
+    data=FashionMNIST(),
+    training=Training(),
+    schedule=Schedule(epochs=60, batch_size=250, learning_rate=0.09),
+)
+PRIVATE = replace(NATURAL, schedule=replace(NATURAL.schedule, learning_rate=0.15))
+
+EXPERIMENT = Experiment(
+    name="table7",
+    title="Generalization error of differentially private models on Fashion-MNIST, FMNIST CNN 1",
+    source="Duddu et al., Table 7",
+    rows=(
+        Row(
+            name="fmnist_cnn1 natural",
+            run=NATURAL,
+            paper={"train_accuracy": 97.06, "test_accuracy": 89.92, "generalization_error": 7.14},
+            step_seconds=0.02,
+        ),
+        Row(
+            name="fmnist_cnn1 tikhonov",
+            run=replace(NATURAL, training=Training(penalty=L2(weight=2e-3))),
+            paper={"train_accuracy": 90.12, "test_accuracy": 89.43, "generalization_error": 0.69},
+            step_seconds=0.02,
+        ),
+        Row(
+            name="fmnist_cnn1 eps 0.49",
+            run=replace(
+                PRIVATE,
+                training=Training(gradients=DPSGD(noise_multiplier=5.0)),
+                schedule=replace(PRIVATE.schedule, learning_rate=0.08),
+            ),
+            paper={
+                "train_accuracy": 76.84,
+                "test_accuracy": 76.09,
+                "generalization_error": 0.75,
+                "privacy_epsilon_paper": 0.49,
+            },
+            step_seconds=0.045,
+        ),
+        Row(
+            name="fmnist_cnn1 eps 2.97",
+            run=replace(
+                PRIVATE,
+                training=Training(gradients=DPSGD(noise_multiplier=1.1)),
+                schedule=replace(PRIVATE.schedule, learning_rate=0.25),
+            ),
+            paper={
+                "train_accuracy": 84.35,
+                "test_accuracy": 83.22,
+                "generalization_error": 1.13,
+                "privacy_epsilon_paper": 2.97,
+            },
+            step_seconds=0.045,
+        ),
+        Row(
+            name="fmnist_cnn1 eps 24.66",
+            run=replace(
+                PRIVATE,
+                training=Training(gradients=DPSGD(noise_multiplier=0.5)),
+                schedule=replace(PRIVATE.schedule, learning_rate=0.4),
+            ),
+            paper={
+                "train_accuracy": 87.72,
+                "test_accuracy": 86.26,
+                "generalization_error": 1.46,
+                "privacy_epsilon_paper": 24.66,
+            },
+            step_seconds=0.045,
+        ),
+        Row(
+            name="fmnist_cnn1 eps 2e6",
+            run=replace(
+                PRIVATE,
+                training=Training(gradients=DPSGD(noise_multiplier=0.05, clip=4.0)),
+                schedule=replace(PRIVATE.schedule, learning_rate=0.5),
+            ),
+            paper={
+                "train_accuracy": 94.21,
+                "test_accuracy": 89.81,
+                "generalization_error": 4.40,
+                "privacy_epsilon_paper": 2e6,
+            },
+            step_seconds=0.045,
+        ),
+    ),
+    columns=(
+        *generalization.COLUMNS,
+        *parameter_spread.COLUMNS,
+        *privacy.COLUMNS,
+        *membership.COLUMNS,
+    ),
+    notes=(privacy.NOTE,),
+)
