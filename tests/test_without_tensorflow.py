@@ -21,6 +21,7 @@ HEAVY = ("tensorflow", "keras", "numpy", "pandas", "matplotlib", "scipy", "PIL",
 COMPUTE = (
     "ftnoise.datasets.content",
     "ftnoise.layers",
+    "ftnoise.training.gradients.checks",
     "ftnoise.training.gradients.clipping",
     "ftnoise.training.gradients.noise",
     "ftnoise.training.gradients.recording",
