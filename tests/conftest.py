@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from tests.disk import ID
+
 if TYPE_CHECKING:
     import numpy as np
+
+    from ftnoise.store import RunFolder, Store
 
 # TensorFlow reads this when it is imported, so it is set before any test module is.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -40,6 +44,35 @@ def ftnoise(monkeypatch, capsys, tmp_path) -> Callable[..., tuple[int, str, str]
         return code, said.out, said.err
 
     return run
+
+
+@pytest.fixture
+def fake_environment(monkeypatch, tmp_path) -> None:
+    """The fake table trains, and logs what it does to `tmp_path / "log"`."""
+    from tests import fake
+
+    fake.install(monkeypatch.setattr)
+    monkeypatch.setenv("FAKE_LOG", str(tmp_path / "log"))
+
+
+@pytest.fixture
+def quick_disk(monkeypatch) -> None:
+    """Writing does not wait for the disk."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    """In `tmp_path / "runs"`, which is not made."""
+    from ftnoise.store import Store
+
+    return Store(tmp_path / "runs")
+
+
+@pytest.fixture
+def folder(store) -> RunFolder:
+    """That of a run in `store`."""
+    return store.run(ID)
 
 
 @pytest.fixture

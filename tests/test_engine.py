@@ -19,12 +19,7 @@ from tests import fake
 
 PAPER = PRESETS["paper"]
 ROWS = [row.name for row in fake.TABLE.rows]
-
-
-@pytest.fixture(autouse=True)
-def fake_environment(monkeypatch, tmp_path):
-    fake.install(monkeypatch.setattr)
-    monkeypatch.setenv("FAKE_LOG", str(tmp_path / "log"))
+pytestmark = pytest.mark.usefixtures("fake_environment")
 
 
 @pytest.fixture
@@ -38,11 +33,6 @@ def log(tmp_path) -> Callable[[str], list[str]]:
         return [line for line in lines if line.startswith(kind)]
 
     return new
-
-
-@pytest.fixture
-def store(tmp_path) -> Store:
-    return Store(tmp_path / "runs")
 
 
 def run(

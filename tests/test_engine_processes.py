@@ -12,17 +12,11 @@ import pytest
 
 from ftnoise import cli, engine, plan
 from ftnoise.presets import PRESETS
-from ftnoise.store import Store
 from tests import fake
 
 PAPER = PRESETS["paper"]
 ROWS = [row.name for row in fake.TABLE.rows]
-
-
-@pytest.fixture(autouse=True)
-def fake_environment(monkeypatch, tmp_path):
-    fake.install(monkeypatch.setattr)
-    monkeypatch.setenv("FAKE_LOG", str(tmp_path / "log"))
+pytestmark = pytest.mark.usefixtures("fake_environment")
 
 
 @pytest.fixture
@@ -34,11 +28,6 @@ def trained(tmp_path) -> Callable[[], list[str]]:
         return [line for line in log if line.startswith("train")]
 
     return lines
-
-
-@pytest.fixture
-def store(tmp_path) -> Store:
-    return Store(tmp_path / "runs")
 
 
 def test_two_processes_at_once_train_each_run_once(store, trained, tmp_path):

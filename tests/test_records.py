@@ -13,13 +13,12 @@ import pytest
 from ftnoise.errors import BadInput, RunFailed, StoredDamage
 from ftnoise.records import Record
 from ftnoise.spec import digest
+from tests.disk import failing_with
 
 ARRAYS = [("w", np.arange(6, dtype=np.float32)), ("b", np.ones(2, np.float32))]
 
 
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch):
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture
@@ -53,13 +52,6 @@ def edit(path: Path, **changes) -> None:
     content = json.loads(path.read_text()) | changes
     del content["content_sha256"]
     path.write_text(json.dumps({**content, "content_sha256": digest(content)}))
-
-
-def failing_with(number: int):
-    def fail(*args, **kwargs):
-        raise OSError(number, os.strerror(number))
-
-    return fail
 
 
 # What is stored comes back.

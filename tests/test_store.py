@@ -13,29 +13,14 @@ import pytest
 from ftnoise.errors import BadInput, RunFailed
 from ftnoise.files import write_json
 from ftnoise.store import RunFolder, Store
+from tests.disk import ID, MEASURE, failing_with, files
 
-ID = "fmnist-dnn-natural-1e-s0-0123456789"
-MEASURE = "test_accuracy-01234567"
+pytestmark = pytest.mark.usefixtures("quick_disk")
 WEIGHTS = [
     ("dense/kernel", np.arange(6, dtype=np.float32).reshape(2, 3)),
     ("dense/kernel", np.array(0.5, np.float32)),
     ("bias", np.zeros((0, 3), np.float32)),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch):
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
-@pytest.fixture
-def store(tmp_path) -> Store:
-    return Store(tmp_path / "runs")
-
-
-@pytest.fixture
-def folder(store) -> RunFolder:
-    return store.run(ID)
 
 
 def fill(folder: RunFolder) -> None:
@@ -47,17 +32,6 @@ def fill(folder: RunFolder) -> None:
 
 def plain(weights) -> list:
     return [(name, values.dtype, values.tolist()) for name, values in weights]
-
-
-def files(root: Path) -> list[str]:
-    return sorted(str(p.relative_to(root)) for p in root.rglob("*") if not p.is_dir())
-
-
-def failing_with(number: int):
-    def fail(*args, **kwargs):
-        raise OSError(number, os.strerror(number))
-
-    return fail
 
 
 def python(code: str, *words: str, **streams) -> subprocess.Popen:

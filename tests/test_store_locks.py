@@ -14,37 +14,11 @@ import numpy as np
 import pytest
 
 from ftnoise.errors import RunFailed
-from ftnoise.store import RunFolder, Store
+from ftnoise.store import RunFolder
+from tests.disk import ID, MEASURE, failing_with, files
 
-ID = "fmnist-dnn-natural-1e-s0-0123456789"
-MEASURE = "test_accuracy-01234567"
+pytestmark = pytest.mark.usefixtures("quick_disk")
 ROOT = Path(__file__).resolve().parents[1]
-
-
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch):
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
-@pytest.fixture
-def store(tmp_path) -> Store:
-    return Store(tmp_path / "runs")
-
-
-@pytest.fixture
-def folder(store) -> RunFolder:
-    return store.run(ID)
-
-
-def files(root: Path) -> list[str]:
-    return sorted(str(p.relative_to(root)) for p in root.rglob("*") if not p.is_dir())
-
-
-def failing_with(number: int):
-    def fail(*args, **kwargs):
-        raise OSError(number, os.strerror(number))
-
-    return fail
 
 
 # Locks.
