@@ -253,6 +253,7 @@ class Column:
     """One column of a table: a scalar `name` out of what `measure` returns, in `unit`.
 
     `ranked`: the report compares the order of the rows in this column with the paper's.
+    `vacuous`: from this value on the number, a bound, says nothing, and is printed so.
     """
 
     name: str
@@ -261,6 +262,7 @@ class Column:
     unit: str = ""
     digits: int = 2
     ranked: bool = False
+    vacuous: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-from ftnoise.report.results import INTERVALS, MISSING, Printed, Results, heading
+from ftnoise.report.results import INTERVALS, MISSING, VACUOUS, Printed, Results, heading
 from ftnoise.spec import Column
 
 MARKDOWN_SPECIAL = re.compile(r"[\\`*|<>\[\]~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
@@ -186,7 +186,7 @@ def _latex(text: str) -> str:
 
 
 def _math(text: str) -> str:
-    return "--" if text == MISSING else f"${text}$"
+    return {MISSING: "--", VACUOUS: VACUOUS}.get(text, f"${text}$")
 
 
 def _stacked(text: str, width: int) -> str:

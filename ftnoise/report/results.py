@@ -14,12 +14,16 @@ from ftnoise.spec import Column, Experiment, Row, expect
 from ftnoise.stats import Summary, is_finite, summarize
 
 MISSING = "-"
+VACUOUS = "vacuous"
 INTERVALS = "95 % t intervals of the means stand in the CSV file and in the picture."
 
 
 @dataclass(frozen=True)
 class Printed:
-    """A cell in print; `spread` is empty where there is a single seed, the rest "-" if missing."""
+    """A cell in print; `spread` is empty where there is a single seed, the rest "-" if missing.
+
+    A bound that says nothing is "vacuous".
+    """
 
     paper: str
     ours: str
@@ -48,7 +52,9 @@ class Cell:
     @property
     def printed(self) -> Printed:
         """The cell with the column's number of digits."""
-        digits = self.column.digits
+        digits, most = self.column.digits, self.column.vacuous
+        if self.ours and most is not None and self.ours.mean >= most:
+            return Printed(_fixed(self.paper, digits), VACUOUS, "", MISSING)
         spread = self.ours.spread if self.ours else None
         return Printed(
             _fixed(self.paper, digits),

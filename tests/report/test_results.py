@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ftnoise.errors import BadInput
+from ftnoise.report import csv, latex, markdown, terminal
 from ftnoise.report.results import Printed
+from ftnoise.spec import Column
+from tests.report.conftest import OURS
 
 PAPER = {"a": {"error": 1.0}, "b": {"error": 2.0}, "c": {"error": 3.0}}
 
@@ -127,6 +130,21 @@ def test_the_legend_counts_what_is_missing(results, make_results):
     legend = make_results(paper={"a": {}}, ours=complete).legend()
     assert "missing" not in legend
     assert "dash" not in legend
+
+
+def test_a_bound_that_says_nothing_is_printed_so(make_results):
+    bound = Column(name="error", measure=None, title="Bound", vacuous=9.1)
+    results = make_results(columns=(bound,), paper={name: {} for name in OURS}, ours={
+        name: {"error": numbers["error"]} for name, numbers in OURS.items()
+    })  # fmt: skip
+    printed = cell(results, "dnn natural", "error").printed
+    assert printed == Printed(paper="-", ours="vacuous", spread="", difference="-")
+    assert cell(results, "dnn tikhonov", "error").printed.ours == "3.30"
+    assert "vacuous" in terminal(results)
+    assert "vacuous" in markdown(results)
+    assert "vacuous" in latex(results)
+    assert "$vacuous$" not in latex(results)
+    assert "vacuous" not in csv(results)
 
 
 def test_a_number_that_a_row_cannot_have_is_not_missing(make_results):
