@@ -166,7 +166,8 @@ class Engine:
         for column in self.experiment.columns:
             value = (folder.read_measure(spec_id(column.measure)) or {}).get(column.name)
             if value is not None:
-                parts.append(f"{column.title[0].lower()}{column.title[1:]} {value:.{column.digits}f}")
+                title = column.title[0].lower() + column.title[1:]
+                parts.append(f"{title} {value:.{column.digits}f}")
         return ", ".join(parts)
 
 
