@@ -363,8 +363,9 @@ def show(results: Results, store: Store) -> int:
     except RunFailed as failure:
         tell(f"error: The report is not written: {failure}")
         return failure.exit_code
-    suffixes = ", ".join(path.suffix for path in paths)
-    print(f"Written to {paths[0].with_suffix('')}: {suffixes}", file=sys.stderr)
+    stem = paths[0].with_suffix("")
+    suffixes = ", ".join(path.name.removeprefix(stem.name) for path in paths)
+    print(f"Written to {stem}: {suffixes}", file=sys.stderr)
     return 0
 
 

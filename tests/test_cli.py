@@ -160,7 +160,10 @@ def test_a_table_goes_to_stdout_and_everything_else_to_stderr(ftnoise, tmp_path)
         third,
     )
     assert [name for name in ROWS if f"\n{name}: total " not in err] == []
-    assert err.splitlines()[-1].startswith(f"Written to {tmp_path}/runs/reports/tiny.paper: .csv")
+    assert err.splitlines()[-1] == (
+        f"Written to {tmp_path}/runs/reports/tiny.paper: "
+        ".csv, .md, .tex, .png, .pdf, .curve.png, .curve.pdf"
+    )
     assert "\x1b" not in out + err
     assert "\r" not in out + err
 
@@ -264,7 +267,8 @@ def test_publish_prints_the_files_that_it_wrote(ftnoise, tmp_path):
     code, out, err = ftnoise("publish", "tiny", "--to", str(tmp_path / "there"))
     assert (code, err) == (0, "")
     assert [Path(line).name for line in out.splitlines()] == [
-        f"tiny.paper.{suffix}" for suffix in ("csv", "md", "tex", "png", "pdf")
+        f"tiny.paper.{suffix}"
+        for suffix in ("csv", "md", "tex", "png", "pdf", "curve.png", "curve.pdf")
     ]
     assert all(Path(line).is_file() for line in out.splitlines())
     assert ftnoise("report", "tiny")[1] == ftnoise("report", "tiny", at="there")[1]

@@ -1,4 +1,4 @@
-"""Stored results beside the paper's: on screen, in documents, as data, in a picture.
+"""Stored results beside the paper's: on screen, in documents, as data, in pictures.
 
 A report is a pure function of a `Results` value: the same stored numbers give the same bytes, and
 nothing is trained or read here. Nothing heavy is imported before something is drawn.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ftnoise.report.curves import plot
 from ftnoise.report.documents import latex, markdown
 from ftnoise.report.drawing import picture
 from ftnoise.report.records import cells, csv
@@ -22,6 +23,7 @@ __all__ = [
     "latex",
     "markdown",
     "picture",
+    "plot",
     "terminal",
     "write",
 ]
@@ -30,6 +32,7 @@ __all__ = [
 def write(results: Results, folder: Path, save: Callable[[Path, bytes], None]) -> list[Path]:
     """Writes `<experiment>.<preset>` as .csv, .md, .tex, .png and .pdf; returns the paths.
 
+    The experiment's `curves` follow, each as `<experiment>.<preset>.<its name>` .png and .pdf.
     Everything is drawn before the first file is saved, so that a failure leaves the old files.
 
     Args:
@@ -43,6 +46,9 @@ def write(results: Results, folder: Path, save: Callable[[Path, bytes], None]) -
         "tex": latex(results).encode(),
         **picture(results),
     }
+    for curves in results.experiment.curves:
+        for suffix, content in plot(results, curves).items():
+            contents[f"{curves.name}.{suffix}"] = content
     paths = []
     for suffix, content in contents.items():
         path = folder / f"{results.stem}.{suffix}"

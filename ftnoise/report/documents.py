@@ -35,7 +35,7 @@ LATEX_SPECIAL = {
 
 
 def markdown(results: Results) -> str:
-    """The tables in GitHub's Markdown, with the picture, the orders and the notes."""
+    """The tables in GitHub's Markdown, with the pictures, the orders and the notes."""
     experiment = results.experiment
     paragraphs = [
         f"# {_markdown(experiment.title)}",
@@ -43,6 +43,7 @@ def markdown(results: Results) -> str:
         *(_markdown_table(results, columns) for columns in results.kinds()),
         *([INTERVALS] if results.has_spreads else []),
         f"![The paper's numbers and ours for each row]({results.stem}.png)",
+        *_markdown_curves(results),
         *_markdown_orders(results),
     ]
     notes = (*experiment.notes, *results.notes)
@@ -70,6 +71,19 @@ def _markdown_table(results: Results, columns: Sequence[Column]) -> str:
             line += _parts(results, column, cell.paper, with_spread, with_spread, cell.difference)
         lines.append(line)
     return _aligned(lines)
+
+
+def _markdown_curves(results: Results) -> list[str]:
+    columns = {column.name: column for column in results.experiment.columns}
+    paragraphs = []
+    for curves in results.experiment.curves:
+        title, x = _markdown(curves.title), _markdown(columns[curves.x].title)
+        paragraphs += [
+            f"![{title}: the paper's numbers and ours]({results.stem}.{curves.name}.png)",
+            f"{title}. Each number stands at its own x ({x}); a horizontal line is a row that has "
+            "none.",
+        ]
+    return paragraphs
 
 
 def _markdown_orders(results: Results) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.report.results import Results, heading
@@ -16,6 +17,7 @@ from ftnoise.spec import Column
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 WIDTH = 7.0  # inches: both columns of a two-column page
 LINE = 0.23  # inches for a row
@@ -58,7 +60,12 @@ OURS: dict[str, Any] = {
 
 
 def picture(results: Results) -> dict[str, bytes]:
-    """Draws the measures for which the paper has numbers (all, if it has none).
+    """Draws the measures for which the paper has numbers (all, if it has none), as `rendered`."""
+    return rendered(lambda figure: draw(figure, results))
+
+
+def rendered(draw: Callable[[Figure], None]) -> dict[str, bytes]:
+    """What `draw` draws onto an empty figure, in the look of a report.
 
     Returns:
         The files' contents by suffix: `png` for screens, `pdf` for papers. The same results give
@@ -72,7 +79,7 @@ def picture(results: Results) -> dict[str, bytes]:
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(LOOK)
         figure = Figure()
-        draw(figure, results)
+        draw(figure)
         return {
             "png": _bytes(figure, "png", {"Software": None}),
             "pdf": _bytes(figure, "pdf", {"Creator": None, "Producer": None, "CreationDate": None}),
@@ -115,7 +122,7 @@ def draw(figure: Figure, results: Results) -> None:
         axes.set_yticks(ticks, labels if i % across == 0 else [""] * len(labels))
         for tick, is_heading in zip(axes.get_yticklabels(), headings, strict=True):
             tick.set_fontweight("bold" if is_heading else "normal")
-    _legend(figure, results, columns)
+    legend(figure, handles(results, columns))
 
 
 def _places(
@@ -168,15 +175,22 @@ def _panel(axes: Axes, results: Results, column: Column, places: dict[str, float
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
 
 
-def _legend(figure: Figure, results: Results, columns: tuple[Column, ...]) -> None:
+def handles(results: Results, columns: Iterable[Column]) -> list[Line2D]:
+    """What a legend says of the marks: whose numbers of these columns they are."""
     from matplotlib.lines import Line2D
 
+    columns = tuple(columns)
     marks = {name: OURS[name] for name in ("linestyle", "marker", "markersize", "color")}
     text = f"ours ({results.preset} preset)"
     if any(map(results.has_spread, columns)):
         marks |= {"linestyle": "-", "linewidth": OURS["elinewidth"]}
         text += ", mean and 95 % interval over seeds"
-    handles = [Line2D([], [], label=text, **marks)]
+    found = [Line2D([], [], label=text, **marks)]
     if any(map(results.has_paper, columns)):
-        handles.insert(0, Line2D([], [], label="paper", **PAPER))
-    figure.legend(handles=handles, loc="upper right", ncols=2, frameon=False, borderaxespad=0.2)
+        found.insert(0, Line2D([], [], label="paper", **PAPER))
+    return found
+
+
+def legend(figure: Figure, entries: list[Line2D]) -> None:
+    """Puts a legend of two columns above the panels."""
+    figure.legend(handles=entries, loc="upper right", ncols=2, frameon=False, borderaxespad=0.2)

@@ -22,7 +22,7 @@ import ftnoise.experiments
 from ftnoise import cli, report, runner
 from ftnoise.datasets import Data
 from ftnoise.errors import RunFailed
-from ftnoise.spec import Column, Experiment, Row, Run, Schedule, Spec
+from ftnoise.spec import Column, Curves, Experiment, Row, Run, Schedule, Spec
 from ftnoise.workspace import Answer
 
 EXPERIMENTS = Path(__file__).with_name("experiments")
@@ -189,6 +189,7 @@ TABLE = Experiment(
     ),
     columns=(column(),),
     notes=("A note of the table.",),
+    curves=(Curves(name="curve", title="A line", x="total", panels=(("total",),)),),
 )
 
 
@@ -203,4 +204,6 @@ def install(put: Any = setattr) -> None:
     put(runner, "environment", lambda: dict(ENVIRONMENT))
     put(runner.gc, "collect", lambda: 0)
     put(os, "fsync", lambda file: None)
-    put(report, "picture", lambda results: {"png": b"a picture", "pdf": b"the same"})
+    pictures = {"png": b"a picture", "pdf": b"the same"}
+    put(report, "picture", lambda results: dict(pictures))
+    put(report, "plot", lambda results, curves: dict(pictures))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import pytest
@@ -24,6 +23,11 @@ OURS = {
     "cnn natural": {"accuracy": [98.21], "error": [7.91], "spread": [0.065]},
     "cnn tikhonov": {"accuracy": [95.5], "error": []},
 }
+COLUMNS = (
+    Column(name="accuracy", measure=None, title="Training accuracy", unit="%"),
+    Column(name="error", measure=None, title="Generalization error", unit="points", ranked=True),
+    Column(name="spread", measure=None, title="Spread of the parameters", digits=4),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,26 +43,16 @@ def make(paper=PAPER, ours=OURS, notes=("Two threads.",), **changes) -> Results:
         name: Run(architecture=Thing(), data=Thing(), training=Thing(name=name), schedule=schedule)
         for name in paper
     }
-    experiment = Experiment(
-        name="table0",
-        title="A small table",
-        source="Someone (2019), Table 0",
-        rows=tuple(
+    table = {
+        "name": "table0",
+        "title": "A small table",
+        "source": "Someone (2019), Table 0",
+        "rows": tuple(
             Row(name=name, run=runs[name], paper=numbers) for name, numbers in paper.items()
         ),
-        columns=(
-            Column(name="accuracy", measure=None, title="Training accuracy", unit="%"),
-            Column(
-                name="error",
-                measure=None,
-                title="Generalization error",
-                unit="points",
-                ranked=True,
-            ),
-            Column(name="spread", measure=None, title="Spread of the parameters", digits=4),
-        ),
-    )
-    return Results(dataclasses.replace(experiment, **changes), "quick", ours, notes)
+        "columns": COLUMNS,
+    }
+    return Results(Experiment(**{**table, **changes}), "quick", ours, notes)
 
 
 @pytest.fixture

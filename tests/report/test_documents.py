@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ftnoise import report
+from ftnoise.spec import Curves
 
 SPECIAL = r"a_b | 50% & $x$ {y} #1 ~ ^ \z *b* <c>"
 
@@ -73,6 +74,17 @@ def test_markdown_takes_no_text_for_markup(make_results):
 
 def test_markdown_shows_the_picture_beside_it(results):
     assert "](table0.quick.png)" in report.markdown(results)
+
+
+def test_markdown_shows_curves_below_it_and_says_what_they_are(make_results):
+    curves = Curves(name="by_error", title="A [x]", x="error", panels=(("accuracy",),))
+    paragraphs = report.markdown(make_results(curves=(curves,))).split("\n\n")
+    at = paragraphs.index("![The paper's numbers and ours for each row](table0.quick.png)")
+    assert paragraphs[at + 1 : at + 3] == [
+        r"![A \[x\]: the paper's numbers and ours](table0.quick.by_error.png)",
+        r"A \[x\]. Each number stands at its own x (Generalization error); a horizontal line is a "
+        "row that has none.",
+    ]
 
 
 def test_latex_has_every_number(results):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ftnoise import report
+from ftnoise.spec import Curves
 
 SUFFIXES = ["csv", "md", "tex", "png", "pdf"]
 
@@ -22,6 +23,21 @@ def test_writes_all_forms(results, tmp_path):
     assert contents["tex"].decode() == report.latex(results)
     assert contents["png"].startswith(b"\x89PNG")
     assert contents["pdf"].startswith(b"%PDF")
+
+
+def test_writes_curves_after_them(make_results, tmp_path):
+    curves = [
+        Curves(name=name, title="E", x="error", panels=((name,),))
+        for name in ("accuracy", "spread")
+    ]
+    results = make_results(curves=tuple(curves))
+    paths = report.write(results, tmp_path, Path.write_bytes)[len(SUFFIXES) :]
+    assert [path.name for path in paths] == [
+        f"table0.quick.{curve.name}.{suffix}" for curve in curves for suffix in ("png", "pdf")
+    ]
+    for curve in curves:
+        png, pdf = (path.read_bytes() for path in paths if f".{curve.name}." in path.name)
+        assert {"png": png, "pdf": pdf} == report.plot(results, curve)
 
 
 def test_saves_nothing_where_a_form_fails(results, tmp_path, monkeypatch):
