@@ -125,4 +125,5 @@ EXPERIMENT = Experiment(
         *membership.COLUMNS,
     ),
     notes=(privacy.NOTE,),
+    curves=(privacy.AGAINST_EPSILON,),
 )

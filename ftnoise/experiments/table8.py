@@ -129,4 +129,5 @@ EXPERIMENT = Experiment(
         *membership.COLUMNS,
     ),
     notes=(privacy.NOTE,),
+    curves=(privacy.AGAINST_EPSILON,),
 )

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ftnoise.privacy import Mechanism, Statement, statement
-from ftnoise.spec import Column, Spec, expect, is_number
+from ftnoise.spec import Column, Curves, Spec, expect, is_number
 from ftnoise.workspace import Answer, Subject
 
 
@@ -95,6 +95,13 @@ COLUMNS = (
         unit="points",
         vacuous=100.0,
     ),
+)
+AGAINST_EPSILON = Curves(
+    name="against_epsilon",
+    title="Accuracy and generalization error against epsilon",
+    x="privacy_epsilon_paper",
+    panels=(("train_accuracy", "test_accuracy"), ("generalization_error",)),
+    logarithmic=True,
 )
 NOTE = (
     "Theorem 1 holds for neighbors with one example replaced; as printed it takes the paper's "
