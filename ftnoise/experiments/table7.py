@@ -19,7 +19,7 @@ Deviations
    eps 24.66 (paper 87.72)   1, 0.4*
    eps 2e6 (paper 94.21)     4, 0.5*
 4. The baselines train for 60 epochs of 250 too, with a rate that was calibrated in the same way:
-   natural (paper 97.06) 0.15 99.2 at epoch 55, 0.09*; the weight of Tikhonov (paper 90.12) 2e-3*.
+   natural (paper 97.06) 0.15 99.76 / 90.76, 0.09 98.20 / 90.35, 0.075*; the weight of Tikhonov (paper 90.12) 2e-3*.
 """
 
 from dataclasses import replace
@@ -36,7 +36,7 @@ NATURAL = Run(
     architecture=FmnistCNN1(),
     data=FashionMNIST(),
     training=Training(),
-    schedule=Schedule(epochs=60, batch_size=250, learning_rate=0.09),
+    schedule=Schedule(epochs=60, batch_size=250, learning_rate=0.075),
 )
 PRIVATE = replace(NATURAL, schedule=replace(NATURAL.schedule, learning_rate=0.15))
 
