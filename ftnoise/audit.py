@@ -11,8 +11,9 @@ can be guessed; from that follows a mu of Gaussian differential privacy, and its
 
 What it assumes: every example is in every batch (sampling is not audited), the mechanism's
 trade-off is that of a Gaussian (a bound without that assumption would be far below any claim), and
-canaries do not disturb each other. A bound under the claim is no proof; one above it is a proof of
-the contrary.
+canaries do not disturb each other. Of the layers it sees dense ones alone; what the others sum is
+held against a loop over examples by the tests. A bound under the claim is no proof; one above it is
+a proof of the contrary.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from ftnoise.stats import proportion_interval
 
 LENGTH = 10.0  # of a canary's gradient before it is clipped, in clipping norms
 SIGMAS = 6.0
+MOST_CANARIES, MOST_STEPS = 10_000, 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,22 +69,32 @@ def audit(
     """Audits an optimizer.
 
     Args:
-        noise_multiplier: standard deviation of the noise in units of the clipping norm, > 0.
-        steps: releases, >= 2.
-        canaries: trials, an even number of at least 100.
-        delta: in (0, 1).
+        noise_multiplier: standard deviation of the noise in units of the clipping norm, in
+            `privacy.NOISE`.
+        steps: releases, 2 to `MOST_STEPS`.
+        canaries: trials, an even number, 100 to `MOST_CANARIES`.
+        delta: in [`privacy.DELTA`, 1).
         seed: of the coins and of the noise, an integer >= 0.
         optimizer: takes the arguments of `BookkeepingSGD`, its default, and steps like it.
     """
+    least, most = privacy.NOISE
     expect(
-        is_number(noise_multiplier) and noise_multiplier > 0,
-        "noise_multiplier > 0",
+        is_number(noise_multiplier) and least <= noise_multiplier <= most,
+        f"noise_multiplier > 0, in {least:g} to {most:g}",
         noise_multiplier=noise_multiplier,
     )
-    expect(is_count(steps, least=2), "steps >= 2", steps=steps)
-    even = is_count(canaries, least=100) and canaries % 2 == 0
-    expect(even, "canaries an even number >= 100", canaries=canaries)
-    expect(is_number(delta) and 0 < delta < 1, "delta in (0, 1)", delta=delta)
+    expect(
+        is_count(steps, least=2) and steps <= MOST_STEPS,
+        f"steps >= 2, and {MOST_STEPS} at most",
+        steps=steps,
+    )
+    even = is_count(canaries, least=100) and canaries % 2 == 0 and canaries <= MOST_CANARIES
+    expect(even, f"canaries an even number >= 100, and {MOST_CANARIES} at most", canaries=canaries)
+    expect(
+        is_number(delta) and privacy.DELTA <= delta < 1,
+        f"delta in (0, 1), {privacy.DELTA:g} or more",
+        delta=delta,
+    )
     expect(is_count(seed, least=0), "seed an integer >= 0", seed=seed)
 
     import numpy as np

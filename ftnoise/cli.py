@@ -326,7 +326,8 @@ def redraw(arguments: argparse.Namespace) -> int:
     if not results.values:
         raise BadInput(
             f"Expected stored {preset.name} runs of {found.name} in {store.root}. Received: none. "
-            f"Train them with ./reproduce.sh {found.name} --preset {preset.name}."
+            f"Train them with ./reproduce.sh {found.name} --preset {arguments.preset}"
+            f"{' --secret-key' if arguments.secret_key else ''}."
         )
     return show(results, store)
 

@@ -296,9 +296,10 @@ def notes(preset: Preset, runs: list[Stored]) -> list[str]:
     """What a reader needs to know of the runs: preset, data, machine, versions."""
     lines = []
     if preset.name != "paper":
-        lines.append(
-            f"Preset {preset.name}: {preset.summary}. The paper's numbers are of its full protocol."
-        )
+        full = "" if preset.whole else " The paper's numbers are of its full protocol."
+        lines.append(f"Preset {preset.name}: {preset.summary}.{full}")
+    if preset.secret_key:
+        lines.append("What is measured on the training examples is exact: no epsilon covers it.")
     for label, values in (
         ("Data", {f"{run.task.run.data.slug} from {run.spec['data']['source']}" for run in runs}),
         ("Machine", {_machine(where) for run in runs for where in run.environments}),

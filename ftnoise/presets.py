@@ -36,6 +36,12 @@ class Preset:
     test_examples: int | None = None
     secret_key: bool = False
 
+    @property
+    def whole(self) -> bool:
+        """Whether it is all of the protocol."""
+        sizes = (self.train_examples, self.test_examples)
+        return (self.epochs, self.rate, *sizes) == (1.0, 1.0, None, None)
+
     def with_secret_key(self) -> Preset:
         """The same share of the protocol as a private release, under a name of its own."""
         return dataclasses.replace(

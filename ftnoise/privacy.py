@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 SAMPLERS = ("poisson", "shuffled")
 NOISE = (1e-3, 1e4)
+DELTA = 1e-100
+MOST_EXAMPLES, MOST_STEPS = 10**12, 10**7
+# Of what a step adds to an RDP of order a, times a - 1: it is the logarithm of a number around 1.
+ROUNDING = 1e-14
 ORDERS_2019 = (*(1 + n / 10 for n in range(1, 100)), *range(12, 64))
 # Beyond it a PLD takes gigabytes, and no epsilon of that size means anything.
 LARGEST_FOR_PLD = 100.0
@@ -50,10 +54,10 @@ class Mechanism:
         noise_multiplier: standard deviation of the noise in units of the clipping norm, in
             `NOISE`, within which the accounting has its digits.
         batch_size: expected number of examples a step, in [1, examples].
-        examples: size of the training set.
-        steps: how often a noised sum was released, >= 1.
+        examples: size of the training set, in [1, MOST_EXAMPLES].
+        steps: how often a noised sum was released, in [1, MOST_STEPS].
         sampler: "poisson" or "shuffled".
-        delta: in (0, 1).
+        delta: in [DELTA, 1).
     """
 
     noise_multiplier: float
@@ -71,15 +75,27 @@ class Mechanism:
             f"noise_multiplier > 0, in {least:g} to {most:g}",
             noise_multiplier=noise,
         )
-        expect(is_count(self.examples), "examples >= 1", examples=self.examples)
+        expect(
+            is_count(self.examples) and self.examples <= MOST_EXAMPLES,
+            f"examples >= 1, and at most {MOST_EXAMPLES:g}",
+            examples=self.examples,
+        )
         expect(
             is_count(self.batch_size) and self.batch_size <= self.examples,
             f"batch_size in 1 to {self.examples}",
             batch_size=self.batch_size,
         )
-        expect(is_count(self.steps), "steps >= 1", steps=self.steps)
+        expect(
+            is_count(self.steps) and self.steps <= MOST_STEPS,
+            f"steps >= 1, and at most {MOST_STEPS:g}",
+            steps=self.steps,
+        )
         expect(self.sampler in SAMPLERS, f"sampler in {SAMPLERS}", sampler=self.sampler)
-        expect(is_number(delta) and 0 < delta < 1, "delta in (0, 1)", delta=delta)
+        expect(
+            is_number(delta) and DELTA <= delta < 1,
+            f"delta in (0, 1), {DELTA:g} or more",
+            delta=delta,
+        )
 
     @property
     def rate(self) -> float:
@@ -156,10 +172,21 @@ def sound(mechanism: Mechanism) -> tuple[float, float | None, float | None]:
         noise, passes = mechanism.noise_multiplier, mechanism.passes
         return gaussian(noise, passes, mechanism.delta), None, None
     rdp = rdp_today(mechanism)
-    if rdp > LARGEST_FOR_PLD:
-        return rdp, rdp, None
-    pld = poisson_pld(mechanism)
-    return min(rdp, pld), rdp, pld
+    pld = poisson_pld(mechanism) if rdp <= LARGEST_FOR_PLD else None
+    return min(rdp, unamplified(mechanism), rdp if pld is None else pld), rdp, pld
+
+
+def unamplified(mechanism: Mechanism) -> float:
+    """Epsilon of as many Gaussian releases as an example is part of; sound for Poisson sampling.
+
+    Of all steps, or of as many as it is part of at most, but for half of delta: which steps these
+    are does not depend on the data, so the other half is left for the releases.
+    """
+    from scipy.stats import binom
+
+    noise, steps, delta = mechanism.noise_multiplier, mechanism.steps, mechanism.delta
+    at_most = int(binom.isf(delta / 2, steps, mechanism.rate))
+    return min(gaussian(noise, steps, delta), gaussian(noise, max(at_most, 1), delta / 2))
 
 
 def rdp_2019(mechanism: Mechanism) -> float:
@@ -172,8 +199,17 @@ def rdp_2019(mechanism: Mechanism) -> float:
 
 
 def rdp_today(mechanism: Mechanism) -> float:
-    """Epsilon by today's RDP accountant; sound for Poisson sampling."""
-    return float(_rdp(mechanism, None).get_epsilon(mechanism.delta))
+    """Epsilon by today's RDP accounting; sound for Poisson sampling.
+
+    Rounding is added: where there is next to no loss, it would leave none.
+    """
+    import numpy as np
+    from dp_accounting.rdp import compute_epsilon
+
+    accountant = _rdp(mechanism, None)
+    orders = np.asarray(accountant.orders)
+    losses = np.asarray(accountant.rdp) + mechanism.steps * ROUNDING / (orders - 1)
+    return float(compute_epsilon(orders, losses, mechanism.delta)[0])
 
 
 def poisson_pld(mechanism: Mechanism) -> float:

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from ftnoise.store import RunFolder
 
 PACKAGES = ("tensorflow", "tensorflow-privacy", "keras", "numpy")
-# What they are told from outside, and compute otherwise for.
-SWITCHES = ("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "XLA_FLAGS")
+# What they are told from outside, and may compute otherwise for.
+SWITCHES = ("TF_", "XLA_", "ONEDNN_", "DNNL_", "MKL_", "OMP_", "KMP_", "CUDA_", "NVIDIA_")
+ONLY_WORDS = "TF_CPP_"
 # What `FolderWorkspace` keeps beside the arrays of a checkpoint.
 KEPT = {"training", "environments"}
 
@@ -76,6 +77,11 @@ class FolderWorkspace(Workspace):
         self.announced = self.state.get("gradients", self.announced)
         self.state, self.earlier, self.repeats = {}, [], False
         self.folder.discard_checkpoint(reason)
+
+    def announce(self, announced: Any) -> None:
+        """Keeps it in spec.json."""
+        self.announced = announced
+        self.folder.write_spec((self.folder.spec() or {}) | {"gradients": announced})
 
     def save(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
         """Keeps a checkpoint in the folder."""
@@ -233,7 +239,11 @@ def environment() -> dict[str, Any]:
         **{package: metadata.version(package) for package in PACKAGES},
         "commit": commit(),
         "code": code(),
-        "switches": {name: os.environ[name] for name in SWITCHES if name in os.environ},
+        "switches": {
+            name: value
+            for name, value in sorted(os.environ.items())
+            if name.startswith(SWITCHES) and not name.startswith(ONLY_WORDS)
+        },
         "processor": processor(),
         "cores": cores(),
         "threads": threads(),

@@ -23,8 +23,8 @@ class Workspace:
         xla: compile the training step with XLA (faster on some GPUs, slower on CPUs).
         repeats: whether steps that an earlier process may have taken after the newest checkpoint
             come out the same again, bit for bit.
-        announced: what the gradients' updater announced last, where it is known without a
-            checkpoint.
+        announced: what the gradients' updater announced last (see `gradients/updater.py`), or an
+            upper bound on it, where it is known without a checkpoint.
     """
 
     log_dir: Path | None = None
@@ -38,6 +38,11 @@ class Workspace:
 
     def discard(self, reason: str) -> None:
         """Takes the checkpoint out of the way because it cannot be used."""
+        self.repeats = False
+
+    def announce(self, announced: Any) -> None:
+        """Keeps, before the first step and beside any checkpoint, what `at_most` gave."""
+        self.announced = announced
 
     def save(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
         """Keeps a checkpoint: arrays by name and a JSON state."""

@@ -52,6 +52,17 @@ def test_privacy_finds_the_noise(ftnoise):
         (["privacy", "--noise-multiplier", "1", *PAPER, "--epochs", "inf"], "--epochs > 0"),
         (["privacy", "--noise-multiplier", "1", *PAPER, "--sampler", "x"], "invalid choice: 'x'"),
         (["audit", "--steps", "1"], "steps >= 2"),
+        (["audit", "--noise-multiplier", "1e300"], "in 0.001 to 10000"),
+        (["audit", "--canaries", "1000000"], "10000 at most"),
+        (["audit", "--delta", "1e-320"], "1e-100 or more"),
+        (
+            ["privacy", "--noise-multiplier=1", "--batch=1", "--epochs=1e308", "--examples=9"],
+            "--epochs of 9 steps that make 1e+07 steps at most",
+        ),
+        (
+            ["privacy", "--noise-multiplier=1", "--batch=1", "--epochs=1", f"--examples={10**99}"],
+            "examples >= 1, and at most 1e+12",
+        ),
         (["audit", "--canaries", "3"], "canaries an even number"),
         (["audti"], "Did you mean 'audit'?"),
         (["privcy"], "Did you mean 'privacy'?"),

@@ -47,6 +47,12 @@ def test_a_secret_key_is_a_run_of_its_own_under_a_name_of_its_own():
         assert secret.apply(plain) == preset.apply(plain)
 
 
+def test_only_paper_is_whole_with_a_secret_key_or_without():
+    whole = [name for name, preset in PRESETS.items() if preset.whole]
+    assert whole == ["paper"]
+    assert PRESETS["paper"].with_secret_key().whole
+
+
 def test_smoke_is_one_epoch_on_a_few_images():
     run = PRESETS["smoke"].apply(RUN)
     assert run.schedule.epochs == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.stats import norm
 
 from ftnoise import privacy
 from ftnoise.errors import BadInput
-from ftnoise.privacy import Mechanism, gaussian, noise_for, statement
+from ftnoise.privacy import Mechanism, gaussian, noise_for, statement, unamplified
 
 # Tables 7 and 8: 60 epochs of batches of 250 out of 60,000.
 TABLE = {"batch_size": 250, "examples": 60_000, "steps": 14_400}
@@ -32,11 +33,25 @@ def test_epsilons_of_poisson_batches(noise, paper, rdp, pld):
     assert found.epsilon == found.low == min(found.epsilon_rdp, found.epsilon_pld)
 
 
-def test_an_epsilon_beyond_a_pld_is_that_of_rdp():
+def test_an_epsilon_beyond_a_pld_is_that_of_the_releases():
     found = statement(mechanism(0.05))
     assert found.epsilon_pld is None
-    assert found.epsilon == found.epsilon_rdp == pytest.approx(2.30e6, rel=1e-3)
+    assert found.epsilon_rdp == pytest.approx(2.30e6, rel=1e-3)
+    # Next to no noise hides nothing of a batch, so all that counts is in how many one is.
+    assert found.epsilon == unamplified(mechanism(0.05)) == pytest.approx(20_269, rel=1e-3)
     assert found.theorem1 == found.theorem1_replace_one == math.inf
+
+
+def test_an_example_is_in_no_more_batches_than_counted():
+    few = dataclasses.replace(mechanism(0.05), batch_size=59_999, steps=2)
+    assert unamplified(few) == pytest.approx(gaussian(0.05, 2, 1e-5), rel=1e-6)
+
+
+def test_next_to_no_loss_is_not_rounded_to_none():
+    little = dataclasses.replace(mechanism(100.0), batch_size=1, steps=10**5)
+    # By then the examples can be told apart with more than delta.
+    assert 0.001 < statement(little).epsilon < 0.01
+    assert 0.001 < statement(little).epsilon_rdp < 0.01
 
 
 @pytest.mark.parametrize(

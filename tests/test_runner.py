@@ -17,7 +17,6 @@ from ftnoise.measures.parameter_spread import ParameterSpread
 from ftnoise.spec import Run, Schedule, Spec, canonical, run_id, spec_id
 from ftnoise.store import RunFolder, Store
 from ftnoise.training import Training
-from ftnoise.training.gradients.dpsgd import DPSGD
 from ftnoise.workspace import Answer
 from tests.fake import Dots
 
@@ -292,44 +291,6 @@ def test_results_of_weights_that_were_damaged_are_made_again_with_them(whole, tm
     assert all(file.stat().st_ino != inode for file, inode in old.items())
 
 
-PRIVATE = dataclasses.replace(RUN, training=Training(gradients=DPSGD(noise_multiplier=1.0)))
-
-
-def spans(folder: RunFolder) -> list[tuple[int, int]]:
-    ledger = folder.spec()["gradients"]["ledger"]
-    return [(attempt["from"], attempt["to"]) for attempt in ledger]
-
-
-def test_private_steps_are_counted_again_whatever_was_damaged(tmp_path):
-    folder = folder_in(tmp_path, PRIVATE)
-    perform(folder, run=PRIVATE)
-    steps = folder.spec()["steps"]
-    first = digest(folder)
-    assert spans(folder) == [(0, steps)]
-    # The ledger of spec.json counts on where the weights are gone, ...
-    (folder.path / "weights.npz").write_bytes(b"")
-    with pytest.raises(KeyboardInterrupt):
-        perform(folder, run=PRIVATE, at_epoch=stop_at(2))
-    assert spans(folder) == [(0, steps)]
-    # ... or the checkpoint of the second attempt does not fit, ...
-    state = folder.checkpoint_state()
-    folder.save_checkpoint({"weight/0": np.zeros(3)}, state)
-    with pytest.raises(KeyboardInterrupt):
-        perform(folder, run=PRIVATE, at_epoch=stop_at(1))
-    # ... or another stop comes, which repeats what was announced.
-    perform(folder, run=PRIVATE)
-    assert spans(folder) == [(0, steps), (0, steps), (0, steps)]
-    assert digest(folder) != first
-
-
-def test_without_a_record_a_whole_training_counts(tmp_path):
-    folder = folder_in(tmp_path, PRIVATE)
-    perform(folder, run=PRIVATE)
-    (folder.path / "spec.json").write_text("{")
-    perform(folder, run=PRIVATE)
-    assert spans(folder) == [(0, folder.spec()["steps"])] * 2
-
-
 def test_steps_repeat_with_the_same_code_on_the_same_processor():
     here = runner.environment()
     assert runner.repeatable(here, here | {"commit": "another"})
@@ -337,6 +298,14 @@ def test_steps_repeat_with_the_same_code_on_the_same_processor():
         assert not runner.repeatable(here, here | other)
         assert not runner.repeatable(here | other, here)
     assert not runner.repeatable(here | {"gpus": ["one"]}, here | {"gpus": ["one"]})
+
+
+def test_what_may_change_the_bits_from_outside_is_recorded(monkeypatch):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    switches = runner.environment()["switches"]
+    assert switches["ONEDNN_MAX_CPU_ISA"] == "AVX2"
+    assert "TF_CPP_MIN_LOG_LEVEL" not in switches
 
 
 def test_a_commit_is_known_inside_a_checkout_only(monkeypatch, tmp_path):

@@ -6,7 +6,7 @@ import argparse
 import math
 
 from ftnoise.errors import BadInput
-from ftnoise.privacy import SAMPLERS, Mechanism, Statement, noise_for, statement
+from ftnoise.privacy import MOST_STEPS, SAMPLERS, Mechanism, Statement, noise_for, statement
 from ftnoise.spec import is_number
 
 HELP = "what epsilon DP-SGD with these numbers has, without training"
@@ -45,7 +45,13 @@ def run(words: argparse.Namespace) -> int:
     }
     # Checked before anything is computed from them; the noise itself comes later.
     Mechanism(noise_multiplier=1.0, steps=1, **shared)
-    steps = math.ceil(words.epochs * -(-words.examples // words.batch))
+    steps_per_epoch = -(-words.examples // words.batch)
+    if words.epochs > MOST_STEPS / steps_per_epoch:
+        raise BadInput(
+            f"Expected --epochs of {steps_per_epoch} steps that make {MOST_STEPS:g} steps at most. "
+            f"Received: {words.epochs}."
+        )
+    steps = math.ceil(words.epochs * steps_per_epoch)
     noise = words.noise_multiplier
     if noise is None:
         noise = noise_for(words.target_epsilon, steps=steps, **shared)

@@ -28,7 +28,8 @@ class PrivacyLoss(Spec):
     `privacy_epsilon_paper` (as the paper's software computed it, which assumes Poisson batches),
     `generalization_bound` (Theorem 1 as printed, from `privacy_epsilon_paper`, in points) and
     `generalization_bound_replace_one` (from `privacy_epsilon`, for neighbors with one example
-    replaced, which the theorem's proof needs). A bound of 100 points says nothing.
+    replaced, which the theorem's proof needs). A bound of 100 points says nothing. Where the
+    ledger was lost nothing is stated: `privacy_ledger_lost` is 1.
 
     Args:
         delta: in (0, 1).
@@ -44,6 +45,8 @@ class PrivacyLoss(Spec):
         kept = subject.record.get("gradients")
         if kept is None:
             return Answer(scalars={"privacy_steps": 0.0})
+        if kept.get("lost"):
+            return Answer(scalars={"privacy_ledger_lost": 1.0})
         steps = sum(attempt["to"] - attempt["from"] for attempt in kept["ledger"])
         secret = all(attempt["key"] == "secret" for attempt in kept["ledger"])
         scalars = {"privacy_steps": float(steps), "privacy_key_secret": float(secret)}

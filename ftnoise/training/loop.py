@@ -232,9 +232,11 @@ class Checkpoint(keras.callbacks.Callback):
         self.epoch, self.step, self.since = len(history), 0, time.monotonic()
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Announces the first epoch, where announcing counts."""
+        """Announces what comes, where announcing counts."""
         del logs
-        if self.model.updater.announce(0) is not None:
+        at_most = self.model.updater.at_most()
+        if at_most is not None:
+            self.workspace.announce(at_most)
             self.save()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:

@@ -90,6 +90,19 @@ def test_training_without_noise_claims_nothing():
     assert ask(silent, [(0, 14_400)]) == steps
 
 
+def test_of_a_ledger_that_was_lost_nothing_is_stated():
+    record = {"gradients": {"ledger": [], "lost": True, "examples": 10, "steps_per_epoch": 2}}
+    subject = Subject(
+        network=None,
+        data=None,
+        run=None,
+        partial=Path(),
+        workspace=Workspace(),
+        record=record,
+    )
+    assert PrivacyLoss().evaluate(subject).scalars == {"privacy_ledger_lost": 1.0}
+
+
 def test_whether_the_key_was_secret_is_told():
     private = Training(gradients=DPSGD(noise_multiplier=1.1))
     assert ask(private, [(0, 240)])["privacy_key_secret"] == 0

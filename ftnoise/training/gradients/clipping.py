@@ -15,6 +15,7 @@ Bu et al. (2022) for the choice between the two forms:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import keras
@@ -22,8 +23,13 @@ import tensorflow as tf
 
 from ftnoise.layers import ImageConv2D
 
-# Of a sum in single precision, relative to the sum of its summands' sizes.
-ROUNDING = 2e-7
+# What an example may add to a sum in single precision beside its own gradient: of the sizes of what
+# cancels in it, by which the rest of the sum is rounded.
+ROUNDING = 1e-5
+# Smaller squares are flushed to zero.
+SMALLEST = 1.2e-38
+# Whether what is traced is compiled by XLA, which lacks the kernel that is fastest elsewhere.
+COMPILED: ContextVar[bool] = ContextVar("COMPILED", default=False)
 
 
 class Part(NamedTuple):
@@ -41,7 +47,11 @@ class Part(NamedTuple):
 
 
 def clipped_sum(
-    layers: Sequence[tuple[keras.layers.Layer, Any, Any]], variables: Sequence[Any], clip: float
+    layers: Sequence[tuple[keras.layers.Layer, Any, Any]],
+    variables: Sequence[Any],
+    clip: float,
+    *,
+    xla: bool = False,
 ) -> tuple[list[Any], Any]:
     """Sums the examples' gradients, each scaled to an l_2 norm of at most `clip` over all weights.
 
@@ -50,12 +60,17 @@ def clipped_sum(
             the activation `[batch, ...]`), each layer once.
         variables: the trainable weights of all these layers, in the order of the result.
         clip: largest norm of an example's gradient, > 0.
+        xla: this is compiled by XLA.
 
     Returns:
-        The sums, one tensor a variable; and how many examples had no finite gradient and so add
-        zero, int32 scalar.
+        The sums, one tensor a variable; and which examples have a finite gradient, bool `[batch]`:
+        the others add zero.
     """
-    parts = [RULES[type(layer)](layer, a, g) for layer, a, g in layers]
+    token = COMPILED.set(xla)
+    try:
+        parts = [RULES[type(layer)](layer, a, g) for layer, a, g in layers]
+    finally:
+        COMPILED.reset(token)
     norms = tf.sqrt(tf.add_n([part.squares for part in parts]))
     finite = tf.math.is_finite(norms)
     factors = tf.where(finite, clip / tf.maximum(norms, clip), 0.0)
@@ -73,8 +88,7 @@ def clipped_sum(
             layer._trainable_weights, part.weighted(factors, values), strict=True
         ):
             sums[id(weight)] = tf.reshape(total, weight.shape)
-    refused = tf.math.count_nonzero(~finite, dtype=tf.int32)
-    return [sums[id(variable)] for variable in variables], refused
+    return [sums[id(variable)] for variable in variables], finite
 
 
 def _zero_unless(holds: Any, values: Any) -> Any:
@@ -84,6 +98,8 @@ def _zero_unless(holds: Any, values: Any) -> Any:
 
 def _squares(values: Any) -> Any:
     """Squared l_2 norm of each example, `[batch, ...] -> [batch]`."""
+    if COMPILED.get():
+        return tf.reduce_sum(tf.square(_flat(values)), axis=1)
     return tf.square(tf.math.reduce_euclidean_norm(_flat(values), axis=1))
 
 
@@ -118,8 +134,8 @@ def _direct_pays(positions: int | None, inputs: int, outputs: int) -> bool:
 def _gram(alike: Any, g: Any, lengths: Any) -> Any:
     """Squared norms of sum_t a_t g_t^T from the products of its positions.
 
-    Where the positions cancel, single precision would take a norm for smaller than it is; and the
-    sum itself, rounded as it is made, may be as large as its own rounding.
+    Where the positions cancel, single precision would take a norm for smaller than it is; and
+    terms that are large and cancel round what else is in the sum.
 
     Args:
         alike: a_s . a_t, float64 `[batch, positions, positions]`.
@@ -148,16 +164,15 @@ def _linear(a: Any, g: Any, bias: bool) -> Part:
         )
     exact = tf.cast(a, tf.float64)
     squares = _gram(tf.matmul(exact, exact, transpose_b=True), g, tf.norm(a, axis=2))
-    if bias:
-        squares += _squares(tf.reduce_sum(g, 1))
+    shift = [tf.reduce_sum(g, 1)] if bias else []
 
     def weighted(factors: Any, kept: list[Any]) -> list[Any]:
-        a, g = kept
+        a, g, *shift = kept
         scaled = tf.reshape(_times(factors, g), [-1, outputs])
         kernel = tf.matmul(tf.reshape(a, [-1, inputs]), scaled, transpose_a=True)
-        return [kernel, tf.reduce_sum(scaled, 0)] if bias else [kernel]
+        return [kernel, *(_sum(factors, one) for one in shift)]
 
-    return Part(squares, [a, g], weighted)
+    return Part(tf.add_n([squares, *map(_squares, shift)]), [a, g, *shift], weighted)
 
 
 def dense(layer: keras.layers.Dense, a: Any, g: Any) -> Part:
@@ -168,7 +183,9 @@ def dense(layer: keras.layers.Dense, a: Any, g: Any) -> Part:
         a = tf.reshape(a, [batch, positions or -1, a.shape[-1]])
         g = tf.reshape(g, [batch, positions or -1, g.shape[-1]])
         return _linear(a, g, layer.use_bias)
-    squares = _squares(g) * (_squares(a) + float(layer.use_bias))
+    # A factor that is flushed to zero must not take a large one with it.
+    least = 1.0 if layer.use_bias else SMALLEST * a.shape[-1]
+    squares = (_squares(g) + SMALLEST * g.shape[-1]) * (_squares(a) + least)
 
     def weighted(factors: Any, kept: list[Any]) -> list[Any]:
         a, g = kept
@@ -265,7 +282,15 @@ def embedding(layer: keras.layers.Embedding, a: Any, g: Any) -> Part:
     """Indices `[batch, ...] -> [batch, ..., out]`; an index may occur more than once."""
     batch, out = tf.shape(a)[0], layer.output_dim
     indices = tf.cast(tf.reshape(a, [batch, -1]), tf.int32)
-    g = tf.reshape(g, [batch, -1, out])
+    positions = a.shape[1:].num_elements()
+    g = tf.reshape(g, [batch, positions or -1, out])
+    # The gradient itself is smaller than two float64 numbers for each pair of positions.
+    if positions and layer.input_dim * out < 4 * positions**2:
+        places = indices + layer.input_dim * tf.range(batch)[:, None]
+        rows = tf.math.unsorted_segment_sum(
+            tf.reshape(g, [-1, out]), tf.reshape(places, [-1]), batch * layer.input_dim
+        )
+        return _direct([tf.reshape(rows, [batch, layer.input_dim, out])])
     same = tf.cast(indices[:, :, None] == indices[:, None, :], tf.float64)
     squares = _gram(same, g, tf.ones_like(g[:, :, 0]))
 

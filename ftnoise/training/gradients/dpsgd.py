@@ -8,9 +8,11 @@ a reproduction, not a private release. `secret_key` takes a key from the operati
 never written down; then a training that went on after a stop has other noise than one that did not.
 
 The ledger. `announce` says, before an epoch, which steps will be taken; it is kept in the
-checkpoint and, at the end, in spec.json. Steps that a stopped process may have taken count even if
-their result was lost, unless they are repeated bit for bit: then they are the same release. Where
-they cannot be, the noise goes on under another key, so that none is used twice.
+checkpoint and, at the end, in spec.json, where until then each attempt stands as if it went to the
+end. Steps that a stopped process may have taken count even if their result was lost, unless they
+are repeated bit for bit: then they are the same release. Where they cannot be, the noise goes on
+under another key, so that none is used twice. A ledger that is nowhere is marked as lost, and no
+epsilon is stated.
 
 Deviations
 1. The sum is divided by the expected batch size, which is public, not by the size drawn.
@@ -26,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftnoise import seeds
 from ftnoise.errors import BadInput
+from ftnoise.privacy import NOISE
 from ftnoise.spec import JSON, Run, Spec, canonical, digest, expect, is_number
 from ftnoise.training.gradients.plain import learning_rate
 from ftnoise.training.gradients.samplers import Poisson, Sampler, Shuffled
@@ -64,7 +67,8 @@ class DPSGD(Spec):
     """The `gradients` member of Abadi et al. (2016).
 
     Args:
-        noise_multiplier: standard deviation of the noise in units of `clip`; >= 0.
+        noise_multiplier: standard deviation of the noise in units of `clip`; 0, or in
+            `privacy.NOISE`.
         clip: largest l_2 norm of an example's gradient over all weights; in 1e-12 to 1e12.
         sampler: how batches are drawn, `Poisson` or `Shuffled`.
         engine: what makes the clipped sum, `Bookkeeping` or `Reference`.
@@ -78,9 +82,11 @@ class DPSGD(Spec):
     secret_key: bool = False
 
     def __post_init__(self) -> None:
+        least, most = NOISE
         expect(
-            is_number(self.noise_multiplier) and self.noise_multiplier >= 0,
-            "noise_multiplier >= 0",
+            is_number(self.noise_multiplier)
+            and (self.noise_multiplier == 0 or least <= self.noise_multiplier <= most),
+            f"noise_multiplier 0, or in {least:g} to {most:g}",
             noise_multiplier=self.noise_multiplier,
         )
         # Beyond, single precision has no digits left for the noise.
@@ -90,12 +96,12 @@ class DPSGD(Spec):
             clip=self.clip,
         )
         expect(
-            isinstance(self.sampler, Sampler),
+            isinstance(self.sampler, Sampler) and type(self.sampler) is not Sampler,
             "sampler to be a sampler, such as Poisson()",
             sampler=self.sampler,
         )
         expect(
-            isinstance(self.engine, Engine),
+            isinstance(self.engine, Engine) and type(self.engine) is not Engine,
             "engine to be an engine, such as Bookkeeping()",
             engine=self.engine,
         )
@@ -154,7 +160,7 @@ class DPSGD(Spec):
                 batch_size=run.schedule.batch_size,
             )
             return ReferenceUpdater(self, network, run, examples)
-        return BookkeepingUpdater(self, network, run, examples, XLA_MULTIPLE if xla else 1)
+        return BookkeepingUpdater(self, network, run, examples, xla=xla)
 
 
 class PrivateUpdater(Updater):
@@ -175,6 +181,7 @@ class PrivateUpdater(Updater):
         self.discloses = not spec.secret_key
         self.steps_per_epoch = run.schedule.steps_per_epoch(examples)
         self.ledger: list[dict[str, JSON]] = []
+        self.lost = False
         # Variables, so that no compiled graph holds them as constants; no checkpoint has them.
         self.noise_key, self.batch_key = (
             tf.Variable(0, trainable=False, dtype=tf.int64) for _ in range(2)
@@ -182,15 +189,12 @@ class PrivateUpdater(Updater):
 
     def resume(self, kept: JSON, step: int, repeats: bool) -> None:
         """Goes on with the attempt of the last process if its steps repeat, or begins another."""
-        ledger = list(kept["ledger"]) if kept else []
-        if kept is None and not repeats:
-            # What was announced is lost: no attempt is longer than a whole training.
-            steps = self.run.schedule.epochs * self.steps_per_epoch
-            ledger = [{"nonce": None, "key": self.kind, "from": 0, "to": steps}]
+        ledger = [dict(attempt) for attempt in kept["ledger"]] if kept else []
+        self.lost = kept.get("lost", False) if kept else not repeats
         repeats = repeats and self.repeatable and not self.spec.secret_key
         # Before its own beginning an attempt has nothing to repeat.
         if not ledger or not repeats or step < ledger[-1]["from"]:
-            nonce = secrets.randbits(63) if ledger else 0
+            nonce = secrets.randbits(63) if ledger or self.lost else 0
             ledger.append({"nonce": nonce, "key": self.kind, "from": step, "to": step})
         self.ledger = ledger
         for variable, purpose in ((self.noise_key, "noise"), (self.batch_key, "batches")):
@@ -205,7 +209,8 @@ class PrivateUpdater(Updater):
         """The key of this attempt for `purpose`."""
         if self.spec.secret_key:
             return secrets.randbits(63)
-        # Unlike other keys it names the run: noise that two runs share could be taken away.
+        # Unlike other keys it names the run: noise that two runs share could be taken away. (Files
+        # of one kind with other contents share it; a public key promises nothing.)
         nonce = self.ledger[-1]["nonce"]
         return seeds.key(self.run.seed, "privacy", purpose, digest(canonical(self.run)), nonce)
 
@@ -223,8 +228,18 @@ class PrivateUpdater(Updater):
     def announce(self, step: int) -> JSON:
         """The ledger with the steps up to number `step`."""
         self.ledger[-1]["to"] = max(self.ledger[-1]["to"], step)
+        return self.record(self.ledger[-1]["to"])
+
+    def at_most(self) -> JSON:
+        """The ledger as if this attempt went to the end."""
+        return self.record(self.run.schedule.epochs * self.steps_per_epoch)
+
+    def record(self, last: int) -> JSON:
+        """The ledger with the last attempt up to step number `last`."""
+        *before, attempt = self.ledger
         return {
-            "ledger": [dict(attempt) for attempt in self.ledger],
+            "ledger": [*map(dict, before), attempt | {"to": last}],
+            "lost": self.lost,
             "examples": self.examples,
             "steps_per_epoch": self.steps_per_epoch,
         }
@@ -234,16 +249,19 @@ class BookkeepingUpdater(PrivateUpdater):
     """Steps of `noise.BookkeepingSGD`."""
 
     def __init__(
-        self, spec: DPSGD, network: keras.Model, run: Run, examples: int, multiple: int
+        self, spec: DPSGD, network: keras.Model, run: Run, examples: int, *, xla: bool
     ) -> None:
         import keras
+        import tensorflow as tf
 
         from ftnoise.training.gradients.checks import check
         from ftnoise.training.gradients.noise import BookkeepingSGD
 
         self.repeatable = not check(network)
         super().__init__(spec, network, run, examples)
-        self.multiple = multiple
+        self.multiple = XLA_MULTIPLE if xla else 1
+        # A sum of ten bits would not have the norm that it was clipped by.
+        tf.config.experimental.enable_tensor_float_32_execution(False)
         self.optimizer = BookkeepingSGD(
             clip=spec.clip,
             noise_multiplier=spec.noise_multiplier,
@@ -251,6 +269,7 @@ class BookkeepingUpdater(PrivateUpdater):
             key=self.noise_key,
             learning_rate=learning_rate(run.schedule, self.steps_per_epoch),
             momentum=run.schedule.momentum,
+            xla=xla,
         )
         self.metrics = (keras.metrics.Sum("not_finite"),)
 
@@ -280,7 +299,8 @@ class BookkeepingUpdater(PrivateUpdater):
             ]
             loss += extra
         self.optimizer.apply_gradients(steps)
-        self.metrics[0].update_state(tape.refused)
+        refused = ~tape.finite if present is None else ~tape.finite & present
+        self.metrics[0].update_state(tf.math.count_nonzero(refused, dtype=tf.int32))
         return loss, logits
 
 
@@ -308,6 +328,7 @@ class ReferenceUpdater(PrivateUpdater):
         import tensorflow as tf
 
         super().resume(kept, step, repeats)
+        # Of which TensorFlow takes 31 bits.
         tf.random.set_seed(int(self.noise_key.numpy()) % 2**31)
 
     def update(self, objective: Objective, penalty: Callable[[], Any] | None, present: Any) -> Any:

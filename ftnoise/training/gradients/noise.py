@@ -83,6 +83,7 @@ class BookkeepingSGD(GenericDPSGDOptimizer):
             sum is divided; public.
         key: int64 scalar that, with the number of the step, decides the noise.
         learning_rate, momentum: as for Keras' SGD.
+        xla: its steps are compiled by XLA.
     """
 
     def __init__(
@@ -94,10 +95,11 @@ class BookkeepingSGD(GenericDPSGDOptimizer):
         key: Any,
         learning_rate: Any,
         momentum: float = 0.0,
+        xla: bool = False,
     ) -> None:
         query = KeyedGaussianSum(clip, clip * noise_multiplier, key, lambda: self.iterations)
         super().__init__(query, learning_rate=learning_rate, momentum=momentum)
-        self.query, self.clip, self.batch_size = query, clip, batch_size
+        self.query, self.clip, self.batch_size, self.xla = query, clip, batch_size, xla
 
     def _compute_gradients(
         self,
@@ -112,7 +114,7 @@ class BookkeepingSGD(GenericDPSGDOptimizer):
             raise TypeError(f"Expected tape to be a RecordingTape. Received: tape={tape!r}.")
         self._was_dp_gradients_called = True
         refuse_calls(tape)
-        sums, tape.refused = clipped_sum(tape.parts(loss), var_list, self.clip)
+        sums, tape.finite = clipped_sum(tape.parts(loss), var_list, self.clip, xla=self.xla)
         context = tf.distribute.get_replica_context()
         if context is not None and context.num_replicas_in_sync > 1:
             sums = context.all_reduce(tf.distribute.ReduceOp.SUM, sums)

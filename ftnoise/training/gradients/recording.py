@@ -37,7 +37,8 @@ class RecordingTape(tf.GradientTape):
 
     Attributes:
         records: what was recorded, a `Recorded` for each call of a trainable layer.
-        refused: how many examples had no finite gradient, once an optimizer has clipped them.
+        finite: which examples have a finite gradient, bool `[batch]`, once an optimizer has clipped
+            them.
     """
 
     def __init__(self, network: keras.Model) -> None:
@@ -45,7 +46,7 @@ class RecordingTape(tf.GradientTape):
         refuse(network)
         self.layers = trainable_layers(network)
         self.records: list[Recorded] = []
-        self.refused: Any = 0
+        self.finite: Any = None
 
     def __enter__(self) -> RecordingTape:
         super().__enter__()

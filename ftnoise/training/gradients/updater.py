@@ -58,6 +58,10 @@ class Updater:
                 same, bit for bit; False also if `kept` should be there and was lost.
         """
 
+    def at_most(self) -> JSON:
+        """What `announce` would give before the last step: all that this process may release."""
+        return None
+
     def announce(self, step: int) -> JSON:
         """What a checkpoint keeps before the steps up to number `step` (exclusive) are taken."""
         return None

@@ -150,6 +150,13 @@ def test_a_network_that_is_random_in_training_is_told_apart():
     assert check(sequential((4,), layers.Dense(5), layers.Dropout(0.5))) is True
 
 
+@pytest.mark.parametrize("rate", [1e-3, 0.02])
+def test_a_layer_that_seldom_shows_that_it_is_random_is_known_by_its_generator(rate):
+    for _ in range(5):
+        assert check(sequential((4,), layers.Dense(10), layers.Dropout(rate))) is True
+    assert check(sequential((4, 4, 1), layers.RandomFlip())) is True
+
+
 def test_statistics_are_put_back():
     network = sequential((4,), Statistics())
     with pytest.raises(BadInput):

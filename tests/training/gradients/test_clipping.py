@@ -33,8 +33,8 @@ def fast(network, x, y, clip):
             losses = cross_entropy(network, x, y)
         return clipped_sum(tape.parts(losses), variables, clip)
 
-    sums, refused = compute()
-    return [total.numpy().astype(np.float64) for total in sums], int(refused)
+    sums, finite = compute()
+    return [total.numpy().astype(np.float64) for total in sums], int(np.sum(~finite.numpy()))
 
 
 def slow(network, x, y):
@@ -98,7 +98,8 @@ NETWORKS = {
     "conv, one channel": lambda: sequential((9, 9, 1), ImageConv2D(4, 5, activation="relu")),
     "conv, no bias": lambda: sequential((9, 8, 2), layers.Conv2D(3, 3, use_bias=False)),
     "depthwise": lambda: sequential((8, 7, 3), layers.DepthwiseConv2D((3, 2), depth_multiplier=2)),
-    "embedding": lambda: sequential((11,), layers.Embedding(6, 4), dtype="int32"),
+    "embedding, direct": lambda: sequential((11,), layers.Embedding(6, 4), dtype="int32"),
+    "embedding, Gram": lambda: sequential((3,), layers.Embedding(60, 4), dtype="int32"),
     "layer norm": lambda: sequential((4, 6), layers.LayerNormalization()),
     "layer norm, axes": lambda: sequential((4, 6, 2), layers.LayerNormalization(axis=[1, 2])),
     "group norm": lambda: sequential((5, 5, 6), layers.GroupNormalization(3)),
@@ -216,6 +217,40 @@ def test_norms_hold_where_positions_cancel():
     assert norm([total.numpy() for total in sums]) <= 1e-3 * (1 + 1e-3)
     found = float(tf.linalg.global_norm(clipped_sum(parts, layer.trainable_variables, 1e6)[0]))
     assert found == pytest.approx(true, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "inserted"),
+    [((2, 7), (1.0, 1e10)), ((2, 7), (0.0, 1e12)), ((3, 40), (1.0, 1e8))],
+    ids=["kernel", "bias", "wide"],
+)
+def test_what_cancels_in_an_example_does_not_round_the_others_away(shape, inserted):
+    """By how much one example moves the sum of many, whatever its positions do to it."""
+    layer = sequential(shape, layers.Dense(2 * shape[1])).layers[0]
+    size, slope = inserted
+    a = np.ones((251, *shape), np.float32)
+    g = np.full((251, shape[0], 2 * shape[1]), 0.015, np.float32)
+    a[125] = size
+    g[125] = 0
+    g[125, 0], g[125, 1] = slope, -slope
+    rest = [n for n in range(251) if n != 125]
+
+    def total(chosen):
+        parts = [(layer, tf.constant(a[chosen]), tf.constant(g[chosen]))]
+        sums, _ = clipped_sum(parts, layer.trainable_variables, 1.0)
+        return [one.numpy().astype(np.float64) for one in sums]
+
+    assert layer.units * shape[1] >= shape[0] * (layer.units + shape[1])  # the Gram form
+    whole, without = total([*range(251)]), total(rest)
+    assert norm([one - other for one, other in zip(whole, without, strict=True)]) <= 1.0 + 1e-3
+
+
+def test_a_factor_that_is_flushed_to_zero_leaves_no_example_unclipped():
+    layer = sequential((4,), layers.Dense(3)).layers[0]
+    a, g = np.full((1, 4), 1e15, np.float32), np.full((1, 3), 1e-19, np.float32)
+    parts = [(layer, tf.constant(a), tf.constant(g))]
+    sums, _ = clipped_sum(parts, layer.trainable_variables, 1e-6)
+    assert norm([total.numpy() for total in sums]) <= 1e-6 * (1 + 1e-3)
 
 
 def test_no_example_adds_more_than_the_clipping_norm():
