@@ -19,8 +19,8 @@ Deviations
    eps 24.66 (paper 87.72)   1, 0.4* 87.05 / 85.68
    eps 2e6 (paper 94.21)     4, 0.5* 94.47 / 90.30
 4. The baselines train for 60 epochs of 250 too, with a rate that was calibrated in the same way:
-   natural (paper 97.06) 0.15 99.76 / 90.76, 0.09 98.20 / 90.35, 0.075* 98.03 / 90.65; the weight of Tikhonov
-   (paper 90.12) 2e-3*.
+   natural (paper 97.06) 0.15 99.76 / 90.76, 0.09 98.20 / 90.35, 0.075* 98.03 / 90.65; the weight
+   of Tikhonov (paper 90.12) 2e-3*.
 """
 
 from dataclasses import replace
