@@ -66,7 +66,7 @@ EXPERIMENT = Experiment(
                 schedule=replace(PRIVATE.schedule, learning_rate=0.12),
             ),
             paper=generalization.printed(76.84, 76.09, 0.75) | {"privacy_epsilon_paper": 0.49},
-            step_seconds=0.045,
+            step_seconds=0.038,
         ),
         Row(
             name="fmnist_cnn1 eps 2.97",
@@ -76,7 +76,7 @@ EXPERIMENT = Experiment(
                 schedule=replace(PRIVATE.schedule, learning_rate=0.25),
             ),
             paper=generalization.printed(84.35, 83.22, 1.13) | {"privacy_epsilon_paper": 2.97},
-            step_seconds=0.045,
+            step_seconds=0.038,
         ),
         Row(
             name="fmnist_cnn1 eps 24.66",
@@ -86,7 +86,7 @@ EXPERIMENT = Experiment(
                 schedule=replace(PRIVATE.schedule, learning_rate=0.4),
             ),
             paper=generalization.printed(87.72, 86.26, 1.46) | {"privacy_epsilon_paper": 24.66},
-            step_seconds=0.045,
+            step_seconds=0.038,
         ),
         Row(
             name="fmnist_cnn1 eps 2e6",
@@ -96,7 +96,7 @@ EXPERIMENT = Experiment(
                 schedule=replace(PRIVATE.schedule, learning_rate=0.5),
             ),
             paper=generalization.printed(94.21, 89.81, 4.40) | {"privacy_epsilon_paper": 2e6},
-            step_seconds=0.045,
+            step_seconds=0.038,
         ),
     ),
     columns=(

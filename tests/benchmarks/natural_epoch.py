@@ -49,6 +49,7 @@ class Watched(FolderWorkspace):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(Store(folder).run("benchmark"), lambda done, total, text: None)
+        self.last = 0.0
         self.trained: list[float] = []
         self.ended: list[float] = []
 
@@ -56,9 +57,12 @@ class Watched(FolderWorkspace):
         self.last = time.perf_counter()
 
     def save(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
-        self.trained.append(self.last)
+        trained = self.last
         super().save(arrays, state)
-        self.ended.append(time.perf_counter())
+        # A private training keeps its ledger before the first epoch too.
+        if state["history"]:
+            self.trained.append(trained)
+            self.ended.append(time.perf_counter())
 
 
 class Ends(keras.callbacks.Callback):
