@@ -24,7 +24,7 @@ from statistics import NormalDist
 from typing import Any
 
 from ftnoise import privacy, seeds
-from ftnoise.spec import expect, is_count, is_number
+from ftnoise.spec import expect, is_count
 from ftnoise.stats import proportion_interval
 
 LENGTH = 10.0  # of a canary's gradient before it is clipped, in clipping norms
@@ -77,12 +77,7 @@ def audit(
         seed: of the coins and of the noise, an integer >= 0.
         optimizer: takes the arguments of `BookkeepingSGD`, its default, and steps like it.
     """
-    least, most = privacy.NOISE
-    expect(
-        is_number(noise_multiplier) and least <= noise_multiplier <= most,
-        f"noise_multiplier > 0, in {least:g} to {most:g}",
-        noise_multiplier=noise_multiplier,
-    )
+    privacy.expect_noise(noise_multiplier)
     expect(
         is_count(steps, least=2) and steps <= MOST_STEPS,
         f"steps >= 2, and {MOST_STEPS} at most",
@@ -90,11 +85,7 @@ def audit(
     )
     even = is_count(canaries, least=100) and canaries % 2 == 0 and canaries <= MOST_CANARIES
     expect(even, f"canaries an even number >= 100, and {MOST_CANARIES} at most", canaries=canaries)
-    expect(
-        is_number(delta) and privacy.DELTA <= delta < 1,
-        f"delta in (0, 1), {privacy.DELTA:g} or more",
-        delta=delta,
-    )
+    privacy.expect_delta(delta)
     expect(is_count(seed, least=0), "seed an integer >= 0", seed=seed)
 
     import numpy as np

@@ -46,6 +46,25 @@ CELLS = 4000
 LEAST_LOG_MASS = -600.0
 
 
+def expect_noise(noise_multiplier: float) -> None:
+    """Raises `BadInput` unless it is a number in `NOISE`."""
+    least, most = NOISE
+    expect(
+        is_number(noise_multiplier) and least <= noise_multiplier <= most,
+        f"noise_multiplier > 0, in {least:g} to {most:g}",
+        noise_multiplier=noise_multiplier,
+    )
+
+
+def expect_delta(delta: float) -> None:
+    """Raises `BadInput` unless it is a number in [`DELTA`, 1)."""
+    expect(
+        is_number(delta) and DELTA <= delta < 1,
+        f"delta in (0, 1), {DELTA:g} or more",
+        delta=delta,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Mechanism:
     """Clipped gradients summed over a batch, with Gaussian noise, released a number of times.
@@ -68,13 +87,7 @@ class Mechanism:
     delta: float = 1e-5
 
     def __post_init__(self) -> None:
-        noise, delta = self.noise_multiplier, self.delta
-        least, most = NOISE
-        expect(
-            is_number(noise) and least <= noise <= most,
-            f"noise_multiplier > 0, in {least:g} to {most:g}",
-            noise_multiplier=noise,
-        )
+        expect_noise(self.noise_multiplier)
         expect(
             is_count(self.examples) and self.examples <= MOST_EXAMPLES,
             f"examples >= 1, and at most {MOST_EXAMPLES:g}",
@@ -91,11 +104,7 @@ class Mechanism:
             steps=self.steps,
         )
         expect(self.sampler in SAMPLERS, f"sampler in {SAMPLERS}", sampler=self.sampler)
-        expect(
-            is_number(delta) and DELTA <= delta < 1,
-            f"delta in (0, 1), {DELTA:g} or more",
-            delta=delta,
-        )
+        expect_delta(self.delta)
 
     @property
     def rate(self) -> float:

@@ -44,8 +44,7 @@ def run(words: argparse.Namespace) -> int:
         "delta": words.delta,
     }
     # Checked before anything is computed from them; the noise itself comes later.
-    Mechanism(noise_multiplier=1.0, steps=1, **shared)
-    steps_per_epoch = -(-words.examples // words.batch)
+    steps_per_epoch = Mechanism(noise_multiplier=1.0, steps=1, **shared).steps_per_pass
     if words.epochs > MOST_STEPS / steps_per_epoch:
         raise BadInput(
             f"Expected --epochs of {steps_per_epoch} steps that make {MOST_STEPS:g} steps at most. "

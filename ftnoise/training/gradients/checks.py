@@ -36,9 +36,9 @@ def check(network: keras.Model) -> bool:
     try:
         random = randomness(network, x) or draws(network)
         compare(network, x, training=not random)
+    except BadInput:
+        raise
     except (ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
-        if isinstance(error, BadInput):
-            raise
         # Keras says where in the first line, and what in the next.
         said = " ".join(filter(None, str(error).splitlines()[:3])) or type(error).__name__
         raise BadInput(
