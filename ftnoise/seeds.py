@@ -33,6 +33,13 @@ def at_step(key: int, step: Any) -> Any:
     return tf.stack([tf.constant(key, tf.int64), tf.cast(step, tf.int64)])
 
 
+def generator(seed: int, *purpose: object) -> np.random.Generator:
+    """NumPy's generator for `purpose` under `seed`, which draws the same everywhere."""
+    import numpy as np
+
+    return np.random.Generator(np.random.SFC64(key(seed, *purpose)))
+
+
 def subset(size: int, count: int, purpose: str) -> np.ndarray:
     """`count` of `range(size)` without replacement, rising, the same for every run."""
     import numpy as np

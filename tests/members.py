@@ -21,6 +21,10 @@ from ftnoise.datasets.fashion_mnist import FashionMNIST
 from ftnoise.datasets.image_folder import ImageFolder
 from ftnoise.datasets.npz_file import NpzFile
 from ftnoise.datasets.public import PublicSet
+from ftnoise.faults.amounts import Amount, Bernoulli, Count, Share
+from ftnoise.faults.effects import BitFlip, Drift, Effect, RandomValue, StuckAt
+from ftnoise.faults.fault import Fault
+from ftnoise.faults.places import Neurons, Weights, Where
 from ftnoise.spec import Run, Schedule, Spec
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD, Bookkeeping, Engine, Reference
@@ -30,12 +34,22 @@ from ftnoise.training.penalties import L1, L2, Jacobian
 
 SCHEDULE = Schedule(epochs=2, batch_size=4, learning_rate=0.1, momentum=0.9, drops=(2,))
 RUN = Run(architecture=FmnistDNN(), data=FashionMNIST(), training=Training(), schedule=SCHEDULE)
+FAULT = Fault(where=Weights(), what=StuckAt(), amount=Share(rate=0.5))
 
 # Specs that others are made of; a base is no member, and neither is what begins with "_".
-BASES = {Spec, Architecture, Ball, DataSet, Engine, PublicSet, Sampler}
+BASES = {Amount, Architecture, Ball, DataSet, Effect, Engine, PublicSet, Sampler, Spec, Where}
 
 # Members that cannot be made without arguments, and options that behave differently.
 EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
+    Bernoulli: (Bernoulli(rate=0.5),),
+    BitFlip: (BitFlip(), BitFlip(bit=0), BitFlip(bit=31)),
+    Count: (Count(faults=2),),
+    Drift: (Drift(sigma=0.5), Drift(sigma=0.5, relative=False)),
+    Fault: (FAULT, dataclasses.replace(FAULT, transient=True)),
+    Neurons: (Neurons(), Neurons(layers=(0,), indices=(1,), output_layer=True)),
+    RandomValue: (RandomValue(), RandomValue(low=2, high=3)),
+    Share: (Share(rate=0.5), Share(rate=0.5, per_site=True)),
+    StuckAt: (StuckAt(), StuckAt(value=1)),
     FmnistCNN2: (FmnistCNN2(), FmnistCNN2(padding=("same", "valid"), first_stride=2)),
     ImageFolder: (ImageFolder(path="pictures"),),
     DPSGD: (
@@ -59,18 +73,21 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
 }
 
 # Specs that are part of others and have no method of their own.
-NO_KIND = (Run, Schedule, Training, Bookkeeping, Reference)
+NO_KIND = (Fault, Run, Schedule, Training, Bookkeeping, Reference)
 
 # What a member of each kind has; `None` are the specs that hold others.
 KINDS: dict[str | None, tuple[str, ...]] = {
     "architecture": ("build", "layers"),
     "data": ("load", "digest", "train_size"),
     "inputs": ("objective",),
-    "penalty": ("value",),
+    "penalty": ("value", "looks_at_data"),
     "gradients": ("start",),
     "sampler": ("batch",),
     "weights": ("rebuild", "after_step"),
     "measure": ("evaluate",),
+    "where": ("candidates", "sites"),
+    "effect": ("draw", "faulty"),
+    "amount": ("hits", "check", "label"),
     "ball": ("direction", "projection"),
     None: (),
 }

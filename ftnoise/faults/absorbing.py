@@ -1,0 +1,106 @@
+"""Neurons stuck at 0 are taken out of the kernel that they feed, instead of being set to 0.
+
+That is the same sum of the same products, as a product with 0 is 0; and the layers between, such as
+pooling, need not be computed again. It holds for finite outputs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ftnoise.faults.graph import Graph, Step
+from ftnoise.faults.injection import put
+from ftnoise.faults.places import OutputSite
+
+LAYERS = keras.layers
+# Unit by unit, they give 0 where all they are given is 0.
+KEEP_ZERO = (
+    LAYERS.MaxPooling1D,
+    LAYERS.MaxPooling2D,
+    LAYERS.MaxPooling3D,
+    LAYERS.AveragePooling1D,
+    LAYERS.AveragePooling2D,
+    LAYERS.AveragePooling3D,
+    LAYERS.GlobalMaxPooling1D,
+    LAYERS.GlobalMaxPooling2D,
+    LAYERS.GlobalAveragePooling1D,
+    LAYERS.GlobalAveragePooling2D,
+    LAYERS.ZeroPadding1D,
+    LAYERS.ZeroPadding2D,
+    LAYERS.UpSampling2D,
+    LAYERS.Cropping2D,
+    LAYERS.Dropout,
+    LAYERS.Flatten,
+)
+CONSUMERS = (LAYERS.Dense, LAYERS.Conv1D, LAYERS.Conv2D, LAYERS.Conv3D)
+
+
+@dataclass(frozen=True, eq=False)
+class Absorption:
+    """The step whose kernel a site's units are taken out of, and its kernel's rows for a unit."""
+
+    step: Step
+    repeats: int
+
+    @contextlib.contextmanager
+    def without(self, hit: Any) -> Iterator[None]:
+        """The layer's kernel has zeros for the units that are hit (`[units]`) inside the block."""
+        layer = self.step.layer
+        before = vars(layer)["kernel"]
+        rows = tf.tile(hit, [self.repeats])
+        try:
+            vars(layer)["kernel"] = tf.where(
+                rows[:, None], tf.zeros([], layer.compute_dtype), tf.convert_to_tensor(before)
+            )
+            yield
+        finally:
+            put(layer, "kernel", before)
+
+
+def absorptions(graph: Graph, sites: Sequence[OutputSite]) -> dict[OutputSite, Absorption]:
+    """For each site for which it is possible, where its units are taken out."""
+    found = {site: _absorption(graph, site) for site in sites}
+    return {site: absorption for site, absorption in found.items() if absorption}
+
+
+def _absorption(graph: Graph, site: OutputSite) -> Absorption | None:
+    if site.before or len(site.grid) != 1 or graph.calls(site.tapped) != 1:
+        return None
+    (step,) = (step for step in graph.steps if step.layer is site.tapped)
+    flattened = 1
+    while True:
+        following = graph.consumers(step.outputs[0])
+        if len(step.outputs) != 1 or step.outputs[0] == graph.output or len(following) != 1:
+            return None
+        given = step.shapes[0]
+        (step,) = following
+        layer = step.layer
+        if getattr(layer, "data_format", "channels_last") != "channels_last":
+            return None
+        # A subclass may do anything with what it is given.
+        if isinstance(layer, LAYERS.Flatten):
+            if None in given[1:] or flattened > 1:
+                return None
+            flattened = math.prod(given[1:-1])  # type: ignore[arg-type]
+        elif isinstance(layer, CONSUMERS):
+            return _fed(graph, step, site, flattened)
+        elif not isinstance(layer, KEEP_ZERO) or type(layer).__module__.split(".")[0] != "keras":
+            return None
+
+
+def _fed(graph: Graph, step: Step, site: OutputSite, flattened: int) -> Absorption | None:
+    layer = step.layer
+    own = type(layer).__module__.split(".")[0] in ("keras", "ftnoise")
+    kernel = vars(layer).get("kernel")
+    if not own or graph.calls(layer) != 1 or not isinstance(kernel, tf.Variable):
+        return None
+    if getattr(layer, "groups", 1) != 1 or kernel.shape[-2] != site.size * flattened:
+        return None
+    return Absorption(step, flattened)

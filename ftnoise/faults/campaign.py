@@ -1,0 +1,289 @@
+"""Many masks on one network: each is an input of one compiled function, and nothing is rebuilt.
+
+What lies before the first fault is computed once for all masks. Parameters enter the compiled
+function as tensors in the place of variables, which are never assigned; neurons stuck at 0 are
+taken out of the kernel that they feed, where only layers that keep a zero a zero lie between. The
+answer is one bit for each mask and image, whether the network is right, and how far its outputs
+are from the sound ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ftnoise.errors import BadInput
+from ftnoise.faults.amounts import Amount
+from ftnoise.faults.examples import check_examples, threshold_of
+from ftnoise.faults.fault import Fault
+from ftnoise.faults.faulty_network import FaultyNetwork
+from ftnoise.faults.graph import unfold
+from ftnoise.faults.injection import pairs
+from ftnoise.faults.masks import Drawer, Mask, Stream
+from ftnoise.spec import expect, is_count
+
+MASKS = 4  # in one call: as many run beside each other, and share what they read
+CALL_BYTES = 2**28  # of outputs of layers, for all masks and images of one call
+KEPT_BYTES = 2**29  # of what lies before the first fault, for all images
+MOST_IMAGES = 1000  # in one call
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What became of some masks.
+
+    Attributes:
+        correct: whether the network is right, bool `[masks, images]`; NaN is never right.
+        distance_mean, distance_max: the Euclidean distance of the network's outputs to those
+            without faults (Definition 1 of the paper), over the images, float64 `[masks]`;
+            infinite where outputs are.
+        not_finite: how many images have outputs that are not finite, `[masks]`.
+        faults: how many places are hit, `[masks]`; on average of an image if transient.
+    """
+
+    correct: np.ndarray
+    distance_mean: np.ndarray
+    distance_max: np.ndarray
+    not_finite: np.ndarray
+    faults: np.ndarray
+
+    def first(self, masks: int) -> Outcome:
+        """What became of the first so many masks."""
+        return Outcome(*(getattr(self, field.name)[:masks] for field in fields(self)))
+
+
+class Campaign:
+    """The faults of one kind in one network, on one set of images.
+
+    Args:
+        network: Sequential or functional, with one output: `[batch, classes]`, or `[batch, 1]` for
+            two classes. It is never changed.
+        x: the images (or other examples) `[n, ...]`, or a list of arrays for several inputs.
+        y: integer labels `[n]`.
+        fault: where, what, how many, how long.
+        seed: an integer >= 0; with the number of a mask it says which places are hit.
+        images_per_call: at most that many; None chooses by the memory that a call takes.
+        masks_per_call: how many masks are computed beside each other.
+
+    Attributes:
+        golden: the outputs without faults, `[n, classes]`.
+        correct: whether the network is right without faults, bool `[n]`.
+
+    Raises:
+        BadInput: the network has no such places, or does not fit the examples or labels, or its
+            outputs are not finite.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        x: Any,
+        y: Any,
+        fault: Fault,
+        *,
+        seed: int = 0,
+        images_per_call: int | None = None,
+        masks_per_call: int = MASKS,
+    ) -> None:
+        expect(is_count(seed, least=0), "seed an integer >= 0", seed=seed)
+        expect(is_count(masks_per_call), "masks_per_call >= 1", masks_per_call=masks_per_call)
+        expect(
+            images_per_call is None or is_count(images_per_call),
+            "images_per_call >= 1 or None",
+            images_per_call=images_per_call,
+        )
+        self.network, self.fault = network, fault
+        graph = unfold(network)
+        self.x, self.y = check_examples(network, x, y)
+        self.sites = fault.where.sites(network)
+        self.drawer = Drawer(fault, self.sites, seed)
+        fault.amount.check(self.drawer.places)
+        self.one_by_one = fault.transient and not fault.where.outputs
+        self.masks_per_call = 1 if self.one_by_one else masks_per_call
+        self.threshold = threshold_of(network)
+        self.faulty = FaultyNetwork(graph, fault, self.sites)
+        self.images = self._images(images_per_call)
+        self._compile()
+        self._before = self._kept_before()
+        self.golden = self._golden()
+        self.correct = np.asarray(self._right(tf.constant(self.golden), tf.constant(self.y)))
+
+    def _images(self, most: int | None) -> int:
+        """How many images a call takes."""
+        sizes = [
+            4 * math.prod(size or 1 for size in shape[1:])
+            for step in self.faulty.after
+            for shape in step.shapes
+        ]
+        held = max(1, self.masks_per_call * sum(sizes))
+        chosen = most or min(MOST_IMAGES, max(1, CALL_BYTES // held))
+        return 1 if self.one_by_one else min(chosen, len(self.y))
+
+    def run(self, masks: Sequence[int], amount: Amount | None = None) -> Outcome:
+        """What becomes of the masks with these numbers.
+
+        Args:
+            masks: numbers >= 0.
+            amount: instead of the fault's own.
+        """
+        amount = amount or self.fault.amount
+        amount.check(self.drawer.places)
+        rows = [self._nothing]
+        for start in range(0, len(masks), self.masks_per_call):
+            group = list(masks[start : start + self.masks_per_call])
+            # Another size would be compiled anew.
+            spare = [group[-1]] * (self.masks_per_call - len(group)) if start else []
+            found = self._together([*group, *spare], amount)
+            rows.append(found if not spare else found.first(len(group)))
+        return Outcome(
+            *(np.concatenate([getattr(r, field.name) for r in rows]) for field in fields(Outcome))
+        )
+
+    @property
+    def _nothing(self) -> Outcome:
+        empty = np.zeros(0)
+        return Outcome(np.zeros((0, len(self.y)), bool), empty, empty, empty, empty)
+
+    def _together(self, masks: Sequence[int], amount: Amount) -> Outcome:
+        """A group of masks, in one call for each chunk of images."""
+        fault = self.fault
+        parts: list[tuple[np.ndarray, np.ndarray]] = []
+        streams = [Stream(self.drawer, number, amount) for number in masks]
+        faults = np.zeros(len(masks))
+        held: list[Any] = []
+        if not fault.transient:
+            drawn = [self.drawer.mask(number, amount) for number in masks]
+            faults += [mask.count for mask in drawn]
+            held = [self._inputs_of(mask) for mask in drawn]
+        for chunk in self._chunks():
+            if fault.transient:
+                drawn = [stream.mask(chunk.images) for stream in streams]
+                faults += [mask.count / len(self.y) for mask in drawn]
+                held = [self._inputs_of(mask) for mask in drawn]
+            correct, distances = self._faulty(chunk.values, chunk.y, chunk.golden, held)
+            parts.append((correct.numpy(), distances.numpy()))
+        correct = np.concatenate([part for part, _ in parts], axis=1)
+        distances = np.concatenate([part for _, part in parts], axis=1).astype(np.float64)
+        return Outcome(
+            correct,
+            distances.mean(axis=1),
+            distances.max(axis=1),
+            np.count_nonzero(~np.isfinite(distances), axis=1).astype(np.float64),
+            faults,
+        )
+
+    def _inputs_of(self, mask: Mask) -> Any:
+        """What the compiled function takes of a mask: parameters, or hits and draws."""
+        if not self.fault.where.outputs:
+            if self.fault.transient:
+                mask = Mask(
+                    tuple(hit[0] for hit in mask.hits),
+                    tuple(None if draw is None else draw[0] for draw in mask.draws),
+                )
+            return self._parameters(
+                [tf.constant(hit) for hit in mask.hits],
+                [None if draw is None else tf.constant(draw) for draw in mask.draws],
+            )
+        return [
+            (tf.constant(hit), None if draw is None else tf.constant(draw))
+            for hit, draw in pairs(mask)
+        ]
+
+    def _chunks(self, *, golden: bool = True) -> Iterator[Chunk]:
+        for start in range(0, len(self.y), self.images):
+            part = slice(start, start + self.images)
+            if self._before is None:
+                values = self._clean([tf.constant(x[part]) for x in self.x])
+            else:
+                values = self._before[start // self.images]
+            yield Chunk(
+                values,
+                tf.constant(self.y[part]),
+                tf.constant(self.golden[part]) if golden else None,
+                len(self.y[part]),
+            )
+
+    def _kept_before(self) -> list[Any] | None:
+        """What lies before the first fault for all images, if it is not too large to be kept."""
+        values = self._clean([tf.constant(x[: self.images]) for x in self.x])
+        tensors = [value for value in tf.nest.flatten(values) if value is not None]
+        size = sum(value.numpy().nbytes for value in tensors) / self.images
+        if size * len(self.y) > KEPT_BYTES:
+            return None
+        rest = [
+            self._clean([tf.constant(x[start : start + self.images]) for x in self.x])
+            for start in range(self.images, len(self.y), self.images)
+        ]
+        return [values, *rest]
+
+    def _compile(self) -> None:
+        # Not the bound methods: TensorFlow would count the traces of all campaigns together.
+        self._clean = tf.function(lambda x: self.faulty.clean(x), reduce_retracing=True)
+        self._sound = tf.function(
+            lambda before: self.faulty.outputs(before, None), reduce_retracing=True
+        )
+        self._parameters = tf.function(
+            lambda hits, draws: self.faulty.parameters(hits, draws), reduce_retracing=True
+        )
+        self._faulty = tf.function(
+            lambda before, y, golden, masks: self._faulty_of(before, y, golden, masks),
+            reduce_retracing=True,
+        )
+
+    def _faulty_of(
+        self, before: list[Any], y: Any, golden: Any, masks: list[Any]
+    ) -> tuple[Any, Any]:
+        """Correctness bits and distances of a chunk of images, `[masks, images]`."""
+        correct, distances = [], []
+        for mask in masks:
+            outputs = self.faulty.outputs(before, mask)
+            correct.append(self._right(outputs, y))
+            distance = tf.norm(tf.cast(outputs - golden, tf.float32), axis=-1)
+            infinity = tf.constant(math.inf, distance.dtype)
+            distances.append(tf.where(tf.math.is_nan(distance), infinity, distance))
+        return tf.stack(correct), tf.stack(distances)
+
+    def _right(self, outputs: Any, y: Any) -> Any:
+        """Whether outputs `[n, classes]` are right, bool `[n]`."""
+        if outputs.shape[-1] == 1:
+            says = tf.cast(outputs[:, 0] > self.threshold, y.dtype)
+        else:
+            says = tf.argmax(outputs, axis=-1, output_type=y.dtype)
+        return (says == y) & ~tf.reduce_any(tf.math.is_nan(outputs), axis=-1)
+
+    def _golden(self) -> np.ndarray:
+        golden = np.concatenate(
+            [self._sound(chunk.values).numpy() for chunk in self._chunks(golden=False)]
+        )
+        bad = np.flatnonzero(~np.isfinite(golden).all(axis=1))
+        if len(bad):
+            raise BadInput(
+                f"Expected finite outputs of {self.network.name} without faults. Received: NaN or "
+                f"infinity for {len(bad)} of {len(golden)} examples, the first being {bad[0]}."
+            )
+        return golden
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Some images: what lies before the first fault, their labels and sound outputs."""
+
+    values: Any
+    y: Any
+    golden: Any
+    images: int
+
+
+def digest(network: keras.Model) -> str:
+    """SHA-256 (hex) of all of a network's variables, in Keras' order."""
+    found = hashlib.sha256()
+    for variable in network.weights:
+        found.update(variable.numpy().tobytes())
+    return found.hexdigest()

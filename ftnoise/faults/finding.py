@@ -1,0 +1,175 @@
+"""The sites of a Keras model: which layers have units, and which variables are parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ftnoise.errors import BadInput
+from ftnoise.faults.graph import Graph, Step, unfold
+from ftnoise.faults.places import OutputSite, ParameterSite, Site
+
+LAYERS = keras.layers
+# They have parameters, but act on the units of the layer before.
+NO_UNITS = (
+    LAYERS.BatchNormalization,
+    LAYERS.LayerNormalization,
+    LAYERS.GroupNormalization,
+    LAYERS.UnitNormalization,
+    LAYERS.Normalization,
+    LAYERS.PReLU,
+    LAYERS.Embedding,
+)
+# As layers of their own they still belong to the unit before them.
+SAME_UNIT = (
+    LAYERS.BatchNormalization,
+    LAYERS.Activation,
+    LAYERS.ReLU,
+    LAYERS.LeakyReLU,
+    LAYERS.PReLU,
+    LAYERS.ELU,
+    LAYERS.ThresholdedReLU,
+    LAYERS.Dropout,
+    LAYERS.SpatialDropout1D,
+    LAYERS.SpatialDropout2D,
+    LAYERS.GaussianNoise,
+    LAYERS.GaussianDropout,
+)
+CONVOLUTIONS = (
+    LAYERS.Conv1D,
+    LAYERS.Conv2D,
+    LAYERS.Conv3D,
+    LAYERS.Conv1DTranspose,
+    LAYERS.Conv2DTranspose,
+    LAYERS.Conv3DTranspose,
+    LAYERS.DepthwiseConv1D,
+    LAYERS.DepthwiseConv2D,
+    LAYERS.SeparableConv1D,
+    LAYERS.SeparableConv2D,
+)
+# Counted, not trained.
+STATISTICS = ("moving_mean", "moving_variance", "mean", "variance", "count")
+
+
+def output_sites(
+    network: keras.Model, output_layer: bool, *, convolutions: bool = False
+) -> list[Site]:
+    """A site for each layer with units: where the last layer that belongs to them gives them."""
+    graph = unfold(network)
+    found: dict[int, Site] = {}
+    for step in graph.steps:
+        layer = step.layer
+        if id(layer) in found or not layer.weights or isinstance(layer, NO_UNITS):
+            continue
+        if convolutions and not isinstance(layer, CONVOLUTIONS):
+            continue
+        if isinstance(layer, LAYERS.MultiHeadAttention):
+            heads = (layer._num_heads, 1)
+            found[id(layer)] = OutputSite(layer.name, layer, heads, layer._output_dense, True)
+            continue
+        last = _unit(graph, step)
+        if output_layer or graph.output not in last.outputs:
+            grid = _units(last, step)
+            found[id(layer)] = OutputSite(layer.name, layer, grid, last.layer)
+    return list(found.values())
+
+
+def _unit(graph: Graph, step: Step) -> Step:
+    """The last step that belongs to the units of `step`."""
+    while len(step.outputs) == 1 and step.outputs[0] != graph.output:
+        following = graph.consumers(step.outputs[0])
+        if len(following) != 1 or not isinstance(following[0].layer, SAME_UNIT):
+            break
+        if graph.calls(following[0].layer) != 1 or graph.calls(step.layer) != 1:
+            break
+        (step,) = following
+    return step
+
+
+def _units(step: Step, owner: Step) -> tuple[int, ...]:
+    shape = step.shapes[0]
+    first = getattr(owner.layer, "data_format", "") == "channels_first"
+    units = shape[1] if first else shape[-1]
+    if units is None or len(shape) < 2:
+        raise BadInput(
+            f"Expected a known number of units in {owner.layer.name}. Received: shape {shape}."
+        )
+    return (units, *(1 for _ in shape[2:])) if first else (units,)
+
+
+def parameter_sites(
+    network: keras.Model, output_layer: bool, wanted: Callable[[Any], bool]
+) -> list[Site]:
+    """A site for each parameter that is wanted, its places being its elements."""
+    return [
+        ParameterSite(name, layer, tuple(variable.shape), variable, holders)
+        for name, layer, variable, holders in _parameters(network, output_layer)
+        if wanted(variable)
+    ]
+
+
+def filter_sites(network: keras.Model, output_layer: bool) -> list[Site]:
+    """A site for each kernel of a convolution, its places being the channels that it makes."""
+    sites: list[Site] = []
+    for name, layer, variable, holders in _parameters(network, output_layer):
+        shape = tuple(variable.shape)
+        if not isinstance(layer, CONVOLUTIONS) or not is_weight(variable):
+            continue
+        if kind_of(variable) == "depthwise_kernel":
+            grid = (*(1 for _ in shape[:-2]), *shape[-2:])
+        elif isinstance(
+            layer,
+            LAYERS.Conv1DTranspose | LAYERS.Conv2DTranspose | LAYERS.Conv3DTranspose,
+        ):
+            grid = (*(1 for _ in shape[:-2]), shape[-2], 1)
+        else:
+            grid = (*(1 for _ in shape[:-1]), shape[-1])
+        sites.append(ParameterSite(name, layer, grid, variable, holders))
+    return sites
+
+
+def _parameters(
+    network: keras.Model, output_layer: bool
+) -> Iterator[tuple[str, keras.layers.Layer, Any, tuple[tuple[Any, str], ...]]]:
+    graph = unfold(network)
+    holders: dict[int, list[tuple[Any, str]]] = {}
+    for layer in network._flatten_layers(include_self=False, recursive=True):
+        for attribute, value in vars(layer).items():
+            if isinstance(value, tf.Variable):
+                holders.setdefault(id(value), []).append((layer, attribute))
+    done: set[int] = set()
+    for step in graph.steps:
+        layer = step.layer
+        ends = [graph.calls(layer) == 1 and _unit(graph, step).outputs, step.outputs]
+        if not output_layer and any(end and graph.output in end for end in ends):
+            continue
+        for variable in layer.weights:
+            statistic = kind_of(variable) in STATISTICS or not variable.dtype.is_floating
+            if id(variable) in done or statistic:
+                continue
+            done.add(id(variable))
+            name = f"{layer.name}/{_short(variable, layer)}"
+            yield name, layer, variable, tuple(holders.get(id(variable), ()))
+
+
+def kind_of(variable: Any) -> str:
+    """What a variable is to its layer: `kernel`, `bias`, `gamma`, ..."""
+    return variable.name.split("/")[-1].split(":")[0]
+
+
+def _short(variable: Any, layer: keras.layers.Layer) -> str:
+    parts = variable.name.split(":")[0].split("/")
+    return "/".join(parts[parts.index(layer.name) + 1 :] if layer.name in parts else parts[-1:])
+
+
+def is_bias(variable: Any) -> bool:
+    """Whether a parameter is added to a layer's sum."""
+    return kind_of(variable) == "bias"
+
+
+def is_weight(variable: Any) -> bool:
+    """Whether a parameter is a factor of what comes in: a kernel or an embedding."""
+    return not is_bias(variable) and len(variable.shape) >= 2

@@ -1,0 +1,192 @@
+"""A network with faults for as long as a block lasts, and bit-identical afterwards.
+
+Parameters are assigned and put back. Outputs are changed where a layer gives them, by a function
+that stands before the layer's own `call`; Keras' compiled functions of the model are laid aside
+meanwhile, so that `predict`, `evaluate` and `fit` see the faults. A `tf.function` of the caller's
+own that was traced before does not see those in outputs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ftnoise.errors import BadInput
+from ftnoise.faults.effects import Effect
+from ftnoise.faults.fault import Fault
+from ftnoise.faults.masks import Drawer, Mask, Stream
+from ftnoise.faults.places import OutputSite, ParameterSite, Site
+from ftnoise.spec import expect, is_count
+
+# What Keras keeps compiled of a model.
+COMPILED = ("train_function", "test_function", "predict_function", "train_tf_function")
+_ABSENT = object()
+
+
+@contextlib.contextmanager
+def injected(model: keras.Model, fault: Fault, seed: int = 0, mask: int = 0) -> Iterator[Mask]:
+    """Puts a fault into a model for as long as the `with` block lasts.
+
+    Args:
+        model: Sequential or functional; bit-identical afterwards, after an exception too.
+        fault: where, what, how many. A transient one of neurons is drawn anew for each example,
+            counted from the block's beginning in the order in which the model sees them.
+        seed: an integer >= 0.
+        mask: the number of the mask under that seed, >= 0.
+
+    Yields:
+        The mask that was drawn (of a transient fault that of the first example).
+
+    Raises:
+        BadInput: the model has no such places, or the fault is transient and hits parameters,
+            which a batch shares.
+    """
+    expect(is_count(seed, least=0), "seed an integer >= 0", seed=seed)
+    expect(is_count(mask, least=0), "mask an integer >= 0", mask=mask)
+    sites = fault.where.sites(model)
+    drawer = Drawer(fault, sites, seed)
+    fault.amount.check(drawer.places)
+    drawn = drawer.mask(mask)
+    if fault.transient:
+        if not fault.where.outputs:
+            raise BadInput(
+                "Expected a transient fault of neurons, as the parameters are the same for all of "
+                f"a batch (ftnoise.inject takes one example at a time). Received: {fault.where!r}."
+            )
+        stream = Stream(drawer, mask)
+        with tapped(model, sites, [_streamed(drawer, stream, n) for n in range(len(sites))]):
+            yield drawn
+        return
+    if fault.where.outputs:
+        with tapped(model, sites, [_constant(fault.what, *one) for one in pairs(drawn)]):
+            yield drawn
+        return
+    with assigned(sites, faulty_parameters(fault.what, sites, drawn)):
+        yield drawn
+
+
+def pairs(mask: Mask) -> list[tuple[Any, Any]]:
+    """The hits and draws of each site."""
+    return list(zip(mask.hits, mask.draws, strict=True))
+
+
+def strike(effect: Effect, values: Any, hit: Any, draw: Any) -> Any:
+    """The values, those that are hit being faulty; `hit` and `draw` broadcast against them."""
+    return tf.where(hit, effect.faulty(values, draw), values)
+
+
+def faulty_parameters(effect: Effect, sites: Sequence[Site], mask: Mask) -> list[Any]:
+    """The values of the sites' parameters under a mask."""
+    return [
+        strike(effect, tf.convert_to_tensor(site.variable), hit, draw)  # type: ignore[attr-defined]
+        for site, (hit, draw) in zip(sites, pairs(mask), strict=True)
+    ]
+
+
+@contextlib.contextmanager
+def assigned(sites: Sequence[Site], values: Sequence[Any]) -> Iterator[None]:
+    """The sites' parameters have these values inside the block."""
+    variables = [site.variable for site in sites if isinstance(site, ParameterSite)]
+    before = [variable.numpy() for variable in variables]
+    try:
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        yield
+    finally:
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
+
+
+Function = Callable[[Any], Any]
+
+
+@contextlib.contextmanager
+def tapped(
+    model: keras.Model, sites: Sequence[Site], functions: Sequence[Function]
+) -> Iterator[None]:
+    """The sites' outputs pass through these functions inside the block, compiled or not."""
+    compiled = {name: vars(model).get(name, _ABSENT) for name in COMPILED}
+    try:
+        for name in compiled:
+            if getattr(model, name, None) is not None:
+                vars(model)[name] = None
+        with taps(sites, functions):
+            yield
+    finally:
+        for name, function in compiled.items():
+            put(model, name, function)
+
+
+@contextlib.contextmanager
+def taps(sites: Sequence[Site], functions: Sequence[Function]) -> Iterator[None]:
+    """What is called or traced inside the block passes through these functions at the sites."""
+    layers = [site.tapped for site in sites if isinstance(site, OutputSite)]
+    before = [vars(layer).get("call", _ABSENT) for layer in layers]
+    try:
+        for site, function in zip(sites, functions, strict=True):
+            assert isinstance(site, OutputSite)
+            call = site.tapped.call
+            # Past Keras' own `__setattr__`, which would track what is only here for a moment.
+            vars(site.tapped)["call"] = _tap(call, function, site.before)
+        yield
+    finally:
+        for layer, call in reversed(list(zip(layers, before, strict=True))):
+            put(layer, "call", call)
+
+
+def put(thing: Any, name: str, value: Any) -> None:
+    """Gives an attribute back as it was found in `vars`, or takes it away if it was not there."""
+    if value is _ABSENT:
+        vars(thing).pop(name, None)
+    else:
+        vars(thing)[name] = value
+
+
+def _tap(call: Callable[..., Any], function: Function, before: bool) -> Callable[..., Any]:
+    def tapped_call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if before:
+            return call(function(inputs), *args, **kwargs)
+        outputs = call(inputs, *args, **kwargs)
+        if isinstance(outputs, list | tuple):
+            return type(outputs)([function(outputs[0]), *outputs[1:]])
+        return function(outputs)
+
+    return tapped_call
+
+
+def _constant(effect: Effect, hit: Any, draw: Any) -> Function:
+    return lambda values: strike(effect, values, hit, draw)
+
+
+def _streamed(drawer: Drawer, stream: Stream, site: int) -> Function:
+    """A function that draws a mask of its own for each example that passes."""
+    grid = drawer.sites[site].grid
+    _, draw = Stream(drawer, 0).take(site, 1)
+    kinds = [np.bool_] if draw is None else [np.bool_, draw.dtype]
+
+    def take(inputs: np.ndarray) -> list[np.ndarray]:
+        return [part for part in stream.take(site, int(inputs)) if part is not None]
+
+    def pass_through(values: Any) -> Any:
+        found = tf.numpy_function(take, [tf.shape(values)[0]], kinds, stateful=True)
+        for part in found:
+            part.set_shape((None, *grid))
+        return strike_each(drawer.fault.what, values, *found, *[None] * (2 - len(found)))
+
+    return pass_through
+
+
+def strike_each(effect: Effect, values: Any, hit: Any, draw: Any) -> Any:
+    """As `strike`, with hits and draws `[batch, *grid]`."""
+    missing = len(values.shape) - len(hit.shape)
+
+    def spread(part: Any) -> Any:
+        # The grid belongs to the last axes.
+        return tf.reshape(part, [tf.shape(part)[0], *[1] * missing, *part.shape[1:]])
+
+    return strike(effect, values, spread(hit), None if draw is None else spread(draw))
