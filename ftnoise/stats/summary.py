@@ -8,11 +8,11 @@ that the values are independent and about normal, which runs with different seed
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ftnoise.spec import expect, is_count
+from ftnoise.stats.values import check_confidence, is_finite
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,6 @@ class Summary:
     count: int
 
 
-def is_finite(value: object) -> bool:
-    """True for a finite real number of any kind (NumPy's too), False for bool and the rest."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def summarize(values: Sequence[float], confidence: float = 0.95) -> Summary:
     """Mean, sample standard deviation and two-sided t interval of the mean.
 
@@ -49,11 +44,7 @@ def summarize(values: Sequence[float], confidence: float = 0.95) -> Summary:
 
     expect(len(values) > 0, "at least one value to summarize", values=values)
     expect(all(map(is_finite, values)), "finite numbers to summarize", values=values)
-    expect(
-        is_finite(confidence) and 0 < confidence < 1,
-        "confidence between 0 and 1",
-        confidence=confidence,
-    )
+    check_confidence(confidence)
     # Exact sums, so that equal values have exactly their own mean and a spread of 0.
     exact = [float(value) for value in values]
     mean, count = statistics.mean(exact), len(exact)
@@ -77,11 +68,7 @@ def proportion_interval(hits: int, count: int, confidence: float = 0.95) -> tupl
     """
     expect(is_count(count), "count >= 1", count=count)
     expect(is_count(hits, least=0) and hits <= count, f"hits in 0 to {count}", hits=hits)
-    expect(
-        is_finite(confidence) and 0 < confidence < 1,
-        "confidence between 0 and 1",
-        confidence=confidence,
-    )
+    check_confidence(confidence)
     from scipy.special import betaincinv
 
     tail = (1 - confidence) / 2
