@@ -1,0 +1,194 @@
+"""Variance components against a plain analysis of variance and against known components."""
+
+from __future__ import annotations
+
+import itertools
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from ftnoise.errors import BadInput
+from ftnoise.stats import levels
+from ftnoise.stats.levels import COMPONENTS, LEVELS, variance_components
+
+AXES = {"seed": 0, "mask": 1, "image": 2}
+EFFECTS = {
+    "seed": 0.12,
+    "mask": 0.09,
+    "image": 0.10,
+    "seed_mask": 0.06,
+    "seed_image": 0.02,
+    "mask_image": 0.07,
+}
+
+
+def simulate(random, seeds, masks, images):
+    """correct [seeds, masks, images] whose components are EFFECTS squared and what is left."""
+    sizes = dict(zip(LEVELS, (seeds, masks, images), strict=True))
+    chance = np.full((seeds, masks, images), 0.5)
+    for name, size in EFFECTS.items():
+        shape = [sizes[level] if level in COMPONENTS[name] else 1 for level in LEVELS]
+        chance = chance + size * random.choice([-1.0, 1.0], shape)
+    return random.random(chance.shape) < chance
+
+
+def known():
+    parts = {name: size**2 for name, size in EFFECTS.items()}
+    return {**parts, "residual": 0.25 - sum(parts.values())}
+
+
+def plain(correct):
+    """Components by the effects themselves: mean squares, and a linear system for the rest."""
+    values = correct.astype(float)
+    names = [
+        name
+        for name, of in COMPONENTS.items()
+        if all(correct.shape[AXES[level]] > 1 for level in of)
+    ]
+    if correct.shape[0] == 1:
+        names = ["mask", "image", "residual"]
+    of = {
+        name: [level for level in COMPONENTS[name] if correct.shape[AXES[level]] > 1]
+        for name in names
+    }
+    mean_squares, expected = [], []
+    for name in names:
+        effect = np.zeros_like(values)
+        for size in range(len(of[name]) + 1):
+            for kept in itertools.combinations(of[name], size):
+                axes = tuple(AXES[level] for level in LEVELS if level not in kept)
+                effect += (-1) ** (len(of[name]) - size) * values.mean(axis=axes, keepdims=True)
+        freedom = np.prod([correct.shape[AXES[level]] - 1 for level in of[name]])
+        mean_squares.append((effect**2).sum() / freedom)
+        expected.append(
+            [
+                correct.size / np.prod([correct.shape[AXES[level]] for level in of[other]])
+                if set(of[name]) <= set(of[other])
+                else 0.0
+                for other in names
+            ]
+        )
+    return dict(zip(names, np.linalg.solve(np.array(expected), mean_squares), strict=True))
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 2), (3, 4, 5), (4, 2, 9), (1, 2, 2), (1, 6, 7)])
+def test_agrees_with_the_plain_analysis(shape):
+    for seed in range(5):
+        correct = simulate(np.random.default_rng(seed), *shape)
+        found = variance_components(correct)
+        reference = plain(correct)
+        for name, value in found.components.items():
+            if name in reference:
+                assert value == pytest.approx(max(0.0, reference[name]), abs=1e-12), name
+            else:
+                assert value is None
+        assert found.mean == correct.mean()
+
+
+def test_known_components_are_found_in_expectation():
+    random = np.random.default_rng(0)
+    shape = (4, 6, 40)
+    sizes = dict(zip(LEVELS, shape, strict=True))
+    found = []
+    for _ in range(400):
+        # Before what is negative is set to 0.
+        estimates = levels._estimates(levels._squares(simulate(random, *shape)), sizes)
+        found.append([float(estimates[name]) for name in COMPONENTS])
+    truth = np.array([known()[name] for name in COMPONENTS])
+    error = np.std(found, axis=0) / np.sqrt(len(found))
+    assert (abs(np.mean(found, axis=0) - truth) < 4 * error).all()
+    # The check is sharp enough to see any of them in the place of the next.
+    assert (abs(truth - np.roll(truth, 1)) > 4 * error).all()
+
+
+def test_the_variance_is_that_of_the_grand_mean():
+    random = np.random.default_rng(1)
+    shape = (3, 8, 60)
+    drawn = [simulate(random, *shape) for _ in range(1500)]
+    actual = np.var([correct.mean() for correct in drawn])
+    claimed = np.mean([variance_components(correct).variance for correct in drawn[:300]])
+    truth = sum(
+        value / np.prod([shape[AXES[level]] for level in COMPONENTS[name]])
+        for name, value in known().items()
+    )
+    assert actual == pytest.approx(truth, rel=0.12)
+    assert claimed == pytest.approx(truth, rel=0.12)
+    on_these = np.mean([variance_components(one).variance_on_these_images for one in drawn[:300]])
+    assert on_these == pytest.approx(truth - known()["image"] / 60, rel=0.12)
+    # As if masks and images were independent trials:
+    assert truth > 20 * 0.25 / (3 * 8 * 60)
+
+
+def test_the_parts_add_up_and_doubling_is_read_from_them():
+    correct = simulate(np.random.default_rng(2), 3, 10, 50)
+    found = variance_components(correct)
+    assert found.sizes == {"seed": 3, "mask": 10, "image": 50}
+    assert found.variance == pytest.approx(sum(e**2 for e in found.standard_errors.values()))
+    assert found.standard_error == pytest.approx(found.variance**0.5)
+    for level, variance in found.doubled.items():
+        parts = [
+            error**2 / (2 if level in COMPONENTS[name] else 1)
+            for name, error in found.standard_errors.items()
+        ]
+        assert variance == pytest.approx(sum(parts))
+    assert found.doubled[found.enlarge] == min(found.doubled.values()) < found.variance
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_level_that_spreads_is_the_one_to_enlarge(level):
+    shape = [1, 1, 1]
+    shape[AXES[level]] = 6
+    correct = np.broadcast_to((np.arange(6) % 2 == 0).reshape(shape), (6, 6, 6))
+    found = variance_components(correct)
+    assert found.components == {
+        name: pytest.approx(0.3) if name == level else 0 for name in COMPONENTS
+    }
+    assert found.variance == pytest.approx(0.3 / 6)
+    assert found.enlarge == level
+
+
+def test_with_one_seed_what_involves_seeds_is_folded():
+    random = np.random.default_rng(3)
+    found = [variance_components(simulate(random, 1, 30, 60)) for _ in range(100)]
+    for one in found[:3]:
+        for name in ("seed", "seed_mask", "seed_image", "mask_image"):
+            assert one.components[name] is one.standard_errors[name] is None
+        assert one.doubled["seed"] is None
+        assert one.enlarge in ("mask", "image")
+    truth = known()
+    for name, of in (("mask", "seed_mask"), ("image", "seed_image"), ("residual", "mask_image")):
+        mean = np.mean([one.components[name] for one in found])
+        assert mean == pytest.approx(truth[name] + truth[of], rel=0.1)
+
+
+@pytest.mark.parametrize("value", [True, False])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_where_nothing_spreads_nothing_is_enlarged(seeds, value):
+    found = variance_components(np.full((seeds, 4, 5), value))
+    assert (found.mean, found.variance, found.enlarge) == (value, 0, None)
+
+
+def test_no_copy_of_the_whole_in_a_wider_type():
+    correct = np.random.default_rng(4).random((3, 40, 10_000), dtype=np.float32) < 0.8
+    tracemalloc.start()
+    variance_components(correct)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * correct.nbytes
+
+
+@pytest.mark.parametrize(
+    "correct",
+    [
+        np.ones((2, 3, 4)),
+        np.ones((3, 4), bool),
+        np.ones((2, 1, 4), bool),
+        np.ones((2, 4, 1), bool),
+        np.ones((0, 4, 4), bool),
+        None,
+    ],
+)
+def test_refuses_another_type_or_shape(correct):
+    with pytest.raises(BadInput, match="shape="):
+        variance_components(correct)
