@@ -1,0 +1,210 @@
+"""Numbers of a curve in closed form, and how often the tolerated rate is too large."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats as scipy_stats
+from scipy.integrate import trapezoid
+
+from ftnoise.errors import BadInput
+from ftnoise.stats.bounded import bounded_interval
+from ftnoise.stats.curves import Curve
+from ftnoise.stats.interval import student_interval
+
+
+def flat(rates, means, golden, masks=3, **options):
+    """A curve whose masks all agree."""
+    accuracies = np.repeat(np.array(means)[:, None], masks, axis=1)
+    return Curve(rates=rates, accuracies=accuracies, golden=golden, **options)
+
+
+def random_curve(seed, rates=4, masks=12, **options):
+    draw = np.random.default_rng(seed).beta(8, 2, [rates, masks])
+    return Curve(
+        rates=np.arange(1, rates + 1) / 10,
+        accuracies=np.sort(draw, axis=0)[::-1],
+        golden=0.95,
+        **options,
+    )
+
+
+def test_the_area_of_straight_lines():
+    assert flat([0.5, 1.0], [0.5, 0.0], 1.0).area().mean == 0.5
+    assert flat([1, 3], [0.5, 0.5], 0.5).area().mean == 0.5
+    # (0.9 + 0.7) / 2 over 1, (0.7 + 0.1) / 2 over 3.
+    found = flat([1, 4], [0.7, 0.1], 0.9).area()
+    assert found.mean == pytest.approx((0.8 + 1.2) / 4)
+    assert found.low == found.high == found.mean
+
+
+def test_the_area_is_a_mean_over_masks():
+    curve = random_curve(1)
+    whole = np.vstack([np.full(12, 0.95), curve.accuracies])
+    areas = trapezoid(whole, [0, 0.1, 0.2, 0.3, 0.4], axis=0) / 0.4
+    for found, known in (
+        (curve.area(0.9), student_interval(areas, 0.9)),
+        (curve.area(0.9, distribution_free=True), bounded_interval(areas, 0.9)),
+    ):
+        for name in ("mean", "low", "high", "half_width"):
+            assert getattr(found, name) == pytest.approx(getattr(known, name), abs=2e-5)
+        assert (found.count, found.method) == (12, known.method)
+
+
+def test_the_golden_accuracy_may_stand_among_the_rates():
+    without = flat([1, 4], [0.7, 0.1], 0.9)
+    with_it = flat([0, 1, 4], [0.9, 0.7, 0.1], 0.9)
+    assert with_it.area() == without.area()
+    assert with_it.rate_at_drop(5) == without.rate_at_drop(5)
+    assert with_it.tolerated_rate(25) == without.tolerated_rate(25) == 1
+    assert with_it.drop(0, 4) == without.drop(0, 4)
+    # It is not tested itself.
+    assert with_it.tolerated_rate(5) is without.tolerated_rate(5) is None
+
+
+@pytest.mark.parametrize(
+    ("points", "known"), [(1, 0.05), (10, 0.5), (20, 1.0), (50, 2.5), (80, 4.0), (81, None)]
+)
+def test_the_rate_at_a_drop_lies_on_the_line(points, known):
+    curve = flat([1, 4], [0.7, 0.1], 0.9)
+    assert curve.rate_at_drop(points) == (known and pytest.approx(known))
+
+
+def test_the_first_rate_counts_where_the_curve_comes_back():
+    curve = flat([1, 2, 3], [0.5, 0.9, 0.1], 0.9)
+    assert curve.rate_at_drop(20) == pytest.approx(0.5)
+
+
+def test_percent_and_fractions_say_the_same():
+    fractions = random_curve(2)
+    percent = Curve(
+        rates=fractions.rates, accuracies=fractions.accuracies * 100, golden=95, percent=True
+    )
+    for free in (False, True):
+        here = fractions.area(distribution_free=free)
+        there = percent.area(distribution_free=free)
+        for name in ("mean", "low", "high"):
+            assert getattr(there, name) == pytest.approx(100 * getattr(here, name), abs=2e-3)
+    for points in (1, 5, 50):
+        assert percent.rate_at_drop(points) == pytest.approx(fractions.rate_at_drop(points))
+        assert percent.tolerated_rate(points) == fractions.tolerated_rate(points)
+    assert percent.drop(0.1, 0.4).difference == pytest.approx(
+        100 * fractions.drop(0.1, 0.4).difference
+    )
+
+
+def test_the_first_failure_ends_the_search():
+    curve = flat([1, 2, 3, 4], [0.89, 0.8, 0.89, 0.88], 0.9)
+    assert curve.tolerated_rate(5) == 1
+    assert curve.tolerated_rate(11) == 4
+    assert curve.tolerated_rate(0.5) is None
+
+
+def test_a_drop_of_exactly_so_many_points_is_not_below():
+    curve = flat([1, 2], [0.87, 0.85], 0.9)
+    assert curve.tolerated_rate(5) == 1
+    assert curve.rate_at_drop(5) == pytest.approx(2)
+
+
+def test_few_masks_that_agree_show_nothing_free_of_distribution():
+    curve = flat([1], [0.9], 0.9, masks=5)
+    assert curve.tolerated_rate(5) == 1
+    assert curve.tolerated_rate(5, distribution_free=True) is None
+    assert flat([1], [0.9], 0.9, masks=200).tolerated_rate(5, distribution_free=True) == 1
+
+
+def test_the_tolerated_rate_is_too_large_as_seldom_as_it_says():
+    random = np.random.default_rng(0)
+    # The drop at the first two rates is exactly 5 points: each is tolerated by error.
+    wrong = np.array(
+        [
+            Curve(
+                rates=[1, 2, 3],
+                accuracies=random.normal([[0.85], [0.85], [0.5]], 0.02, [3, 15]),
+                golden=0.9,
+            ).tolerated_rate(5, 0.9)
+            or 0
+            for _ in range(2000)
+        ]
+    )
+    error = 4 * np.sqrt(0.1 * 0.9 / len(wrong))
+    assert abs((wrong >= 1).mean() - 0.1) < error
+    assert (wrong >= 2).mean() < 0.02
+
+
+def test_the_drop_between_rates_is_paired():
+    curve = random_curve(3)
+    found = curve.drop(0.1, 0.3, 0.9)
+    known = scipy_stats.ttest_rel(curve.accuracies[0], curve.accuracies[2])
+    assert found.p_value == pytest.approx(known.pvalue)
+    assert (found.low, found.high) == pytest.approx(tuple(known.confidence_interval(0.9)))
+    assert found.difference > 0
+    alone = curve.drop(0, 0.3)
+    assert alone.difference == pytest.approx(0.95 - curve.accuracies[2].mean())
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10**6), st.floats(0.1, 30))
+def test_more_points_are_tolerated_at_no_lower_rate(seed, points):
+    curve = random_curve(seed)
+    low, high = curve.tolerated_rate(points), curve.tolerated_rate(points * 2)
+    assert (low or 0) <= (high or 0)
+    fallen = curve.rate_at_drop(points)
+    if low is not None and fallen is not None:
+        assert low < fallen
+    area = curve.area()
+    assert area.low <= area.mean <= area.high
+
+
+def test_what_is_given_is_not_held():
+    accuracies = np.full((1, 2), 0.5)
+    curve = Curve(rates=[1], accuracies=accuracies, golden=0.5)
+    accuracies[:] = 0
+    assert curve.area().mean == 0.5
+    with pytest.raises(ValueError, match="read-only"):
+        curve.accuracies[0, 0] = 1
+
+
+GOOD = {"rates": [1, 2], "accuracies": np.full((2, 3), 0.5), "golden": 0.5}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"rates": []},
+        {"rates": [2, 1]},
+        {"rates": [1, 1]},
+        {"rates": [-1, 1]},
+        {"rates": [1, 2, 3]},
+        {"rates": [0], "accuracies": np.full((1, 3), 0.5)},
+        {"accuracies": np.full((2, 1), 0.5)},
+        {"accuracies": [0.5, 0.5]},
+        {"accuracies": np.full((2, 3), 50.0)},
+        {"accuracies": np.full((2, 3), np.nan)},
+        {"golden": 1.5},
+        {"golden": 50},
+        {"golden": None},
+        {"rates": [0, 2], "golden": 0.6},
+    ],
+)
+def test_refuses_what_is_no_curve(wrong):
+    Curve(**GOOD)
+    with pytest.raises(BadInput, match="Expected") as caught:
+        Curve(**{**GOOD, **wrong})
+    assert "\n" not in str(caught.value)
+
+
+def test_refuses_what_is_not_asked_of_a_curve():
+    curve = Curve(**GOOD)
+    for ask in (
+        lambda: curve.rate_at_drop(0),
+        lambda: curve.rate_at_drop(101),
+        lambda: curve.tolerated_rate(5, 0.5),
+        lambda: curve.tolerated_rate(-5),
+        lambda: curve.drop(1, 3),
+        lambda: curve.area(1.0),
+    ):
+        with pytest.raises(BadInput, match="Expected"):
+            ask()
