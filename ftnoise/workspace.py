@@ -78,3 +78,4 @@ class Answer:
 
     scalars: dict[str, float]
     arrays: dict[str, Any] = field(default_factory=dict)
+    info: dict[str, Any] = field(default_factory=dict)

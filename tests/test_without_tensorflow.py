@@ -25,6 +25,8 @@ COMPUTE = (
     "ftnoise.faults.examples",
     "ftnoise.faults.faulty_network",
     "ftnoise.faults.finding",
+    "ftnoise.faults.findings",
+    "ftnoise.faults.gates",
     "ftnoise.faults.graph",
     "ftnoise.faults.injection",
     "ftnoise.faults.masks",

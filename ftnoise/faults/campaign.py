@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from ftnoise.errors import BadInput
-from ftnoise.faults.amounts import Amount
+from ftnoise.faults.amounts import Amount, Share
 from ftnoise.faults.examples import check_examples, threshold_of
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.faulty_network import FaultyNetwork
@@ -112,8 +112,9 @@ class Campaign:
         self.images = self._images(images_per_call)
         self._compile()
         self._before = self._kept_before()
-        self.golden = self._golden()
-        self.correct = np.asarray(self._right(tf.constant(self.golden), tf.constant(self.y)))
+        self.golden = np.zeros([len(self.y), network.output_shape[-1]], np.float32)
+        self.golden = self._sound()
+        self.correct = self.right(self.golden)
 
     def _images(self, most: int | None) -> int:
         """How many images a call takes."""
@@ -138,13 +139,35 @@ class Campaign:
         rows = [self._nothing]
         for start in range(0, len(masks), self.masks_per_call):
             group = list(masks[start : start + self.masks_per_call])
-            # Another size would be compiled anew.
-            spare = [group[-1]] * (self.masks_per_call - len(group)) if start else []
-            found = self._together([*group, *spare], amount)
-            rows.append(found if not spare else found.first(len(group)))
+            # Another size would be compiled anew, which takes longer than some spare masks.
+            spare = [group[-1]] * (self.masks_per_call - len(group))
+            rows.append(self._together([*group, *spare], amount).first(len(group)))
         return Outcome(
             *(np.concatenate([getattr(r, field.name) for r in rows]) for field in fields(Outcome))
         )
+
+    def outputs(
+        self, mask: int, amount: Amount | None = None, images: int | None = None
+    ) -> np.ndarray:
+        """The network's outputs under the mask of that number, `[n, classes]`.
+
+        Args:
+            mask: its number, >= 0.
+            amount: instead of the fault's own.
+            images: of the first so many images; None for all.
+        """
+        amount = amount or self.fault.amount
+        amount.check(self.drawer.places)
+        found: list[np.ndarray] = []
+        for (_, _, outputs), _ in self._calls([mask] * self.masks_per_call, amount):
+            found.append(outputs.numpy())
+            if images is not None and sum(map(len, found)) >= images:
+                break
+        return np.concatenate(found)[:images]
+
+    def right(self, outputs: np.ndarray) -> np.ndarray:
+        """Whether outputs `[n, classes]` of the first n images are right, bool; NaN never is."""
+        return self._right(tf.constant(outputs), tf.constant(self.y[: len(outputs)])).numpy()
 
     @property
     def _nothing(self) -> Outcome:
@@ -152,25 +175,13 @@ class Campaign:
         return Outcome(np.zeros((0, len(self.y)), bool), empty, empty, empty, empty)
 
     def _together(self, masks: Sequence[int], amount: Amount) -> Outcome:
-        """A group of masks, in one call for each chunk of images."""
-        fault = self.fault
-        parts: list[tuple[np.ndarray, np.ndarray]] = []
-        streams = [Stream(self.drawer, number, amount) for number in masks]
-        faults = np.zeros(len(masks))
-        held: list[Any] = []
-        if not fault.transient:
-            drawn = [self.drawer.mask(number, amount) for number in masks]
-            faults += [mask.count for mask in drawn]
-            held = [self._inputs_of(mask) for mask in drawn]
-        for chunk in self._chunks():
-            if fault.transient:
-                drawn = [stream.mask(chunk.images) for stream in streams]
-                faults += [mask.count / len(self.y) for mask in drawn]
-                held = [self._inputs_of(mask) for mask in drawn]
-            correct, distances = self._faulty(chunk.values, chunk.y, chunk.golden, held)
-            parts.append((correct.numpy(), distances.numpy()))
-        correct = np.concatenate([part for part, _ in parts], axis=1)
-        distances = np.concatenate([part for _, part in parts], axis=1).astype(np.float64)
+        """A group of masks."""
+        found, faults = [], np.zeros(len(masks))
+        for part, hit in self._calls(masks, amount):
+            found.append(part)
+            faults += hit
+        correct = np.concatenate([hits.numpy() for hits, _, _ in found], axis=1)
+        distances = np.concatenate([far.numpy() for _, far, _ in found], axis=1).astype(np.float64)
         return Outcome(
             correct,
             distances.mean(axis=1),
@@ -178,6 +189,28 @@ class Campaign:
             np.count_nonzero(~np.isfinite(distances), axis=1).astype(np.float64),
             faults,
         )
+
+    def _calls(
+        self, masks: Sequence[int], amount: Amount
+    ) -> Iterator[tuple[tuple[Any, Any, Any], np.ndarray]]:
+        """What the compiled function says of a group of masks, chunk by chunk of the images.
+
+        And how many places are hit there, on average of all images, `[masks]`.
+        """
+        if not self.fault.transient:
+            drawn = [self.drawer.mask(number, amount) for number in masks]
+            held = [self._inputs_of(mask) for mask in drawn]
+            counts = np.array([mask.count for mask in drawn], float)
+            for chunk in self._chunks():
+                found = self._faulty(chunk.values, chunk.y, chunk.golden, held)
+                yield found, counts * chunk.images / len(self.y)
+            return
+        streams = [Stream(self.drawer, number, amount) for number in masks]
+        for chunk in self._chunks():
+            drawn = [stream.mask(chunk.images) for stream in streams]
+            held = [self._inputs_of(mask) for mask in drawn]
+            counts = np.array([mask.count for mask in drawn], float)
+            yield self._faulty(chunk.values, chunk.y, chunk.golden, held), counts / len(self.y)
 
     def _inputs_of(self, mask: Mask) -> Any:
         """What the compiled function takes of a mask: parameters, or hits and draws."""
@@ -196,19 +229,15 @@ class Campaign:
             for hit, draw in pairs(mask)
         ]
 
-    def _chunks(self, *, golden: bool = True) -> Iterator[Chunk]:
+    def _chunks(self) -> Iterator[Chunk]:
         for start in range(0, len(self.y), self.images):
             part = slice(start, start + self.images)
             if self._before is None:
                 values = self._clean([tf.constant(x[part]) for x in self.x])
             else:
                 values = self._before[start // self.images]
-            yield Chunk(
-                values,
-                tf.constant(self.y[part]),
-                tf.constant(self.golden[part]) if golden else None,
-                len(self.y[part]),
-            )
+            y, golden = tf.constant(self.y[part]), tf.constant(self.golden[part])
+            yield Chunk(values, y, golden, len(self.y[part]))
 
     def _kept_before(self) -> list[Any] | None:
         """What lies before the first fault for all images, if it is not too large to be kept."""
@@ -224,31 +253,26 @@ class Campaign:
         return [values, *rest]
 
     def _compile(self) -> None:
-        # Not the bound methods: TensorFlow would count the traces of all campaigns together.
-        self._clean = tf.function(lambda x: self.faulty.clean(x), reduce_retracing=True)
-        self._sound = tf.function(
-            lambda before: self.faulty.outputs(before, None), reduce_retracing=True
-        )
-        self._parameters = tf.function(
-            lambda hits, draws: self.faulty.parameters(hits, draws), reduce_retracing=True
-        )
-        self._faulty = tf.function(
-            lambda before, y, golden, masks: self._faulty_of(before, y, golden, masks),
-            reduce_retracing=True,
-        )
+        faulty, own = self.faulty, self.fault.transient and self.fault.where.outputs
+        self._clean = Traced(faulty.clean, (True,))
+        self._parameters = Traced(faulty.parameters, (False, False))
+        self._faulty = Traced(self._faulty_of, (True, True, True, own))
 
     def _faulty_of(
         self, before: list[Any], y: Any, golden: Any, masks: list[Any]
-    ) -> tuple[Any, Any]:
-        """Correctness bits and distances of a chunk of images, `[masks, images]`."""
+    ) -> tuple[Any, Any, Any]:
+        """Of a chunk of images, correctness bits and distances `[masks, images]`.
+
+        And the outputs under the first mask, `[images, classes]`.
+        """
         correct, distances = [], []
-        for mask in masks:
-            outputs = self.faulty.outputs(before, mask)
+        all_outputs = [self.faulty.outputs(before, mask) for mask in masks]
+        for outputs in all_outputs:
             correct.append(self._right(outputs, y))
             distance = tf.norm(tf.cast(outputs - golden, tf.float32), axis=-1)
             infinity = tf.constant(math.inf, distance.dtype)
             distances.append(tf.where(tf.math.is_nan(distance), infinity, distance))
-        return tf.stack(correct), tf.stack(distances)
+        return tf.stack(correct), tf.stack(distances), all_outputs[0]
 
     def _right(self, outputs: Any, y: Any) -> Any:
         """Whether outputs `[n, classes]` are right, bool `[n]`."""
@@ -258,10 +282,9 @@ class Campaign:
             says = tf.argmax(outputs, axis=-1, output_type=y.dtype)
         return (says == y) & ~tf.reduce_any(tf.math.is_nan(outputs), axis=-1)
 
-    def _golden(self) -> np.ndarray:
-        golden = np.concatenate(
-            [self._sound(chunk.values).numpy() for chunk in self._chunks(golden=False)]
-        )
+    def _sound(self) -> np.ndarray:
+        # By the same compiled function, whose rounding may be its own.
+        golden = self.outputs(0, Share(rate=0.0))
         bad = np.flatnonzero(~np.isfinite(golden).all(axis=1))
         if len(bad):
             raise BadInput(
@@ -269,6 +292,36 @@ class Campaign:
                 f"infinity for {len(bad)} of {len(golden)} examples, the first being {bad[0]}."
             )
         return golden
+
+
+class Traced:
+    """A function that is compiled once, for any number of images.
+
+    Args:
+        function: of nested lists of tensors and None.
+        by_image: for each argument, whether the first axis of its tensors is that of the images.
+    """
+
+    def __init__(self, function: Callable[..., Any], by_image: tuple[bool, ...]) -> None:
+        self.function, self.by_image = function, by_image
+        self._compiled: Any = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self._compiled is None:
+            specs = [
+                tf.nest.map_structure(_any_number if by_image else _exactly, argument)
+                for argument, by_image in zip(arguments, self.by_image, strict=True)
+            ]
+            self._compiled = tf.function(self.function).get_concrete_function(*specs)
+        return self._compiled(*arguments)
+
+
+def _any_number(tensor: Any) -> Any:
+    return None if tensor is None else tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype)
+
+
+def _exactly(tensor: Any) -> Any:
+    return None if tensor is None else tf.TensorSpec(tensor.shape, tensor.dtype)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from ftnoise.spec import Column, Spec
 from ftnoise.workspace import Answer, Subject
 
 if TYPE_CHECKING:
+    import keras
     import numpy as np
 
 
@@ -29,11 +30,7 @@ class ParameterSpread(Spec):
 
     def evaluate(self, subject: Subject) -> Answer:
         """Both spreads, computed in double precision."""
-        import numpy as np
-
-        parts = [variable.numpy().ravel() for variable in subject.network.trainable_variables]
-        theta = np.concatenate(parts).astype(np.float64)
-        return Answer(scalars=spreads(theta))
+        return Answer(scalars=spreads(parameters(subject.network)))
 
 
 COLUMNS = (
@@ -50,6 +47,14 @@ COLUMNS = (
         digits=4,
     ),
 )
+
+
+def parameters(network: keras.Model) -> np.ndarray:
+    """All trainable parameters of a network, float64 `[n]`."""
+    import numpy as np
+
+    parts = [variable.numpy().ravel() for variable in network.trainable_variables]
+    return np.concatenate(parts).astype(np.float64)
 
 
 def spreads(theta: np.ndarray) -> dict[str, float]:

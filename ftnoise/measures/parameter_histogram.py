@@ -1,0 +1,48 @@
+"""How the parameters of a network are distributed.
+
+Source: figure 2 of the paper; `parameter_spread.py` has the two numbers that it prints with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ftnoise.measures.parameter_spread import parameters
+from ftnoise.spec import Spec, expect, is_count, is_number
+from ftnoise.workspace import Answer, Subject
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterHistogram(Spec):
+    """A histogram of all trainable parameters together, kernels and biases.
+
+    Scalars: `parameters_beyond` (percent of them that lie outside of the bins). Arrays, along the
+    bins: `middles` and `density` (per unit, of all parameters, so that it integrates to 1 but for
+    what lies beyond).
+
+    Args:
+        bins: of equal width, >= 1.
+        reach: the bins go from -reach to reach, > 0.
+    """
+
+    bins: int = 121
+    reach: float = 0.3
+
+    def __post_init__(self) -> None:
+        expect(is_count(self.bins), "bins >= 1", bins=self.bins)
+        expect(is_number(self.reach) and self.reach > 0, "reach > 0", reach=self.reach)
+
+    def evaluate(self, subject: Subject) -> Answer:
+        """Counts them."""
+        import numpy as np
+
+        theta = parameters(subject.network)
+        counts, edges = np.histogram(theta, self.bins, (-self.reach, self.reach))
+        width = 2 * self.reach / self.bins
+        return Answer(
+            scalars={"parameters_beyond": 100 * (1 - float(counts.sum()) / theta.size)},
+            arrays={
+                "middles": (edges[1:] + edges[:-1]) / 2,
+                "density": counts / (theta.size * width),
+            },
+        )
