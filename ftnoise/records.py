@@ -229,6 +229,22 @@ class Record:
         tell(f"{damage}; {fate}.")
 
 
+class Checkpoint(Record):
+    """A record of work that goes on: arrays by name, and a JSON state."""
+
+    def keep(self, arrays: dict[str, ndarray], state: Content) -> None:
+        """Replaces what is kept; see `Record.save`."""
+        self.save({"state": state}, list(arrays.items()))
+
+    def kept(self) -> tuple[dict[str, ndarray], Content] | None:
+        """Arrays and state, verified; None if there is nothing sound."""
+        return self.judged(lambda content: (dict(self.arrays(content)), content["state"]))
+
+    def state(self) -> Content | None:
+        """The state alone; the arrays are not looked at."""
+        return self.judged(lambda content: content["state"])
+
+
 def _set_aside(file: Path) -> str | None:
     aside = file.with_name(f"{file.name}.damaged")
     number = 1

@@ -94,9 +94,34 @@ class FolderWorkspace(Workspace):
         self.report(done, total, text)
 
 
+class MeasureWorkspace(Workspace):
+    """A workspace in a measure's folder, whose work is on the run's trained weights."""
+
+    def __init__(
+        self, folder: RunFolder, measure: Spec, report: Callable[[int, int, str], None]
+    ) -> None:
+        self.work, self.report = folder.partial_work(spec_id(measure)), report
+
+    def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """What the measure has found so far; training again drops it with all results."""
+        return self.work.kept()
+
+    def discard(self, reason: str) -> None:
+        """Sets it aside."""
+        self.work.discard(reason)
+
+    def save(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
+        """Keeps it until the result is written."""
+        self.work.keep(arrays, state)
+
+    def progress(self, done: int, total: int, text: str = "") -> None:
+        """Hands the position on."""
+        self.report(done, total, text)
+
+
 def missing(folder: RunFolder, measures: Iterable[Spec]) -> list[Spec]:
     """The measures that a run's folder has no sound result of."""
-    return [measure for measure in measures if folder.read_measure(spec_id(measure)) is None]
+    return [measure for measure in measures if not folder.measured(spec_id(measure))]
 
 
 def epochs_done(folder: RunFolder) -> int:
@@ -106,12 +131,17 @@ def epochs_done(folder: RunFolder) -> int:
 
 
 def perform(
-    run: Run, data: Any, folder: RunFolder, measures: Iterable[Spec], workspace: FolderWorkspace
+    run: Run,
+    data: Any,
+    folder: RunFolder,
+    measures: Iterable[Spec],
+    workspace: FolderWorkspace,
+    begin: Callable[[], None] = lambda: None,
 ) -> None:
     """Trains a run if it is not there, and asks the measures that are missing.
 
     The caller holds the folder's lock. Interrupted at any moment, nothing finished is lost, and
-    the next call goes on from the newest checkpoint.
+    the next call goes on from the newest checkpoint, and a measure from what it kept.
 
     Args:
         run: the run.
@@ -119,6 +149,7 @@ def perform(
         folder: where it is stored.
         measures: specs with `evaluate(subject)`.
         workspace: where the training keeps checkpoints and says how far it is.
+        begin: called before each measure, which counts its own work.
     """
     network = None
     if folder.finished() is None:
@@ -137,18 +168,17 @@ def perform(
     for measure in missing(folder, measures):
         if network is None:
             network = stored_network(run, folder)
-        identity = spec_id(measure)
+        begin()
         subject = Subject(
             network=network,
             data=data,
             run=run,
-            partial=folder.partial(identity),
-            workspace=workspace,
+            workspace=MeasureWorkspace(folder, measure, workspace.report),
             record=folder.spec() or {},
         )
         answer = measure.evaluate(subject)  # type: ignore[attr-defined]
-        info = {"measure": canonical(measure, everything=True)}
-        folder.write_measure(identity, answer.scalars, answer.arrays, info)
+        info = {"measure": canonical(measure, everything=True), **answer.info}
+        folder.write_measure(spec_id(measure), answer.scalars, answer.arrays, info)
     del network
     gc.collect()
 

@@ -44,6 +44,11 @@ def is_number(value: object) -> bool:
         return False
 
 
+def is_name(value: object) -> bool:
+    """True for a lower case letter and then letters, digits and _: names of scalars and arrays."""
+    return isinstance(value, str) and re.fullmatch("[a-z][a-z0-9_]*", value) is not None
+
+
 def is_count(value: object, least: int = 1) -> bool:
     """True for an int (not bool) of at least `least`."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least

@@ -4,7 +4,7 @@
                   weights.json, weights.npz                the trained weights
                   checkpoint.json, checkpoint[-<n>].npz    where a stopped training goes on
                   measures/<measure id>/result.json, .npz  scalars and arrays
-                  measures/<measure id>/partial/           unfinished work of a measure
+                  measures/<measure id>/partial.json, .npz unfinished work of a measure
                   failure.log                              why the last attempt failed
                   .lock                                    held by the one process that writes
     runs/reports/                                          tables and pictures
@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 
 from ftnoise.errors import BadInput, RunFailed, StoredDamage
 from ftnoise.files import TEMPORARIES, failing, reason, remove, sweep, temporary_file, write_text
-from ftnoise.records import Content, Record
+from ftnoise.records import Checkpoint, Content, Record
 from ftnoise.spec import expect, is_number
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class RunFolder:
         self._held = False
         self._spec = self._record("spec")
         self._weights = self._record("weights", finite=True)
-        self._checkpoint = self._record("checkpoint")
+        self._checkpoint = Checkpoint(path, "checkpoint", owner=id, held=lambda: self._held)
         self._measures: dict[str, Record] = {}
 
     @property
@@ -256,17 +256,15 @@ class RunFolder:
 
     def save_checkpoint(self, arrays: dict[str, ndarray], state: Content) -> None:
         """Replaces the checkpoint: arrays (numbers, NaN too) by name, and a JSON state."""
-        self._checkpoint.save({"state": state}, list(arrays.items()))
+        self._checkpoint.keep(arrays, state)
 
     def load_checkpoint(self) -> tuple[dict[str, ndarray], Content] | None:
         """The newest checkpoint, verified: arrays by name, and the state."""
-        return self._checkpoint.judged(
-            lambda content: (dict(self._checkpoint.arrays(content)), content["state"])
-        )
+        return self._checkpoint.kept()
 
     def checkpoint_state(self) -> Content | None:
         """The state of the newest checkpoint, whose arrays are not looked at."""
-        return self._checkpoint.judged(lambda content: content["state"])
+        return self._checkpoint.state()
 
     def discard_checkpoint(self, reason: str) -> None:
         """Sets a checkpoint aside that is sound but does not fit."""
@@ -300,7 +298,7 @@ class RunFolder:
             measure_id: see `spec.spec_id`.
             scalars: finite numbers by name.
             arrays: numbers (NaN too) of any shape by name; none at all store no file.
-            info: JSON for a reader.
+            info: JSON by name, for `read_measure_info` and for whoever looks at the file.
 
         Raises:
             RunFailed: a scalar is NaN or infinite; nothing is written then.
@@ -317,19 +315,12 @@ class RunFolder:
             {"scalars": plain, "info": info or {}},
             list(arrays.items()) if arrays else None,
         )
-        shutil.rmtree(record.folder / "partial", ignore_errors=True)
+        self.partial_work(measure_id).drop()
 
     def read_measure(self, measure_id: str) -> dict[str, float] | None:
         """The scalars of a measure by name; its arrays are not looked at."""
         record = self._measure(measure_id)
-
-        def scalars(content: Content) -> dict[str, float]:
-            values = content.get("scalars")
-            if not isinstance(values, dict) or not all(map(is_number, values.values())):
-                raise StoredDamage(f"{record.path} holds something else than numbers")
-            return values
-
-        return record.judged(scalars)
+        return record.judged(lambda content: _scalars(record, content))
 
     def read_measure_arrays(self, measure_id: str) -> dict[str, ndarray] | None:
         """The arrays of a measure by name, verified; None also if it has none.
@@ -341,12 +332,32 @@ class RunFolder:
             lambda content: dict(record.arrays(content)) if "array_file" in content else None
         )
 
-    def partial(self, measure_id: str) -> Path:
-        """A folder, made here, for what a measure keeps until its result is written."""
-        folder = self._measure(measure_id).folder / "partial"
-        with failing("write", folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        return folder
+    def read_measure_info(self, measure_id: str) -> Content | None:
+        """The JSON by name that stands beside a measure's numbers."""
+        record = self._measure(measure_id)
+
+        def info(content: Content) -> Content:
+            if not isinstance(content.get("info"), dict):
+                raise StoredDamage(f"{record.path} holds no JSON by name")
+            return content["info"]
+
+        return record.judged(info)
+
+    def measured(self, measure_id: str) -> bool:
+        """True if a measure's scalars, and its arrays if it has any, are sound; without NumPy."""
+        record = self._measure(measure_id)
+
+        def look(content: Content) -> bool:
+            _scalars(record, content)
+            return "array_file" not in content or len(record.array_bytes(content)) > 0
+
+        return record.judged(look) or False
+
+    def partial_work(self, measure_id: str) -> Checkpoint:
+        """What a measure keeps until its result is written."""
+        record = self._measure(measure_id)
+        owner = f"{self.id}/measures/{measure_id}"
+        return Checkpoint(record.folder, "partial", owner=owner, held=lambda: self._held)
 
     def _measure(self, measure_id: str) -> Record:
         _expect_id("measure", measure_id)
@@ -357,6 +368,13 @@ class RunFolder:
     def _record(self, stem: str, place: str = "", *, finite: bool = False) -> Record:
         owner = f"{self.id}/{place}" if place else self.id
         return Record(self.path / place, stem, owner=owner, finite=finite, held=lambda: self._held)
+
+
+def _scalars(record: Record, content: Content) -> dict[str, float]:
+    values = content.get("scalars")
+    if not isinstance(values, dict) or not all(map(is_number, values.values())):
+        raise StoredDamage(f"{record.path} holds something else than numbers")
+    return values
 
 
 def _is_id(id: str) -> bool:

@@ -1,9 +1,9 @@
-"""What specs are handed when they work: a place to keep things, and a trained model to look at.
+"""What specs are handed when they work, and what measures answer.
 
 A `Workspace` is what long work may keep and say while it goes on; its base keeps nothing and says
-nothing. The runner hands trainings one that writes into the run's folder; a caller from Python
-who only wants the trained model hands none. A `Subject` is what a measure is asked about, and an
-`Answer` what it says.
+nothing. The runner hands trainings and measures one that writes into the run's folder; a caller
+from Python who only wants the trained model hands none. A `Subject` is what a measure is asked
+about, and an `Answer` what it says.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ftnoise.spec import Run
+from ftnoise.spec import JSON, Run, expect, is_name, is_number
 
 
 class Workspace:
@@ -59,23 +59,55 @@ class Subject:
         network: the trained `keras.Model`, giving logits; measures leave it bit-identical.
         data: the arrays that it was trained and is tested on.
         run: the run that it comes from.
-        partial: folder for partial work of this measure, kept if it is interrupted.
-        workspace: where it may say how far it is.
+        workspace: where it may say how far it is, and keep what it has found so far: what `save`
+            was handed last, `load` gives to the next process, if this one is killed.
         record: what is known of the training: the content of the run's spec.json.
     """
 
     network: Any
     data: Any
     run: Run
-    partial: Path
     workspace: Workspace
     record: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a measure found: finite scalars by name, and arrays by name."""
+    """What a measure found.
+
+    Names are lower case letters, digits and _.
+
+    Attributes:
+        scalars: finite numbers by name.
+        arrays: numbers (NaN too) of any shape by name.
+        info: JSON by name: what is no number, such as the names of layers. `measure` is taken, for
+            the measure itself.
+    """
 
     scalars: dict[str, float]
     arrays: dict[str, Any] = field(default_factory=dict)
-    info: dict[str, Any] = field(default_factory=dict)
+    info: dict[str, JSON] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for kind in ("scalars", "arrays", "info"):
+            names = list(getattr(self, kind))
+            expect(
+                all(map(is_name, names)),
+                f"{kind} named in lower case letters, digits and _",
+                names=names,
+            )
+        expect("measure" not in self.info, "info without `measure`", names=list(self.info))
+        expect(is_json(self.info), "info to be JSON with finite numbers", info=self.info)
+
+
+def is_json(value: object) -> bool:
+    """Whether a value comes back as it is when it is written as JSON: no tuple, no NumPy number."""
+    if isinstance(value, dict):
+        return all(isinstance(name, str) for name in value) and all(map(is_json, value.values()))
+    if isinstance(value, list):
+        return all(map(is_json, value))
+    return (
+        value is None
+        or type(value) in (str, bool)
+        or (type(value) in (int, float) and is_number(value))
+    )

@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # What is waited for before a kill, in turn, and how long at most, as a share of the whole.
 STAGES = ("any", "writing", "measuring")
 PATIENCE = 0.3
-SIGNS = {"writing": "**/.ftnoise-*.tmp", "measuring": "*/measures/*/partial"}
+SIGNS = {"writing": "**/.ftnoise-*.tmp", "measuring": "*/measures/*"}
 
 
 class Reproduction:

@@ -14,10 +14,9 @@ from ftnoise.architectures import Architecture
 from ftnoise.errors import RunFailed
 from ftnoise.measures.generalization import Generalization
 from ftnoise.measures.parameter_spread import ParameterSpread
-from ftnoise.spec import Run, Schedule, Spec, canonical, run_id, spec_id
+from ftnoise.spec import Run, Schedule, canonical, run_id, spec_id
 from ftnoise.store import RunFolder, Store
 from ftnoise.training import Training
-from ftnoise.workspace import Answer
 from tests.fake import Dots
 
 
@@ -33,18 +32,6 @@ class Small(Architecture):
         from keras.layers import Dense
 
         return [Dense(self.units, activation="relu"), Dense(self.classes)]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Interrupted(Spec):
-    """A measure that needs two attempts, and keeps the work of the first."""
-
-    def evaluate(self, subject: Any) -> Answer:
-        kept = subject.partial / "work"
-        if not kept.exists():
-            kept.write_text("41")
-            raise KeyboardInterrupt
-        return Answer(scalars={"found": 1.0 + int(kept.read_text())})
 
 
 RUN = Run(
@@ -146,19 +133,6 @@ def test_a_run_that_was_interrupted_goes_on_and_ends_with_the_same_bits(whole, t
     assert results(folder) == results(whole)
     assert folder.spec()["started"] == started
     assert folder.spec()["history"] == whole.spec()["history"]
-
-
-def test_an_interrupted_measure_keeps_its_partial_work_and_nothing_is_trained_again(
-    whole, tmp_path
-):
-    whole.copy_to(Store(tmp_path))
-    folder, measure = folder_in(tmp_path), Interrupted()
-    with pytest.raises(KeyboardInterrupt):
-        perform(folder, (measure,))
-    assert runner.missing(folder, (*MEASURES, measure)) == [measure]
-    assert perform(folder, (*MEASURES, measure)) == []
-    assert folder.read_measure(spec_id(measure)) == {"found": 42.0}
-    assert not list((folder.path / "measures" / spec_id(measure)).glob("partial/*"))
 
 
 def test_a_measure_sees_the_same_network_from_the_store_as_fresh_from_training(whole, tmp_path):

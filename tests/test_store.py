@@ -27,7 +27,8 @@ def fill(folder: RunFolder) -> None:
     folder.write_spec({"run": 1, "finished": "today"})
     folder.save_weights(WEIGHTS, {})
     folder.save_checkpoint({"w": np.array([1.0, np.nan])}, {"epoch": 1})
-    folder.write_measure(MEASURE, {"accuracy": 0.5}, {"hits": np.arange(3)})
+    folder.write_measure(MEASURE, {"accuracy": 0.5}, {"hits": np.arange(3)}, {"layers": ["a"]})
+    folder.partial_work(MEASURE).keep({"hits": np.arange(2)}, {"done": 2})
 
 
 def plain(weights) -> list:
@@ -86,10 +87,13 @@ def test_checkpoint(folder):
 def test_measures(folder):
     assert folder.read_measure(MEASURE) is None
     assert folder.read_measure_arrays(MEASURE) is None
-    (folder.partial(MEASURE) / "half").write_text("work")
-    assert (folder.partial(MEASURE) / "half").exists()
+    assert folder.read_measure_info(MEASURE) is None
+    assert not folder.measured(MEASURE)
     scalars = {"accuracy": np.float32(0.5), "n": 3, "tenth": 0.1}
-    folder.write_measure(MEASURE, scalars, {"hits": np.array([True, False])})
+    info = {"layers": ["a", "b"]}
+    folder.write_measure(MEASURE, scalars, {"hits": np.array([True, False])}, info)
+    assert folder.measured(MEASURE)
+    assert folder.read_measure_info(MEASURE) == info
     assert folder.read_measure(MEASURE) == {"accuracy": 0.5, "n": 3.0, "tenth": 0.1}
     assert folder.read_measure_arrays(MEASURE)["hits"].tolist() == [True, False]
     place = folder.path / "measures" / MEASURE
@@ -97,7 +101,34 @@ def test_measures(folder):
     folder.write_measure(MEASURE, {"accuracy": 0.25}, {})
     assert folder.read_measure(MEASURE) == {"accuracy": 0.25}
     assert folder.read_measure_arrays(MEASURE) is None
+    assert folder.read_measure_info(MEASURE) == {}
+    assert folder.measured(MEASURE)
     assert os.listdir(place) == ["result.json"]
+
+
+def test_partial_work_of_a_measure_is_there_until_its_result_is(folder):
+    work, place = folder.partial_work(MEASURE), folder.path / "measures" / MEASURE
+    assert work.kept() is None
+    for done in (1, 2):
+        work.keep({"hits": np.full(done, np.nan)}, {"done": done})
+    arrays, state = folder.partial_work(MEASURE).kept()
+    assert (arrays["hits"].shape, state) == ((2,), {"done": 2})
+    assert sorted(os.listdir(place)) == ["partial-2.npz", "partial.json"]
+    folder.write_measure(MEASURE, {"accuracy": 0.5})
+    assert os.listdir(place) == ["result.json"]
+    assert folder.partial_work(MEASURE).kept() is None
+
+
+def test_a_measure_whose_arrays_are_damaged_is_not_measured(folder, capsys):
+    fill(folder)
+    (file,) = folder.path.glob(f"measures/{MEASURE}/result.npz")
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    assert folder.read_measure(MEASURE) == {"accuracy": 0.5}
+    assert not folder.measured(MEASURE)
+    with folder.locked():
+        assert not folder.measured(MEASURE)
+    assert capsys.readouterr().err.count("result.npz has another SHA-256") == 2
+    assert folder.read_measure(MEASURE) is None
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -128,6 +159,8 @@ READERS = {
     "checkpoint.npz": RunFolder.load_checkpoint,
     f"measures/{MEASURE}/result.json": lambda folder: folder.read_measure(MEASURE),
     f"measures/{MEASURE}/result.npz": lambda folder: folder.read_measure_arrays(MEASURE),
+    f"measures/{MEASURE}/partial.json": lambda folder: folder.partial_work(MEASURE).kept(),
+    f"measures/{MEASURE}/partial.npz": lambda folder: folder.partial_work(MEASURE).kept(),
 }
 
 
@@ -259,7 +292,8 @@ def test_a_run_that_cannot_be_read_is_not_a_missing_one(store, monkeypatch):
 def test_ids_lead_nowhere_else(store, folder, id):
     with pytest.raises(BadInput, match="Expected a run id"):
         store.run(id)
-    for act in (folder.read_measure, folder.partial, lambda id: folder.write_measure(id, {})):
+    read = (folder.read_measure, folder.read_measure_info, folder.measured, folder.partial_work)
+    for act in (*read, lambda id: folder.write_measure(id, {})):
         with pytest.raises(BadInput, match="Expected a measure id"):
             act(id)
     assert not store.root.exists()

@@ -113,11 +113,12 @@ def test_wait_returns_when_the_lock_is_free(folder, holder):
 
 
 def test_what_killed_processes_left_is_removed_under_the_lock(folder):
-    place = folder.partial(MEASURE)
+    place = folder.path / "measures" / MEASURE
+    place.mkdir(parents=True)
     for left in (folder.path / ".ftnoise-0.tmp", place / ".ftnoise-1.tmp", place / "mine.tmp"):
         left.write_text("half")
     with folder.locked():
-        assert files(folder.path) == [".lock", f"measures/{MEASURE}/partial/mine.tmp"]
+        assert files(folder.path) == [".lock", f"measures/{MEASURE}/mine.tmp"]
         (folder.path / ".ftnoise-2.tmp").write_text("being written")
         with folder.locked() as second:
             assert not second

@@ -63,11 +63,11 @@ def test_labels_may_be_any_integers(network, kind):
     assert accuracy_and_loss(network, x, y.astype(kind)) == accuracy_and_loss(network, x, y)
 
 
-def test_both_splits_and_their_difference_and_the_network_untouched(network, tmp_path):
+def test_both_splits_and_their_difference_and_the_network_untouched(network):
     (x_train, y_train), (x_test, y_test) = examples(90, seed=5), examples(31, seed=6)
     data = SimpleNamespace(x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
     before = [w.tobytes() for w in network.get_weights()]
-    subject = Subject(network=network, data=data, run=None, partial=tmp_path, workspace=Workspace())
+    subject = Subject(network=network, data=data, run=None, workspace=Workspace())
     scalars = Generalization().evaluate(subject).scalars
 
     train_accuracy, train_loss = expected(network, x_train, y_train)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +16,7 @@ CLASSES = 4
 
 
 def ask(network, data, **fields):
-    subject = Subject(network=network, data=data, run=None, partial=Path(), workspace=Workspace())
+    subject = Subject(network=network, data=data, run=None, workspace=Workspace())
     return Membership(**fields).evaluate(subject).scalars
 
 

@@ -39,7 +39,7 @@ def test_shift_and_scale(values, scale):
     )
 
 
-def test_a_network_counts_by_all_its_trainable_parameters_and_stays_as_it_is(tmp_path):
+def test_a_network_counts_by_all_its_trainable_parameters_and_stays_as_it_is():
     keras.utils.set_random_seed(1)
     network = keras.Sequential(
         [
@@ -49,7 +49,7 @@ def test_a_network_counts_by_all_its_trainable_parameters_and_stays_as_it_is(tmp
         ]
     )
     before = [w.tobytes() for w in network.get_weights()]
-    subject = Subject(network=network, data=None, run=None, partial=tmp_path, workspace=Workspace())
+    subject = Subject(network=network, data=None, run=None, workspace=Workspace())
     scalars = ParameterSpread().evaluate(subject).scalars
 
     kernel, bias, gamma, beta, _, _, last, last_bias = network.get_weights()

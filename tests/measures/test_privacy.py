@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from ftnoise.architectures import FmnistDNN
@@ -31,7 +29,6 @@ def ask(training, ledger, key="public", **fields):
         network=None,
         data=None,
         run=run,
-        partial=Path(),
         workspace=Workspace(),
         record={"gradients": kept},
     )
@@ -96,7 +93,6 @@ def test_of_a_ledger_that_was_lost_nothing_is_stated():
         network=None,
         data=None,
         run=None,
-        partial=Path(),
         workspace=Workspace(),
         record=record,
     )
