@@ -18,7 +18,10 @@ import ftnoise
 PACKAGE = Path(ftnoise.__file__).parent
 
 # Floor 0: what everything rests on; only the first two are known to the others of the floor.
-GROUND = {"errors", "spec", "seeds", "stats", "workspace", "presets", "progress", "files"}
+GROUND = {
+    "errors", "spec", "pictures", "seeds", "stats", "stats_pairs_tmp", "workspace", "presets",
+    "progress", "files",
+}  # fmt: skip
 FLOOR_1 = {"datasets", "architectures", "layers", "privacy"}
 FLOOR_2 = {"attacks", "faults"}
 FLOOR_3 = {"training", "measures"}
@@ -26,8 +29,10 @@ FLOOR_3 = {"training", "measures"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "spec": {"errors"},
+    "pictures": {"errors", "spec"},
     "seeds": {"errors", "spec"},
     "stats": {"errors", "spec"},
+    "stats_pairs_tmp": {"errors", "spec", "stats"},
     "workspace": {"errors", "spec"},
     "presets": {"errors", "spec"},
     "progress": set(),
