@@ -97,16 +97,23 @@ class Engine:
         folder = self.folder(task)
         began = time.monotonic()
         marks: list[tuple[float, int]] = []
+        ahead: list[Standing] | None = later
 
         def report(done: int, total: int, text: str) -> None:
             # Speed counts from the first word: what a checkpoint brought back took no time.
             marks[1:] = [(time.monotonic(), done)]
-            self.progress.update(self.position(task, later, marks, total, text))
+            self.progress.update(self.position(task, ahead, marks, total, text))
+
+        def begin_measure() -> None:
+            nonlocal ahead
+            marks.clear()
+            ahead = None
 
         try:
             folder.clean()
             workspace = FolderWorkspace(folder, report, xla=self.xla)
-            perform(task.run, self.data(task.run), folder, measures(self.experiment), workspace)
+            data, asked = self.data(task.run), self.experiment.measures()
+            perform(task.run, data, folder, asked, workspace, begin_measure)
         except FtnoiseError as failure:
             self.fail(task, failure)
             return
@@ -124,22 +131,26 @@ class Engine:
     def position(
         self,
         task: Task,
-        later: list[Standing],
+        later: list[Standing] | None,
         marks: list[tuple[float, int]],
         total: int,
         text: str,
     ) -> str:
         """`fmnist_dnn trades: epoch 3 of 100, 12 min left; 2 h 10 min for all`.
 
-        `marks` are (time, steps done) at the first and at this progress of the task.
+        `marks` are (time, steps done) at the first and at this progress of the task. `later` is
+        None for a measure, of which nothing is known but its own speed.
         """
         (since, start), (now, done) = marks[0], marks[-1]
+        position = f"{task.name}: {text}, {100 * done // total} %"
+        if later is None and done <= start:
+            return position
         speed = (now - since) / (done - start) if done > start else task.seconds / total
         left = (total - done) * speed
         ratio = self.spent / self.planned if self.planned else speed * total / task.seconds
-        others = sum(other.seconds for other in later)
+        others = sum(other.seconds for other in later or ())
         every = f"; {duration(left + ratio * others)} for all" if others else ""
-        return f"{task.name}: {text}, {100 * done // total} %, {duration(left)} left{every}"
+        return f"{position}, {duration(left)} left{every}"
 
     def data(self, run: Run) -> Any:
         """The run's data, kept for the next run on the same."""
@@ -171,18 +182,13 @@ class Engine:
         return ", ".join(parts)
 
 
-def measures(experiment: Experiment) -> list[Any]:
-    """The table's measures, each once."""
-    return list(dict.fromkeys(column.measure for column in experiment.columns))
-
-
 def standing(task: Task, folder: RunFolder, experiment: Experiment) -> Standing:
     """How far a task is, by what its run's folder holds."""
     from ftnoise.runner import epochs_done, missing
 
     if folder.finished() is None:
         return Standing(task, epochs=epochs_done(folder))
-    return Standing(task, trained=True, complete=not missing(folder, measures(experiment)))
+    return Standing(task, trained=True, complete=not missing(folder, experiment.measures()))
 
 
 @dataclass(frozen=True)
@@ -279,17 +285,26 @@ def results(
     preferred: Collection[str] = (),
 ) -> Results:
     """What is stored of a table, ready to be drawn; see `stored` for the arguments."""
-    from ftnoise.report import Results
+    from ftnoise.report import Reading, Results
 
     runs = stored(experiment, preset, seeds, store, preferred)
     values: dict[str, dict[str, list[float]]] = {}
+    readings: dict[str, dict[str, list[Reading]]] = {}
     for run in runs:
         for column in experiment.columns:
             scalars = run.folder.read_measure(spec_id(column.measure))
             if scalars is not None:
                 cells = values.setdefault(run.task.row.name, {}).setdefault(column.name, [])
                 cells += [scalars[column.name]] if column.name in scalars else []
-    return Results(experiment, preset.name, values, tuple(notes(preset, runs)))
+        for measure in map(spec_id, experiment.pictured()):
+            arrays, info = (
+                read(measure)
+                for read in (run.folder.read_measure_arrays, run.folder.read_measure_info)
+            )
+            if arrays is not None and info is not None:
+                found = readings.setdefault(run.task.row.name, {}).setdefault(measure, [])
+                found.append(Reading(run.task.run.seed, arrays, info))
+    return Results(experiment, preset.name, values, tuple(notes(preset, runs)), readings)
 
 
 def notes(preset: Preset, runs: list[Stored]) -> list[str]:

@@ -271,51 +271,10 @@ class Column:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curves:
-    """A picture of a table: some of its columns against the column `x`, a point for each row.
-
-    A row that has no x, neither the paper's nor ours, is a horizontal line.
-
-    Args:
-        name: ends the names of the picture's files; lower case letters, digits and _.
-        title: what the picture shows.
-        x: the name of a column.
-        panels: for each panel, from top to bottom, the names of the columns that it shows, which
-            have one unit.
-        logarithmic: whether the x axis is; it has no place for an x <= 0.
-    """
-
-    name: str
-    title: str
-    x: str
-    panels: tuple[tuple[str, ...], ...]
-    logarithmic: bool = False
-
-    def __post_init__(self) -> None:
-        expect(
-            isinstance(self.name, str) and re.fullmatch("[a-z0-9_]+", self.name) is not None,
-            "curves named in lower case letters, digits and _",
-            name=self.name,
-        )
-        expect(
-            isinstance(self.panels, tuple)
-            and len(self.panels) > 0
-            and all(isinstance(panel, tuple) and panel for panel in self.panels),
-            f"panels of {self.name} to be tuples of columns' names",
-            panels=self.panels,
-        )
-        expect(
-            all(len(set(panel)) == len(panel) for panel in self.panels),
-            f"panels of {self.name} with different columns",
-            panels=self.panels,
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
 class Experiment:
     """A table: rows are runs, columns are measures; `source` says where it stands in print.
 
-    `curves` are pictures of it beside the one that every table has.
+    `pictures` are what is shown of it beside the table and its own picture (see `pictures.py`).
     """
 
     name: str
@@ -324,13 +283,13 @@ class Experiment:
     rows: tuple[Row, ...]
     columns: tuple[Column, ...]
     notes: tuple[str, ...] = ()
-    curves: tuple[Curves, ...] = ()
+    pictures: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
-        for kind in ("rows", "columns", "curves"):
+        for kind in ("rows", "columns", "pictures"):
             names = [item.name for item in getattr(self, kind)]
             expect(
-                len(names) > 0 or kind == "curves",
+                len(names) > 0 or kind == "pictures",
                 f"{kind} of {self.name} not to be empty",
                 **{kind: names},
             )
@@ -344,20 +303,20 @@ class Experiment:
                 f"rows of {self.name} with different runs (own files are told apart by `name`)",
                 rows=[same, row.name],
             )
-        units = {column.name: column.unit for column in self.columns}
+        columns = {column.name for column in self.columns}
         for row in self.rows:
             expect(
-                row.paper.keys() <= units.keys(),
+                row.paper.keys() <= columns,
                 f"paper numbers of known columns in {row.name}",
                 paper=sorted(row.paper),
             )
-        for one in self.curves:
-            expect(one.x in units, f"a column of {self.name} for {one.name}", x=one.x)
-            for panel in one.panels:
-                expect(
-                    units.keys() >= set(panel),
-                    f"columns of {self.name} for {one.name}",
-                    panel=panel,
-                )
-                found = [units[name] for name in panel]
-                expect(len(set(found)) == 1, f"one unit in a panel of {one.name}", units=found)
+        for picture in self.pictures:
+            picture.check(self)
+
+    def pictured(self) -> tuple[Any, ...]:
+        """The measures whose arrays its pictures show, each once."""
+        return tuple(dict.fromkeys(m for picture in self.pictures for m in picture.measures))
+
+    def measures(self) -> tuple[Any, ...]:
+        """What is asked of each trained model, each measure once."""
+        return tuple(dict.fromkeys([*(c.measure for c in self.columns), *self.pictured()]))

@@ -35,7 +35,10 @@ def current() -> dict:
     for name in cli.names():
         experiment = importlib.import_module(f"ftnoise.experiments.{name}").EXPERIMENT
         ids[name] = {
-            "measures": {c.name: spec_id(c.measure) for c in experiment.columns},
+            "measures": {
+                **{c.name: spec_id(c.measure) for c in experiment.columns},
+                **{p.name: spec_id(m) for p in experiment.pictures for m in p.measures},
+            },
             "runs": {
                 preset.name: {
                     row.name: run_id(preset.apply(row.run), DIGEST) for row in experiment.rows

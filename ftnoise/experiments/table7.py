@@ -108,5 +108,5 @@ EXPERIMENT = Experiment(
         *membership.COLUMNS,
     ),
     notes=(privacy.NOTE,),
-    curves=(privacy.AGAINST_EPSILON,),
+    pictures=(privacy.AGAINST_EPSILON,),
 )

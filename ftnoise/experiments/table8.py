@@ -109,5 +109,5 @@ EXPERIMENT = Experiment(
         *membership.COLUMNS,
     ),
     notes=(privacy.NOTE,),
-    curves=(privacy.AGAINST_EPSILON,),
+    pictures=(privacy.AGAINST_EPSILON,),
 )

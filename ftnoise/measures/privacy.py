@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ftnoise.pictures import Curves
 from ftnoise.privacy import Mechanism, Statement, statement
-from ftnoise.spec import Column, Curves, Spec, expect, is_number
+from ftnoise.spec import Column, Spec, expect, is_number
 from ftnoise.workspace import Answer, Subject
 
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ftnoise.report.curves import plot
 from ftnoise.report.documents import latex, markdown
 from ftnoise.report.drawing import picture
+from ftnoise.report.pictures import plot
 from ftnoise.report.records import cells, csv
-from ftnoise.report.results import Results
+from ftnoise.report.results import Reading, Results
 from ftnoise.report.screen import terminal
 
 __all__ = [
+    "Reading",
     "Results",
     "cells",
     "csv",
@@ -32,7 +33,7 @@ __all__ = [
 def write(results: Results, folder: Path, save: Callable[[Path, bytes], None]) -> list[Path]:
     """Writes `<experiment>.<preset>` as .csv, .md, .tex, .png and .pdf; returns the paths.
 
-    The experiment's `curves` follow, each as `<experiment>.<preset>.<its name>` .png and .pdf.
+    The experiment's `pictures` follow, each as `<experiment>.<preset>.<its name>`; see `plot`.
     Everything is drawn before the first file is saved, so that a failure leaves the old files.
 
     Args:
@@ -46,9 +47,9 @@ def write(results: Results, folder: Path, save: Callable[[Path, bytes], None]) -
         "tex": latex(results).encode(),
         **picture(results),
     }
-    for curves in results.experiment.curves:
-        for suffix, content in plot(results, curves).items():
-            contents[f"{curves.name}.{suffix}"] = content
+    for one in results.experiment.pictures:
+        for suffix, content in plot(results, one).items():
+            contents[f"{one.name}.{suffix}"] = content
     paths = []
     for suffix, content in contents.items():
         path = folder / f"{results.stem}.{suffix}"

@@ -12,9 +12,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.report.drawing import OURS, PAPER, WIDTH, handles, legend, rendered
+from ftnoise.pictures import Curves
+from ftnoise.report.drawing import (
+    CHARACTER,
+    OURS,
+    PAPER,
+    TEXT,
+    WIDTH,
+    decades,
+    handles,
+    legend,
+    rendered,
+)
 from ftnoise.report.results import Group, Results, heading
-from ftnoise.spec import Column, Curves
+from ftnoise.spec import Column
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,14 +34,12 @@ if TYPE_CHECKING:
 
 PANEL, COLUMN = 1.0, 0.85  # inches: the height of a panel, and what each of its columns adds
 BETWEEN, BELOW, LEFT = 0.18, 0.45, 0.46  # inches: from panel to panel, for the axes' numbers
-TEXT, CHARACTER = 0.14, 0.06  # inches from line to line, and of a character (rather too many)
 ENDS = {False: 0.12, True: 0.25}  # inches from the axes to where lines end, the paper's and ours
 LABELS = 0.5  # inches from the axes to what is said of the lines
 STYLES: tuple[Any, ...] = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (6, 1.5, 1, 1.5)))
 COLORS = {False: "0.55", True: OURS["color"]}  # of lines, the paper's and ours
 CURVE, STRAIGHT = 1.1, 0.6  # points: how thick a line is
 BEHIND = {**PAPER, "markersize": 5.4}  # is seen around ours where both are the same
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
@@ -84,6 +93,16 @@ def plot(results: Results, curves: Curves) -> dict[str, bytes]:
     return rendered(lambda figure: draw(figure, results, curves))
 
 
+def caption(results: Results, curves: Curves) -> tuple[str, str]:
+    """What stands in the place of the picture, and below it."""
+    (x,) = (column for column in results.experiment.columns if column.name == curves.x)
+    return (
+        f"{curves.title}: the paper's numbers and ours",
+        f"{curves.title}. Each number stands at its own x ({x.title}); a horizontal line is a row "
+        "that has none.",
+    )
+
+
 def draw(figure: Figure, results: Results, curves: Curves) -> None:
     """Draws onto an empty figure, and gives it the size that it needs."""
     panels = list(_panels(results, curves))
@@ -120,7 +139,7 @@ def draw(figure: Figure, results: Results, curves: Curves) -> None:
     (x,) = (column for column in results.experiment.columns if column.name == curves.x)
     axes.set_xlabel(heading(x))
     if curves.logarithmic:
-        _decades(axes)
+        decades(axes.xaxis, *axes.get_xlim())
     figure.align_ylabels()
     legend(figure, entries)
 
@@ -206,25 +225,6 @@ def _labels(axes: Axes, panel: _Panel, across: float) -> None:
             look = {"color": COLORS[False], "linewidth": STRAIGHT, "zorder": 1.5}
             axes.plot(x, [number.y, y], **look, **_beside(axes))
         axes.text(1 + LABELS / across, y, text, va="center", **_beside(axes))
-
-
-def _decades(axes: Axes) -> None:
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    low, high = axes.get_xlim()
-    steps = (1, 2, 5) if high / low > 10 else range(1, 10)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1,) if high / low > 100 else steps, numticks=9))
-    axes.xaxis.set_major_formatter(lambda x, _: power(x))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-
-
-def power(x: float) -> str:
-    """A positive number on an axis: 0.01, 2, 100, 10³, 5×10⁶."""
-    if 0.01 <= x < 1000:
-        return f"{x:g}"
-    digits, exponent = f"{x:e}".split("e")
-    factor = "" if float(digits) == 1 else f"{float(digits):g}×"
-    return f"{factor}10{str(int(exponent)).translate(SUPERSCRIPTS)}"
 
 
 def _middle(numbers: Sequence[_Number]) -> float:

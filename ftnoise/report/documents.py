@@ -9,9 +9,13 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-from ftnoise.report.results import INTERVALS, MISSING, VACUOUS, Printed, Results, heading
+from ftnoise.pictures import Pairs, Picture
+from ftnoise.report import pairs
+from ftnoise.report.pictures import caption
+from ftnoise.report.results import INTERVALS, MISSING, VACUOUS, Printed, Results, heading, titled
 from ftnoise.spec import Column
 
+MOST = 10  # columns of a LaTeX table of pairs
 MARKDOWN_SPECIAL = re.compile(r"[\\`*|<>\[\]~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 LATEX_SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -43,7 +47,7 @@ def markdown(results: Results) -> str:
         *(_markdown_table(results, columns) for columns in results.kinds()),
         *([INTERVALS] if results.has_spreads else []),
         f"![The paper's numbers and ours for each row]({results.stem}.png)",
-        *_markdown_curves(results),
+        *(text for one in experiment.pictures for text in _markdown_picture(results, one)),
         *_markdown_orders(results),
     ]
     notes = (*experiment.notes, *results.notes)
@@ -73,17 +77,29 @@ def _markdown_table(results: Results, columns: Sequence[Column]) -> str:
     return _aligned(lines)
 
 
-def _markdown_curves(results: Results) -> list[str]:
-    columns = {column.name: column for column in results.experiment.columns}
-    paragraphs = []
-    for curves in results.experiment.curves:
-        title, x = _markdown(curves.title), _markdown(columns[curves.x].title)
-        paragraphs += [
-            f"![{title}: the paper's numbers and ours]({results.stem}.{curves.name}.png)",
-            f"{title}. Each number stands at its own x ({x}); a horizontal line is a row that has "
-            "none.",
-        ]
-    return paragraphs
+def _markdown_picture(results: Results, picture: Picture) -> list[str]:
+    if isinstance(picture, Pairs):
+        return _markdown_pairs(results, picture)
+    title, text = caption(results, picture)
+    return [f"![{_markdown(title)}]({results.stem}.{picture.name}.png)", _markdown(text)]
+
+
+def _markdown_pairs(results: Results, picture: Pairs) -> list[str]:
+    found = pairs.compare(results, picture)
+    said = f"**{_markdown(picture.title)}.** {_markdown(pairs.caption(found, picture))}"
+    if not found:
+        return [said]
+    x, difference = (
+        titled(picture.x_title, picture.x_unit),
+        titled("Difference", picture.value_unit),
+    )
+    lines = [list(map(_markdown, ["", x, difference, "95 % interval", "p"]))]
+    lines.append([":--", *["--:"] * 4])
+    for one in found:
+        numbers = pairs.difference(one, picture), pairs.interval(one, picture), one.p_printed
+        pair = f"{one.group} {one.pair}".strip()
+        lines.append(list(map(_markdown, [pair, f"{one.x:g}", *numbers])))
+    return [said, _aligned(lines)]
 
 
 def _markdown_orders(results: Results) -> list[str]:
@@ -114,18 +130,68 @@ def latex(results: Results) -> str:
     caption = f"{experiment.title}. {experiment.source} ({results.preset} preset)."
     notes = (*experiment.notes, *results.notes)
     tables = [_latex_table(results, columns) for columns in results.kinds()]
+    others = [one for one in experiment.pictures if isinstance(one, Pairs)]
     return "\n".join([
         r"% Needs \usepackage{booktabs}.",
         *(f"% {' '.join(note.split())}" for note in notes),
         r"\begin{table}",
         r"  \centering",
         rf"  \caption{{{_latex(caption)} {_latex(results.legend())}}}",
-        rf"  \label{{tab:{re.sub('[^A-Za-z0-9]+', '-', results.stem)}}}",
+        rf"  \label{{tab:{_label(results.stem)}}}",
         r"  \footnotesize\setlength{\tabcolsep}{3pt}",
         "\n\n  \\medskip\n".join(tables),
         r"\end{table}",
+        *(line for one in others for line in _latex_pairs(results, one)),
         "",
     ])  # fmt: skip
+
+
+def _latex_pairs(results: Results, picture: Pairs) -> list[str]:
+    found = pairs.compare(results, picture)
+    if not found:
+        return []
+    said = f"{picture.title}. {pairs.caption(found, picture)} {pairs.STARRED}"
+    tables = [_latex_grid(found, picture, some) for some in pairs.xs(found, MOST)]
+    return [
+        "",
+        r"\begin{table}",
+        r"  \centering",
+        rf"  \caption{{{_latex(said)}}}",
+        rf"  \label{{tab:{_label(f'{results.stem}.{picture.name}')}}}",
+        r"  \footnotesize\setlength{\tabcolsep}{3pt}",
+        "\n\n  \\medskip\n".join(tables),
+        r"\end{table}",
+    ]
+
+
+def _latex_grid(found: list[pairs.Comparison], picture: Pairs, xs: Sequence[float]) -> str:
+    title = _latex(titled(picture.x_title, picture.x_unit))
+    lines = [
+        r"\toprule",
+        _latex_line(["", rf"\multicolumn{{{len(xs)}}}{{c}}{{{title}}}"]),
+        rf"\cmidrule(l){{2-{len(xs) + 1}}}",
+        _latex_line(["", *(f"{x:g}" for x in xs)]),
+    ]
+    for group, by_pair in pairs.lines(found).items():
+        lines.append(r"\midrule")
+        if group:
+            name = rf"\emph{{{_latex(group)}}}"
+            lines.append(_latex_line([rf"\multicolumn{{{len(xs) + 1}}}{{l}}{{{name}}}"]))
+        for pair, by_x in by_pair.items():
+            cells = [_latex_comparison(by_x[x], picture) if x in by_x else "--" for x in xs]
+            lines.append(_latex_line([(r"\quad " if group else "") + _latex(pair), *cells]))
+    return _tabular("l" + "r" * len(xs), [*lines, r"\bottomrule"])
+
+
+def _latex_comparison(one: pairs.Comparison, picture: Pairs) -> str:
+    """The difference, and below it half of its interval."""
+    star = f"^{{{pairs.STAR}}}" if one.is_clear else ""
+    top, below = pairs.difference(one, picture), pairs.half(one, picture)
+    return rf"\shortstack[r]{{${top}{star}$\\$\pm {below}$}}"
+
+
+def _label(text: str) -> str:
+    return re.sub("[^A-Za-z0-9]+", "-", text)
 
 
 def _latex_table(results: Results, columns: Sequence[Column]) -> str:
@@ -157,7 +223,10 @@ def _latex_table(results: Results, columns: Sequence[Column]) -> str:
                     _math(cell.difference),
                 )
             lines.append(_latex_line(line))
-    lines.append(r"\bottomrule")
+    return _tabular(shape, [*lines, r"\bottomrule"])
+
+
+def _tabular(shape: Sequence[str], lines: Sequence[str]) -> str:
     return "\n".join([
         rf"  \begin{{tabular}}{{{' '.join(shape)}}}",
         *("    " + line for line in lines),

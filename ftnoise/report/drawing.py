@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.report.results import Results, heading
 from ftnoise.spec import Column
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
@@ -23,6 +25,7 @@ WIDTH = 7.0  # inches: both columns of a two-column page
 LINE = 0.23  # inches for a row
 PER_LINE = 3  # panels beside each other
 DOTS = 200  # an inch
+TEXT, CHARACTER = 0.14, 0.06  # inches from line to line, and of a character (rather too many)
 TITLE = 30  # characters that fit under a panel
 APART = 0.18  # of a row: how far the paper's point and ours stand above and below its middle
 LOOK: dict[Any, Any] = {
@@ -40,6 +43,7 @@ LOOK: dict[Any, Any] = {
     "text.parse_math": False,
     "pdf.fonttype": 42,
 }
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 PAPER: dict[str, Any] = {
     "linestyle": "none",
     "marker": "D",
@@ -191,6 +195,32 @@ def handles(results: Results, columns: Iterable[Column]) -> list[Line2D]:
     return found
 
 
-def legend(figure: Figure, entries: list[Line2D]) -> None:
-    """Puts a legend of two columns above the panels."""
-    figure.legend(handles=entries, loc="upper right", ncols=2, frameon=False, borderaxespad=0.2)
+def legend(figure: Figure, entries: Sequence[Artist], columns: int = 2, down: float = 0.0) -> None:
+    """Puts a legend above the panels, `down` inches from the top; the figure has its size."""
+    figure.legend(
+        handles=list(entries),
+        loc="upper right",
+        bbox_to_anchor=(1, 1 - down / figure.get_figheight()),
+        ncols=columns,
+        frameon=False,
+        borderaxespad=0.2,
+    )
+
+
+def decades(axis: Axis, low: float, high: float) -> None:
+    """Numbers on a logarithmic axis that goes from `low` to `high`: a few in every range."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    steps = (1, 2, 5) if high / low > 10 else range(1, 10)
+    axis.set_major_locator(LogLocator(subs=(1,) if high / low > 100 else steps, numticks=9))
+    axis.set_major_formatter(lambda x, _: power(x))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def power(x: float) -> str:
+    """A positive number on an axis: 0.01, 2, 100, 10³, 5×10⁶."""
+    if 0.01 <= x < 1000:
+        return f"{x:g}"
+    digits, exponent = f"{x:e}".split("e")
+    factor = "" if float(digits) == 1 else f"{float(digits):g}×"
+    return f"{factor}10{str(int(exponent)).translate(SUPERSCRIPTS)}"

@@ -1,7 +1,8 @@
-"""One line for each cell, for other programs: a data frame and a CSV file."""
+"""One line for each number, for other programs: a data frame and CSV files."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.report.results import Cell, Results
@@ -37,5 +38,16 @@ def cells(results: Results) -> pandas.DataFrame:
 
 def csv(results: Results) -> str:
     """The same lines as comma-separated values."""
+    return _csv(cells(results))
+
+
+def csv_of(header: Sequence[str], lines: Iterable[Sequence[Any]]) -> bytes:
+    """Lines of texts, integers and floats as a CSV file; None and NaN are empty."""
+    import pandas
+
+    return _csv(pandas.DataFrame(list(lines), columns=list(header))).encode()
+
+
+def _csv(frame: pandas.DataFrame) -> str:
     # Ten digits: more than any measure has, fewer than where sums in another order differ.
-    return cells(results).to_csv(index=False, float_format="%.10g", lineterminator="\n")
+    return frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")

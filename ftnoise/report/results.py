@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from ftnoise.spec import Column, Experiment, Row, expect
+from ftnoise.pictures import ArrayPicture, Pairs
+from ftnoise.spec import JSON, Column, Experiment, Row, expect, spec_id
 from ftnoise.stats import Summary, is_finite, summarize
+
+if TYPE_CHECKING:
+    from numpy import ndarray
 
 MISSING = "-"
 VACUOUS = "vacuous"
@@ -54,17 +59,18 @@ class Cell:
         """The cell with the column's number of digits."""
         digits, most = self.column.digits, self.column.vacuous
         if self.ours and most is not None and self.ours.mean >= most:
-            return Printed(_fixed(self.paper, digits), VACUOUS, "", MISSING)
+            return Printed(fixed(self.paper, digits), VACUOUS, "", MISSING)
         spread = self.ours.spread if self.ours else None
         return Printed(
-            _fixed(self.paper, digits),
-            _fixed(self.ours.mean if self.ours else None, digits),
-            "" if spread is None else _fixed(spread, digits),
-            _fixed(self.difference, digits, sign="+"),
+            fixed(self.paper, digits),
+            fixed(self.ours.mean if self.ours else None, digits),
+            "" if spread is None else fixed(spread, digits),
+            fixed(self.difference, digits, sign="+"),
         )
 
 
-def _fixed(value: float | None, digits: int, sign: str = "") -> str:
+def fixed(value: float | None, digits: int, sign: str = "") -> str:
+    """A number with so many digits after the point; with the sign "+" both signs are printed."""
     if value is None:
         return MISSING
     rounded = round(value, digits)
@@ -100,6 +106,15 @@ class Order:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What a measure found in the run of a row with this seed; see `workspace.Answer`."""
+
+    seed: int
+    arrays: Mapping[str, ndarray]
+    info: Mapping[str, JSON] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Results:
     """All that is stored of an experiment under one preset.
 
@@ -110,15 +125,19 @@ class Results:
             (percent, points or plain). A missing cell is absent; one without numbers was asked
             for, and there is none (no epsilon without noise).
         notes: lines that a reader needs, such as the machine and what a preset leaves out.
+        readings: by row name and by the id of a measure that a picture shows, one for each seed,
+            in the order of the seeds. What is missing is absent.
 
     Raises:
-        BadInput: a row or column that the experiment does not have, or a number not finite.
+        BadInput: a row or column that the experiment does not have, a number not finite, or
+            arrays that a picture cannot show.
     """
 
     experiment: Experiment
     preset: str
     values: Mapping[str, Mapping[str, Sequence[float]]]
     notes: tuple[str, ...] = ()
+    readings: Mapping[str, Mapping[str, Sequence[Reading]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rows = {row.name for row in self.experiment.rows}
@@ -136,6 +155,40 @@ class Results:
                     f"finite numbers for {column} of {row}",
                     values=list(numbers),
                 )
+        known = {spec_id(measure) for measure in self.experiment.pictured()}
+        for row, by_measure in self.readings.items():
+            expect(row in rows, f"a row of {self.experiment.name}", row=row)
+            for measure, readings in by_measure.items():
+                expect(measure in known, "a measure that a picture shows", measure=measure)
+                seeds = [reading.seed for reading in readings]
+                expect(seeds == sorted(set(seeds)), f"seeds of {row} in order", seeds=seeds)
+        for picture in self.experiment.pictures:
+            if isinstance(picture, ArrayPicture):
+                self._check(picture)
+
+    def _check(self, picture: ArrayPicture) -> None:
+        for group in self.groups():
+            first = None
+            for _, row in group.rows:
+                if not isinstance(picture, Pairs):
+                    first = None
+                for reading in self.shown(row, picture):
+                    picture.check_found(reading.arrays, reading.info)
+                    here = picture.same(reading.arrays, reading.info)
+                    first = here if first is None else first
+                    expect(
+                        here == first,
+                        f"the same in what {picture.name} takes together",
+                        row=row.name,
+                        seed=reading.seed,
+                        first=first,
+                        here=here,
+                    )
+
+    def shown(self, row: Row, picture: ArrayPicture) -> tuple[Reading, ...]:
+        """The readings of a row that have all that a picture shows, by seed."""
+        found = self.readings.get(row.name, {}).get(spec_id(picture.measure), ())
+        return tuple(r for r in found if picture.is_in(r.arrays, r.info))
 
     @property
     def stem(self) -> str:
@@ -218,7 +271,7 @@ class Results:
         ranges = {row: (max(found), min(found)) for row, found in counts.items()}
         kinds = sorted(set(ranges.values()), reverse=True)
         if len(kinds) < 2:
-            return _seeds(*kinds[0]) if kinds else "no result yet"
+            return seeds_in_words(*kinds[0]) if kinds else "no result yet"
         parts = []
         for kind in kinds:
             names: list[str] = []
@@ -226,7 +279,7 @@ class Results:
                 having = [row.name for _, row in group.rows if ranges.get(row.name) == kind]
                 alike = len(having) == len(group.rows)
                 names += [group.name] if group.name and alike else having
-            parts.append(f"{_seeds(*kind)} for {', '.join(names)}")
+            parts.append(f"{seeds_in_words(*kind)} for {', '.join(names)}")
         return "; ".join(parts)
 
     def legend(self) -> str:
@@ -247,10 +300,16 @@ class Results:
 
 def heading(column: Column) -> str:
     """The column's title with its unit."""
-    return f"{column.title} ({column.unit})" if column.unit else column.title
+    return titled(column.title, column.unit)
 
 
-def _seeds(most: int, least: int) -> str:
+def titled(title: str, unit: str) -> str:
+    """`Testing accuracy (%)`."""
+    return f"{title} ({unit})" if unit else title
+
+
+def seeds_in_words(most: int, least: int) -> str:
+    """`1 seed`, `3 seeds`, `2 to 3 seeds`."""
     if least < most:
         return f"{least} to {most} seeds"
     return "1 seed" if most == 1 else f"{most} seeds"

@@ -13,7 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftnoise.report.results import INTERVALS, Group, Printed, Results, heading
+from ftnoise.pictures import Pairs
+from ftnoise.report import pairs
+from ftnoise.report.results import INTERVALS, MISSING, Group, Printed, Results, heading, titled
 from ftnoise.spec import Column
 
 if TYPE_CHECKING:
@@ -62,6 +64,8 @@ def terminal(results: Results, width: int = 100, color: bool = False) -> str:
     parts += [Text(""), Text(results.legend())]
     parts += [Text(INTERVALS)] if results.has_spreads else []
     parts += _orders(results)
+    compared = [one for one in experiment.pictures if isinstance(one, Pairs)]
+    parts += [part for one in compared for part in _compared(results, one, width)]
     notes = (*experiment.notes, *results.notes)
     parts += [Text("")] if notes else []
     parts += [Text(_item(note, width), "dim") for note in notes]
@@ -76,7 +80,7 @@ def terminal(results: Results, width: int = 100, color: bool = False) -> str:
         _environ={},
     )
     for part in parts:
-        console.print(part)
+        console.print(part, crop=False)
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
@@ -202,3 +206,37 @@ def _orders(results: Results) -> list[RenderableType]:
         lines.append(Text(f"    paper  {order.paper}"))
         lines.append(Text(f"    ours   {order.ours}"))
     return lines
+
+
+def _compared(results: Results, picture: Pairs, width: int) -> list[RenderableType]:
+    """A line for each pair and a column for each x, as many beside each other as fit."""
+    from rich.text import Text
+
+    found = pairs.compare(results, picture)
+    said = pairs.caption(found, picture)
+    parts: list[RenderableType] = [Text(""), Text(picture.title, "bold")]
+    if not found:
+        return [*parts, Text(said)]
+    title = titled(picture.x_title, picture.x_unit)
+    label = max(len(title), *(len(one.pair) + 2 * bool(one.group) for one in found))
+    cells = [text for one in found for text in (_comparison(one, picture), f"{one.x:g} ")]
+    widest = GAP + max(map(len, cells))
+    for some in pairs.xs(found, max(1, (width - label) // widest)):
+        head = "".join(f"{x:g} ".rjust(widest) for x in some)
+        parts.append(Text(title.ljust(label) + head, "dim", overflow="ignore"))
+        for group, by_pair in pairs.lines(found).items():
+            parts += [Text(group, "bold")] if group else []
+            for pair, by_x in by_pair.items():
+                shown = (
+                    _comparison(by_x[x], picture) if x in by_x else f"{MISSING} " for x in some
+                )
+                name = f"{'  ' if group else ''}{pair}".ljust(label)
+                line = name + "".join(text.rjust(widest) for text in shown)
+                parts.append(Text(line, overflow="ignore"))
+        parts.append(Text(""))
+    return [*parts, Text(f"{said} {pairs.STARRED}")]
+
+
+def _comparison(one: pairs.Comparison, picture: Pairs) -> str:
+    star = pairs.STAR if one.is_clear else " "
+    return f"{pairs.difference(one, picture)} ± {pairs.half(one, picture)}{star}"

@@ -21,6 +21,12 @@ def experiments() -> list[Any]:
     return [importlib.import_module(f"ftnoise.experiments.{name}") for name in names]
 
 
+def shown(experiment: Any, measure: Any) -> set[str]:
+    """The names of the arrays of a measure that pictures show."""
+    of_it = [picture for picture in experiment.pictures if measure in picture.measures]
+    return {name for picture in of_it for name in picture.arrays}
+
+
 @pytest.mark.parametrize("module", experiments(), ids=lambda module: module.__name__)
 def test_an_experiment_is_one_value_under_its_files_name(module):
     experiment = module.EXPERIMENT
@@ -37,5 +43,7 @@ def test_an_experiment_is_one_value_under_its_files_name(module):
     for column in experiment.columns:
         assert hasattr(column.measure, "evaluate")
         assert column.name in type(column.measure).__doc__
+    for measure in experiment.pictured():
+        assert all(name in type(measure).__doc__ for name in shown(experiment, measure))
     runs = [row.run for row in experiment.rows]
     assert len(set(runs)) == len(runs)

@@ -22,7 +22,8 @@ import ftnoise.experiments
 from ftnoise import cli, report, runner
 from ftnoise.datasets import Data
 from ftnoise.errors import RunFailed
-from ftnoise.spec import Column, Curves, Experiment, Row, Run, Schedule, Spec
+from ftnoise.pictures import Curves
+from ftnoise.spec import Column, Experiment, Row, Run, Schedule, Spec
 from ftnoise.workspace import Answer
 
 EXPERIMENTS = Path(__file__).with_name("experiments")
@@ -189,7 +190,7 @@ TABLE = Experiment(
     ),
     columns=(column(),),
     notes=("A note of the table.",),
-    curves=(Curves(name="curve", title="A line", x="total", panels=(("total",),)),),
+    pictures=(Curves(name="curve", title="A line", x="total", panels=(("total",),)),),
 )
 
 

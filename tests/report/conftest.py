@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pytest
 
-from ftnoise.report import Results
-from ftnoise.spec import Column, Experiment, Row, Run, Schedule, Spec
+from ftnoise.pictures import HeatMap, Pairs, Series
+from ftnoise.report import Reading, Results
+from ftnoise.spec import Column, Experiment, Row, Run, Schedule, Spec, spec_id
 
 PAPER = {
     "dnn natural": {"accuracy": 98.83, "error": 8.60},
@@ -37,7 +40,7 @@ class Thing(Spec):
     name: str = ""
 
 
-def make(paper=PAPER, ours=OURS, notes=("Two threads.",), **changes) -> Results:
+def make(paper=PAPER, ours=OURS, notes=("Two threads.",), readings=None, **changes) -> Results:
     schedule = Schedule(epochs=1, batch_size=1, learning_rate=0.1)
     runs = {
         name: Run(architecture=Thing(), data=Thing(), training=Thing(name=name), schedule=schedule)
@@ -52,7 +55,43 @@ def make(paper=PAPER, ours=OURS, notes=("Two threads.",), **changes) -> Results:
         ),
         "columns": COLUMNS,
     }
-    return Results(Experiment(**{**table, **changes}), "quick", ours, notes)
+    return Results(Experiment(**{**table, **changes}), "quick", ours, notes, readings or {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faults(Spec):
+    """Stands for a measure that finds arrays."""
+
+    def evaluate(self, subject: Any) -> Any:
+        raise AssertionError(subject)
+
+
+SHOWN: dict[str, Any] = {
+    "measure": Faults(),
+    "x": "rates",
+    "x_title": "Share of faulty parameters",
+}
+
+
+SERIES = Series(name="line", title="A line", y="y", y_title="Y", **SHOWN)
+HEAT_MAP = HeatMap(name="map", title="A map", values="v", labels="layers", value_title="V", **SHOWN)
+PAIRS = Pairs(name="pairs", title="Pairs", values="v", value_title="V", **SHOWN)
+
+
+def shown(picture, arrays, info=None, **changes) -> Results:
+    """A table with this picture; `arrays` are by row, in a list with those of each seed or None."""
+    readings = {
+        row: {
+            spec_id(picture.measure): [
+                Reading(seed, {name: np.asarray(v) for name, v in found.items()}, info or {})
+                for seed, found in enumerate(seeds)
+                if found is not None
+            ]
+        }
+        for row, seeds in arrays.items()
+    }
+    rows = {row: {} for row in arrays}
+    return make(**{"paper": rows, "ours": {}, "readings": readings, **changes}, pictures=(picture,))
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ from PIL import Image
 from scipy.optimize import isotonic_regression
 
 from ftnoise import report
-from ftnoise.report.curves import BEHIND, COLORS, CURVE, STRAIGHT, apart, draw, power
-from ftnoise.report.drawing import LOOK
-from ftnoise.spec import Column, Curves
+from ftnoise.pictures import Curves
+from ftnoise.report.curves import BEHIND, COLORS, CURVE, STRAIGHT, apart, draw
+from ftnoise.report.drawing import LOOK, power
+from ftnoise.spec import Column
 
 TITLES = {"train": "Training accuracy", "test": "Testing accuracy"}
 COLUMNS = (

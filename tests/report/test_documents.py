@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from ftnoise import report
-from ftnoise.spec import Curves
+from ftnoise.pictures import Curves
+from ftnoise.report import Reading
+from ftnoise.spec import spec_id
+from tests.report.conftest import HEAT_MAP, PAIRS, SERIES, make
 
 SPECIAL = r"a_b | 50% & $x$ {y} #1 ~ ^ \z *b* <c>"
 
@@ -78,12 +83,37 @@ def test_markdown_shows_the_picture_beside_it(results):
 
 def test_markdown_shows_curves_below_it_and_says_what_they_are(make_results):
     curves = Curves(name="by_error", title="A [x]", x="error", panels=(("accuracy",),))
-    paragraphs = report.markdown(make_results(curves=(curves,))).split("\n\n")
+    paragraphs = report.markdown(make_results(pictures=(curves,))).split("\n\n")
     at = paragraphs.index("![The paper's numbers and ours for each row](table0.quick.png)")
     assert paragraphs[at + 1 : at + 3] == [
         r"![A \[x\]: the paper's numbers and ours](table0.quick.by_error.png)",
         r"A \[x\]. Each number stands at its own x (Generalization error); a horizontal line is a "
         "row that has none.",
+    ]
+
+
+def test_markdown_shows_all_pictures_in_their_order_with_what_they_are():
+    pictures = (PAIRS, HEAT_MAP, SERIES)
+    arrays = {
+        "rates": np.arange(2.0),
+        "y": np.zeros(2),
+        "v": np.zeros((2, 2)),
+    }
+    readings = {
+        row: {spec_id(SERIES.measure): [Reading(0, arrays, {"layers": ["x", "y"]})]}
+        for row in ("a", "b")
+    }
+    made = make(paper={"a": {}, "b": {}}, ours={}, readings=readings, pictures=pictures)
+    paragraphs = report.markdown(made).split("\n\n")
+    at = paragraphs.index("![The paper's numbers and ours for each row](table0.quick.png)")
+    said, table, *others = paragraphs[at + 1 : at + 7]
+    assert said.startswith("**Pairs.** V, the first row's minus the second's on the same draws")
+    assert table.splitlines()[2].startswith("| a - b | 0 ")
+    assert others == [
+        "![A map](table0.quick.map.png)",
+        "A map, 1 seed.",
+        "![A line](table0.quick.line.png)",
+        "A line, 1 seed.",
     ]
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
+import numpy as np
 import pytest
 
 from ftnoise.errors import BadInput
-from ftnoise.report import csv, latex, markdown, terminal
+from ftnoise.report import Reading, csv, latex, markdown, terminal
 from ftnoise.report.results import Printed
-from ftnoise.spec import Column
-from tests.report.conftest import OURS
+from ftnoise.spec import Column, spec_id
+from tests.report.conftest import HEAT_MAP, OURS, PAIRS, SERIES, shown
 
 PAPER = {"a": {"error": 1.0}, "b": {"error": 2.0}, "c": {"error": 3.0}}
 
@@ -165,3 +168,55 @@ def test_a_number_that_a_row_cannot_have_is_not_missing(make_results):
 def test_refuses_what_the_table_does_not_have(make_results, ours, named):
     with pytest.raises(BadInput, match=named):
         make_results(ours=ours)
+
+
+def found(*rates, draws=2):
+    return {"rates": rates, "y": np.zeros(len(rates)), "v": np.zeros((len(rates), draws))}
+
+
+def test_what_is_shown_of_a_row_is_what_has_all_arrays_in_the_order_of_the_seeds():
+    made = shown(SERIES, {"a": [found(0, 1), None, {"rates": [0]}, found(0, 1)], "b": []})
+    a, b = made.experiment.rows
+    assert [reading.seed for reading in made.shown(a, SERIES)] == [0, 3]
+    assert made.shown(b, SERIES) == ()
+
+
+@pytest.mark.parametrize("picture", [SERIES, HEAT_MAP])
+def test_rows_may_have_x_of_their_own_but_not_the_seeds_of_a_row(picture):
+    info = {"layers": ["a", "b"]}
+
+    def rows(**arrays):
+        return shown(picture, arrays, info)
+
+    rows(a=[found(0, 1)], b=[found(0, 2)])
+    with pytest.raises(BadInput, match=r"takes together\. Received: row='a', seed=1"):
+        rows(a=[found(0, 1), found(0, 2)], b=[])
+
+
+def test_rows_that_are_compared_have_the_same_x_and_draws():
+    shown(PAIRS, {"dnn a": [found(0, 1)], "dnn b": [found(0, 1)], "cnn c": [found(0, 2)]})
+    for other in (found(0, 2), found(0, 1, draws=3)):
+        with pytest.raises(BadInput, match="row='b', seed=0"):
+            shown(PAIRS, {"a": [found(0, 1)], "b": [other]})
+
+
+def test_arrays_that_a_picture_cannot_show_are_refused_in_one_line():
+    with pytest.raises(BadInput, match="of one length for line") as failure:
+        shown(SERIES, {"a": [found(0, 1) | {"y": [1.0]}]})
+    assert re.fullmatch(r"Expected .*\. Received: .*\.", str(failure.value))
+
+
+@pytest.mark.parametrize(
+    ("row", "measure", "seeds", "named"),
+    [
+        ("other", spec_id(SERIES.measure), [0], "row='other'"),
+        ("a", "other-01234567", [0], "measure='other-01234567'"),
+        ("a", spec_id(SERIES.measure), [0, 0], r"in order.*seeds=\[0, 0\]"),
+        ("a", spec_id(SERIES.measure), [1, 0], r"in order.*seeds=\[1, 0\]"),
+    ],
+)
+def test_refuses_arrays_that_the_table_does_not_ask_for(make_results, row, measure, seeds, named):
+    arrays = {name: np.asarray(values) for name, values in found(0, 1).items()}
+    readings = {row: {measure: [Reading(seed, arrays) for seed in seeds]}}
+    with pytest.raises(BadInput, match=named):
+        make_results(paper={"a": {}}, ours={}, readings=readings, pictures=(SERIES,))

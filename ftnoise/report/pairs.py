@@ -1,0 +1,152 @@
+"""Rows compared pair by pair on the same draws: what is compared, in print and as data.
+
+Source: Student (1908) for the paired t test, Holm (1979) for the correction.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from ftnoise.pictures import Pairs
+from ftnoise.report.records import csv_of
+from ftnoise.report.results import Group, Results, fixed, seeds_in_words, titled
+from ftnoise.spec import Row
+from ftnoise.stats_pairs_tmp import Paired, holm, paired
+
+LEVEL = 0.05
+STAR = "*"
+STARRED = f"{STAR} p < {LEVEL:g}."
+HEADER = (
+    *("experiment", "preset", "first", "second", "x", "difference", "low", "high"),
+    *("p", "p_holm", "draws", "seeds"),
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A pair of rows at one x.
+
+    Attributes:
+        group: what the names of both rows begin with, or "".
+        first, second: the rows.
+        labels: their names without that of the group.
+        x: where.
+        found: of first - second, over draws.
+        seeds: over how many each draw was averaged first.
+        p_holm: the p-value, corrected for all comparisons of the table.
+    """
+
+    group: str
+    first: Row
+    second: Row
+    labels: tuple[str, str]
+    x: float
+    found: Paired
+    seeds: int
+    p_holm: float = math.nan
+
+    @property
+    def pair(self) -> str:
+        """`natural - trades`."""
+        return " - ".join(self.labels)
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the difference is told from none at the level of 5 %."""
+        return self.p_holm < LEVEL
+
+    @property
+    def p_printed(self) -> str:
+        """The corrected p-value, to a thousandth."""
+        return "<0.001" if self.p_holm < 0.001 else f"{self.p_holm:.3f}"
+
+
+def compare(results: Results, pairs: Pairs) -> list[Comparison]:
+    """All comparisons for which there are arrays, by group, pair and x."""
+    found = [one for group in results.groups() for one in _compare(results, group, pairs)]
+    corrected = holm([one.found.p for one in found])
+    return [replace(one, p_holm=p) for one, p in zip(found, corrected, strict=True)]
+
+
+def _compare(results: Results, group: Group, pairs: Pairs) -> Iterator[Comparison]:
+    import numpy as np
+
+    values = {
+        row.name: {r.seed: r.arrays[pairs.values] for r in results.shown(row, pairs)}
+        for _, row in group.rows
+    }
+    for (one, first), (other, second) in itertools.combinations(group.rows, 2):
+        seeds = sorted(values[first.name].keys() & values[second.name].keys())
+        if not seeds:
+            continue
+        means = [
+            np.mean([values[row.name][seed] for seed in seeds], axis=0, dtype=np.float64)
+            for row in (first, second)
+        ]
+        xs = results.shown(first, pairs)[0].arrays[pairs.x].tolist()
+        for x, a, b in zip(xs, *means, strict=True):
+            if np.isfinite(a).all() and np.isfinite(b).all():
+                found = paired(a.tolist(), b.tolist())
+                yield Comparison(group.name, first, second, (one, other), x, found, len(seeds))
+
+
+def files(results: Results, pairs: Pairs) -> dict[str, bytes]:
+    """Its `csv`: a line for each comparison."""
+    where = (results.experiment.name, results.preset)
+    lines = (
+        (
+            *(*where, one.first.name, one.second.name, float(one.x)),
+            *(one.found.mean, one.found.low, one.found.high, one.found.p, one.p_holm),
+            *(one.found.count, one.seeds),
+        )
+        for one in compare(results, pairs)
+    )
+    return {"csv": csv_of(HEADER, lines)}
+
+
+def difference(one: Comparison, pairs: Pairs) -> str:
+    """`+1.23`."""
+    return fixed(one.found.mean, pairs.digits, "+")
+
+
+def half(one: Comparison, pairs: Pairs) -> str:
+    """Half of the interval's length, `0.45`."""
+    return fixed((one.found.high - one.found.low) / 2, pairs.digits)
+
+
+def interval(one: Comparison, pairs: Pairs) -> str:
+    """`[+0.78, +1.68]`."""
+    low, high = (fixed(end, pairs.digits, "+") for end in (one.found.low, one.found.high))
+    return f"[{low}, {high}]"
+
+
+def caption(found: list[Comparison], pairs: Pairs) -> str:
+    """What the numbers are, in a few sentences."""
+    if not found:
+        return "No two rows of a group have a result yet."
+    draws = {one.found.count for one in found}
+    seeds = [one.seeds for one in found]
+    return (
+        f"{titled(pairs.value_title, pairs.value_unit)}, the first row's minus the second's on the "
+        f"same {pairs.draws} ({', '.join(map(str, sorted(draws)))}; "
+        f"{seeds_in_words(max(seeds), min(seeds))}): mean and 95 % t interval over {pairs.draws}. "
+        f"p: two-sided paired t test, Holm's correction for all {len(found)} comparisons. This is "
+        "said of these trained networks, not of other trainings."
+    )
+
+
+def lines(found: list[Comparison]) -> dict[str, dict[str, dict[float, Comparison]]]:
+    """The comparisons by group, pair and x, in the order of the table."""
+    grid: dict[str, dict[str, dict[float, Comparison]]] = {}
+    for one in found:
+        grid.setdefault(one.group, {}).setdefault(one.pair, {})[one.x] = one
+    return grid
+
+
+def xs(found: list[Comparison], most: int) -> list[list[float]]:
+    """The different x in order, at most so many in a table."""
+    every = sorted({one.x for one in found})
+    return [every[i : i + most] for i in range(0, len(every), most)]
