@@ -19,7 +19,7 @@ PACKAGE = Path(ftnoise.__file__).parent
 
 # Floor 0: what everything rests on; only the first two are known to the others of the floor.
 GROUND = {
-    "errors", "spec", "pictures", "seeds", "stats", "stats_pairs_tmp", "workspace", "presets",
+    "errors", "spec", "pictures", "seeds", "stats", "workspace", "presets",
     "progress", "files",
 }  # fmt: skip
 FLOOR_1 = {"datasets", "architectures", "layers", "privacy"}
@@ -32,7 +32,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pictures": {"errors", "spec"},
     "seeds": {"errors", "spec"},
     "stats": {"errors", "spec"},
-    "stats_pairs_tmp": {"errors", "spec", "stats"},
     "workspace": {"errors", "spec"},
     "presets": {"errors", "spec"},
     "progress": set(),
@@ -51,7 +50,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # 4
     "experiments": GROUND | FLOOR_1 | FLOOR_2 | FLOOR_3,
     "audit": GROUND | FLOOR_1 | {"training"},
-    "commands": GROUND | {"privacy", "audit"},
+    "campaigns": GROUND | {"faults"},
+    "commands": GROUND | FLOOR_1 | {"audit", "campaigns", "faults", "records", "report"},
     # Beside: these know no member of any floor.
     "arrays": GROUND,
     "records": GROUND | {"arrays"},

@@ -30,6 +30,7 @@ COMPUTE = (
     "ftnoise.faults.graph",
     "ftnoise.faults.injection",
     "ftnoise.faults.masks",
+    "ftnoise.faults.sweep",
     "ftnoise.layers",
     "ftnoise.training.gradients.checks",
     "ftnoise.training.gradients.clipping",

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.faults.amounts import Share, expect_rate
+from ftnoise.faults.amounts import Share
 from ftnoise.faults.effects import Effect, StuckAt
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.places import Parameters, Where
-from ftnoise.spec import Column, Spec, expect, is_count
+from ftnoise.spec import Column, Spec, expect, is_count, is_number
 from ftnoise.workspace import Answer, Subject
 
 if TYPE_CHECKING:
@@ -71,15 +71,12 @@ class FaultTolerance(Spec):
 
     def __post_init__(self) -> None:
         expect(
-            isinstance(self.rates, tuple) and len(self.rates) > 0,
-            "rates to be shares",
-            rates=self.rates,
-        )
-        for rate in self.rates:
-            expect_rate(rate)
-        expect(
-            all(low < high for low, high in pairwise(self.rates)) and self.rates[-1] > 0,
-            "rates that rise, the last above 0",
+            isinstance(self.rates, tuple)
+            and len(self.rates) > 0
+            and all(is_number(rate) and 0 <= rate <= 1 for rate in self.rates)
+            and all(low < high for low, high in pairwise(self.rates))
+            and self.rates[-1] > 0,
+            "rates to be shares in [0, 1] that rise, the last above 0",
             rates=self.rates,
         )
         expect(is_count(self.masks, least=2), "masks >= 2", masks=self.masks)

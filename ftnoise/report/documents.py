@@ -164,7 +164,7 @@ def _latex_pairs(results: Results, picture: Pairs) -> list[str]:
     ]
 
 
-def _latex_grid(found: list[pairs.Comparison], picture: Pairs, xs: Sequence[float]) -> str:
+def _latex_grid(found: list[pairs.Compared], picture: Pairs, xs: Sequence[float]) -> str:
     title = _latex(titled(picture.x_title, picture.x_unit))
     lines = [
         r"\toprule",
@@ -183,7 +183,7 @@ def _latex_grid(found: list[pairs.Comparison], picture: Pairs, xs: Sequence[floa
     return _tabular("l" + "r" * len(xs), [*lines, r"\bottomrule"])
 
 
-def _latex_comparison(one: pairs.Comparison, picture: Pairs) -> str:
+def _latex_comparison(one: pairs.Compared, picture: Pairs) -> str:
     """The difference, and below it half of its interval."""
     star = f"^{{{pairs.STAR}}}" if one.is_clear else ""
     top, below = pairs.difference(one, picture), pairs.half(one, picture)

@@ -14,7 +14,7 @@ from ftnoise.pictures import Pairs
 from ftnoise.report.records import csv_of
 from ftnoise.report.results import Group, Results, fixed, seeds_in_words, titled
 from ftnoise.spec import Row
-from ftnoise.stats_pairs_tmp import Paired, holm, paired
+from ftnoise.stats.comparing import Comparison, holm, paired
 
 LEVEL = 0.05
 STAR = "*"
@@ -26,7 +26,7 @@ HEADER = (
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Compared:
     """A pair of rows at one x.
 
     Attributes:
@@ -44,7 +44,7 @@ class Comparison:
     second: Row
     labels: tuple[str, str]
     x: float
-    found: Paired
+    found: Comparison
     seeds: int
     p_holm: float = math.nan
 
@@ -64,14 +64,14 @@ class Comparison:
         return "<0.001" if self.p_holm < 0.001 else f"{self.p_holm:.3f}"
 
 
-def compare(results: Results, pairs: Pairs) -> list[Comparison]:
+def compare(results: Results, pairs: Pairs) -> list[Compared]:
     """All comparisons for which there are arrays, by group, pair and x."""
     found = [one for group in results.groups() for one in _compare(results, group, pairs)]
-    corrected = holm([one.found.p for one in found])
+    corrected = holm([one.found.p_value for one in found])
     return [replace(one, p_holm=p) for one, p in zip(found, corrected, strict=True)]
 
 
-def _compare(results: Results, group: Group, pairs: Pairs) -> Iterator[Comparison]:
+def _compare(results: Results, group: Group, pairs: Pairs) -> Iterator[Compared]:
     import numpy as np
 
     values = {
@@ -90,7 +90,7 @@ def _compare(results: Results, group: Group, pairs: Pairs) -> Iterator[Compariso
         for x, a, b in zip(xs, *means, strict=True):
             if np.isfinite(a).all() and np.isfinite(b).all():
                 found = paired(a.tolist(), b.tolist())
-                yield Comparison(group.name, first, second, (one, other), x, found, len(seeds))
+                yield Compared(group.name, first, second, (one, other), x, found, len(seeds))
 
 
 def files(results: Results, pairs: Pairs) -> dict[str, bytes]:
@@ -99,7 +99,7 @@ def files(results: Results, pairs: Pairs) -> dict[str, bytes]:
     lines = (
         (
             *(*where, one.first.name, one.second.name, float(one.x)),
-            *(one.found.mean, one.found.low, one.found.high, one.found.p, one.p_holm),
+            *(one.found.difference, one.found.low, one.found.high, one.found.p_value, one.p_holm),
             *(one.found.count, one.seeds),
         )
         for one in compare(results, pairs)
@@ -107,23 +107,23 @@ def files(results: Results, pairs: Pairs) -> dict[str, bytes]:
     return {"csv": csv_of(HEADER, lines)}
 
 
-def difference(one: Comparison, pairs: Pairs) -> str:
+def difference(one: Compared, pairs: Pairs) -> str:
     """`+1.23`."""
-    return fixed(one.found.mean, pairs.digits, "+")
+    return fixed(one.found.difference, pairs.digits, "+")
 
 
-def half(one: Comparison, pairs: Pairs) -> str:
+def half(one: Compared, pairs: Pairs) -> str:
     """Half of the interval's length, `0.45`."""
     return fixed((one.found.high - one.found.low) / 2, pairs.digits)
 
 
-def interval(one: Comparison, pairs: Pairs) -> str:
+def interval(one: Compared, pairs: Pairs) -> str:
     """`[+0.78, +1.68]`."""
     low, high = (fixed(end, pairs.digits, "+") for end in (one.found.low, one.found.high))
     return f"[{low}, {high}]"
 
 
-def caption(found: list[Comparison], pairs: Pairs) -> str:
+def caption(found: list[Compared], pairs: Pairs) -> str:
     """What the numbers are, in a few sentences."""
     if not found:
         return "No two rows of a group have a result yet."
@@ -138,15 +138,15 @@ def caption(found: list[Comparison], pairs: Pairs) -> str:
     )
 
 
-def lines(found: list[Comparison]) -> dict[str, dict[str, dict[float, Comparison]]]:
+def lines(found: list[Compared]) -> dict[str, dict[str, dict[float, Compared]]]:
     """The comparisons by group, pair and x, in the order of the table."""
-    grid: dict[str, dict[str, dict[float, Comparison]]] = {}
+    grid: dict[str, dict[str, dict[float, Compared]]] = {}
     for one in found:
         grid.setdefault(one.group, {}).setdefault(one.pair, {})[one.x] = one
     return grid
 
 
-def xs(found: list[Comparison], most: int) -> list[list[float]]:
+def xs(found: list[Compared], most: int) -> list[list[float]]:
     """The different x in order, at most so many in a table."""
     every = sorted({one.x for one in found})
     return [every[i : i + most] for i in range(0, len(every), most)]

@@ -237,6 +237,6 @@ def _compared(results: Results, picture: Pairs, width: int) -> list[RenderableTy
     return [*parts, Text(f"{said} {pairs.STARRED}")]
 
 
-def _comparison(one: pairs.Comparison, picture: Pairs) -> str:
+def _comparison(one: pairs.Compared, picture: Pairs) -> str:
     star = pairs.STAR if one.is_clear else " "
     return f"{pairs.difference(one, picture)} ± {pairs.half(one, picture)}{star}"

@@ -68,15 +68,15 @@ def test_differences_are_paired_by_draw_and_corrected_for_all_comparisons():
         i = RATES.index(one.x)
         first, second = arrays[one.first.name][i], arrays[one.second.name][i]
         known = scipy.stats.ttest_rel(first, second)
-        assert one.found.mean == pytest.approx(np.mean(first - second))
+        assert one.found.difference == pytest.approx(np.mean(first - second))
         assert (one.found.low, one.found.high) == pytest.approx(tuple(known.confidence_interval()))
-        assert one.found.p == pytest.approx(known.pvalue)
+        assert one.found.p_value == pytest.approx(known.pvalue)
         assert (one.found.count, one.seeds) == (8, 1)
-    p_values = [one.found.p for one in comparisons]
+    p_values = [one.found.p_value for one in comparisons]
     smallest = int(np.argmin(p_values))
     assert comparisons[smallest].p_holm == pytest.approx(len(p_values) * p_values[smallest])
     assert comparisons[int(np.argmax(p_values))].p_holm >= max(p_values)
-    assert all(one.p_holm >= one.found.p for one in comparisons)
+    assert all(one.p_holm >= one.found.p_value for one in comparisons)
 
 
 def test_each_draw_is_averaged_over_the_seeds_that_both_rows_have():
@@ -89,8 +89,8 @@ def test_each_draw_is_averaged_over_the_seeds_that_both_rows_have():
         np.mean([found(number, seed)["values"][0] for seed in (1, 2)], axis=0) for number in (0, 1)
     ]
     assert one.seeds == 2
-    assert one.found.mean == pytest.approx(np.mean(means[0] - means[1]))
-    assert one.found.p == pytest.approx(scipy.stats.ttest_rel(*means).pvalue)
+    assert one.found.difference == pytest.approx(np.mean(means[0] - means[1]))
+    assert one.found.p_value == pytest.approx(scipy.stats.ttest_rel(*means).pvalue)
     assert "masks (8; 2 seeds)" in report.markdown(results(arrays))
 
 
@@ -130,14 +130,21 @@ def test_csv_has_every_number():
     ]
     for (_, line), one in zip(frame.iterrows(), compared(made), strict=True):
         assert list(line[:4]) == ["table0", "quick", one.first.name, one.second.name]
-        numbers = (one.x, one.found.mean, one.found.low, one.found.high, one.found.p, one.p_holm)
+        numbers = (
+            one.x,
+            one.found.difference,
+            one.found.low,
+            one.found.high,
+            one.found.p_value,
+            one.p_holm,
+        )
         assert list(line[4:10]) == pytest.approx(numbers, rel=1e-9)
         assert list(line[10:]) == [8, 1]
 
 
 def printed(one):
     half = (one.found.high - one.found.low) / 2
-    return f"{one.found.mean:+.2f}", f"{half:.2f}", "*" if one.p_holm < 0.05 else ""
+    return f"{one.found.difference:+.2f}", f"{half:.2f}", "*" if one.p_holm < 0.05 else ""
 
 
 def test_markdown_has_a_line_for_each_comparison():
@@ -205,7 +212,7 @@ def test_a_terminal_shows_every_comparison_whatever_its_width(width, color):
 def test_two_rows_that_are_the_same_do_not_differ():
     same = found(0)
     (one, *_) = compared(results({"natural": [same], "trades": [same]}))
-    assert (one.found.mean, one.found.low, one.found.high) == (0, 0, 0)
+    assert (one.found.difference, one.found.low, one.found.high) == (0, 0, 0)
     assert (one.p_holm, one.is_clear) == (1.0, False)
 
 
