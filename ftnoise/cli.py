@@ -23,6 +23,7 @@ from ftnoise.errors import BadInput, FtnoiseError, RunFailed
 from ftnoise.presets import PRESETS, Preset
 from ftnoise.progress import duration, tell
 from ftnoise.spec import Experiment
+from ftnoise.words import Parser
 
 if TYPE_CHECKING:
     from ftnoise.datasets import Sources
@@ -31,19 +32,12 @@ if TYPE_CHECKING:
     from ftnoise.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
+REFERENCES = ROOT / "runs" / "reference"
 EXPERIMENTS = Path(__file__).resolve().parent / "experiments"
 COMMANDS = Path(__file__).resolve().parent / "commands"
 OWN_COMMANDS = ("list", "report", "publish", "test")
 STOPPED = "Stopped."
 GOES_ON = "What was finished is kept; the same command goes on from there."
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raises `BadInput`; `main` prints it."""
-        raise BadInput(f"{message} (see {self.prog} --help)")
 
 
 def main(words: list[str] | None = None) -> int:
@@ -183,6 +177,12 @@ def _preset(arguments: argparse.Namespace) -> Preset:
     return chosen.with_secret_key() if arguments.secret_key else chosen
 
 
+def _asked(arguments: argparse.Namespace) -> tuple[Experiment, Preset]:
+    """The experiment that is named, its measures under the preset that is named."""
+    preset = _preset(arguments)
+    return preset.of(experiment(arguments.experiment)), preset
+
+
 def _path(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("expected a folder. Received: ''")
@@ -218,7 +218,8 @@ def show_list(arguments: argparse.Namespace) -> int:
         found = experiment(name)
         costs = []
         for preset in PRESETS.values():
-            seconds = sum(task.seconds for task in plan.tasks(found, preset, 1, None))
+            todo = plan.tasks(preset.of(found), preset, 1, None)
+            seconds = plan.cost(todo, found.adopts)
             costs.append(f"{preset.name} {duration(seconds)}")
         print(f"  {name:10} {found.title}\n{'':13}{', '.join(costs)}")
     print("\nFor example: ./reproduce.sh table5 --preset quick")
@@ -229,11 +230,7 @@ def reproduce(arguments: argparse.Namespace) -> int:
     """Trains what is missing of an experiment, then draws it."""
     from ftnoise import plan
 
-    found, preset, store = (
-        experiment(arguments.experiment),
-        _preset(arguments),
-        _store(arguments),
-    )
+    found, preset, store = *_asked(arguments), _store(arguments)
     todo = plan.tasks(found, preset, arguments.seeds, arguments.rows)
     if arguments.dry_run:
         return dry_run(found, todo, arguments, store)
@@ -246,7 +243,7 @@ def reproduce(arguments: argparse.Namespace) -> int:
 
 def train(found: Experiment, todo: list[Task], arguments: argparse.Namespace, store: Store) -> int:
     """Trains and measures what is missing of the tasks, then draws the table."""
-    from ftnoise import engine
+    from ftnoise import engine, stored
 
     sources = _sources(arguments)
     store.prepare()
@@ -256,14 +253,17 @@ def train(found: Experiment, todo: list[Task], arguments: argparse.Namespace, st
         todo,
         store,
         sources,
+        references=_references(found),
         xla=arguments.xla,
         fail_fast=arguments.fail_fast,
     )
+    if adopted := work.adopt():
+        print(f"Copied instead of trained: {', '.join(adopted)}.", file=sys.stderr)
     announce(found, [work.standing(task) for task in todo], arguments, file=sys.stderr)
     failures = work.run()
     own = {work.folder(task).id for task in todo}
     preset = _preset(arguments)
-    code = show(engine.results(found, preset, arguments.seeds, store, own), store)
+    code = show(stored.results(found, preset, arguments.seeds, store, own), store)
     if failures:
         tell(f"error: {len(failures)} of {len(todo)} runs failed.")
     return max([code, *(failure.exit_code for failure in failures)])
@@ -275,7 +275,7 @@ def dry_run(
     """Says what is there and what would be trained, without reading data or writing anything."""
     from ftnoise import engine
 
-    standings = engine.foreseen(found, _preset(arguments), todo, store)
+    standings = engine.foreseen(found, _preset(arguments), todo, store, _references(found))
     announce(found, standings, arguments, file=sys.stdout)
     for standing in standings:
         print(f"  {standing.task.name:40} {standing}")
@@ -315,14 +315,10 @@ def announce(
 
 def redraw(arguments: argparse.Namespace) -> int:
     """Draws an experiment from what is stored; trains nothing."""
-    from ftnoise import engine
+    from ftnoise import stored
 
-    found, preset, store = (
-        experiment(arguments.experiment),
-        _preset(arguments),
-        _store(arguments),
-    )
-    results = engine.results(found, preset, arguments.seeds, store)
+    found, preset, store = *_asked(arguments), _store(arguments)
+    results = stored.results(found, preset, arguments.seeds, store)
     if not results.values:
         raise BadInput(
             f"Expected stored {preset.name} runs of {found.name} in {store.root}. Received: none. "
@@ -334,12 +330,12 @@ def redraw(arguments: argparse.Namespace) -> int:
 
 def copy(arguments: argparse.Namespace) -> int:
     """Publishes an experiment's finished runs."""
-    from ftnoise import engine
+    from ftnoise import stored
     from ftnoise.store import Store
 
-    found, preset = experiment(arguments.experiment), _preset(arguments)
+    found, preset = _asked(arguments)
     target = Store(arguments.to)
-    paths = engine.publish(found, preset, arguments.seeds, _store(arguments), target)
+    paths = stored.publish(found, preset, arguments.seeds, _store(arguments), target)
     print("\n".join(map(str, paths)))
     return 0
 
@@ -354,13 +350,13 @@ def show(results: Results, store: Store) -> int:
     """Prints the table and writes the report's files; returns the exit code."""
     import shutil
 
-    from ftnoise import engine, report
+    from ftnoise import report, stored
 
     color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     width = shutil.get_terminal_size((100, 24)).columns
     print(report.terminal(results, width, color), flush=True)
     try:
-        paths = engine.write(results, store.reports)
+        paths = stored.write(results, store.reports)
     except RunFailed as failure:
         tell(f"error: The report is not written: {failure}")
         return failure.exit_code
@@ -382,6 +378,13 @@ def _quiet_tensorflow() -> None:
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+def _references(found: Experiment) -> list[Store]:
+    """Where runs were published whose models an experiment may take."""
+    from ftnoise.store import Store
+
+    return [Store(REFERENCES)] if found.adopts else []
 
 
 def _store(arguments: argparse.Namespace) -> Store:

@@ -1,4 +1,4 @@
-"""Many runs: train what a table still lacks, and draw it from what is stored.
+"""Many runs: train what a table still lacks.
 
 Two processes on one folder share the work: each trains what nobody else is training, and waits
 for the rest at the end.
@@ -6,25 +6,23 @@ for the rest at the end.
 
 from __future__ import annotations
 
-import dataclasses
 import time
 import traceback
-from collections import Counter
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.errors import BadInput, FtnoiseError, RunFailed
-from ftnoise.plan import Standing, Task, check_seeds
+from ftnoise.errors import FtnoiseError, RunFailed
+from ftnoise.plan import Standing, Task
 from ftnoise.presets import Preset
 from ftnoise.progress import Progress, duration
-from ftnoise.spec import Experiment, Run, canonical, digest, run_id, seedless, spec_id
+from ftnoise.spec import Experiment, Run, canonical, digest, run_id, spec_id
+from ftnoise.stored import runs_of
 
 if TYPE_CHECKING:
-    from ftnoise.report import Results
     from ftnoise.store import RunFolder, Store
+
+SAID = 5  # numbers of a run when it is finished; the table has all
 
 
 class Engine:
@@ -37,10 +35,12 @@ class Engine:
         store: Store,
         sources: Any,
         *,
+        references: Sequence[Store] = (),
         xla: bool = False,
         fail_fast: bool = False,
     ) -> None:
         self.experiment, self.tasks, self.store, self.sources = experiment, todo, store, sources
+        self.references = references
         self.xla, self.fail_fast = xla, fail_fast
         self.progress = Progress()
         self.failures: list[FtnoiseError] = []
@@ -59,6 +59,21 @@ class Engine:
     def standing(self, task: Task) -> Standing:
         """How far a task is."""
         return standing(task, self.folder(task), self.experiment)
+
+    def adopt(self) -> list[str]:
+        """Copies runs that others have published instead of training them; returns their names.
+
+        Only what nobody has begun to train here.
+        """
+        names = []
+        for task in self.tasks:
+            folder = self.folder(task)
+            for store in self.references if folder.spec() is None else ():
+                if store.run(folder.id).finished() is not None:
+                    store.run(folder.id).copy_to(self.store)
+                    names.append(task.name)
+                    break
+        return names
 
     def run(self) -> list[FtnoiseError]:
         """Trains what is missing; returns the failures."""
@@ -171,10 +186,10 @@ class Engine:
         self.failures.append(failure)
 
     def outcome(self, task: Task) -> str:
-        """The table's numbers of a run, in one line."""
+        """The first of the table's numbers of a run, in one line."""
         folder = self.folder(task)
         parts = []
-        for column in self.experiment.columns:
+        for column in self.experiment.columns[:SAID]:
             value = (folder.read_measure(spec_id(column.measure)) or {}).get(column.name)
             if value is not None:
                 title = column.title[0].lower() + column.title[1:]
@@ -191,80 +206,24 @@ def standing(task: Task, folder: RunFolder, experiment: Experiment) -> Standing:
     return Standing(task, trained=True, complete=not missing(folder, experiment.measures()))
 
 
-@dataclass(frozen=True)
-class Stored:
-    """A finished run of a table, found in the store."""
-
-    task: Task
-    folder: RunFolder
-    spec: dict[str, Any]
-
-    @property
-    def dataset(self) -> tuple[Any, int | None, int | None]:
-        """Which data it asks for: runs that ask for the same have to get the same."""
-        run = self.task.run
-        return run.data, run.train_examples, run.test_examples
-
-    @property
-    def content(self) -> str:
-        """The digest of the data that it got."""
-        return self.spec["data"]["digest"]
-
-    @property
-    def environments(self) -> list[dict[str, Any]]:
-        """Where it was trained; more than one if it went on in another environment."""
-        return [*self.spec.get("earlier_environments", []), self.spec["environment"]]
-
-
-def stored(
+def foreseen(
     experiment: Experiment,
     preset: Preset,
-    seeds: int | None,
+    todo: list[Task],
     store: Store,
-    preferred: Collection[str] = (),
-) -> list[Stored]:
-    """The finished runs of a table, row by row and seed by seed.
-
-    All runs on the same data set are on the same content of it: where the store holds several,
-    that of the preferred runs, or the one with most runs.
-
-    Args:
-        experiment: the table.
-        preset: how much of the protocol.
-        seeds: number of seeds, or None for all that are there.
-        store: where to look.
-        preferred: ids of runs.
-    """
-    check_seeds(seeds)
-    by_form: dict[str, list[tuple[int, RunFolder, dict[str, Any]]]] = {}
-    for folder, spec in store.finished():
-        form = spec["run"]
-        by_form.setdefault(seedless(form), []).append((form.get("seed", 0), folder, spec))
-    found: list[Stored] = []
-    for row in experiment.rows:
-        first = preset.apply(row.run)
-        hits = by_form.get(seedless(canonical(first)), [])
-        for seed, folder, spec in sorted(hits, key=lambda hit: hit[0]):
-            if seeds is None or seed < seeds:
-                task = Task(row, dataclasses.replace(first, seed=seed))
-                found.append(Stored(task, folder, spec))
-    votes: dict[Any, Counter[str]] = {}
-    for run in found:
-        weight = len(found) if run.folder.id in preferred else 1
-        votes.setdefault(run.dataset, Counter())[run.content] += weight
-    common = {
-        dataset: max(sorted(count), key=count.__getitem__) for dataset, count in votes.items()
-    }
-    return [run for run in found if run.content == common[run.dataset]]
-
-
-def foreseen(
-    experiment: Experiment, preset: Preset, todo: list[Task], store: Store
+    references: Sequence[Store] = (),
 ) -> list[Standing]:
-    """How far each task is, as far as that can be told without its data; see `Engine.standing`."""
+    """How far each task is, as far as that can be told without its data; see `Engine.standing`.
+
+    Runs in `references` count as trained, as they would be copied.
+    """
     from ftnoise.runner import epochs_done
 
-    finished = {run.task.run: run.folder for run in stored(experiment, preset, None, store)}
+    finished = {
+        run.task.run: run.folder
+        for place in (*references, store)
+        for run in runs_of(experiment, preset, None, place)
+    }
     begun = {digest(spec["run"]): folder for folder, spec in store.begun()}
     standings = []
     for task in todo:
@@ -275,91 +234,3 @@ def foreseen(
         else:
             standings.append(Standing(task))
     return standings
-
-
-def results(
-    experiment: Experiment,
-    preset: Preset,
-    seeds: int | None,
-    store: Store,
-    preferred: Collection[str] = (),
-) -> Results:
-    """What is stored of a table, ready to be drawn; see `stored` for the arguments."""
-    from ftnoise.report import Reading, Results
-
-    runs = stored(experiment, preset, seeds, store, preferred)
-    values: dict[str, dict[str, list[float]]] = {}
-    readings: dict[str, dict[str, list[Reading]]] = {}
-    for run in runs:
-        for column in experiment.columns:
-            scalars = run.folder.read_measure(spec_id(column.measure))
-            if scalars is not None:
-                cells = values.setdefault(run.task.row.name, {}).setdefault(column.name, [])
-                cells += [scalars[column.name]] if column.name in scalars else []
-        for measure in map(spec_id, experiment.pictured()):
-            arrays, info = (
-                read(measure)
-                for read in (run.folder.read_measure_arrays, run.folder.read_measure_info)
-            )
-            if arrays is not None and info is not None:
-                found = readings.setdefault(run.task.row.name, {}).setdefault(measure, [])
-                found.append(Reading(run.task.run.seed, arrays, info))
-    return Results(experiment, preset.name, values, tuple(notes(preset, runs)), readings)
-
-
-def notes(preset: Preset, runs: list[Stored]) -> list[str]:
-    """What a reader needs to know of the runs: preset, data, machine, versions."""
-    lines = []
-    if preset.name != "paper":
-        full = "" if preset.whole else " The paper's numbers are of its full protocol."
-        lines.append(f"Preset {preset.name}: {preset.summary}.{full}")
-    if preset.secret_key:
-        lines.append("What is measured on the training examples is exact: no epsilon covers it.")
-    for label, values in (
-        ("Data", {f"{run.task.run.data.slug} from {run.spec['data']['source']}" for run in runs}),
-        ("Machine", {_machine(where) for run in runs for where in run.environments}),
-    ):
-        if values:
-            lines.append(f"{label}: {'; '.join(sorted(values))}.")
-    return lines
-
-
-def _machine(environment: dict[str, Any]) -> str:
-    from ftnoise.runner import arithmetic
-
-    return f"{arithmetic(environment)}, TensorFlow {environment['tensorflow']}"
-
-
-def write(found: Results, folder: Path) -> list[Path]:
-    """Writes a report's files into `folder` and returns their paths."""
-    from ftnoise import report
-    from ftnoise.files import write_bytes
-
-    return report.write(found, folder, write_bytes)
-
-
-def publish(
-    experiment: Experiment, preset: Preset, seeds: int | None, store: Store, target: Store
-) -> list[Path]:
-    """Copies a table's finished runs (spec, weights, measures) and its report into `target`.
-
-    The copy is a store itself: whoever has it can redraw the table and use the weights. Its
-    environment.json has the environment of each run, or the list of them where there were several.
-    """
-    from ftnoise.files import write_json
-
-    runs = stored(experiment, preset, seeds, store)
-    if not runs:
-        raise BadInput(
-            f"Expected finished {preset.name} runs of {experiment.name} in {store.root}. "
-            "Received: none."
-        )
-    target.prepare()
-    for run in runs:
-        run.folder.copy_to(target)
-    environments = {
-        run.folder.id: run.environments if len(run.environments) > 1 else run.environments[0]
-        for run in runs
-    }
-    write_json(target.root / "environment.json", environments)
-    return write(results(experiment, preset, seeds, target), target.root)

@@ -314,11 +314,17 @@ class Pairs(ArrayPicture):
     values: str
     value_title: str
     value_unit: str = ""
+    rows: tuple[str, ...] = ()
     draws: str = "draws"
     digits: int = 2
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        expect(
+            isinstance(self.rows, tuple) and all(isinstance(row, str) for row in self.rows),
+            f"rows of {self.name} to be names",
+            rows=self.rows,
+        )
         expect(is_count(self.digits, least=0), "digits >= 0", digits=self.digits)
 
     @property
@@ -328,6 +334,8 @@ class Pairs(ArrayPicture):
     def check(self, experiment: Experiment) -> None:
         rows = [row.name for row in experiment.rows]
         expect(len(rows) > 1, f"at least two rows of {experiment.name} for {self.name}", rows=rows)
+        unknown = [one for one in self.rows if not any(row.endswith(one) for row in rows)]
+        expect(not unknown, f"rows of {experiment.name} for {self.name}", rows=unknown)
 
     def check_found(self, arrays: Mapping[str, Any], info: Mapping[str, JSON]) -> None:
         super().check_found(arrays, info)

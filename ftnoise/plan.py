@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ftnoise.errors import BadInput
 from ftnoise.presets import Preset
@@ -16,6 +16,8 @@ from ftnoise.spec import Experiment, Row, Run
 STARTUP_SECONDS = 4.0
 RUN_SECONDS = 3.0
 EPOCH_SECONDS = 0.15
+# That `Row.pass_seconds` are measured for.
+PASS_EXAMPLES = 10_000
 # What `speed_probe` takes on the two-core machine of the reference runs.
 REFERENCE_PROBE_SECONDS = 0.0122
 # Each seed is a training of every row.
@@ -24,10 +26,14 @@ MOST_SEEDS = 10_000
 
 @dataclass(frozen=True)
 class Task:
-    """One run of a table: a row under a preset, with one seed."""
+    """One run of a table: a row under a preset, with one seed.
+
+    `passes` are those over the test set that the table's measures take.
+    """
 
     row: Row
     run: Run
+    passes: int = 0
 
     @property
     def name(self) -> str:
@@ -38,6 +44,11 @@ class Task:
     def seconds(self) -> float:
         """Expected duration on the machine of the reference runs."""
         return Standing(self).seconds
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the preset leaves the row's run as it is; of those some are published."""
+        return replace(self.run, seed=self.row.run.seed) == self.row.run
 
 
 @dataclass(frozen=True)
@@ -64,7 +75,9 @@ class Standing:
         run = self.task.run
         left = 0 if self.trained else max(0, run.schedule.epochs - self.epochs)
         steps = (run.steps() or 0) / run.schedule.epochs
-        return RUN_SECONDS + left * (EPOCH_SECONDS + steps * self.task.row.step_seconds)
+        training = left * (EPOCH_SECONDS + steps * self.task.row.step_seconds)
+        share = min(1.0, (run.test_examples or PASS_EXAMPLES) / PASS_EXAMPLES)
+        return RUN_SECONDS + training + self.task.passes * share * self.task.row.pass_seconds
 
     def __str__(self) -> str:
         if self.complete:
@@ -94,7 +107,7 @@ def tasks(experiment: Experiment, preset: Preset, seeds: int, rows: str | None) 
     if not chosen:
         names = ", ".join(row.name for row in experiment.rows)
         raise BadInput(f"Expected --rows to match one of: {names}. Received: {rows!r}.")
-    runs = [preset.apply(row.run) for row in chosen]
+    runs = [preset.run(experiment, row) for row in chosen]
     if preset.secret_key and not any(
         run.training != row.run.training for run, row in zip(runs, chosen, strict=True)
     ):
@@ -102,11 +115,17 @@ def tasks(experiment: Experiment, preset: Preset, seeds: int, rows: str | None) 
             "Expected --secret-key with rows that have noise in their gradients. "
             f"Received: {experiment.name}."
         )
+    passes = sum(getattr(measure, "passes", 0) for measure in experiment.measures())
     return [
-        Task(row, dataclasses.replace(run, seed=seed))
+        Task(row, dataclasses.replace(run, seed=seed), passes)
         for seed in range(seeds)
         for row, run in zip(chosen, runs, strict=True)
     ]
+
+
+def cost(todo: list[Task], adopts: bool) -> float:
+    """Expected seconds of tasks that nobody has begun; `adopts` is the experiment's."""
+    return sum(Standing(task, trained=adopts and task.is_whole).seconds for task in todo)
 
 
 def check_seeds(seeds: int | None) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
-from ftnoise.spec import Run
+from ftnoise.spec import Experiment, Row, Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,9 @@ class Preset:
             with it. Above 1 where there are few steps: otherwise they move the weights too little
             for a penalty to be felt or a network to overfit.
         train_examples, test_examples: at most that many, chosen once for all runs; None for all.
+        masks: at most that many, where a measure draws masks of faults; None for all.
+        adopted: whether models that an experiment only looks at (`Experiment.adopts`) are trained
+            under it too, and not by the whole protocol, of which there are published ones.
         secret_key: noise in the gradients takes its key from the operating system.
     """
 
@@ -34,13 +38,15 @@ class Preset:
     rate: float = 1.0
     train_examples: int | None = None
     test_examples: int | None = None
+    masks: int | None = None
+    adopted: bool = True
     secret_key: bool = False
 
     @property
     def whole(self) -> bool:
         """Whether it is all of the protocol."""
-        sizes = (self.train_examples, self.test_examples)
-        return (self.epochs, self.rate, *sizes) == (1.0, 1.0, None, None)
+        sizes = (self.train_examples, self.test_examples, self.masks)
+        return (self.epochs, self.rate, *sizes) == (1.0, 1.0, None, None, None)
 
     def with_secret_key(self) -> Preset:
         """The same share of the protocol as a private release, under a name of its own."""
@@ -51,8 +57,33 @@ class Preset:
             secret_key=True,
         )
 
+    def of(self, experiment: Experiment) -> Experiment:
+        """The experiment, its measures being under this preset; its runs are not (see `apply`)."""
+        shown = (*experiment.columns, *experiment.pictures)
+        columns = len(experiment.columns)
+        found = [self._with_masks(one) for one in shown]
+        return dataclasses.replace(
+            experiment, columns=tuple(found[:columns]), pictures=tuple(found[columns:])
+        )
+
+    def _with_masks(self, shown: Any) -> Any:
+        with_masks = getattr(getattr(shown, "measure", None), "with_masks", None)
+        if self.masks is None or with_masks is None:
+            return shown
+        return dataclasses.replace(shown, measure=with_masks(self.masks))
+
+    def run(self, experiment: Experiment, row: Row) -> Run:
+        """The run of a row of an experiment under this preset."""
+        return row.run if experiment.adopts and not self.adopted else self.apply(row.run)
+
+    def says(self, experiment: Experiment) -> str:
+        """What it is, of the results of an experiment."""
+        if experiment.adopts and not self.adopted:
+            return f"{self.masks} masks of faults, on models of the whole protocol"
+        return self.summary
+
     def apply(self, run: Run) -> Run:
-        """The run under this preset."""
+        """A run under this preset."""
         epochs = 1 if self.epochs is None else max(1, round(self.epochs * run.schedule.epochs))
         schedule = run.schedule.resized(epochs)
         training = run.training
@@ -81,10 +112,12 @@ PRESETS = {
         Preset(
             name="quick",
             summary="3,000 training images, half the epochs, thrice the learning rate (but for "
-            "noise in the gradients): a trend",
+            "noise in the gradients), 10 masks of faults: a trend",
             epochs=0.5,
             rate=3.0,
             train_examples=3000,
+            masks=10,
+            adopted=False,
         ),
         Preset(
             name="smoke",
@@ -92,6 +125,7 @@ PRESETS = {
             epochs=None,
             train_examples=256,
             test_examples=256,
+            masks=2,
         ),
     )
 }

@@ -243,14 +243,16 @@ def seedless(form: JSON) -> str:
 class Row:
     """One row of a table: a named run, with the paper's number for each column that has one.
 
-    `step_seconds` is the measured time of a training step on the two-core machine of the
-    reference runs; it only feeds the estimate that is shown before training.
+    `step_seconds` and `pass_seconds` are the measured times of a training step and of a forward
+    pass over 10,000 test examples on the two-core machine of the reference runs; they only feed the
+    estimate that is shown before training.
     """
 
     name: str
     run: Run
     paper: dict[str, float] = field(default_factory=dict)
     step_seconds: float = 0.01
+    pass_seconds: float = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,6 +277,8 @@ class Experiment:
     """A table: rows are runs, columns are measures; `source` says where it stands in print.
 
     `pictures` are what is shown of it beside the table and its own picture (see `pictures.py`).
+    `adopts`: its models are those of other tables, so runs that were published are copied, where
+    nobody has begun to train them here.
     """
 
     name: str
@@ -284,6 +288,7 @@ class Experiment:
     columns: tuple[Column, ...]
     notes: tuple[str, ...] = ()
     pictures: tuple[Any, ...] = ()
+    adopts: bool = False
 
     def __post_init__(self) -> None:
         for kind in ("rows", "columns", "pictures"):

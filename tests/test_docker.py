@@ -84,7 +84,7 @@ def test_what_is_copied_is_there_and_not_ignored() -> None:
     [
         ("ftnoise/cli.py", True),
         ("tests/test_docker.py", True),
-        ("runs/reference/table5/table5.paper.csv", True),
+        ("runs/reference/table5.paper.csv", True),
         ("runs/some-run/weights.npz", False),
         (".git/HEAD", False),
         (".venv/bin/python", False),

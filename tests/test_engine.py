@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ftnoise import engine, plan, report, runner
+from ftnoise import engine, plan, report, runner, stored
 from ftnoise.errors import BadInput
 from ftnoise.presets import PRESETS
 from ftnoise.spec import Experiment
@@ -48,7 +48,7 @@ def run(
 
 
 def csv(store: Store, experiment: Experiment = fake.TABLE) -> bytes:
-    return report.csv(engine.results(experiment, PAPER, None, store)).encode()
+    return report.csv(stored.results(experiment, PAPER, None, store)).encode()
 
 
 def changed(experiment: Experiment, **changes: Any) -> Experiment:
@@ -87,7 +87,7 @@ def test_a_new_column_is_measured_and_nothing_is_trained(store, log):
     )
     assert run(store, wider) == []
     assert log("") == [f"measure total {row.run.slug}" for row in fake.TABLE.rows]
-    values = engine.results(wider, PAPER, None, store).values
+    values = stored.results(wider, PAPER, None, store).values
     assert {row: cells["examples"] for row, cells in values.items()} == {
         row: [40.0] for row in ROWS
     }
@@ -108,7 +108,7 @@ def test_a_run_that_fails_with_a_reason_does_not_stop_the_others(
     assert [failure.exit_code for failure in failures] == [1]
     assert said in str(failures[0])
     assert capsys.readouterr().err.splitlines()[1] == f"small noisy: failed. {failures[0]}"
-    values = engine.results(fake.TABLE, PAPER, None, store).values
+    values = stored.results(fake.TABLE, PAPER, None, store).values
     assert sorted(values) == ["large natural", "small natural"]
 
     monkeypatch.delenv("FAKE_FAILS")
@@ -141,12 +141,12 @@ def test_fail_fast_stops_at_the_first_failure(store, log, monkeypatch):
 
 def test_a_value_has_one_number_a_seed_and_a_report_may_take_the_first(store):
     run(store, seeds=3)
-    values = engine.results(fake.TABLE, PAPER, None, store).values
+    values = stored.results(fake.TABLE, PAPER, None, store).values
     assert {len(cells["total"]) for cells in values.values()} == {3}
     assert len(set(values["small noisy"]["total"])) == 3
-    fewer = engine.results(fake.TABLE, PAPER, 2, store).values
+    fewer = stored.results(fake.TABLE, PAPER, 2, store).values
     assert fewer["small noisy"]["total"] == values["small noisy"]["total"][:2]
-    more = engine.results(fake.TABLE, PAPER, 9, store).values
+    more = stored.results(fake.TABLE, PAPER, 9, store).values
     assert more == values
 
 
@@ -160,13 +160,13 @@ def test_seeds_after_a_gap_are_shown_and_published(store, tmp_path, log):
 
     def found(store: Store, seeds: int | None) -> dict[str, list[int]]:
         by_row: dict[str, list[int]] = {}
-        for one in engine.stored(fake.TABLE, PAPER, seeds, store):
+        for one in stored.runs_of(fake.TABLE, PAPER, seeds, store):
             by_row.setdefault(one.task.row.name, []).append(one.task.run.seed)
         return by_row
 
     assert found(store, None) == left
     assert found(store, 3)[ROWS[1]] == [1, 2]
-    engine.publish(fake.TABLE, PAPER, None, store, Store(tmp_path / "published"))
+    stored.publish(fake.TABLE, PAPER, None, store, Store(tmp_path / "published"))
     assert found(Store(tmp_path / "published"), None) == left
 
 
@@ -188,7 +188,7 @@ def test_rows_on_two_files_each_show_their_own_numbers(store):
     )
     table = changed(fake.TABLE, rows=rows)
     run(store, table)
-    values = engine.results(table, PAPER, None, store).values
+    values = stored.results(table, PAPER, None, store).values
     assert [len(values[name]["total"]) for name in "ab"] == [1, 1]
     assert values["a"] != values["b"]
 
@@ -198,7 +198,7 @@ def test_a_seed_that_is_added_later_joins_the_first(store, log):
     log("")
     run(store, seeds=2, rows="noisy")
     assert len(log("train")) == 1
-    values = engine.results(fake.TABLE, PAPER, None, store).values
+    values = stored.results(fake.TABLE, PAPER, None, store).values
     assert {row: len(cells["total"]) for row, cells in values.items()} == {
         "small natural": 1,
         "small noisy": 2,
@@ -211,7 +211,7 @@ def test_presets_do_not_share_runs(store, log):
     quick = plan.tasks(fake.TABLE, PRESETS["quick"], 1, None)
     assert engine.Engine(fake.TABLE, quick, store, None).run() == []
     assert len(log("train")) == 2 * len(ROWS)
-    assert len(engine.stored(fake.TABLE, PAPER, None, store)) == len(ROWS)
+    assert len(stored.runs_of(fake.TABLE, PAPER, None, store)) == len(ROWS)
 
 
 DAMAGES = {
@@ -262,7 +262,7 @@ def test_published_runs_are_a_store_that_redraws_the_same_bytes(store, tmp_path,
     run(store, seeds=2)
     log("")
     target = Store(tmp_path / "published")
-    paths = engine.publish(fake.TABLE, PAPER, None, store, target)
+    paths = stored.publish(fake.TABLE, PAPER, None, store, target)
     assert target.root / "tiny.paper.csv" in paths
     assert (target.root / "tiny.paper.csv").read_bytes() == csv(store)
     assert csv(target) == csv(store)
@@ -273,7 +273,7 @@ def test_published_runs_are_a_store_that_redraws_the_same_bytes(store, tmp_path,
     assert str(tmp_path) not in "".join(file.read_text() for file in target.root.rglob("*.json"))
     # Publishing again changes nothing.
     files = {file: file.stat().st_mtime_ns for file in target.root.rglob("weights*")}
-    engine.publish(fake.TABLE, PAPER, None, store, target)
+    stored.publish(fake.TABLE, PAPER, None, store, target)
     assert files == {file: file.stat().st_mtime_ns for file in target.root.rglob("weights*")}
 
 
@@ -287,7 +287,7 @@ def test_a_run_that_went_on_elsewhere_is_published_and_noted_with_all_its_enviro
     monkeypatch.setattr(runner, "environment", lambda: there)
     run(store)
     target = Store(tmp_path / "published")
-    engine.publish(fake.TABLE, PAPER, None, store, target)
+    stored.publish(fake.TABLE, PAPER, None, store, target)
     environments = json.loads((target.root / "environment.json").read_text())
     noisy = [where for id, where in environments.items() if "noisy" in id]
     others = [where for id, where in environments.items() if "noisy" not in id]
@@ -295,7 +295,7 @@ def test_a_run_that_went_on_elsewhere_is_published_and_noted_with_all_its_enviro
     assert others == [there, there]
     (machine,) = [
         note
-        for note in engine.results(fake.TABLE, PAPER, None, target).notes
+        for note in stored.results(fake.TABLE, PAPER, None, target).notes
         if note.startswith("Machine")
     ]
     assert machine == (
@@ -305,7 +305,7 @@ def test_a_run_that_went_on_elsewhere_is_published_and_noted_with_all_its_enviro
 
 def test_publishing_nothing_is_refused(store, tmp_path):
     with pytest.raises(BadInput, match="finished paper runs of tiny"):
-        engine.publish(fake.TABLE, PAPER, None, store, Store(tmp_path / "published"))
+        stored.publish(fake.TABLE, PAPER, None, store, Store(tmp_path / "published"))
     assert not (tmp_path / "published").exists()
 
 
@@ -313,13 +313,13 @@ def test_runs_on_data_of_other_content_are_others_and_never_mix(store, log):
     run(store)
     run(store, on(1), rows="small")
     assert len(log("train")) == len(ROWS) + 2
-    ours = engine.stored(fake.TABLE, PAPER, None, store)
+    ours = stored.runs_of(fake.TABLE, PAPER, None, store)
     assert len({run.content for run in ours}) == 1
     assert len(ours) == len(ROWS)
     # Whoever has just trained on the other content is shown that.
     other = engine.Engine(on(1), plan.tasks(on(1), PAPER, 1, "small"), store, None)
     own = {other.folder(task).id for task in other.tasks}
-    shown = engine.stored(fake.TABLE, PAPER, None, store, own)
+    shown = stored.runs_of(fake.TABLE, PAPER, None, store, own)
     assert {run.folder.id for run in shown} == own
 
 
@@ -329,7 +329,7 @@ def test_the_choice_between_contents_does_not_depend_on_who_came_first(tmp_path)
         store = Store(tmp_path / str(contents))
         for content in contents:
             run(store, on(content), rows="small")
-        chosen.append({run.content for run in engine.stored(fake.TABLE, PAPER, None, store)})
+        chosen.append({run.content for run in stored.runs_of(fake.TABLE, PAPER, None, store)})
     assert chosen[0] == chosen[1]
     assert len(chosen[0]) == 1
 
@@ -345,13 +345,13 @@ def test_rows_on_several_data_sets_and_sizes_stand_in_one_table(store):
         ),
     )
     run(store, table)
-    assert list(engine.results(table, PAPER, None, store).values) == ROWS
+    assert list(stored.results(table, PAPER, None, store).values) == ROWS
 
 
 def test_notes_say_preset_data_and_machine_once_and_leave_the_tables_own_to_it(store):
     quick = PRESETS["quick"]
     engine.Engine(fake.TABLE, plan.tasks(fake.TABLE, quick, 1, None), store, None).run()
-    notes = engine.results(fake.TABLE, quick, None, store).notes
+    notes = stored.results(fake.TABLE, quick, None, store).notes
     assert [note.split()[0] for note in notes] == ["Preset", "Data:", "Machine:"]
     assert notes[1] == "Data: dots from memory."
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ftnoise import engine, plan, report
+from ftnoise import engine, plan, report, stored
 from ftnoise.presets import PRESETS
 from ftnoise.report.pictures import plot
 from ftnoise.spec import Experiment
@@ -42,7 +42,7 @@ def test_a_measure_that_only_pictures_name_is_asked_once_of_every_run(store, tmp
 
 def test_results_have_the_arrays_by_row_measure_and_seed(store):
     run(store, seeds=2)
-    found = engine.results(TABLE, PAPER, None, store).readings
+    found = stored.results(TABLE, PAPER, None, store).readings
     assert list(found) == ROWS
     for by_measure in found.values():
         assert list(by_measure) == [ID]
@@ -50,7 +50,7 @@ def test_results_have_the_arrays_by_row_measure_and_seed(store):
         for reading in by_measure[ID]:
             assert reading.arrays["rates"].tolist() == RATES.tolist()
             assert reading.info["layers"] == ["dense", "output"]
-    (first,) = engine.results(TABLE, PAPER, 1, store).readings[ROWS[0]][ID]
+    (first,) = stored.results(TABLE, PAPER, 1, store).readings[ROWS[0]][ID]
     one = found[ROWS[0]][ID]
     np.testing.assert_array_equal(first.arrays["values"], one[0].arrays["values"])
     assert not np.array_equal(one[0].arrays["values"], one[1].arrays["values"])
@@ -66,33 +66,33 @@ def test_a_table_without_such_pictures_reads_no_arrays(store, monkeypatch):
     monkeypatch.setattr(RunFolder, "read_measure_info", fail)
     curves = dataclasses.replace(TABLE, pictures=fake.TABLE.pictures)
     for table in (without_pictures(), curves):
-        assert engine.results(table, PAPER, None, store).readings == {}
+        assert stored.results(table, PAPER, None, store).readings == {}
     with pytest.raises(AssertionError, match="sweep"):
-        engine.results(TABLE, PAPER, None, store)
+        stored.results(TABLE, PAPER, None, store)
 
 
 def test_arrays_that_are_not_there_are_absent(store):
-    assert engine.results(TABLE, PAPER, None, store).readings == {}
+    assert stored.results(TABLE, PAPER, None, store).readings == {}
     run(store, without_pictures())
-    assert engine.results(TABLE, PAPER, None, store).readings == {}
+    assert stored.results(TABLE, PAPER, None, store).readings == {}
     other = plan.tasks(TABLE, PAPER, 1, "small noisy")
     engine.Engine(TABLE, other, store, None).run()
-    assert list(engine.results(TABLE, PAPER, None, store).readings) == ["small noisy"]
+    assert list(stored.results(TABLE, PAPER, None, store).readings) == ["small noisy"]
 
 
 def test_arrays_that_are_damaged_are_absent_and_made_again(store, tmp_path, capsys):
     run(store)
-    before = report.csv(engine.results(TABLE, PAPER, None, store))
+    before = report.csv(stored.results(TABLE, PAPER, None, store))
     (file,) = next(store.root.glob("*noisy*")).glob(f"measures/{ID}/result.npz")
     sound = file.read_bytes()
     file.write_bytes(sound[:-20])
-    assert "small noisy" not in engine.results(TABLE, PAPER, None, store).readings
+    assert "small noisy" not in stored.results(TABLE, PAPER, None, store).readings
     assert f"{file} has" in capsys.readouterr().err
     assert run(store) == []
     assert lines(tmp_path, "train") == len(ROWS)
     assert lines(tmp_path, "sweep") == len(ROWS) + 1
     assert file.read_bytes() == sound
-    assert report.csv(engine.results(TABLE, PAPER, None, store)) == before
+    assert report.csv(stored.results(TABLE, PAPER, None, store)) == before
 
 
 @pytest.fixture
@@ -104,10 +104,10 @@ def real_pictures(monkeypatch, fake_environment):
 @pytest.mark.usefixtures("real_pictures")
 def test_a_published_store_draws_the_same_bytes(store, tmp_path):
     run(store, seeds=2)
-    found = engine.write(engine.results(TABLE, PAPER, None, store), store.reports)
+    found = stored.write(stored.results(TABLE, PAPER, None, store), store.reports)
     target = Store(tmp_path / "published")
-    published = engine.publish(TABLE, PAPER, None, store, target)
-    redrawn = engine.write(engine.results(TABLE, PAPER, None, target), tmp_path / "again")
+    published = stored.publish(TABLE, PAPER, None, store, target)
+    redrawn = stored.write(stored.results(TABLE, PAPER, None, target), tmp_path / "again")
     names = [path.name for path in found]
     suffixes = {SERIES: ("png", "pdf", "csv"), HEAT_MAP: ("png", "pdf", "csv"), PAIRS: ("csv",)}
     assert names[5:] == [

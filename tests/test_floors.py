@@ -59,8 +59,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": GROUND,
     "runner": GROUND | {"store"},
     "plan": GROUND,
-    "engine": GROUND | {"plan", "runner", "report", "store"},
-    "cli": GROUND | {"engine", "plan", "runner", "report", "store", "datasets"},
+    "stored": GROUND | {"plan", "runner", "report", "store"},
+    "engine": GROUND | {"plan", "runner", "store", "stored"},
+    "words": {"errors"},
+    "cli": GROUND | {"engine", "plan", "runner", "report", "store", "stored", "datasets", "words"},
     "__main__": {"cli"},
 }
 

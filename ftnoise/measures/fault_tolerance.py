@@ -17,6 +17,7 @@ from ftnoise.faults.amounts import Share
 from ftnoise.faults.effects import Effect, StuckAt
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.places import Parameters, Where
+from ftnoise.pictures import Pairs, Picture, Series
 from ftnoise.spec import Column, Spec, expect, is_count, is_number
 from ftnoise.workspace import Answer, Subject
 
@@ -87,6 +88,11 @@ class FaultTolerance(Spec):
     def fault(self) -> Fault:
         """The fault, at the highest rate."""
         return Fault(where=self.where, what=self.what, amount=Share(rate=self.rates[-1]))
+
+    @property
+    def passes(self) -> int:
+        """Passes over the test set that it takes, the checks included."""
+        return len(self.rates) * self.masks + 10
 
     def with_masks(self, masks: int) -> FaultTolerance:
         """The same from at most so many masks."""
@@ -207,4 +213,46 @@ def columns(measure: FaultTolerance) -> tuple[Column, ...]:
             name=name, measure=measure, title=title, unit=unit, digits=0 if name in counts else 2
         )
         for name, title, unit in named
+    )
+
+
+def pictures(measure: FaultTolerance, compared: tuple[str, ...] = ()) -> tuple[Picture, ...]:
+    """The curve of a table of this measure, and rows (all, or these) compared on the same masks."""
+    x: dict[str, Any] = {
+        "measure": measure,
+        "x": "rates",
+        "x_title": "Share of faulty places",
+        "x_unit": "%",
+    }
+    return (
+        Series(
+            name="curve",
+            title="Testing accuracy against the share of faulty places",
+            y="accuracy",
+            y_title="Testing accuracy",
+            y_unit="%",
+            low="low",
+            high="high",
+            band="95 % interval over masks",
+            table=(
+                "free_low",
+                "free_high",
+                "silent_corruptions",
+                "distance_mean",
+                "distance_max",
+                "not_finite",
+                "faults",
+            ),
+            **x,
+        ),
+        Pairs(
+            name="pairs",
+            title="Testing accuracy compared on the same masks",
+            values="accuracies",
+            value_title="Testing accuracy",
+            value_unit="points",
+            rows=compared,
+            draws="masks",
+            **x,
+        ),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftnoise.faults.amounts import Share
 from ftnoise.measures.fault_tolerance import FaultTolerance
+from ftnoise.pictures import HeatMap
 from ftnoise.spec import Spec, expect
 from ftnoise.workspace import Answer, Subject, Workspace
 
@@ -39,9 +40,14 @@ class LayerFaults(Spec):
             faults=self.faults,
         )
 
+    @property
+    def passes(self) -> int:
+        """Passes over the test set that it takes at most, of the layers together."""
+        return 2 * len(self.faults.rates) * self.faults.masks
+
     def with_masks(self, masks: int) -> LayerFaults:
-        """The same from at most so many masks."""
-        return replace(self, faults=self.faults.with_masks(masks))
+        """The same from a third of so many masks, as there are several layers; at least 2."""
+        return replace(self, faults=self.faults.with_masks(max(2, masks // 3)))
 
     def evaluate(self, subject: Subject) -> Answer:
         """A campaign for each layer that has such places."""
@@ -99,3 +105,17 @@ def _accuracies(
         done = layer * len(faults.rates) + n + 1
         workspace.progress(done, layers * len(faults.rates), f"layer {layer + 1} of {layers}")
     return np.stack(rows)
+
+
+PICTURE = HeatMap(
+    name="layers",
+    title="Testing accuracy with faults in one layer",
+    measure=LayerFaults(),
+    x="rates",
+    x_title="Share of faulty places of the layer",
+    x_unit="%",
+    values="layer_accuracy",
+    labels="layers",
+    value_title="Testing accuracy",
+    value_unit="%",
+)

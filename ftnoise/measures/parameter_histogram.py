@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ftnoise.measures.parameter_spread import parameters
-from ftnoise.spec import Spec, expect, is_count, is_number
+from ftnoise.pictures import Series
+from ftnoise.spec import Column, Spec, expect, is_count, is_number
 from ftnoise.workspace import Answer, Subject
 
 
@@ -46,3 +47,24 @@ class ParameterHistogram(Spec):
                 "density": counts / (theta.size * width),
             },
         )
+
+
+COLUMNS = (
+    Column(
+        name="parameters_beyond",
+        measure=ParameterHistogram(),
+        title="Parameters outside of the histogram",
+        unit="%",
+    ),
+)
+PICTURE = Series(
+    name="histogram",
+    title="Distribution of the parameters",
+    measure=ParameterHistogram(),
+    x="middles",
+    x_title="Parameter",
+    y="density",
+    y_title="Density",
+    steps=True,
+    logarithmic_y=True,
+)

@@ -74,11 +74,12 @@ def compare(results: Results, pairs: Pairs) -> list[Compared]:
 def _compare(results: Results, group: Group, pairs: Pairs) -> Iterator[Compared]:
     import numpy as np
 
+    rows = [(label, row) for label, row in group.rows if not pairs.rows or label in pairs.rows]
     values = {
         row.name: {r.seed: r.arrays[pairs.values] for r in results.shown(row, pairs)}
-        for _, row in group.rows
+        for _, row in rows
     }
-    for (one, first), (other, second) in itertools.combinations(group.rows, 2):
+    for (one, first), (other, second) in itertools.combinations(rows, 2):
         seeds = sorted(values[first.name].keys() & values[second.name].keys())
         if not seeds:
             continue
@@ -88,7 +89,8 @@ def _compare(results: Results, group: Group, pairs: Pairs) -> Iterator[Compared]
         ]
         xs = results.shown(first, pairs)[0].arrays[pairs.x].tolist()
         for x, a, b in zip(xs, *means, strict=True):
-            if np.isfinite(a).all() and np.isfinite(b).all():
+            drawn = np.ptp(a) > 0 or np.ptp(b) > 0
+            if drawn and np.isfinite(a).all() and np.isfinite(b).all():
                 found = paired(a.tolist(), b.tolist())
                 yield Compared(group.name, first, second, (one, other), x, found, len(seeds))
 

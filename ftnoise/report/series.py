@@ -128,10 +128,12 @@ def draw(figure: Figure, results: Results, series: Series) -> None:
     """Draws onto an empty figure, and gives it the size that it needs."""
     from matplotlib.patches import Patch
 
-    groups = results.groups()
+    every = results.groups()
+    # A group without a line has no panel, unless none has one.
+    groups = [group for group in every if lines(results, group, series)] or every
     panels = [lines(results, group, series) for group in groups]
     found = [line for panel in panels for line in panel]
-    named = dict.fromkeys(label for group in groups for label, _ in group.rows)
+    named = dict.fromkeys(label for group in every for label, _ in group.rows)
     looks = {label: look(i) for i, label in enumerate(named)}
     entries = [_entry(label, looks[label]) for label in named if label in {f.label for f in found}]
     patches = [Patch(facecolor="0.82", label=text) for text in bands(found, series)]

@@ -12,6 +12,7 @@ import pytest
 import scipy.stats
 
 from ftnoise import report
+from ftnoise.errors import BadInput
 from ftnoise.pictures import Pairs
 from ftnoise.report.pairs import compare
 from tests.report.conftest import SHOWN, shown
@@ -231,3 +232,21 @@ def test_where_nothing_differs_few_tables_say_that_something_does():
 
 def test_the_same_bytes_each_time():
     assert report.plot(results(), PAIRS) == report.plot(results(), PAIRS)
+
+
+def test_only_the_rows_that_are_named_are_compared():
+    made = compared(results(rows=("natural", "trades")))
+    assert {(c.group, c.pair) for c in made} == {
+        ("dnn", "natural - trades"),
+        ("cnn", "natural - trades"),
+    }
+    with pytest.raises(BadInput, match="rows of .* for compared"):
+        results(rows=("nothing",))
+
+
+def test_where_the_draws_make_no_difference_nothing_is_compared():
+    arrays = {name: found(i) for i, name in enumerate(NAMES[:2])}
+    for i, one in enumerate(arrays.values()):
+        one["values"][0] = 90 - i
+    made = compared(results({name: [one] for name, one in arrays.items()}))
+    assert [c.x for c in made] == RATES[1:]

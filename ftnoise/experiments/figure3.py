@@ -1,0 +1,64 @@
+"""Figure 3: testing accuracy against the share of parameters stuck at 0.
+
+Source: Duddu et al., "Fault Tolerance of Neural Networks in Adversarial Settings", figure 3 and
+section 4.5: from 50 to 90 % faults the regularized model loses 1.14 points, the robust one 26.93.
+
+Deviations
+1. The paper says neither the network, nor the data set, nor how places are chosen. These are the
+   models of Table 5, and the private ones of Table 8; each rate hits exactly that share of all
+   parameters together, biases included, at random and without replacement.
+2. The paper's 1.14 points are out of reach of random faults on these networks: at 90 % all of them
+   are close to guessing, so a model that lost less at 50 % has more to lose. What comes near the
+   paper's robust model is to zero the SMALLEST parameters, which is no random fault: from 50 to
+   90 % of all parameters by magnitude, testing accuracy goes from 88.33 to 66.89 (fmnist_dnn
+   tikhonov), 89.34 to 54.21 (fmnist_dnn trades), 91.35 to 80.18 (fmnist_cnn2 tikhonov) and 89.63
+   to 59.68 (fmnist_cnn2 trades), with seed 0.
+"""
+
+from ftnoise.experiments import table5, table8
+from ftnoise.measures.fault_tolerance import FaultTolerance, columns, pictures
+from ftnoise.measures.layer_faults import PICTURE
+from ftnoise.spec import Experiment, Row
+
+NATURAL, TIKHONOV, TRADES, *CNN2 = (row.run for row in table5.EXPERIMENT.rows)
+PRIVATE = tuple(row for row in table8.EXPERIMENT.rows if row.run.training.gradients)
+FAULTS = FaultTolerance()
+COMPARED = ("natural", "tikhonov", "trades")
+
+EXPERIMENT = Experiment(
+    name="figure3",
+    title="Testing accuracy with parameters stuck at 0, Fashion-MNIST",
+    source="Duddu et al., figure 3",
+    rows=(
+        Row(name="fmnist_dnn natural", run=NATURAL, pass_seconds=0.09),
+        Row(
+            name="fmnist_dnn tikhonov",
+            run=TIKHONOV,
+            paper={"drop_from_50_to_90": 1.14},
+            pass_seconds=0.09,
+        ),
+        Row(
+            name="fmnist_dnn trades",
+            run=TRADES,
+            paper={"drop_from_50_to_90": 26.93},
+            pass_seconds=0.09,
+        ),
+        *(Row(name=row.name, run=row.run, pass_seconds=0.09) for row in PRIVATE),
+        Row(name="fmnist_cnn2 natural", run=CNN2[0], pass_seconds=0.15),
+        Row(
+            name="fmnist_cnn2 tikhonov",
+            run=CNN2[1],
+            paper={"drop_from_50_to_90": 1.14},
+            pass_seconds=0.15,
+        ),
+        Row(
+            name="fmnist_cnn2 trades",
+            run=CNN2[2],
+            paper={"drop_from_50_to_90": 26.93},
+            pass_seconds=0.15,
+        ),
+    ),
+    columns=columns(FAULTS),
+    pictures=(*pictures(FAULTS, COMPARED), PICTURE),
+    adopts=True,
+)
