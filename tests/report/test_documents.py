@@ -97,7 +97,7 @@ def test_markdown_shows_all_pictures_in_their_order_with_what_they_are():
     arrays = {
         "rates": np.arange(2.0),
         "y": np.zeros(2),
-        "v": np.zeros((2, 2)),
+        "v": np.eye(2),
     }
     readings = {
         row: {spec_id(SERIES.measure): [Reading(0, arrays, {"layers": ["x", "y"]})]}

@@ -240,7 +240,7 @@ def test_only_the_rows_that_are_named_are_compared():
         ("dnn", "natural - trades"),
         ("cnn", "natural - trades"),
     }
-    with pytest.raises(BadInput, match="rows of .* for compared"):
+    with pytest.raises(BadInput, match=r"rows of .* for compared"):
         results(rows=("nothing",))
 
 
