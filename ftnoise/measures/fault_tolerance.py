@@ -54,7 +54,8 @@ class FaultTolerance(Spec):
     those without faults, over images and masks; infinite where an output is), `not_finite` (images
     with outputs that are not finite, on average) and `faults` (places that are hit). Along rates
     and masks: `accuracies`. Along rates and classes: `class_accuracy`. `correct` `[rates, masks,
-    images / 8]` and `golden` `[images / 8]` are the bits themselves, packed.
+    images / 8]` and `golden` `[images / 8]` are the bits themselves, packed. Info: `gates`, what was
+    checked, and `images`, how many there are.
 
     Args:
         where: which places are hit.
@@ -181,7 +182,7 @@ def answer(rates: tuple[float, ...], found: Findings, seen: Gates) -> Answer:
             "correct": np.stack(found.packed),
             "golden": np.packbits(found.golden),
         },
-        info={"gates": str(seen)},
+        info={"gates": str(seen), "images": len(found.y)},
     )
 
 
