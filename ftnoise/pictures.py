@@ -2,7 +2,7 @@
 
 A picture is a description, which `report/` draws and which is no part of any run's identity.
 `Curves` show a table's columns. The others show arrays of one measure, which is asked of every row:
-`Series` are lines, a `HeatMap` has cells, and `Pairs` are a table of differences. Nothing here
+`Series` are lines, a `HeatMap` has cells; `Pairs` and `Levels` are tables. Nothing here
 imports NumPy.
 """
 
@@ -352,3 +352,43 @@ class Pairs(ArrayPicture):
     def _fits(self, shapes: Mapping[str, tuple[int, ...]]) -> bool:
         x, values = shapes[self.x], shapes[self.values]
         return len(x) == 1 and len(values) == 2 and values[:1] == x and values[1] > 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Levels(ArrayPicture):
+    """Where the uncertainty of a share comes from: seeds, draws or images; a table.
+
+    For each row, at one x: the standard error of the mean over its seeds, all draws and all images,
+    what each of these levels adds to it, and of which more would help most (`stats/levels.py`).
+
+    Args:
+        name, title, measure, x, x_title, x_unit: see `ArrayPicture`.
+        at: the x.
+        bits: the name of a uint8 array [x, draws, images / 8], as `numpy.packbits` packs bits along
+            the last axis; all seeds of a row have the same draws.
+        images: the name of the number of images in the `info` of what the measure found.
+        draws: what is drawn, in the plural.
+    """
+
+    at: float
+    bits: str
+    images: str
+    draws: str = "draws"
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        return (self.x, self.bits)
+
+    def is_in(self, arrays: Mapping[str, Any], info: Mapping[str, JSON]) -> bool:
+        return super().is_in(arrays, info) and is_count(info.get(self.images))
+
+    def same(self, arrays: Mapping[str, Any], info: Mapping[str, JSON]) -> JSON:
+        return [super().same(arrays, info), list(arrays[self.bits].shape), info[self.images]]
+
+    @property
+    def _expected(self) -> str:
+        return "x [x] and bits [x, draws, images / 8]"
+
+    def _fits(self, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+        x, bits = shapes[self.x], shapes[self.bits]
+        return len(x) == 1 and len(bits) == 3 and bits[:1] == x

@@ -17,7 +17,7 @@ from ftnoise.faults.amounts import Share
 from ftnoise.faults.effects import Effect, StuckAt
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.places import Parameters, Where
-from ftnoise.pictures import Pairs, Picture, Series
+from ftnoise.pictures import Levels, Pairs, Picture, Series
 from ftnoise.spec import Column, Spec, expect, is_count, is_number
 from ftnoise.workspace import Answer, Subject
 
@@ -54,8 +54,8 @@ class FaultTolerance(Spec):
     those without faults, over images and masks; infinite where an output is), `not_finite` (images
     with outputs that are not finite, on average) and `faults` (places that are hit). Along rates
     and masks: `accuracies`. Along rates and classes: `class_accuracy`. `correct` `[rates, masks,
-    images / 8]` and `golden` `[images / 8]` are the bits themselves, packed. Info: `gates`, what was
-    checked, and `images`, how many there are.
+    images / 8]` and `golden` `[images / 8]` are the bits themselves, packed. Info: `gates`, what
+    was checked, and `images`, how many there are.
 
     Args:
         where: which places are hit.
@@ -218,7 +218,7 @@ def columns(measure: FaultTolerance) -> tuple[Column, ...]:
 
 
 def pictures(measure: FaultTolerance, compared: tuple[str, ...] = ()) -> tuple[Picture, ...]:
-    """The curve of a table of this measure, and rows (all, or these) compared on the same masks."""
+    """What is shown beside a table of this measure; `compared` are rows, all if it is empty."""
     x: dict[str, Any] = {
         "measure": measure,
         "x": "rates",
@@ -253,6 +253,15 @@ def pictures(measure: FaultTolerance, compared: tuple[str, ...] = ()) -> tuple[P
             value_title="Testing accuracy",
             value_unit="points",
             rows=compared,
+            draws="masks",
+            **x,
+        ),
+        Levels(
+            name="levels",
+            title="Where the uncertainty comes from",
+            at=50.0,
+            bits="correct",
+            images="images",
             draws="masks",
             **x,
         ),

@@ -9,8 +9,8 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-from ftnoise.pictures import Pairs, Picture
-from ftnoise.report import pairs
+from ftnoise.pictures import Levels, Pairs, Picture
+from ftnoise.report import levels, pairs
 from ftnoise.report.pictures import caption
 from ftnoise.report.results import INTERVALS, MISSING, VACUOUS, Printed, Results, heading, titled
 from ftnoise.spec import Column
@@ -80,6 +80,8 @@ def _markdown_table(results: Results, columns: Sequence[Column]) -> str:
 def _markdown_picture(results: Results, picture: Picture) -> list[str]:
     if isinstance(picture, Pairs):
         return _markdown_pairs(results, picture)
+    if isinstance(picture, Levels):
+        return _markdown_levels(results, picture)
     title, text = caption(results, picture)
     return [f"![{_markdown(title)}]({results.stem}.{picture.name}.png)", _markdown(text)]
 
@@ -100,6 +102,16 @@ def _markdown_pairs(results: Results, picture: Pairs) -> list[str]:
         pair = f"{one.group} {one.pair}".strip()
         lines.append(list(map(_markdown, [pair, f"{one.x:g}", *numbers])))
     return [said, _aligned(lines)]
+
+
+def _markdown_levels(results: Results, picture: Levels) -> list[str]:
+    found = levels.analyze(results, picture)
+    said = f"**{_markdown(picture.title)}.** {_markdown(levels.caption(found, picture))}"
+    if not found:
+        return [said]
+    head, *lines = ([_markdown(cell) for cell in line] for line in levels.table(found, picture))
+    rule = [":--", *["--:"] * (len(head) - 2), ":--"]
+    return [said, _aligned([head, rule, *lines])]
 
 
 def _markdown_orders(results: Results) -> list[str]:

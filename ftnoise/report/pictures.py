@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from ftnoise.pictures import Curves, HeatMap, Pairs, Picture, Series
-from ftnoise.report import curves, heatmap, pairs, series
+from ftnoise.pictures import Curves, HeatMap, Levels, Pairs, Picture, Series
+from ftnoise.report import curves, heatmap, levels, pairs, series
 from ftnoise.report.results import Results
 
 ROOMS: dict[type[Picture], ModuleType] = {Curves: curves, Series: series, HeatMap: heatmap}
@@ -16,8 +16,10 @@ def plot(results: Results, picture: Picture) -> dict[str, bytes]:
 
     Returns:
         The files' contents by suffix: `png` and `pdf`, and `csv` where it shows arrays; of `Pairs`
-        the last alone. The same results give the same bytes.
+        and `Levels` the last alone. The same results give the same bytes.
     """
+    if isinstance(picture, Levels):
+        return levels.files(results, picture)
     if isinstance(picture, Pairs):
         return pairs.files(results, picture)
     return ROOMS[type(picture)].plot(results, picture)

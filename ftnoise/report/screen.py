@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftnoise.pictures import Pairs
-from ftnoise.report import pairs
+from ftnoise.pictures import Levels, Pairs
+from ftnoise.report import levels, pairs
 from ftnoise.report.results import INTERVALS, MISSING, Group, Printed, Results, heading, titled
 from ftnoise.spec import Column
 
@@ -66,6 +66,8 @@ def terminal(results: Results, width: int = 100, color: bool = False) -> str:
     parts += _orders(results)
     compared = [one for one in experiment.pictures if isinstance(one, Pairs)]
     parts += [part for one in compared for part in _compared(results, one, width)]
+    spreads = [one for one in experiment.pictures if isinstance(one, Levels)]
+    parts += [part for one in spreads for part in _levels(results, one, width)]
     notes = (*experiment.notes, *results.notes)
     parts += [Text("")] if notes else []
     parts += [Text(_item(note, width), "dim") for note in notes]
@@ -240,3 +242,12 @@ def _compared(results: Results, picture: Pairs, width: int) -> list[RenderableTy
 def _comparison(one: pairs.Compared, picture: Pairs) -> str:
     star = pairs.STAR if one.is_clear else " "
     return f"{pairs.difference(one, picture)} ± {pairs.half(one, picture)}{star}"
+
+
+def _levels(results: Results, picture: Levels, width: int) -> list[RenderableType]:
+    from rich.text import Text
+
+    found = levels.analyze(results, picture)
+    lines = [Text(_item(levels.sentence(one, picture), width)) for one in found]
+    said = textwrap.fill(levels.caption(found, picture), width)
+    return [Text(""), Text(picture.title, "bold"), *lines, Text(said)]
