@@ -78,7 +78,7 @@ def files(results: Results, picture: Levels) -> dict[str, bytes]:
 def table(found: Sequence[Found], picture: Levels) -> list[list[str]]:
     """The table as text, its heading first."""
     head = ["", "seeds", picture.draws, "images", "mean (%)", "standard error (points)"]
-    head += ["of seeds", f"of {picture.draws}", "of images", "of both and more", "enlarge"]
+    head += ["of seeds", f"of {picture.draws}", "of images", "of their interactions", "enlarge"]
     lines = [head]
     for one in found:
         said = one.levels
