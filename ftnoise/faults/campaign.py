@@ -111,8 +111,18 @@ class Campaign:
         self.faulty = FaultyNetwork(graph, fault, self.sites)
         self.images = self._images(images_per_call)
         self._compile()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Computes what is kept of the sound network again, after its parameters have changed.
+
+        Nothing is compiled anew: the compiled functions read the network's own variables.
+
+        Raises:
+            BadInput: the network's outputs are not finite.
+        """
         self._before = self._kept_before()
-        self.golden = np.zeros([len(self.y), network.output_shape[-1]], np.float32)
+        self.golden = np.zeros([len(self.y), self.network.output_shape[-1]], np.float32)
         self.golden = self._sound()
         self.correct = self.right(self.golden)
 

@@ -42,6 +42,7 @@ class FaultyNetwork:
     def __init__(self, graph: Graph, fault: Fault, sites: Sequence[Site]) -> None:
         self.graph, self.fault, self.sites = graph, fault, sites
         outputs = [site for site in self.sites if isinstance(site, OutputSite)]
+        expect_held(self.sites)
         stuck_at_zero = isinstance(fault.what, StuckAt) and fault.what.value == 0
         self.absorbed: dict[OutputSite, Absorption] = (
             absorptions(self.graph, outputs) if stuck_at_zero and not self.fault.transient else {}
@@ -51,11 +52,6 @@ class FaultyNetwork:
         holders = set()
         for site in self.sites:
             if isinstance(site, ParameterSite):
-                expect(
-                    len(site.holders) > 0,
-                    "parameters that are attributes of their layers",
-                    parameter=site.name,
-                )
                 holders.add(id(site.variable))
             elif site in self.absorbed:
                 continue
@@ -92,9 +88,9 @@ class FaultyNetwork:
 
         Args:
             before: what `clean` gave.
-            mask: parameters of the sites, or pairs of hits and draws; None is without faults.
+            mask: parameters of the sites, or pairs of hits and draws.
         """
-        with contextlib.nullcontext() if mask is None else self._under(mask):
+        with self._under(mask):
             return self._run(before, mask)
 
     def _run(self, before: list[Any], mask: Any) -> Any:
@@ -104,7 +100,7 @@ class FaultyNetwork:
             if keras_mask is not None:
                 value._keras_mask = keras_mask
             values[key] = value
-        faults = {} if mask is None else self._strikes(mask)
+        faults = self._strikes(mask)
         for key in self.frontier:
             self._strike(values, key, faults)
         for step in self.after:
@@ -157,6 +153,16 @@ class FaultyNetwork:
                 if site in self.absorbed:
                     stack.enter_context(self.absorbed[site].without(mask[n][0]))
             yield
+
+
+def expect_held(sites: Sequence[Site]) -> None:
+    """Raises `BadInput` if a parameter is hidden in its layer, so that nothing can stand for it."""
+    for site in sites:
+        expect(
+            not isinstance(site, ParameterSite) or len(site.holders) > 0,
+            "parameters that are attributes of their layers",
+            parameter=site.name,
+        )
 
 
 @contextlib.contextmanager
