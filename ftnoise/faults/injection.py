@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -59,11 +60,12 @@ def injected(model: keras.Model, fault: Fault, seed: int = 0, mask: int = 0) -> 
                 f"a batch (ftnoise.inject takes one example at a time). Received: {fault.where!r}."
             )
         stream = Stream(drawer, mask)
-        with tapped(model, sites, [_streamed(drawer, stream, n) for n in range(len(sites))]):
+        functions = [streamed(drawer, lambda: stream, n) for n in range(len(sites))]
+        with tapped(model, sites, functions):
             yield drawn
         return
     if fault.where.outputs:
-        with tapped(model, sites, [_constant(fault.what, *one) for one in pairs(drawn)]):
+        with tapped(model, sites, [constant(fault.what, *one) for one in pairs(drawn)]):
             yield drawn
         return
     with assigned(sites, faulty_parameters(fault.what, sites, drawn)):
@@ -110,13 +112,19 @@ def tapped(
     model: keras.Model, sites: Sequence[Site], functions: Sequence[Function]
 ) -> Iterator[None]:
     """The sites' outputs pass through these functions inside the block, compiled or not."""
+    with put_aside(model), taps(sites, functions):
+        yield
+
+
+@contextlib.contextmanager
+def put_aside(model: keras.Model) -> Iterator[None]:
+    """The model has no compiled functions when the block begins, and its former ones after it."""
     compiled = {name: vars(model).get(name, _ABSENT) for name in COMPILED}
     try:
         for name in compiled:
             if getattr(model, name, None) is not None:
                 vars(model)[name] = None
-        with taps(sites, functions):
-            yield
+        yield
     finally:
         for name, function in compiled.items():
             put(model, name, function)
@@ -125,18 +133,24 @@ def tapped(
 @contextlib.contextmanager
 def taps(sites: Sequence[Site], functions: Sequence[Function]) -> Iterator[None]:
     """What is called or traced inside the block passes through these functions at the sites."""
-    layers = [site.tapped for site in sites if isinstance(site, OutputSite)]
-    before = [vars(layer).get("call", _ABSENT) for layer in layers]
-    try:
+    with contextlib.ExitStack() as stack:
         for site, function in zip(sites, functions, strict=True):
             assert isinstance(site, OutputSite)
-            call = site.tapped.call
-            # Past Keras' own `__setattr__`, which would track what is only here for a moment.
-            vars(site.tapped)["call"] = _tap(call, function, site.before)
+            wrap = partial(_tap, function=function, before=site.before)
+            stack.enter_context(called_through(site.tapped, wrap))
+        yield
+
+
+@contextlib.contextmanager
+def called_through(layer: Any, wrap: Callable[[Any], Any]) -> Iterator[None]:
+    """`layer.call` is `wrap(layer.call)` inside the block."""
+    before = vars(layer).get("call", _ABSENT)
+    try:
+        # Past Keras' own `__setattr__`, which would track what is only here for a moment.
+        vars(layer)["call"] = wrap(layer.call)
         yield
     finally:
-        for layer, call in reversed(list(zip(layers, before, strict=True))):
-            put(layer, "call", call)
+        put(layer, "call", before)
 
 
 def put(thing: Any, name: str, value: Any) -> None:
@@ -159,18 +173,19 @@ def _tap(call: Callable[..., Any], function: Function, before: bool) -> Callable
     return tapped_call
 
 
-def _constant(effect: Effect, hit: Any, draw: Any) -> Function:
+def constant(effect: Effect, hit: Any, draw: Any) -> Function:
+    """A function that strikes the same places for all examples."""
     return lambda values: strike(effect, values, hit, draw)
 
 
-def _streamed(drawer: Drawer, stream: Stream, site: int) -> Function:
-    """A function that draws a mask of its own for each example that passes."""
+def streamed(drawer: Drawer, stream: Callable[[], Stream], site: int) -> Function:
+    """A function that takes a mask of its own from `stream()` for each example that passes."""
     grid = drawer.sites[site].grid
     _, draw = Stream(drawer, 0).take(site, 1)
     kinds = [np.bool_] if draw is None else [np.bool_, draw.dtype]
 
     def take(inputs: np.ndarray) -> list[np.ndarray]:
-        return [part for part in stream.take(site, int(inputs)) if part is not None]
+        return [part for part in stream().take(site, int(inputs)) if part is not None]
 
     def pass_through(values: Any) -> Any:
         found = tf.numpy_function(take, [tf.shape(values)[0]], kinds, stateful=True)

@@ -1,0 +1,72 @@
+"""A model's compiled training step, which is faulty for one call if it was told so just before.
+
+Keras tells callbacks nothing of an exception, and a training may be left at any place. So faults
+are announced for each step anew: this object stands where Keras looks for its compiled step, the
+faults are put in while that is called, and taken out before it returns or raises. A step that
+nobody announced is the sound one, compiled as if there were no faults.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Protocol
+
+import keras
+
+from ftnoise.faults.injection import put_aside
+
+
+class Member(Protocol):
+    """Faults that may be in force in a step."""
+
+    def disarm(self) -> bool:
+        """Whether the step that begins is faulty; the next one has to be announced again."""
+
+    def in_force(self) -> contextlib.AbstractContextManager[None]:
+        """What is traced inside the block is faulty."""
+
+
+class TrainingStep:
+    """Stands in the place of `model.train_function`; use `TrainingStep.of(model)`."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self.model, self.sound = model, model.train_function
+        self.members: list[Member] = []
+        # A step for each set of members that were in force together.
+        self.compiled: dict[tuple[Member, ...], Any] = {}
+
+    @classmethod
+    def of(cls, model: keras.Model) -> TrainingStep:
+        """The model's, which is put in its place if it has none."""
+        found = model.train_function
+        if isinstance(found, cls):
+            return found
+        step = cls(model)
+        vars(model)["train_function"] = step
+        return step
+
+    def join(self, member: Member) -> None:
+        """From now on, steps that the member has announced are faulty."""
+        # What was compiled of the member may be of a former training.
+        self.compiled.clear()
+        self.members.append(member)
+
+    def leave(self, member: Member) -> None:
+        """Undoes `join`; the last one takes this object from the model."""
+        self.compiled.clear()
+        self.members.remove(member)
+        if not self.members and self.model.train_function is self:
+            vars(self.model)["train_function"] = self.sound
+
+    def __call__(self, iterator: Any) -> Any:
+        """One call of the compiled step, as Keras makes it."""
+        active = tuple([member for member in self.members if member.disarm()])
+        if not active:
+            return self.sound(iterator)
+        if active not in self.compiled:
+            with put_aside(self.model):
+                self.compiled[active] = self.model.make_train_function()
+        with contextlib.ExitStack() as stack:
+            for member in active:
+                stack.enter_context(member.in_force())
+            return self.compiled[active](iterator)
