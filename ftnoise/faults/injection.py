@@ -118,8 +118,12 @@ def tapped(
 
 @contextlib.contextmanager
 def put_aside(model: keras.Model) -> Iterator[None]:
-    """The model has no compiled functions when the block begins, and its former ones after it."""
+    """The model has no compiled functions when the block begins, and its former ones after it.
+
+    If `compile` was called in the block, those of before are out of date, and it has none.
+    """
     compiled = {name: vars(model).get(name, _ABSENT) for name in COMPILED}
+    loss = model.compiled_loss
     try:
         for name in compiled:
             if getattr(model, name, None) is not None:
@@ -127,7 +131,8 @@ def put_aside(model: keras.Model) -> Iterator[None]:
         yield
     finally:
         for name, function in compiled.items():
-            put(model, name, function)
+            outdated = function is not _ABSENT and model.compiled_loss is not loss
+            put(model, name, None if outdated else function)
 
 
 @contextlib.contextmanager
