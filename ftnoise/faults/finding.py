@@ -27,6 +27,7 @@ NO_UNITS = (
 SAME_UNIT = (
     LAYERS.BatchNormalization,
     LAYERS.Activation,
+    LAYERS.Softmax,
     LAYERS.ReLU,
     LAYERS.LeakyReLU,
     LAYERS.PReLU,
@@ -35,6 +36,8 @@ SAME_UNIT = (
     LAYERS.Dropout,
     LAYERS.SpatialDropout1D,
     LAYERS.SpatialDropout2D,
+    LAYERS.SpatialDropout3D,
+    LAYERS.AlphaDropout,
     LAYERS.GaussianNoise,
     LAYERS.GaussianDropout,
 )
@@ -50,6 +53,8 @@ CONVOLUTIONS = (
     LAYERS.SeparableConv1D,
     LAYERS.SeparableConv2D,
 )
+# What is added to a sum, or scales and shifts each unit by itself.
+NO_WEIGHTS = ("bias", "gamma", "beta", "alpha")
 # Counted, not trained.
 STATISTICS = ("moving_mean", "moving_variance", "mean", "variance", "count")
 
@@ -64,7 +69,7 @@ def output_sites(
         layer = step.layer
         if id(layer) in found or not layer.weights or isinstance(layer, NO_UNITS):
             continue
-        if convolutions and not isinstance(layer, CONVOLUTIONS):
+        if convolutions and not isinstance(_core(layer), CONVOLUTIONS):
             continue
         if isinstance(layer, LAYERS.MultiHeadAttention):
             heads = (layer._num_heads, 1)
@@ -75,6 +80,11 @@ def output_sites(
             grid = _units(last, step)
             found[id(layer)] = OutputSite(layer.name, layer, grid, last.layer)
     return list(found.values())
+
+
+def _core(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """The layer that a wrapper applies to each step of a sequence."""
+    return layer.layer if isinstance(layer, LAYERS.TimeDistributed) else layer
 
 
 def _unit(graph: Graph, step: Step) -> Step:
@@ -116,12 +126,12 @@ def filter_sites(network: keras.Model, output_layer: bool) -> list[Site]:
     sites: list[Site] = []
     for name, layer, variable, holders in _parameters(network, output_layer):
         shape = tuple(variable.shape)
-        if not isinstance(layer, CONVOLUTIONS) or not is_weight(variable):
+        if not isinstance(_core(layer), CONVOLUTIONS) or not is_weight(variable):
             continue
         if kind_of(variable) == "depthwise_kernel":
             grid = (*(1 for _ in shape[:-2]), *shape[-2:])
         elif isinstance(
-            layer,
+            _core(layer),
             LAYERS.Conv1DTranspose | LAYERS.Conv2DTranspose | LAYERS.Conv3DTranspose,
         ):
             grid = (*(1 for _ in shape[:-2]), shape[-2], 1)
@@ -172,4 +182,4 @@ def is_bias(variable: Any) -> bool:
 
 def is_weight(variable: Any) -> bool:
     """Whether a parameter is a factor of what comes in: a kernel or an embedding."""
-    return not is_bias(variable) and len(variable.shape) >= 2
+    return kind_of(variable) not in NO_WEIGHTS and len(variable.shape) >= 2
