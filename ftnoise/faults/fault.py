@@ -56,7 +56,7 @@ class Fault(Spec):
     def __post_init__(self) -> None:
         for name, kind in (("where", Where), ("what", Effect), ("amount", Amount)):
             value = getattr(self, name)
-            expect(isinstance(value, kind), f"{name} to be a {kind.__name__}", **{name: value})
+            expect(isinstance(value, kind), f"{name} of type {kind.__name__}", **{name: value})
         expect(
             isinstance(self.transient, bool), "transient True or False", transient=self.transient
         )
@@ -104,7 +104,7 @@ def _what(text: str) -> Effect:
         forms = ", ".join(known + form for known, form in WHAT.items())
         raise BadInput(f"Expected what to be one of {forms}. Received: {text!r}.")
     if name == "bit_flip":
-        return BitFlip(bit=int(_number(rest, "BIT", r"\d+")) if equals else None)
+        return BitFlip(bit=_whole(rest, "BIT") if equals else None)
     if name == "random_value":
         low, high = rest.split("..", 1) if ".." in rest else (rest, "")
         ends = (_number(low, "LOW"), _number(high, "HIGH")) if equals else (-1.0, 1.0)
@@ -120,7 +120,7 @@ def _what(text: str) -> Effect:
 def amount(text: str) -> Amount:
     """An amount from its short form: `0.5`, `50%`, `n=3` or `p=0.01`."""
     if text.startswith("n="):
-        return Count(faults=int(_number(text[2:], "a number of faults", r"\d+")))
+        return Count(faults=_whole(text[2:], "a number of faults"))
     if text.startswith("p="):
         return Bernoulli(rate=_number(text[2:], "a probability"))
     if text.endswith("%"):
@@ -128,7 +128,14 @@ def amount(text: str) -> Amount:
     return Share(rate=_number(text, "a share"))
 
 
-def _number(text: str, name: str, form: str = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?") -> float:
-    if not re.fullmatch(form, text, re.ASCII):
+def _number(text: str, name: str) -> float:
+    if not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", text, re.ASCII):
         raise BadInput(f"Expected {name} to be a number. Received: {text!r}.")
     return float(text)
+
+
+def _whole(text: str, name: str) -> int:
+    # More digits than any count has are beyond what Python reads.
+    if not re.fullmatch(r"\d{1,18}", text, re.ASCII):
+        raise BadInput(f"Expected {name} to be a whole number. Received: {text!r}.")
+    return int(text)
