@@ -134,8 +134,10 @@ class RandomValue(Effect):
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray | None:
         import numpy as np
 
-        uniform = generator.random(shape, dtype=np.float32)
-        return np.float32(self.low) + np.float32(self.high - self.low) * uniform
+        low, high = np.float32(self.low), np.float32(self.high)
+        drawn = low + np.float32(self.high - self.low) * generator.random(shape, dtype=np.float32)
+        # The sum may be rounded up to the open end.
+        return np.minimum(drawn, np.nextafter(high, low))
 
     def faulty(self, values: Any, draw: Any) -> Any:
         import tensorflow as tf
