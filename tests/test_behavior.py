@@ -163,3 +163,82 @@ def test_a_measure_is_deterministic_and_leaves_the_network_as_it_is(spec, networ
     assert two.arrays.keys() == one.arrays.keys()
     for name, values in one.arrays.items():
         np.testing.assert_array_equal(two.arrays[name], values)
+
+
+@pytest.fixture
+def convolution() -> Any:
+    import keras
+
+    layers = keras.layers
+    seeds.fix_initialization(0)
+    middle = layers.Conv2D(4, 2, activation="tanh", bias_initializer="ones", name="middle")
+    tail = [layers.Flatten(), layers.Dense(CLASSES)]
+    return keras.Sequential([layers.InputLayer(SHAPE), middle, *tail])
+
+
+@each("where")
+def test_places_are_where_a_fault_changes_the_network_and_only_for_a_while(
+    spec, convolution, images
+):
+    from ftnoise.faults.amounts import Share
+    from ftnoise.faults.effects import StuckAt
+    from ftnoise.faults.fault import Fault
+    from ftnoise.faults.injection import injected
+
+    sites = spec.sites(convolution)
+    assert [site.name for site in sites] == [site.name for site in spec.sites(convolution)]
+    assert len({site.name for site in sites}) == len(sites)
+    assert all(site.size >= 1 for site in sites)
+    names = {layer.name for layer in convolution.layers}
+    assert {site.layer.name for site in sites} <= names
+    if not spec.outputs:
+        for site in sites:
+            assert np.broadcast_shapes(site.grid, site.variable.shape) == site.variable.shape
+    before, golden = bits(convolution), convolution(images[0]).numpy()
+    fault = Fault(where=spec, what=StuckAt(value=0.5), amount=Share(rate=1))
+    with injected(convolution, fault) as mask:
+        assert [hit.shape for hit in mask.hits] == [site.grid for site in sites]
+        assert mask.count == (len(spec.indices) or sum(site.size for site in sites))
+        assert (convolution(images[0]).numpy() != golden).any()
+    assert bits(convolution) == before
+    np.testing.assert_array_equal(convolution(images[0]), golden)
+
+
+@each("effect")
+def test_an_effect_is_a_function_of_the_value_and_of_a_draw_for_each_place(spec):
+    import tensorflow as tf
+
+    values = np.linspace(-2, 2, 24, dtype=np.float32).reshape(2, 3, 4)
+    draws = [spec.draw(np.random.default_rng(1), (3, 4)) for _ in range(2)]
+    for kind in (tf.float32, tf.float16):
+        one, two = (spec.faulty(tf.cast(values, kind), draw) for draw in draws)
+        assert one.shape == values.shape
+        assert one.dtype == kind
+        np.testing.assert_array_equal(one, two)
+    if draws[0] is not None:
+        assert draws[0].shape == (3, 4)
+        np.testing.assert_array_equal(draws[0], draws[1])
+        assert (draws[0] != spec.draw(np.random.default_rng(2), (3, 4))).any()
+    compiled = tf.function(lambda v: spec.faulty(v, draws[0]))(tf.constant(values))
+    np.testing.assert_array_equal(compiled, spec.faulty(tf.constant(values), draws[0]))
+    assert (spec.faulty(tf.constant(values), draws[0]).numpy() != values).any()
+
+
+@each("amount")
+def test_an_amount_takes_places_by_their_keys_and_by_nothing_else(spec):
+    sizes = [7, 1, 12]
+    keys = np.random.default_rng(0).integers(0, 2**64, (50, 20), np.uint64)
+    hits = np.stack([spec.hits(row, sizes) for row in keys])
+    assert hits.shape == (50, 20)
+    assert hits.dtype == bool
+    assert hits.any()
+    assert not hits.all()
+    np.testing.assert_array_equal(hits, [spec.hits(row.copy(), sizes) for row in keys])
+    # Those that are hit have the smallest keys of their site.
+    for row, hit in zip(keys, hits, strict=True):
+        for part, taken in zip(np.split(row, [7, 8]), np.split(hit, [7, 8]), strict=True):
+            assert not taken.any() or taken.all() or part[taken].max() < part[~taken].min()
+    spec.check(20)
+    assert spec.label
+    assert "\n" not in spec.label
+    assert len(spec.label) < 20
