@@ -139,14 +139,25 @@ def made(name: str, examples: int = 40) -> tuple[Any, Any, np.ndarray]:
     return network, x if len(x) > 1 else x[0], y
 
 
-def right(network: Any, x: Any, y: np.ndarray, batch: int = 32) -> tuple[np.ndarray, np.ndarray]:
+def right(network: Any, x: Any, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The outputs as Keras predicts them, and whether they are right; NaN is not."""
-    outputs = network.predict(x, batch_size=batch, verbose=0)
+    outputs = network.predict(x, verbose=0)
+    return outputs, says(outputs, y)
+
+
+def right_now(network: Any, x: Any, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As `right`, computed layer by layer, with nothing compiled, which takes seconds."""
+    outputs = network(x, training=False).numpy()
+    return outputs, says(outputs, y)
+
+
+def says(outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Which outputs are right, bool `[n]`."""
     if outputs.shape[1] == 1:
-        says = (outputs[:, 0] > 0.5).astype(int)
+        found = (outputs[:, 0] > 0.5).astype(int)
     else:
-        says = outputs.argmax(axis=1)
-    return outputs, (says == y) & ~np.isnan(outputs).any(axis=1)
+        found = outputs.argmax(axis=1)
+    return (found == y) & ~np.isnan(outputs).any(axis=1)
 
 
 def bits(network: Any) -> list[bytes]:

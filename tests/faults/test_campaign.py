@@ -12,14 +12,14 @@ from ftnoise.faults.amounts import Count, Share
 from ftnoise.faults.campaign import Campaign, digest
 from ftnoise.faults.fault import parse
 from ftnoise.faults.injection import injected
-from tests.faults.networks import CLASSES, NETWORKS, bits, made, right
+from tests.faults.networks import CLASSES, NETWORKS, bits, made, right, right_now
 
 PLACES = ("neurons", "weights", "biases", "parameters")
 EFFECTS = ("stuck_at_zero", "stuck_at_one", "bit_flip", "sign_flip", "random_value", "drift=0.5")
 
 
-def naive(network, x, y, fault, masks, golden):
-    """Outputs and correctness of each mask, by injecting it and asking Keras."""
+def naive(network, x, y, fault, masks, golden, right=right_now):
+    """Correctness and distances of each mask, by injecting it and asking Keras."""
     outputs, correct = [], []
     for number in masks:
         with injected(network, fault, seed=2, mask=number):
@@ -31,12 +31,12 @@ def naive(network, x, y, fault, masks, golden):
 
 
 QUICK = [name for name in NETWORKS if name != "recurrent"]
-# Every place of every network, and every effect on two of them.
+# Every place of every network, and every effect on one of them.
 CASES = [
     *((name, where, EFFECTS[n % 6]) for n, (name, where) in enumerate(product(QUICK, PLACES))),
     ("recurrent", "neurons", "stuck_at_zero"),
     ("recurrent", "parameters", "sign_flip"),
-    *product(["dense", "convolutions"], ["neurons", "weights"], EFFECTS),
+    *product(["convolutions"], ["neurons", "weights"], EFFECTS),
 ]
 # Their sums are cut otherwise for other batches.
 ROUNDED = ("attention", "binary", "recurrent")
@@ -47,9 +47,11 @@ def test_every_bit_is_that_of_inject_predict_restore(name, where, what):
     network, x, y = made(name)
     fault = parse(f"{where}:{what}:0.3")
     before = bits(network)
-    campaign = Campaign(network, x, y, fault, seed=2, masks_per_call=2)
+    # The recurrent network takes as long to compile as all others together.
+    slow = name == "recurrent"
+    campaign = Campaign(network, x, y, fault, seed=2, masks_per_call=1 if slow else 2)
     outcome = campaign.run([0, 1])
-    golden = right(network, x, y)[0]
+    golden = (right_now if slow else right)(network, x, y)[0]
     correct, distances = naive(network, x, y, fault, range(2), golden)
     mean = np.where(np.isnan(distances), np.inf, distances).mean(axis=1)
     if name in ROUNDED:
@@ -75,14 +77,17 @@ def test_filters_and_channels_too(name, where, what):
     np.testing.assert_allclose(outcome.distance_max, distances.max(axis=1), rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["dense", "residual", "attention"])
-@pytest.mark.parametrize("what", ["stuck_at_zero", "drift=0.5"])
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("dense", "drift=0.5"), ("residual", "stuck_at_zero"), ("attention", "drift=0.5")],
+)
 def test_transient_faults_of_neurons_are_drawn_for_each_example_in_order(name, what):
     network, x, y = made(name)
     fault = parse(f"neurons:{what}:0.4:transient")
     campaign = Campaign(network, x, y, fault, seed=2, images_per_call=7)
     outcome = campaign.run([0, 1])
-    correct, distances = naive(network, x, y, fault, range(2), campaign.golden)
+    # `predict` takes the examples in several batches.
+    correct, distances = naive(network, x, y, fault, range(2), campaign.golden, right)
     np.testing.assert_array_equal(outcome.correct, correct)
     np.testing.assert_allclose(outcome.distance_mean, distances.mean(axis=1), rtol=1e-5)
 
