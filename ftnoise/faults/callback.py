@@ -64,7 +64,7 @@ class FaultInjection(keras.callbacks.Callback):
 
     After an exception in `fit` the model is sound and has no taps; only its compiled training step
     is still called through a `TrainingStep`, which then does nothing. `release()` takes that away,
-    as does the end of a block `with FaultInjection(...) as faults:`, or of the next `fit`.
+    as does the end of a block `with FaultInjection(...) as faults:`, or of a `fit` with it.
 
     Args:
         fault: where, what, how much, how long. A transient one of neurons is drawn for each example
