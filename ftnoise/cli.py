@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from ftnoise.errors import BadInput, FtnoiseError, RunFailed
 from ftnoise.presets import PRESETS, Preset
-from ftnoise.progress import duration, tell
+from ftnoise.progress import GOES_ON, duration, tell
 from ftnoise.spec import Experiment
 from ftnoise.words import Parser
 
@@ -37,7 +37,6 @@ EXPERIMENTS = Path(__file__).resolve().parent / "experiments"
 COMMANDS = Path(__file__).resolve().parent / "commands"
 OWN_COMMANDS = ("list", "report", "publish", "test")
 STOPPED = "Stopped."
-GOES_ON = "What was finished is kept; the same command goes on from there."
 
 
 def main(words: list[str] | None = None) -> int:

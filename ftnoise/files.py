@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import json
 import math
 import os
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
 TEMPORARIES = ".ftnoise-*.tmp"
+LOCK = ".lock"
 # A temporary file that nobody has written to for so long belongs to nobody.
 ABANDONED_SECONDS = 3600.0
 
@@ -113,6 +115,44 @@ def failing(verb: str, path: Path) -> Iterator[None]:
 def reason(error: OSError) -> str:
     """What the system says, without numbers and file names."""
     return error.strerror or str(error)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[bool]:
+    """Gives True if this call got the folder's lock, which it then holds until the block ends.
+
+    It does not wait, and a second call while the first holds the lock gives False. The kernel frees
+    the lock of a killed process.
+
+    Raises:
+        RunFailed: nothing can be locked here (read-only, no such file system feature, ...).
+    """
+    lock = folder / LOCK
+    with failing("lock", lock):
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        with failing("lock", lock):
+            got = try_lock(descriptor, fcntl.LOCK_EX)
+        if not got:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            # Closing alone would leave the lock to a process forked meanwhile.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+    finally:
+        os.close(descriptor)
+
+
+def try_lock(descriptor: int, kind: int) -> bool:
+    """Whether an open file could be locked (`fcntl.LOCK_EX` or `LOCK_SH`) without waiting."""
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def read_npy(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> ndarray:

@@ -11,6 +11,7 @@ import time
 
 TERMINAL_SECONDS = 0.2
 ELSEWHERE_SECONDS = 30.0
+GOES_ON = "What was finished is kept; the same command goes on from there."
 
 # Width of the progress line that stands, unfinished, on the terminal.
 _standing = 0

@@ -17,13 +17,14 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ftnoise.arrays import check_bytes, is_listing, pack, unpack
 from ftnoise.errors import RunFailed, StoredDamage
 from ftnoise.files import failing, json_text, reason, write_bytes, write_json
 from ftnoise.progress import tell
 from ftnoise.spec import JSON, digest, expect
+from ftnoise.workspace import Workspace
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -243,6 +244,44 @@ class Checkpoint(Record):
     def state(self) -> Content | None:
         """The state alone; the arrays are not looked at."""
         return self.judged(lambda content: content["state"])
+
+
+class PartialWork(Workspace):
+    """A workspace that keeps unfinished work in a checkpoint, and hands the position on.
+
+    Args:
+        work: where it is kept until the result is written.
+        report: is told how many units of work are done, of how many, and a text.
+        tell: is told what whoever waits should read.
+    """
+
+    def __init__(
+        self,
+        work: Checkpoint,
+        report: Callable[[int, int, str], None],
+        tell: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.work, self.report, self._tell = work, report, tell
+
+    def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """What was found so far."""
+        return self.work.kept()
+
+    def discard(self, reason: str) -> None:
+        """Sets it aside."""
+        self.work.discard(reason)
+
+    def save(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
+        """Keeps it until the result is written."""
+        self.work.keep(arrays, state)
+
+    def progress(self, done: int, total: int, text: str = "") -> None:
+        """Hands the position on."""
+        self.report(done, total, text)
+
+    def say(self, text: str) -> None:
+        """Hands the sentence on."""
+        self._tell(text)
 
 
 def _set_aside(file: Path) -> str | None:

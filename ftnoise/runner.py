@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import ftnoise
 from ftnoise.errors import RunFailed
 from ftnoise.progress import tell
+from ftnoise.records import PartialWork
 from ftnoise.spec import Run, Spec, canonical, spec_id
 from ftnoise.workspace import Subject, Workspace
 
@@ -94,29 +95,16 @@ class FolderWorkspace(Workspace):
         self.report(done, total, text)
 
 
-class MeasureWorkspace(Workspace):
-    """A workspace in a measure's folder, whose work is on the run's trained weights."""
+class MeasureWorkspace(PartialWork):
+    """A workspace in a measure's folder, whose work is on the run's trained weights.
+
+    Training again drops it with all results.
+    """
 
     def __init__(
         self, folder: RunFolder, measure: Spec, report: Callable[[int, int, str], None]
     ) -> None:
-        self.work, self.report = folder.partial_work(spec_id(measure)), report
-
-    def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """What the measure has found so far; training again drops it with all results."""
-        return self.work.kept()
-
-    def discard(self, reason: str) -> None:
-        """Sets it aside."""
-        self.work.discard(reason)
-
-    def save(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
-        """Keeps it until the result is written."""
-        self.work.keep(arrays, state)
-
-    def progress(self, done: int, total: int, text: str = "") -> None:
-        """Hands the position on."""
-        self.report(done, total, text)
+        super().__init__(folder.partial_work(spec_id(measure)), report)
 
 
 def missing(folder: RunFolder, measures: Iterable[Spec]) -> list[Spec]:

@@ -8,6 +8,7 @@
                   failure.log                              why the last attempt failed
                   .lock                                    held by the one process that writes
     runs/reports/                                          tables and pictures
+    runs/injections/                                       answers about users' own models
 
 All JSON and array files of a run are records (see `records.py`): sealed, written atomically, and
 not used when damaged. Nothing stored holds an absolute path, so a folder can be moved, committed,
@@ -30,7 +31,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftnoise.errors import BadInput, RunFailed, StoredDamage
-from ftnoise.files import TEMPORARIES, failing, reason, remove, sweep, temporary_file, write_text
+from ftnoise.files import (
+    LOCK,
+    TEMPORARIES,
+    failing,
+    locked,
+    reason,
+    remove,
+    sweep,
+    temporary_file,
+    try_lock,
+    write_text,
+)
 from ftnoise.records import Checkpoint, Content, Record
 from ftnoise.spec import expect, is_number
 
@@ -39,7 +51,7 @@ if TYPE_CHECKING:
 
 PROBE_BYTES = 2**20
 # The last is that of a disk of its own, and nobody's to read.
-OTHER_FOLDERS = ("reports", "reference", "lost+found")
+OTHER_FOLDERS = ("reports", "reference", "injections", "lost+found")
 
 
 class Store:
@@ -57,6 +69,11 @@ class Store:
     def reports(self) -> Path:
         """Folder for reports; the first file written into it makes it."""
         return self.root / "reports"
+
+    @property
+    def injections(self) -> Path:
+        """Folder for what `ftnoise inject` keeps, a folder in it for each campaign."""
+        return self.root / "injections"
 
     def prepare(self) -> None:
         """Makes the folder and proves, by writing 1 MiB, that there is space in it.
@@ -129,7 +146,7 @@ class RunFolder:
     def __init__(self, id: str, path: Path) -> None:
         self.id = id
         self.path = path
-        self._lock = path / ".lock"
+        self._lock = path / LOCK
         self._held = False
         self._spec = self._record("spec")
         self._weights = self._record("weights", finite=True)
@@ -151,25 +168,14 @@ class RunFolder:
         Raises:
             RunFailed: nothing can be locked here (read-only, no such file system feature, ...).
         """
-        with failing("lock", self._lock):
-            self.path.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            with failing("lock", self._lock):
-                got = _try_lock(descriptor, fcntl.LOCK_EX)
-            if not got:
-                yield False
-                return
-            self._held = True
-            remove(self.path.rglob(TEMPORARIES))
+        with locked(self.path) as mine:
+            self._held = self._held or mine
+            if mine:
+                remove(self.path.rglob(TEMPORARIES))
             try:
-                yield True
+                yield mine
             finally:
-                self._held = False
-                # Closing alone would leave the lock to a process forked meanwhile.
-                fcntl.flock(descriptor, fcntl.LOCK_UN)
-        finally:
-            os.close(descriptor)
+                self._held = self._held and not mine
 
     def wait(self, poll: float = 0.5) -> None:
         """Returns when nobody else holds the lock; looks every `poll` seconds.
@@ -187,7 +193,7 @@ class RunFolder:
             except FileNotFoundError:
                 return False
             try:
-                return not _try_lock(descriptor, fcntl.LOCK_SH)
+                return not try_lock(descriptor, fcntl.LOCK_SH)
             finally:
                 os.close(descriptor)
 
@@ -384,11 +390,3 @@ def _is_id(id: str) -> bool:
 
 def _expect_id(kind: str, id: str) -> None:
     expect(_is_id(id), f"a {kind} id of a-z, 0-9 and . _ + - that starts with a-z or 0-9", id=id)
-
-
-def _try_lock(descriptor: int, kind: int) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -50,6 +50,9 @@ class Workspace:
     def progress(self, done: int, total: int, text: str = "") -> None:
         """Says that `done` of `total` units of work are behind."""
 
+    def say(self, text: str) -> None:
+        """Says a sentence that whoever waits should read."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:

@@ -57,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "records": GROUND | {"arrays"},
     "store": GROUND | {"arrays", "records"},
     "report": GROUND,
-    "runner": GROUND | {"store"},
+    "runner": GROUND | {"records", "store"},
     "plan": GROUND,
     "stored": GROUND | {"plan", "runner", "report", "store"},
     "engine": GROUND | {"plan", "runner", "store", "stored"},
