@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.campaigns.injection import Injection, Line
-from ftnoise.faults.amounts import Amount, Share
-from ftnoise.faults.fault import Fault, parse
-from ftnoise.faults.fault import amount as parse_amount
-from ftnoise.spec import canonical, digest, expect, is_number
+from ftnoise.campaigns.identity import made_of
+from ftnoise.campaigns.injection import Injection, Line, counted
+from ftnoise.campaigns.question import Question, question
+from ftnoise.faults.amounts import Amount
+from ftnoise.faults.fault import Fault, fault_of
+from ftnoise.spec import digest, expect, is_number
+from ftnoise.stats.curves import Curve
 from ftnoise.workspace import Workspace
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
 
     from ftnoise.faults.findings import Findings
+    from ftnoise.faults.precision import Precision
     from ftnoise.stats.interval import Interval
+    from ftnoise.stats.planning import Plan
 
-STEPS = 5  # of a curve up to the fault's own share
 FALLS = (1, 5, 50)
+PILOT = 20  # masks at each amount, to see their spread
 
 
 def inject(
@@ -51,7 +55,7 @@ def inject(
         masks: random masks at each amount, >= 2, if there is no `half_width`.
         half_width: in points: at each amount masks are drawn until the interval of the mean
             accuracy is mean -+ half_width, by a confidence sequence that is valid whenever one
-            stops.
+            stops; 20 masks at least, unless `max_masks` is less.
         confidence: of the intervals, in (0, 1).
         max_masks: at each amount at most, if there is a `half_width`.
         seed: >= 0; the same seed draws the same masks for every model of the same architecture.
@@ -61,65 +65,66 @@ def inject(
         BadInput: the model has no such places, or something does not fit.
         RunFailed: a check of the campaign on this model fails.
     """
-    from ftnoise.faults.campaign import Campaign
-    from ftnoise.faults.campaign import digest as weights_digest
-    from ftnoise.faults.gates import gates, untouched
-    from ftnoise.faults.sweep import Precision, sweep
-
-    fault = parse(fault) if isinstance(fault, str) else fault
-    expect(isinstance(fault, Fault), "a fault or its short form", fault=fault)
-    along = steps(fault) if amounts is None else [_amount(one) for one in amounts]
-    expect(len(along) > 0, "at least one amount", amounts=amounts)
-    expect(half_width is not None or masks >= 2, "masks >= 2", masks=masks)
-    precision = None
-    if half_width is not None:
-        precision = Precision(half_width=half_width, confidence=confidence, most=max_masks)
-    before = weights_digest(model)
-    campaign = Campaign(model, x, y, fault, seed=seed)
-    seen = gates(campaign, along[-1])
-    found = sweep(
-        campaign,
-        along,
+    asked = question(
+        fault,
+        amounts=amounts,
         masks=masks,
-        precision=precision,
-        workspace=workspace,
-        identity=_identity(campaign, before, along),
+        half_width=half_width,
+        confidence=confidence,
+        max_masks=max_masks,
+        seed=seed,
     )
-    untouched(model, before)
-    intervals = [_interval(found, place, precision, confidence) for place in range(len(along))]
-    lines = tuple(
-        _line(found, place, interval, precision is not None, confidence)
-        for place, interval in enumerate(intervals)
-    )
+    return ask(model, x, y, asked, workspace)
+
+
+def ask(
+    model: keras.Model, x: Any, y: Any, asked: Question, workspace: Workspace | None = None
+) -> Injection:
+    """As `inject`, with the question as a value."""
+    from ftnoise.faults.campaign import Campaign
+    from ftnoise.faults.gates import gates, untouched
+    from ftnoise.faults.sweep import sweep
+
+    workspace = workspace or Workspace()
+    of = made_of(model, x, y, asked)
+    amounts, precision = asked.amounts, asked.precision
+    campaign = Campaign(model, x, y, asked.fault, seed=asked.seed)
+    for amount in amounts:
+        amount.check(campaign.drawer.places)
+    seen = gates(campaign, amounts[-1])
+    shared: dict[str, Any] = {"workspace": workspace, "identity": digest(of)}
+    if precision:
+        pilot = min(PILOT, precision.most)
+        found = sweep(campaign, amounts, masks=pilot, **shared)
+        expected = _foreseen(found, precision, workspace)
+        found = sweep(
+            campaign, amounts, precision=precision, begun=found, expected=expected, **shared
+        )
+    else:
+        found = sweep(campaign, amounts, masks=asked.masks, **shared)
+    untouched(model, of["weights"])
+    places = range(len(amounts))
+    intervals = [_interval(found.accuracies(place), asked) for place in places]
     reached = None
     if precision:
         reached = tuple(interval.half_width <= precision.half_width for interval in intervals)
     return Injection(
         model=model.name,
-        fault=fault.at(along[-1]),
+        fault=asked.fault.at(amounts[-1]),
         places=campaign.drawer.places,
         images=len(campaign.y),
-        seed=seed,
-        confidence=confidence,
+        seed=asked.seed,
+        confidence=asked.confidence,
         golden_accuracy=found.golden_accuracy,
-        lines=lines,
-        summaries=_summaries(found, confidence),
+        lines=tuple(_line(found, place, intervals[place], asked) for place in places),
+        summaries=summaries(
+            amounts, [found.accuracies(place) for place in places], found.golden_accuracy, asked
+        ),
         gates=str(seen),
-        digest=before,
+        digest=of["weights"],
+        half_width=asked.half_width,
         reached=reached,
     )
-
-
-def steps(fault: Fault) -> list[Amount]:
-    """The amounts of a curve: five shares up to the fault's own, or its own amount."""
-    own = fault.amount
-    if not isinstance(own, Share) or own.rate == 0:
-        return [own]
-    # Rounded, so that a third of 0.3 is called 0.1.
-    return [
-        Share(rate=round(own.rate * step / STEPS, 12), per_site=own.per_site)
-        for step in range(1, STEPS + 1)
-    ]
 
 
 def plans(
@@ -131,7 +136,7 @@ def plans(
     half_width: float,
     confidence: float = 0.95,
     seed: int = 0,
-    pilot: int = 20,
+    pilot: int = PILOT,
 ) -> str:
     """How many masks each way needs for an interval of the mean -+ half_width, from a pilot.
 
@@ -144,82 +149,97 @@ def plans(
         confidence: in (0, 1).
         seed: >= 0.
         pilot: masks that are drawn to see the spread, >= 2.
+
+    Returns:
+        A text of several lines.
+
+    Raises:
+        BadInput: as for `inject`.
     """
     from ftnoise.faults.campaign import Campaign
     from ftnoise.stats import summarize
-    from ftnoise.stats.planning import masks_needed
 
-    fault = parse(fault) if isinstance(fault, str) else fault
+    fault = fault_of(fault)
     expect(
         is_number(half_width) and 0 < half_width < 100,
         "half_width in points, in (0, 100)",
         half_width=half_width,
     )
     campaign = Campaign(model, x, y, fault, seed=seed)
-    correct = campaign.run(range(pilot)).correct
-    seen = summarize((100 * correct.mean(axis=1)).tolist())
-    assert seen.spread is not None
-    # Between them lies every mean and spread that fractions can have.
-    mean = min(max(seen.mean / 100, 1e-3), 1 - 1e-3)
-    spread = min(max(seen.spread / 100, 1e-4), math.sqrt(mean * (1 - mean)))
-    found = masks_needed(
-        half_width / 100,
-        confidence=confidence,
-        spread=spread,
-        mean=mean,
-        population=campaign.drawer.places,
-    )
+    accuracies = 100 * campaign.run(range(pilot)).correct.mean(axis=1)
+    seen = summarize(accuracies.tolist())
+    found = _needed(accuracies, half_width, confidence, campaign.drawer.places)
     lines = [
-        f"{pilot} masks at {fault.amount.label}: accuracy {seen.mean:.2f} %, standard deviation "
-        f"{seen.spread:.2f} points.",
-        f"Masks for -+ {half_width:g} points with {100 * confidence:g} %:",
+        f"{fault.label}, {fault.amount.label}: accuracy {seen.mean:.2f} %, standard deviation "
+        f"{seen.spread:.2f} points ({pilot} masks).",
+        f"Masks for an interval of mean -+ {counted(half_width, 'point')} with "
+        f"{100 * confidence:g} % confidence:",
     ]
     for plan in found.values():
         masks = "more than can be drawn" if plan.masks is None else f"{plan.masks:,}"
         lines.append(f"  {plan.name}: {masks} ({plan.assumes.rstrip('.')})")
+    lines.append(
+        f"A fixed number of masks gets {found['student'].name}; masks that are drawn until a "
+        f"half-width is reached get the {found['confidence_sequence'].name}."
+    )
     return "\n".join(lines)
 
 
-def _amount(one: Amount | float | str) -> Amount:
-    if isinstance(one, Amount):
-        return one
-    return parse_amount(one) if isinstance(one, str) else Share(rate=one)
+def _needed(
+    accuracies: np.ndarray, half_width: float, confidence: float, places: int | None = None
+) -> dict[str, Plan]:
+    """How many masks each way needs, judged by the accuracies (percent) of a few."""
+    from ftnoise.stats import summarize
+    from ftnoise.stats.planning import masks_needed
 
-
-def _identity(campaign: Any, weights: str, along: Sequence[Amount]) -> str:
-    """What a campaign is of: model, examples, fault, amounts and seed."""
-    examples = hashlib.sha256()
-    for array in (*campaign.x, campaign.y):
-        examples.update(f"{array.shape}{array.dtype}".encode() + array.tobytes())
-    return digest(
-        {
-            "weights": weights,
-            "examples": examples.hexdigest(),
-            "fault": canonical(campaign.fault),
-            "amounts": [canonical(amount) for amount in along],
-            "seed": campaign.drawer.seed,
-        }
+    seen = summarize(accuracies.tolist())
+    assert seen.spread is not None
+    # Between them lies every mean and spread that fractions can have.
+    mean = min(max(seen.mean / 100, 1e-3), 1 - 1e-3)
+    spread = min(max(seen.spread / 100, 1e-4), math.sqrt(mean * (1 - mean)))
+    return masks_needed(
+        half_width / 100, confidence=confidence, spread=spread, mean=mean, population=places
     )
 
 
-def _interval(found: Findings, place: int, precision: Any, confidence: float) -> Interval:
+def _foreseen(found: Findings, precision: Precision, workspace: Workspace) -> int:
+    """How many masks will be drawn at all amounts, judged by those of the pilot; says so."""
+    total, over = 0, []
+    for place, amount in enumerate(found.amounts):
+        plan = _needed(found.accuracies(place), precision.half_width, precision.confidence)
+        masks = plan["confidence_sequence"].masks
+        if masks is None or masks > precision.most:
+            over.append(amount.label)
+        total += min(masks or precision.most, precision.most)
+    text = (
+        f"About {total:,} masks are expected for mean -+ "
+        f"{counted(precision.half_width, 'point')} at {counted(len(found.amounts), 'amount')}"
+    )
+    if over:
+        text += f"; {precision.most:,}, the most, will hardly be enough at {', '.join(over)}"
+    workspace.say(f"{text}.")
+    return total
+
+
+def _interval(accuracies: np.ndarray, asked: Question) -> Interval:
+    """Of the mean, in percent: Student's, or the sequence's where it said when to stop."""
     from ftnoise.stats.interval import student_interval
 
-    if precision is None:
-        return student_interval(found.accuracies(place), confidence)
-    sequence = precision.sequence()
-    sequence.update(found.accuracies(place))
+    if asked.precision is None:
+        return student_interval(accuracies, asked.confidence)
+    sequence = asked.precision.sequence()
+    sequence.update(accuracies)
     return sequence.interval
 
 
-def _line(
-    found: Findings, place: int, interval: Interval, stopped: bool, confidence: float
-) -> Line:
+def _line(found: Findings, place: int, interval: Interval, asked: Question) -> Line:
     from ftnoise.stats.bounded import bounded_interval
     from ftnoise.stats.summary import summarize
 
     accuracies = found.accuracies(place)
-    free = interval if stopped else bounded_interval(accuracies, confidence, high=100.0)
+    free = interval
+    if asked.precision is None:
+        free = bounded_interval(accuracies, asked.confidence, high=100.0)
     amount = found.amounts[place]
     mean = float(accuracies.mean())
     drop = found.golden_accuracy - mean
@@ -244,28 +264,59 @@ def _line(
     )
 
 
-def _summaries(found: Findings, confidence: float) -> dict[str, float | None]:
-    """The curve in a few numbers; none where the amounts are no rising shares."""
+def summaries(
+    amounts: Sequence[Amount], accuracies: Sequence[np.ndarray], golden: float, asked: Question
+) -> dict[str, float | None]:
+    """The curve in a few numbers, in percent; none where the amounts are no rising shares.
+
+    Args:
+        amounts: along the curve.
+        accuracies: for each amount `[masks]`, in percent.
+        golden: without faults.
+        asked: how the masks were drawn.
+    """
     import numpy as np
 
-    from ftnoise.stats.curves import Curve
-
-    rates = [100 * getattr(amount, "rate", math.nan) for amount in found.amounts]
-    if not (all(map(math.isfinite, rates)) and rates == sorted(set(rates)) and rates[-1] > 0):
+    rates = [100 * getattr(amount, "rate", math.nan) for amount in amounts]
+    alike = len({(type(amount), getattr(amount, "per_site", None)) for amount in amounts}) == 1
+    if not (alike and all(map(math.isfinite, rates)) and rates[-1] > 0):
         return {}
-    # Where masks were drawn until it was enough, the first ones are common to all.
-    common = min(map(found.masks, range(len(rates))))
-    accuracies = np.stack([found.accuracies(place)[:common] for place in range(len(rates))])
-    curve = Curve(rates=rates, accuracies=accuracies, golden=found.golden_accuracy, percent=True)
-    return {
-        "area_under_curve": curve.area().mean,
-        **{f"rate_{_lost(points)}": curve.rate_at_drop(points) for points in FALLS},
-        **{
-            f"largest_rate_surely_under_{_lost(points)}": curve.tolerated_rate(points, confidence)
-            for points in FALLS[:2]
-            if confidence > 0.5
-        },
-    }
+    if len({len(row) for row in accuracies}) == 1:
+        drawn = np.stack(accuracies)
+    else:
+        # Each amount has its own number of masks; what is asked of this curve are means alone.
+        drawn = np.stack([np.full(2, row.mean()) for row in accuracies])
+    curve = Curve(rates=rates, accuracies=drawn, golden=golden, percent=True)
+    found = {"area_under_curve": curve.area().mean}
+    found |= {f"rate_{_lost(points)}": curve.rate_at_drop(points) for points in FALLS}
+    if asked.confidence > 0.5:
+        for points in FALLS[:2]:
+            tolerated = curve.tolerated_rate(points, asked.confidence)
+            if asked.precision:
+                tolerated = _surely_under(points, rates, accuracies, golden, asked)
+            found[f"largest_rate_surely_under_{_lost(points)}"] = tolerated
+    return found
+
+
+def _surely_under(
+    points: int,
+    rates: Sequence[float],
+    accuracies: Sequence[np.ndarray],
+    golden: float,
+    asked: Question,
+) -> float | None:
+    """As `Curve.tolerated_rate`, by the bound that holds whenever the masks came to an end.
+
+    The lower end of a sequence with both ends holds with more than its confidence.
+    """
+    tolerated = None
+    for rate, row in zip(rates, accuracies, strict=True):
+        if rate == 0:
+            continue
+        if _interval(row, asked).low <= golden - points:
+            break
+        tolerated = rate
+    return tolerated
 
 
 def _lost(points: int) -> str:

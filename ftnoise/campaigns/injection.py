@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, fields
+from typing import Any
 
-from ftnoise.faults.fault import Fault
+from ftnoise.errors import BadInput
+from ftnoise.faults.fault import Fault, restored
 from ftnoise.spec import JSON, canonical
+from ftnoise.stats.bounded import SEQUENCE
+from ftnoise.stats.interval import STUDENT
+
+# What a reader has to know of an interval, by its method.
+METHODS = {
+    STUDENT: f"{STUDENT}, for a number of masks that was fixed beforehand",
+    SEQUENCE: f"{SEQUENCE}, which holds whenever one stops (at 100 masks it is about four times as "
+    "wide as Student's)",
+}
+LEGEND = (
+    "Silent %: of the examples that are right without faults, those that faults make wrong; "
+    "distance: of the outputs to those without faults, mean over masks and examples."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,6 +30,7 @@ class Line:
 
     Attributes:
         amount: such as `50 %`.
+        share: as a number in [0, 1]; None where the amount is a number of faults.
         faults: places that are hit, on average over masks.
         masks: how many were drawn.
         accuracy, spread: mean and sample standard deviation over masks.
@@ -61,10 +78,14 @@ class Injection:
         confidence: of all intervals, in (0, 1).
         golden_accuracy: without faults, in percent.
         lines: one for each amount, rising.
-        summaries: the curve in a few numbers (see `stats/curves.py`); rates in percent.
+        summaries: the curve in a few numbers (see `stats/curves.py`), all in percent:
+            `area_under_curve`, a mean accuracy; `rate_..._lost`, the share of faults that costs so
+            many points; `largest_rate_surely_under_..._lost`, the largest tested share that costs
+            less, with `confidence`. None where no share does; empty without a curve of shares.
         gates: what was checked on this model before.
         digest: SHA-256 of the model's variables, the same before and after.
-        reached: for each amount, whether the half-width that was asked for was; None if none was.
+        half_width: that was asked for, in points; None if the number of masks was.
+        reached: for each amount, whether its half-width was; None if none was asked for.
     """
 
     model: str
@@ -78,6 +99,7 @@ class Injection:
     summaries: dict[str, float | None]
     gates: str
     digest: str
+    half_width: float | None = None
     reached: tuple[bool, ...] | None = None
 
     @property
@@ -85,16 +107,19 @@ class Injection:
         """What a reader must not overlook, a sentence each."""
         found = []
         if unclear := [line.amount for line in self.lines if line.unclear]:
-            found.append(
-                f"The interval is wider than the drop at {', '.join(unclear)}: draw more masks."
-            )
-        if self.reached and not all(self.reached):
-            names = [
-                line.amount
+            how = "" if self.half_width is None else ", by a smaller half-width"
+            where = ", ".join(unclear)
+            found.append(f"The interval is wider than the drop at {where}: draw more masks{how}.")
+        if self.half_width is not None and self.reached and not all(self.reached):
+            missed = [
+                f"{line.amount} ({counted(line.masks, 'mask')})"
                 for line, enough in zip(self.lines, self.reached, strict=True)
                 if not enough
             ]
-            found.append(f"The half-width was not reached at {', '.join(names)}.")
+            found.append(
+                f"The half-width of {counted(self.half_width, 'point')} was not reached at "
+                f"{', '.join(missed)}: allow more masks."
+            )
         return found
 
     def to_json(self) -> JSON:
@@ -114,34 +139,92 @@ class Injection:
             "summaries": self.summaries,
             "gates": self.gates,
             "digest": self.digest,
+            "half_width": self.half_width,
             "reached": None if self.reached is None else list(self.reached),
             "warnings": self.warnings,
         }
 
+    @classmethod
+    def from_json(cls, form: JSON) -> Injection:
+        """The answer that `to_json` wrote; other keys are left alone.
+
+        Raises:
+            BadInput: it is something else.
+        """
+        try:
+            given: dict[str, Any] = {one.name: form[one.name] for one in fields(cls)}
+            lines = tuple(
+                Line(**line | {"class_accuracies": tuple(line["class_accuracies"])})
+                for line in given["lines"]
+            )
+            reached = None if given["reached"] is None else tuple(given["reached"])
+            changed = {"lines": lines, "fault": restored(given["fault"]), "reached": reached}
+            return cls(**given | changed)
+        except (KeyError, TypeError) as error:
+            raise BadInput(f"Expected the JSON of an Injection. Received: no {error}.") from error
+
     def __str__(self) -> str:
         """The table, the summaries and the warnings, for a terminal."""
-        head = ("faults", "places", "masks", "accuracy %", "sd", "interval", "silent %", "distance")
+        sure = f"{100 * self.confidence:g} %"
+        head = ("faults", "places", "masks", "accuracy %", "sd", f"{sure} interval")
         rows: list[tuple[str, ...]] = [
-            head,
+            (*head, "silent %", "distance"),
             ("none", "0", "", f"{self.golden_accuracy:.2f}", "", "", "", ""),
         ]
         rows += [_row(line) for line in self.lines]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         table = ["  ".join(map(str.rjust, row, widths)).rstrip() for row in rows]
         method = self.lines[0].method
+        said = {self._label(name): self._value(name) for name in self.summaries}
+        width = max(map(len, said), default=0)
         found = [
-            f"{self.model}: {self.places:,} places, {self.images:,} examples, seed {self.seed}.",
+            f"{self.model}, {self.fault.label}: {self.places:,} places, {self.images:,} examples, "
+            f"seed {self.seed}.",
             "",
             table[0],
             "-" * max(map(len, table)),
             *table[1:],
             "",
-            f"Intervals of the mean over masks: {method}, {100 * self.confidence:g} %.",
-            *(f"{_sentence(name)}: {_percent(value)}." for name, value in self.summaries.items()),
+            *(f"{label.ljust(width)}  {value}" for label, value in said.items()),
+            *[""] * bool(said),
+            f"Intervals of the mean over masks: {METHODS.get(method, method)}.",
+        ]
+        if self.half_width is not None and self.reached and all(self.reached):
+            half_width = counted(self.half_width, "point")
+            found.append(f"The half-width of {half_width} was reached at every amount.")
+        found += [
+            LEGEND,
             f"Checked: {self.gates}; the model is unchanged ({self.digest[:12]}).",
             *(f"WARNING: {warning}" for warning in self.warnings),
         ]
         return "\n".join(found)
+
+    def _label(self, name: str) -> str:
+        """What a summary is, for a reader."""
+        if name == "area_under_curve":
+            return f"Mean accuracy from no faults to {self.lines[-1].amount} (area under the curve)"
+        (points,) = re.findall(r"\d+", name)
+        lost = counted(int(points), "point")
+        if name.startswith("rate_"):
+            return f"Share of faulty places at which {lost} of accuracy {_are(points)} lost"
+        sure = f"{100 * self.confidence:g} %"
+        return f"Largest tested share that costs less than {lost}, with {sure} confidence"
+
+    def _value(self, name: str) -> str:
+        value = self.summaries[name]
+        if name.startswith("largest"):
+            return "none of them" if value is None else f"{value:g} %"
+        return f"not up to {self.lines[-1].amount}" if value is None else f"{value:.2f} %"
+
+
+def counted(number: float, noun: str) -> str:
+    """`1 point`, `0.5 points`, `10,000 masks`."""
+    digits = f"{number:,}" if isinstance(number, int) else f"{number:g}"
+    return f"{digits} {noun}{'' if number == 1 else 's'}"
+
+
+def _are(number: str) -> str:
+    return "is" if number == "1" else "are"
 
 
 def _row(line: Line) -> tuple[str, ...]:
@@ -155,11 +238,3 @@ def _row(line: Line) -> tuple[str, ...]:
         f"{line.silent_corruptions:.2f}",
         "infinite" if line.distance_mean is None else f"{line.distance_mean:.3g}",
     )
-
-
-def _sentence(name: str) -> str:
-    return name.replace("_", " ").capitalize()
-
-
-def _percent(value: float | None) -> str:
-    return "none within the rates" if value is None else f"{value:.2f} %"

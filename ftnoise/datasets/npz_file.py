@@ -7,6 +7,7 @@ rules in full. Nothing pickled is read, and nothing that declares more than it h
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import zipfile
@@ -58,17 +59,30 @@ def read(path: Path) -> Raw:
     """
     from ftnoise.datasets import content
 
+    with opened(path) as archive:
+        names = array_names(archive)
+        return Raw(read_arrays(archive, [name for name in content.NAMES if name in names]))
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The open `.npz`; whatever goes wrong inside the block is a `BadInput` that names it."""
     # Whatever a parser raises on a damaged file, it is the file that is at fault.
     try:
         with zipfile.ZipFile(path) as archive:
-            names = {info.filename.removesuffix(".npy") for info in archive.infolist()}
-            return Raw(read_arrays(archive, [name for name in content.NAMES if name in names]))
+            yield archive
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
     except Exception as error:
         raise BadInput(
             f"Expected {path} to be a sound .npz. Received: {one_line(error)}"
         ) from error
+
+
+def array_names(archive: zipfile.ZipFile) -> list[str]:
+    """The names of the arrays in an open `.npz`."""
+    names = [info.filename for info in archive.infolist()]
+    return [name.removesuffix(".npy") for name in names if name.endswith(".npy")]
 
 
 def read_arrays(archive: zipfile.ZipFile, names: Iterable[str]) -> Arrays:

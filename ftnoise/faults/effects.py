@@ -40,6 +40,11 @@ class Effect(Spec):
         """
         raise TypeError(f"{type(self).__name__} has no faulty.")
 
+    @property
+    def label(self) -> str:
+        """A few words that follow what is hit: `stuck at 0`."""
+        raise TypeError(f"{type(self).__name__} has no label.")
+
 
 @dataclass(frozen=True, kw_only=True)
 class StuckAt(Effect):
@@ -57,6 +62,10 @@ class StuckAt(Effect):
         import tensorflow as tf
 
         return tf.fill(tf.shape(values), tf.cast(self.value, values.dtype))
+
+    @property
+    def label(self) -> str:
+        return f"stuck at {self.value:g}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +106,10 @@ class BitFlip(Effect):
         )
         return tf.cast(tf.bitcast(bits, tf.float32), values.dtype)
 
+    @property
+    def label(self) -> str:
+        return f"with {'a random bit' if self.bit is None else f'bit {self.bit}'} flipped"
+
 
 def _broadcast(values: Any, flipped: Any) -> tuple[Any, Any]:
     import tensorflow as tf
@@ -110,6 +123,10 @@ class SignFlip(Effect):
 
     def faulty(self, values: Any, draw: Any) -> Any:
         return -values
+
+    @property
+    def label(self) -> str:
+        return "with the sign flipped"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +161,10 @@ class RandomValue(Effect):
 
         return tf.broadcast_to(tf.cast(draw, values.dtype), tf.shape(values))
 
+    @property
+    def label(self) -> str:
+        return f"random in {self.low:g} to {self.high:g}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Drift(Effect):
@@ -172,3 +193,7 @@ class Drift(Effect):
 
         noise = tf.cast(draw, values.dtype)
         return values + (values * noise if self.relative else noise)
+
+    @property
+    def label(self) -> str:
+        return f"with noise of {f'{100 * self.sigma:g} %' if self.relative else f'{self.sigma:g}'}"

@@ -16,6 +16,10 @@ def threshold_of(network: keras.Model) -> float:
     return 0.5 if getattr(activation, "__name__", "") == "sigmoid" else 0.0
 
 
+def _shape(one: tuple[int | None, ...]) -> str:
+    return f"[{', '.join(['n', *('any' if size is None else str(size) for size in one)])}]"
+
+
 def check_examples(network: keras.Model, x: Any, y: Any) -> tuple[list[np.ndarray], np.ndarray]:
     """The examples as a list of arrays, one for each input, and the labels as int64.
 
@@ -32,8 +36,7 @@ def check_examples(network: keras.Model, x: Any, y: Any) -> tuple[list[np.ndarra
     )
     expect(
         fits,
-        f"examples of shape {' and '.join(f'[n, {str(shape)[1:-1]}]' for shape in wanted)} for "
-        f"{network.name}",
+        f"examples of shape {' and '.join(map(_shape, wanted))} for {network.name}",
         x=[array.shape for array in arrays],
     )
     for array in arrays:

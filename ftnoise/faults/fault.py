@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ftnoise.errors import BadInput
 from ftnoise.faults.amounts import Amount, Bernoulli, Count, Share
 from ftnoise.faults.effects import BitFlip, Drift, Effect, RandomValue, SignFlip, StuckAt
 from ftnoise.faults.places import Biases, Channels, Filters, Neurons, Parameters, Weights, Where
-from ftnoise.spec import Spec, expect
+from ftnoise.spec import JSON, Spec, expect
 
 WHERE: dict[str, type[Where]] = {
     kind.__name__.lower(): kind
@@ -64,6 +65,42 @@ class Fault(Spec):
     def at(self, amount: Amount) -> Fault:
         """The same fault in another amount."""
         return replace(self, amount=amount)
+
+    @property
+    def label(self) -> str:
+        """What is hit and what becomes of it, without the amount: `weights stuck at 0`."""
+        text = f"{self.where.label} {self.what.label}"
+        return f"{text}, anew for each input" if self.transient else text
+
+
+_KINDS: tuple[type[Spec], ...] = (
+    Fault, *WHERE.values(), StuckAt, BitFlip, SignFlip, RandomValue, Drift, Share, Count, Bernoulli
+)  # fmt: skip
+PARTS = {kind.__name__: kind for kind in _KINDS}  # by what `canonical` calls them
+
+
+def restored(form: JSON) -> Any:
+    """The fault (or a part of one) of which `form` is `spec.canonical`.
+
+    Raises:
+        BadInput: it is of a class or revision that is not known.
+    """
+    if isinstance(form, list):
+        return tuple(map(restored, form))
+    if not isinstance(form, dict):
+        return form
+    given = {name: restored(value) for name, value in form.items()}
+    kind = PARTS.get(given.pop("class", ""))
+    if kind is None or given.pop("revision", None) != kind.revision:
+        raise BadInput(f"Expected a fault that is known here. Received: {form!r}.")
+    return kind(**given)
+
+
+def fault_of(fault: Fault | str) -> Fault:
+    """The fault itself, or the one that a short form is of; see `parse`."""
+    found = parse(fault) if isinstance(fault, str) else fault
+    expect(isinstance(found, Fault), "a fault or its short form", fault=fault)
+    return found
 
 
 def parse(text: str) -> Fault:

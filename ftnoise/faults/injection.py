@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from ftnoise.errors import BadInput
 from ftnoise.faults.effects import Effect
-from ftnoise.faults.fault import Fault
+from ftnoise.faults.fault import Fault, fault_of
 from ftnoise.faults.masks import Drawer, Mask, Stream
 from ftnoise.faults.places import OutputSite, ParameterSite, Site
 from ftnoise.spec import expect, is_count
@@ -30,13 +30,16 @@ _ABSENT = object()
 
 
 @contextlib.contextmanager
-def injected(model: keras.Model, fault: Fault, seed: int = 0, mask: int = 0) -> Iterator[Mask]:
+def injected(
+    model: keras.Model, fault: Fault | str, seed: int = 0, mask: int = 0
+) -> Iterator[Mask]:
     """Puts a fault into a model for as long as the `with` block lasts.
 
     Args:
         model: Sequential or functional; bit-identical afterwards, after an exception too.
-        fault: where, what, how many. A transient one of neurons is drawn anew for each example,
-            counted from the block's beginning in the order in which the model sees them.
+        fault: where, what, how many, or its short form, such as `"weights:stuck_at_zero:0.5"`. A
+            transient one of neurons is drawn anew for each example, counted from the block's
+            beginning in the order in which the model sees them.
         seed: an integer >= 0.
         mask: the number of the mask under that seed, >= 0.
 
@@ -49,6 +52,7 @@ def injected(model: keras.Model, fault: Fault, seed: int = 0, mask: int = 0) -> 
     """
     expect(is_count(seed, least=0), "seed an integer >= 0", seed=seed)
     expect(is_count(mask, least=0), "mask an integer >= 0", mask=mask)
+    fault = fault_of(fault)
     sites = fault.where.sites(model)
     drawer = Drawer(fault, sites, seed)
     fault.amount.check(drawer.places)

@@ -94,6 +94,19 @@ class Where(Spec):
             output_layer=self.output_layer,
         )
 
+    @property
+    def label(self) -> str:
+        """A few words, such as `weights of dense_1`."""
+        text = self.slug.replace("_", " ")
+        if self.indices:
+            text += f" {', '.join(map(str, self.indices))}"
+        if self.layers:
+            named = (one if isinstance(one, str) else f"layer {one}" for one in self.layers)
+            text += f" of {', '.join(named)}"
+        if self.output_layer != type(self).output_layer:
+            text += f" with{'' if self.output_layer else 'out'} the output layer"
+        return text
+
     def candidates(self, network: keras.Model) -> list[Site]:
         """The sites of this kind in all layers of a network."""
         raise TypeError(f"{type(self).__name__} has no candidates.")

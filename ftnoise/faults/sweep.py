@@ -9,50 +9,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ftnoise.errors import BadInput
 from ftnoise.faults.amounts import Amount
 from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.findings import Findings
-from ftnoise.spec import expect, is_count, is_number
+from ftnoise.faults.precision import Precision
+from ftnoise.spec import expect, is_count
 from ftnoise.stats.bounded import ConfidenceSequence
 from ftnoise.workspace import Workspace
 
 SAVE_SECONDS = 5.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Precision:
-    """When an amount has masks enough.
-
-    Args:
-        half_width: of the interval of the mean accuracy, in points, in (0, 100); see
-            `stats.bounded.ConfidenceSequence`, which is valid whenever one stops.
-        confidence: in (0, 1).
-        most: masks at most, >= 2.
-    """
-
-    half_width: float
-    confidence: float = 0.95
-    most: int = 10_000
-
-    def __post_init__(self) -> None:
-        expect(
-            is_number(self.half_width) and 0 < self.half_width < 100,
-            "half_width in points, in (0, 100)",
-            half_width=self.half_width,
-        )
-        expect(
-            is_number(self.confidence) and 0 < self.confidence < 1,
-            "confidence in (0, 1)",
-            confidence=self.confidence,
-        )
-        expect(is_count(self.most, least=2), "at least 2 masks at most", most=self.most)
-
-    def sequence(self) -> ConfidenceSequence:
-        """A confidence sequence in percent that aims at the half-width."""
-        return ConfidenceSequence(self.confidence, 0.0, 100.0, aim=self.half_width)
 
 
 def sweep(
@@ -63,6 +30,8 @@ def sweep(
     precision: Precision | None = None,
     workspace: Workspace | None = None,
     identity: str = "",
+    begun: Findings | None = None,
+    expected: int | None = None,
 ) -> Findings:
     """Asks a network about masks 0, 1, ... at each amount.
 
@@ -73,13 +42,16 @@ def sweep(
         precision: stop at each amount as soon as its interval is as narrow as this.
         workspace: where what was found is kept on the way, and progress said.
         identity: what the campaign is of; what was kept of another one is not used.
+        begun: what an earlier call found, to go on from; None takes what the workspace has kept.
+        expected: how many masks there will be at all amounts together, to say how far it is; None
+            is as many as there can be.
     """
     expect(len(amounts) > 0, "at least one amount of faults", amounts=amounts)
     expect(is_count(masks), "masks >= 1", masks=masks)
     for amount in amounts:
         amount.check(campaign.drawer.places)
     workspace = workspace or Workspace()
-    found = _kept(campaign, amounts, workspace, identity)
+    found = _kept(campaign, amounts, workspace, identity) if begun is None else begun
     most = precision.most if precision else masks
     sequences = [precision.sequence() if precision else None for _ in amounts]
     for place, sequence in enumerate(sequences):
@@ -88,20 +60,21 @@ def sweep(
     saved = time.monotonic()
     group = campaign.masks_per_call
     for start in range(0, most, group):
-        numbers = range(start, min(start + group, most))
         for place, amount in enumerate(amounts):
-            sequence = sequences[place]
-            if found.masks(place) > start or _enough(sequence, precision):
+            # What an earlier call found may end within a group.
+            numbers = range(found.masks(place), min(start + group, most))
+            if not numbers or _enough(sequences[place], precision):
                 continue
             outcome = campaign.run(numbers, amount)
             found.add(place, outcome)
-            if sequence:
+            if sequence := sequences[place]:
                 sequence.update(100 * outcome.correct.mean(axis=1))
             if time.monotonic() - saved > SAVE_SECONDS:
                 workspace.save(found.to_arrays(), {"identity": identity})
                 saved = time.monotonic()
             done = sum(map(found.masks, range(len(amounts))))
-            workspace.progress(done, most * len(amounts), f"{done} masks")
+            total = most * len(amounts) if expected is None else max(done, expected)
+            workspace.progress(done, total, f"{done} masks")
         if precision and all(_enough(sequence, precision) for sequence in sequences):
             break
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -135,7 +135,7 @@ def draw(figure: Figure, results: Results, series: Series) -> None:
     found = [line for panel in panels for line in panel]
     named = dict.fromkeys(label for group in every for label, _ in group.rows)
     looks = {label: look(i) for i, label in enumerate(named)}
-    entries = [_entry(label, looks[label]) for label in named if label in {f.label for f in found}]
+    entries = [entry(label, looks[label]) for label in named if label in {f.label for f in found}]
     patches = [Patch(facecolor="0.82", label=text) for text in bands(found, series)]
 
     # All in inches.
@@ -160,7 +160,7 @@ def draw(figure: Figure, results: Results, series: Series) -> None:
         y = height - above - (i // across) * each - head - tall
         box = (x / WIDTH, y / height, wide / WIDTH, tall / height)
         axes = figure.add_axes(box)
-        _panel(axes, drawn, series, looks)
+        panel(axes, drawn, looks, steps=series.steps, logarithmic_y=series.logarithmic_y)
         axes.set_xlabel("\n".join(x_title))
         axes.set_ylabel("\n".join(y_title) if i % across == 0 else "")
         axes.set_title(group.name, loc="left", fontsize=8, fontweight="bold", pad=4)
@@ -180,19 +180,33 @@ def look(place: int) -> dict[str, Any]:
     }
 
 
-def _panel(
-    axes: Axes, drawn: Sequence[Line], series: Series, looks: dict[str, dict[str, Any]]
+def panel(
+    axes: Axes,
+    drawn: Sequence[Line],
+    looks: Mapping[str, dict[str, Any]],
+    *,
+    steps: bool = False,
+    logarithmic_y: bool = False,
 ) -> None:
+    """Draws lines with their bands and markers.
+
+    Args:
+        axes: empty.
+        drawn: the lines.
+        looks: for the label of each, what `look` gave.
+        steps: `x` are the middles of bins.
+        logarithmic_y: what is not above 0 is a gap.
+    """
     from matplotlib.ticker import MaxNLocator
 
     axes.grid(color="0.9", linewidth=0.6)
     axes.margins(x=0.02, y=0.06)
-    axes.set_yscale("log" if series.logarithmic_y else "linear")
+    axes.set_yscale("log" if logarithmic_y else "linear")
     for i, line in enumerate(drawn):
         style = looks[line.label]
-        outline = _outline if series.steps else _points
+        outline = _outline if steps else _points
         x, y = outline(line.x, line.y)
-        if series.logarithmic_y and not series.steps:
+        if logarithmic_y and not steps:
             y = [value if value > 0 else math.nan for value in y]
         if line.low:
             low, high = (outline(line.x, end)[1] for end in (line.low, line.high))
@@ -201,7 +215,7 @@ def _panel(
             )
         axes.plot(x, y, linewidth=1.2, color=style["color"], linestyle=style["linestyle"])
         places = _marked(len(line.x), i, len(drawn))
-        seen = [k for k in places if not series.logarithmic_y or line.y[k] > 0]
+        seen = [k for k in places if not logarithmic_y or line.y[k] > 0]
         axes.plot(
             [line.x[k] for k in seen],
             [line.y[k] for k in seen],
@@ -209,7 +223,7 @@ def _panel(
             **_marks(style),
         )
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
-    if series.logarithmic_y:
+    if logarithmic_y:
         decades(axes.yaxis, *axes.get_ylim())
         axes.tick_params(axis="y", which="minor", length=0)
     else:
@@ -250,7 +264,8 @@ def _marks(style: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _entry(label: str, style: dict[str, Any]) -> Line2D:
+def entry(label: str, style: dict[str, Any]) -> Line2D:
+    """What a legend says of a line that looks so."""
     from matplotlib.lines import Line2D
 
     line = {name: style[name] for name in ("color", "linestyle")}
