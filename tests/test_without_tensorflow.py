@@ -42,6 +42,7 @@ COMPUTE = (
 )
 
 PACKAGE = Path(ftnoise.__file__).parent
+INJECT = ("inject", "--model", "own:build", "--data", "/nowhere.npz")
 BLOCK = f"import sys\nfor name in {HEAVY}:\n    sys.modules[name] = None\n"
 IMPORT_ALL = """
 import importlib, json, pkgutil, traceback
@@ -73,6 +74,11 @@ def command(*words: str) -> subprocess.CompletedProcess[str]:
     return python("-c", BLOCK + run)
 
 
+def test_importing_the_package_imports_nothing_of_it():
+    said = python("-c", "import ftnoise, sys; print([m for m in sys.modules if 'ftnoise.' in m])")
+    assert (said.stdout, said.stderr) == ("[]\n", "")
+
+
 def test_every_module_but_those_that_compute_is_imported_without_anything_heavy():
     said = python("-W", "error", "-c", BLOCK + IMPORT_ALL)
     assert said.returncode == 0, said.stderr
@@ -96,7 +102,10 @@ def test_no_spec_stands_in_a_module_that_computes():
             assert "Spec" not in imported, f"{name} defines a spec"
 
 
-@pytest.mark.parametrize("words", [["--help"], ["table5", "--help"], ["report", "--help"]])
+@pytest.mark.parametrize(
+    "words",
+    [["--help"], ["table5", "--help"], ["report", "--help"], ["inject", "--help"]],
+)
 def test_help(words):
     said = command(*words)
     assert (said.returncode, said.stderr) == (0, "")
@@ -120,6 +129,10 @@ def test_the_list(words):
         ["table5", "--row"],
         ["report", "table5", "--runs", "/nowhere"],
         ["publish", "table5", "--to", "/nowhere", "--runs", "/nowhere"],
+        ["inject"],
+        [*INJECT, "--fault", "weights:stuck_at_zero:2"],
+        [*INJECT, "--fault", "weights:stuck_at_zero:0.5"],
+        [*INJECT, "--fault", "weights:stuck_at_zero:0.5", "--masks", "1"],
     ],
     ids=" ".join,
 )
