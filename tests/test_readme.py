@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from ftnoise.datasets.fashion_mnist import FashionMNIST
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
+NUMBER = r"\d+(?:\.\d+)?"
 
 
 def blocks(language: str) -> list[str]:
@@ -56,9 +58,36 @@ def test_the_program_trains_a_network(monkeypatch):
     data = Data(x, y, x[:64], y[:64], classes=10, digest="")
     monkeypatch.setattr(FashionMNIST, "load", lambda self, sources: data)
     found: dict = {}
-    (program,) = blocks("python")
+    (program,) = [block for block in blocks("python") if "training.train" in block]
     exec(program, found)
     assert found["model"](x[:2]).shape == (2, 10)
+
+
+def test_the_own_model_is_asked_as_shown(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    own, again = [block for block in blocks("python") if "training.train" not in block]
+    (tmp_path / "own.py").write_text(own)
+    names: dict = {"__name__": "__main__"}
+    exec(own, names)
+    (words,) = [words for words in commands() if words[:2] == ["inject", "--model"]]
+    assert cli.main([*words, "--out", "there"]) == 0
+    (shown,) = re.findall(r"<!-- inject -->\n```\n(.*?)```", README, re.DOTALL)
+    # The text goes on with what its numbers are.
+    out = "\n".join(capsys.readouterr().out.splitlines()[: shown.count("\n")])
+    # A training ends with other last bits on another processor.
+    assert re.sub(NUMBER, "0", out).split() == re.sub(NUMBER, "0", shown).split()
+    for ours, theirs in zip(re.findall(NUMBER, out), re.findall(NUMBER, shown), strict=True):
+        assert float(ours) == pytest.approx(float(theirs), rel=0.1, abs=3)
+    assert (tmp_path / "there" / "injection.png").is_file()
+
+    before = names["model"].get_weights()
+    exec(again, names)
+    assert [line.amount for line in names["found"].lines] == ["3 faults"]
+    assert names["outputs"].shape == (2000, 2)
+    for one, same in zip(before, names["model"].get_weights(), strict=True):
+        np.testing.assert_array_equal(one, same)
+    sys.modules.pop("own", None)
 
 
 def tables(text: str) -> list[str]:
