@@ -105,9 +105,14 @@ class Findings:
             ValueError, KeyError: the arrays are of something else.
         """
         ends = np.cumsum(arrays["masks"])
-        golden = np.unpackbits(arrays["golden"], count=len(y)).astype(bool)
         width = -(-len(y) // 8)
-        if len(ends) != len(amounts) or arrays["correct"].shape != (ends[-1], width):
-            raise ValueError(arrays["correct"].shape)
+        if len(ends) != len(amounts):
+            raise ValueError(f"{len(ends)} amounts")
+        shapes = {"golden": (width,), "correct": (ends[-1], width)}
+        shapes |= dict.fromkeys(NUMBERS, (ends[-1],))
+        for name, shape in shapes.items():
+            if arrays[name].shape != shape:
+                raise ValueError(f"{name} {arrays[name].shape}")
+        golden = np.unpackbits(arrays["golden"], count=len(y)).astype(bool)
         numbers = {name: np.split(arrays[name], ends[:-1]) for name in NUMBERS}
         return cls(tuple(amounts), golden, y, list(np.split(arrays["correct"], ends[:-1])), numbers)

@@ -38,7 +38,7 @@ def sweep(
     Args:
         campaign: the network, the images and the fault.
         amounts: how many places are hit; at least one.
-        masks: for each amount, >= 1, unless there is a `precision`.
+        masks: for each amount, >= 1, unless there is a `precision`; more if more were kept.
         precision: stop at each amount as soon as its interval is as narrow as this.
         workspace: where what was found is kept on the way, and progress said.
         identity: what the campaign is of; what was kept of another one is not used.
@@ -62,7 +62,7 @@ def sweep(
     for start in range(0, most, group):
         for place, amount in enumerate(amounts):
             # What an earlier call found may end within a group.
-            numbers = range(found.masks(place), min(start + group, most))
+            numbers = range(max(start, found.masks(place)), min(start + group, most))
             if not numbers or _enough(sequences[place], precision):
                 continue
             outcome = campaign.run(numbers, amount)

@@ -1,0 +1,313 @@
+"""Sweeps: masks enough, no more, the same bits however often they are interrupted."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import random
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ftnoise.errors import BadInput
+from ftnoise.faults import sweep as sweeps
+from ftnoise.faults.amounts import Count, Share
+from ftnoise.faults.campaign import Campaign
+from ftnoise.faults.fault import parse
+from ftnoise.faults.findings import NUMBERS, Findings
+from ftnoise.faults.sweep import Precision, sweep
+from ftnoise.records import Checkpoint
+from ftnoise.workspace import Workspace
+from tests.faults.networks import made
+
+RATES = [Share(rate=rate) for rate in (0.0, 0.1, 0.4, 0.9)]
+KILLS = 10
+
+
+def campaign(seed=0, **options) -> Campaign:
+    """Weights stuck at 0, on a network that is right without faults."""
+    network, x, _ = made("dense")
+    fault = parse("weights:stuck_at_zero:0.5")
+    y = network(x).numpy().argmax(axis=1)
+    y[:4] = (y[:4] + 1) % 4
+    return Campaign(network, x, y, fault, seed=seed, **{"masks_per_call": 3, **options})
+
+
+@pytest.fixture(scope="module")
+def asked() -> Campaign:
+    return campaign()
+
+
+def same(found: Findings, other: Findings) -> bool:
+    ours, theirs = found.to_arrays(), other.to_arrays()
+    return ours.keys() == theirs.keys() and all(
+        np.array_equal(values, theirs[name]) for name, values in ours.items()
+    )
+
+
+class Memory(Workspace):
+    """Keeps what is saved; after so many saves the process is at its end."""
+
+    def __init__(self, saves: int = 10**9) -> None:
+        self.saves, self.kept, self.discarded = saves, None, []
+        self.said: list[tuple[int, int, str]] = []
+
+    def load(self):
+        return self.kept
+
+    def discard(self, reason):
+        self.discarded.append(reason)
+
+    def save(self, arrays, state):
+        self.kept = {name: values.copy() for name, values in arrays.items()}, dict(state)
+        self.saves -= 1
+        if self.saves == 0:
+            raise KeyboardInterrupt
+
+    def progress(self, done, total, text=""):
+        self.said.append((done, total, text))
+
+
+@pytest.fixture
+def saves_always(monkeypatch) -> None:
+    monkeypatch.setattr(sweeps, "SAVE_SECONDS", -1.0)
+
+
+# Masks enough.
+
+
+def test_each_amount_gets_the_masks_of_the_campaign(asked):
+    found = sweep(asked, RATES, masks=7)
+    for place, amount in enumerate(RATES):
+        outcome = asked.run(range(7), amount)
+        np.testing.assert_array_equal(found.correct(place), outcome.correct)
+        for name in NUMBERS:
+            np.testing.assert_array_equal(found.numbers[name][place], getattr(outcome, name))
+    np.testing.assert_array_equal(found.golden, asked.correct)
+    assert found.golden_accuracy == 90
+    assert (found.accuracies(0) == 90).all()
+    assert found.amounts == tuple(RATES)
+
+
+@pytest.mark.parametrize("masks", [1, 3, 4])
+def test_any_number_of_masks(asked, masks):
+    found = sweep(asked, [Count(faults=2)], masks=masks)
+    assert found.masks(0) == masks
+    assert found.numbers["faults"][0].tolist() == [2] * masks
+
+
+def test_the_size_of_a_group_makes_no_difference(asked):
+    whole = sweep(asked, RATES, masks=7)
+    other = sweep(campaign(masks_per_call=5), RATES, masks=7)
+    np.testing.assert_array_equal(other.to_arrays()["correct"], whole.to_arrays()["correct"])
+
+
+def test_the_masks_of_a_low_rate_are_part_of_those_of_a_higher_one(asked):
+    for number in range(5):
+        masks = [np.concatenate([h.ravel() for h in hits]) for hits in _hits(asked, number)]
+        for low, high in itertools.pairwise(masks):
+            assert low.sum() < high.sum()
+            assert not (low & ~high).any()
+
+
+def _hits(asked, number):
+    return [asked.drawer.mask(number, amount).hits for amount in RATES]
+
+
+def test_it_stops_where_each_amount_is_precise(asked):
+    precision = Precision(half_width=6.0, most=600)
+    found = sweep(asked, RATES, precision=precision)
+    counts = [found.masks(place) for place in range(len(RATES))]
+    assert max(counts) < 600
+    assert len(set(counts)) > 2
+    for place, count in enumerate(counts):
+        sequence = precision.sequence()
+        sequence.update(found.accuracies(place)[: count - asked.masks_per_call])
+        assert sequence.interval.half_width > 6
+        sequence.update(found.accuracies(place)[count - asked.masks_per_call :])
+        assert sequence.interval.half_width <= 6
+    longer = sweep(asked, RATES, masks=max(counts))
+    for place, count in enumerate(counts):
+        np.testing.assert_array_equal(found.correct(place), longer.correct(place)[:count])
+
+
+def test_it_ends_with_the_most_masks_where_they_are_not_enough(asked):
+    found = sweep(asked, RATES, precision=Precision(half_width=0.1, most=10))
+    assert [found.masks(place) for place in range(len(RATES))] == [10] * 4
+
+
+def test_it_says_how_far_it_is(asked):
+    memory = Memory()
+    sweep(asked, RATES[:2], masks=4, workspace=memory)
+    assert memory.said == [
+        (3, 8, "3 masks"),
+        (6, 8, "6 masks"),
+        (7, 8, "7 masks"),
+        (8, 8, "8 masks"),
+    ]
+    assert memory.kept is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"amounts": []}, "at least one amount"),
+        ({"masks": 0}, "masks >= 1"),
+        ({"amounts": [Count(faults=10**6)]}, "at most"),
+    ],
+)
+def test_what_cannot_be_asked(asked, change, said):
+    with pytest.raises(BadInput, match=said):
+        sweep(asked, **{"amounts": RATES, **change})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"half_width": 0},
+        {"half_width": 100},
+        {"half_width": "1"},
+        {"confidence": 1},
+        {"most": 1},
+    ],
+)
+def test_no_such_precision(wrong):
+    with pytest.raises(BadInput, match="Expected"):
+        Precision(**{"half_width": 1.0, **wrong})
+
+
+# What is kept on the way.
+
+
+@pytest.mark.usefixtures("saves_always")
+@pytest.mark.parametrize("precision", [None, Precision(half_width=15.0, most=60)])
+def test_it_goes_on_after_a_cut_behind_each_save(asked, precision):
+    asks = {"amounts": RATES[1:], "masks": 5, "precision": precision}
+    whole_memory = Memory()
+    whole = sweep(asked, workspace=whole_memory, **asks)
+    saves = 10**9 - whole_memory.saves
+    assert saves >= 6
+    for cut in range(1, saves + 1):
+        memory = Memory(cut)
+        with pytest.raises(KeyboardInterrupt):
+            sweep(asked, workspace=memory, **asks)
+        again = sweep(asked, workspace=memory, **asks)
+        assert same(again, whole)
+        assert not memory.discarded
+        # Nothing is asked twice: a cut comes before its group is told.
+        assert memory.said == [said for n, said in enumerate(whole_memory.said, 1) if n != cut]
+
+
+@pytest.mark.usefixtures("saves_always")
+def test_it_goes_on_again_and_again(asked):
+    whole, memory, cuts = sweep(asked, RATES, masks=7), Memory(1), 0
+    while True:
+        try:
+            found = sweep(asked, RATES, masks=7, workspace=memory)
+        except KeyboardInterrupt:
+            memory.saves, cuts = 1, cuts + 1
+        else:
+            break
+    assert cuts == 3 * len(RATES)
+    assert same(found, whole)
+
+
+@pytest.mark.usefixtures("saves_always")
+@pytest.mark.parametrize("group", [2, 4])
+def test_it_goes_on_with_groups_of_another_size(asked, group):
+    whole, memory = sweep(asked, RATES, masks=11), Memory(6)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(asked, RATES, masks=11, workspace=memory)
+    other = sweep(campaign(masks_per_call=group), RATES, masks=11, workspace=memory)
+    np.testing.assert_array_equal(other.to_arrays()["masks"], [11] * 4)
+    np.testing.assert_array_equal(other.to_arrays()["correct"], whole.to_arrays()["correct"])
+
+
+@pytest.mark.usefixtures("saves_always")
+@pytest.mark.parametrize("what", ["identity", "amounts", "images", "network", "arrays", "state"])
+def test_work_of_another_campaign_is_discarded(asked, what):
+    memory = Memory(4)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(asked, RATES, masks=7, workspace=memory, identity="this one")
+    arrays, state = memory.kept
+    if what == "identity":
+        state["identity"] = "another"
+    elif what == "amounts":
+        arrays["masks"] = arrays["masks"][:-1]
+    elif what == "images":
+        arrays["correct"] = arrays["correct"][:, :-1]
+    elif what == "network":
+        arrays["golden"] = ~arrays["golden"]
+    elif what == "arrays":
+        del arrays["faults"]
+    else:
+        state.clear()
+    found = sweep(asked, RATES, masks=7, workspace=memory, identity="this one")
+    assert memory.discarded == ["belongs to another campaign"]
+    assert same(found, sweep(asked, RATES, masks=7))
+
+
+# A process that is killed.
+
+
+class Folder(Workspace):
+    """Keeps work in a record on the disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.record = Checkpoint(folder, "partial", owner="sweep")
+
+    def load(self):
+        return self.record.kept()
+
+    def discard(self, reason):
+        self.record.discard(reason)
+
+    def save(self, arrays, state):
+        self.record.keep(arrays, state)
+
+
+def test_a_discarded_record_is_set_aside_with_one_line(asked, tmp_path, capsys, saves_always):
+    sweep(asked, RATES, masks=4, workspace=Folder(tmp_path), identity="one")
+    found = sweep(asked, RATES, masks=4, workspace=Folder(tmp_path), identity="other")
+    said = capsys.readouterr().err
+    assert "partial.json belongs to another campaign; set aside as partial.json.damaged" in said
+    assert said.count("\n") == 1
+    assert same(found, sweep(asked, RATES, masks=4))
+
+
+def work(folder: Path, ready, masks: int) -> None:
+    """A sweep in a process of its own, which keeps its work after every group."""
+    sweeps.SAVE_SECONDS = -1.0
+    asked = campaign()
+    ready.set()
+    sweep(asked, RATES, masks=masks, workspace=Folder(folder), identity="killed")
+
+
+def test_it_ends_the_same_after_kills_at_random_moments(asked, tmp_path, capsys):
+    masks, moments = 150, random.Random(0)
+    context = multiprocessing.get_context("forkserver")
+    # Imported once, for all of the processes.
+    context.set_forkserver_preload(["tensorflow", "ftnoise.faults.sweep", "tests.faults.networks"])
+    kills, behind = 0, []
+    folder = tmp_path / "0"
+    while kills < KILLS:
+        ready = context.Event()
+        process = context.Process(target=work, args=(folder, ready, masks))
+        process.start()
+        assert ready.wait(120)
+        time.sleep(moments.uniform(0.0, 0.3))
+        process.kill()
+        process.join()
+        if process.exitcode == 0:  # it came to its end; another one is killed
+            folder = tmp_path / str(kills)
+            continue
+        kills += 1
+        kept = Folder(folder).load()
+        behind.append(0 if kept is None else int(kept[0]["masks"].sum()))
+    assert max(behind) > 0
+    whole = sweep(asked, RATES, masks=masks)
+    again = sweep(asked, RATES, masks=masks, workspace=Folder(folder), identity="killed")
+    assert same(again, whole)
+    assert capsys.readouterr().err == ""
