@@ -1,0 +1,257 @@
+"""Scalars against curves made by hand, and a small campaign against one asked directly."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ftnoise.errors import BadInput
+from ftnoise.faults import sweep as sweeps
+from ftnoise.faults.amounts import Share
+from ftnoise.faults.campaign import Campaign, Outcome
+from ftnoise.faults.findings import Findings
+from ftnoise.faults.gates import Agreement, Gates
+from ftnoise.faults.places import Weights
+from ftnoise.measures.fault_tolerance import FaultTolerance, answer, columns
+from ftnoise.stats.comparing import paired
+from ftnoise.stats.interval import student_interval
+from ftnoise.workspace import Subject, Workspace
+from tests.faults.networks import CLASSES, bits, made
+
+IMAGES = 100
+RATES = (0.0, 0.1, 0.5, 0.9)
+# Images that are right of the first 90, for each rate and each of four masks.
+RIGHT = ((90, 90, 90, 90), (89, 90, 90, 89), (80, 82, 84, 86), (30, 40, 36, 38))
+SEEN = Gates(
+    sound=Agreement(images=9, exact=True, exceptions=0, distance=0.0),
+    faulty=Agreement(images=9, exact=False, exceptions=2, distance=1e-7),
+    constant=True,
+)
+
+
+def by_hand(rates=RATES, right=RIGHT) -> Findings:
+    """A network that is right on the first 90 of 100 images without faults."""
+    first = np.arange(IMAGES)
+    found = Findings(tuple(Share(rate=rate) for rate in rates), first < 90, first % CLASSES)
+    for place, counts in enumerate(right):
+        correct = first < np.array(counts)[:, None]
+        masks = np.arange(1.0, len(counts) + 1)
+        far = masks * place
+        found.add(place, Outcome(correct, far, 3 * far, 0 * far, np.full(len(counts), 7.0 * place)))
+    return found
+
+
+def test_the_scalars_of_a_curve_made_by_hand():
+    scalars = answer(RATES, by_hand(), SEEN).scalars
+    at = {rate: float(np.mean(counts)) for rate, counts in zip(RATES, RIGHT, strict=True)}
+    assert at == {0.0: 90, 0.1: 89.5, 0.5: 83, 0.9: 36}
+    drop = student_interval(np.subtract(RIGHT[2], RIGHT[3]))
+    # Trapezoids of width 10, 40 and 40 over 90.
+    area = (10 * (90 + 89.5) / 2 + 40 * (89.5 + 83) / 2 + 40 * (83 + 36) / 2) / 90
+    assert scalars == pytest.approx(
+        {
+            "golden_accuracy": 90,
+            "accuracy_at_50": 83,
+            "accuracy_at_90": 36,
+            "drop_from_50_to_90": 47,
+            "drop_from_50_to_90_low": drop.low,
+            "drop_from_50_to_90_high": drop.high,
+            "silent_corruptions_at_50": 100 * 7 / 90,
+            "area_under_curve": area,
+            # Linear between 10 % (0.5 points) and 50 % (7 points), then to 54 points at 90 %.
+            "rate_of_1_point": 10 + 40 * 0.5 / 6.5,
+            "rate_of_5_points": 10 + 40 * 4.5 / 6.5,
+            "rate_of_50_points": 50 + 40 * 43 / 47,
+            # One-sided at 95 %: 89.5 - 2.353 * 0.577 / 2 = 88.8 is not surely above 89.
+            "tolerated_rate_1_point": 0,
+            "tolerated_rate_5_points": 10,
+            # Widths of 1.8 and 8.2 points at 10 and 50 %, where 0.5 and 7 points are lost.
+            "unclear_rates": 2,
+            "exceptions": 2,
+        },
+        rel=1e-9,
+    )
+
+
+def test_the_arrays_of_a_curve_made_by_hand():
+    found = answer(RATES, by_hand(), SEEN)
+    arrays = found.arrays
+    assert arrays["rates"].tolist() == [0, 10, 50, 90]
+    assert arrays["accuracy"].tolist() == [90, 89.5, 83, 36]
+    np.testing.assert_allclose(arrays["accuracies"], RIGHT)
+    np.testing.assert_allclose(arrays["silent_corruptions"], 100 * (90 - arrays["accuracy"]) / 90)
+    students = [student_interval(np.array(row, float)) for row in RIGHT]
+    np.testing.assert_allclose(arrays["low"], [one.low for one in students])
+    np.testing.assert_allclose(arrays["high"], [one.high for one in students])
+    assert (arrays["free_low"] < arrays["low"]).all()
+    assert (arrays["free_high"] > arrays["accuracy"]).all()
+    assert arrays["distance_mean"].tolist() == [0, 2.5, 5, 7.5]
+    assert arrays["distance_max"].tolist() == [0, 12, 24, 36]
+    assert arrays["not_finite"].tolist() == [0] * 4
+    assert arrays["faults"].tolist() == [0, 7, 14, 21]
+    assert arrays["class_accuracy"].shape == (4, CLASSES)
+    np.testing.assert_allclose(arrays["class_accuracy"].mean(axis=1), arrays["accuracy"])
+    assert arrays["correct"].shape == (4, 4, -(-IMAGES // 8))
+    unpacked = np.unpackbits(arrays["correct"], axis=2, count=IMAGES)
+    assert unpacked.sum(axis=2).tolist() == [list(row) for row in RIGHT]
+    assert np.unpackbits(arrays["golden"], count=IMAGES).sum() == 90
+    assert found.info == {"gates": str(SEEN)}
+
+
+NO_50 = {"accuracy_at_50", "silent_corruptions_at_50"}
+NO_90 = {"accuracy_at_90"}
+DROP = {"drop_from_50_to_90", "drop_from_50_to_90_low", "drop_from_50_to_90_high"}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "missing"),
+    [
+        ((0, 1, 2), {*NO_90, *DROP, "rate_of_50_points"}),
+        ((1, 3), {*NO_50, *DROP}),
+        ((2, 3), set()),
+        (
+            (0, 1),
+            {*NO_50, *NO_90, *DROP, "rate_of_1_point", "rate_of_5_points"} | {"rate_of_50_points"},
+        ),
+    ],
+)
+def test_what_needs_a_rate_that_is_not_tested_is_missing(chosen, missing):
+    rates, right = (tuple(of[n] for n in chosen) for of in (RATES, RIGHT))
+    everything = answer(RATES, by_hand(), SEEN).scalars
+    scalars = answer(rates, by_hand(rates, right), SEEN).scalars
+    assert set(everything) - set(scalars) == missing
+    for name in ("accuracy_at_50", "drop_from_50_to_90_low", "drop_from_50_to_90_high"):
+        assert scalars.get(name, everything[name]) == everything[name]
+
+
+def test_a_network_that_faults_improve_tolerates_all_and_never_falls():
+    scalars = answer((0.5, 0.9), by_hand((0.5, 0.9), ((91, 91, 91), (95, 95, 95))), SEEN).scalars
+    assert scalars["tolerated_rate_1_point"] == scalars["tolerated_rate_5_points"] == 90
+    assert not {name for name in scalars if name.startswith("rate_of")}
+    assert scalars["drop_from_50_to_90"] == -4
+    assert scalars["silent_corruptions_at_50"] == 0
+
+
+def test_equal_masks_leave_nothing_unclear():
+    scalars = answer((0.5, 0.9), by_hand((0.5, 0.9), ((90, 90), (80, 80))), SEEN).scalars
+    assert scalars["unclear_rates"] == 0
+    assert scalars["drop_from_50_to_90_low"] == scalars["drop_from_50_to_90_high"] == 10
+
+
+def test_a_table_has_a_column_of_scalars_that_there_are():
+    measure = FaultTolerance()
+    names = [column.name for column in columns(measure)]
+    assert len(set(names)) == len(names)
+    assert set(names) <= set(answer(RATES, by_hand(), SEEN).scalars)
+    assert all(column.measure is measure for column in columns(measure))
+
+
+# On a network.
+
+
+def asked(workspace=None) -> Subject:
+    """A network that is right without faults."""
+    network, x, _ = made("dense")
+    data = SimpleNamespace(x_test=x, y_test=network(x).numpy().argmax(axis=1))
+    return Subject(network=network, data=data, run=None, workspace=workspace or Workspace())
+
+
+MEASURE = FaultTolerance(where=Weights(), rates=(0.0, 0.2, 0.5, 0.9), masks=6, seed=3)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """What the measure says of a network, after leaving it as it is."""
+    subject = asked()
+    before = bits(subject.network)
+    found = MEASURE.evaluate(subject)
+    assert bits(subject.network) == before
+    return subject, found
+
+
+def test_a_measure_is_the_campaign(whole):
+    subject, found = whole
+    data = subject.data
+    campaign = Campaign(subject.network, data.x_test, data.y_test, MEASURE.fault, seed=3)
+    for n, rate in enumerate(MEASURE.rates):
+        correct = campaign.run(range(6), Share(rate=rate)).correct
+        np.testing.assert_array_equal(
+            np.unpackbits(found.arrays["correct"][n], axis=1, count=40), correct
+        )
+        assert found.arrays["accuracy"][n] == pytest.approx(100 * correct.mean(), rel=1e-12)
+    first, second = found.arrays["accuracies"][2:]
+    pairs = paired(first, second)
+    assert found.scalars["drop_from_50_to_90_low"] == pairs.low
+    assert found.scalars["golden_accuracy"] == 100
+    assert found.scalars["exceptions"] == 0
+    shapes = {name: values.shape for name, values in found.arrays.items()}
+    along = ("rates", "accuracy", "low", "high", "free_low", "free_high", "silent_corruptions")
+    along += ("distance_mean", "distance_max", "not_finite", "faults")
+    assert shapes == {
+        **dict.fromkeys(along, (4,)),
+        "accuracies": (4, 6),
+        "class_accuracy": (4, data.y_test.max() + 1),
+        "correct": (4, 6, 5),
+        "golden": (5,),
+    }
+
+
+class Cut(Workspace):
+    """Is cut off after the third save."""
+
+    kept, saves = None, 0
+
+    def load(self):
+        return self.kept
+
+    def save(self, arrays, state):
+        self.kept, self.saves = (arrays, state), self.saves + 1
+        if self.saves == 3:
+            raise KeyboardInterrupt
+
+    def discard(self, reason):
+        raise AssertionError(reason)
+
+
+def test_an_interrupted_measure_goes_on_to_the_same_answer(whole, monkeypatch):
+    monkeypatch.setattr(sweeps, "SAVE_SECONDS", -1.0)
+    _, whole = whole
+    subject = asked(workspace=Cut())
+    with pytest.raises(KeyboardInterrupt):
+        MEASURE.evaluate(subject)
+    before = bits(subject.network)
+    again = MEASURE.evaluate(subject)
+    assert bits(subject.network) == before
+    assert again.scalars == whole.scalars
+    assert again.info == whole.info
+    for name, values in whole.arrays.items():
+        np.testing.assert_array_equal(again.arrays[name], values)
+
+
+def test_fewer_masks_never_more():
+    assert MEASURE.with_masks(4) == FaultTolerance(
+        where=Weights(), rates=MEASURE.rates, masks=4, seed=3
+    )
+    assert MEASURE.with_masks(100) == MEASURE
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"rates": ()},
+        {"rates": (0.0,)},
+        {"rates": (0.5, 0.5)},
+        {"rates": (0.5, 0.1)},
+        {"rates": (0.5, 1.1)},
+        {"rates": [0.5]},
+        {"masks": 1},
+        {"seed": -1},
+        {"where": "weights"},
+        {"what": "stuck_at_zero"},
+    ],
+)
+def test_what_cannot_be_measured_is_refused(wrong):
+    with pytest.raises(BadInput, match="Expected"):
+        FaultTolerance(**wrong)

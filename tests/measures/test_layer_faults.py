@@ -1,0 +1,149 @@
+"""Faults in one layer at a time, against campaigns that name the layer."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ftnoise.errors import BadInput
+from ftnoise.faults.amounts import Share
+from ftnoise.faults.campaign import Campaign
+from ftnoise.faults.fault import parse
+from ftnoise.faults.places import Neurons, Parameters, Weights
+from ftnoise.measures.fault_tolerance import FaultTolerance
+from ftnoise.measures.layer_faults import LayerFaults
+from ftnoise.workspace import Subject, Workspace
+from tests.faults.networks import bits, made
+
+RATES = (0.3, 0.9)
+MASKS = 5
+
+
+def measure(where) -> LayerFaults:
+    return LayerFaults(faults=FaultTolerance(where=where, rates=RATES, masks=MASKS, seed=2))
+
+
+class Memory(Workspace):
+    """Is cut off after so many saves, and hears how far it is."""
+
+    def __init__(self, saves: int = 10**9) -> None:
+        self.saves, self.kept = saves, None
+        self.said: list[tuple[int, int, str]] = []
+
+    def load(self):
+        return self.kept
+
+    def save(self, arrays, state):
+        self.kept = arrays, state
+        self.saves -= 1
+        if self.saves == 0:
+            raise KeyboardInterrupt
+
+    def progress(self, done, total, text=""):
+        self.said.append((done, total, text))
+
+
+def asked(name="dense", workspace=None) -> Subject:
+    """A network that is right without faults."""
+    network, x, _ = made(name)
+    data = SimpleNamespace(x_test=x, y_test=network(x).numpy().argmax(axis=1))
+    return Subject(network=network, data=data, run=None, workspace=workspace or Workspace())
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "layers"),
+    [
+        ("dense", Parameters(), ["dense", "dense_1", "dense_2"]),
+        ("convolutions", Neurons(), ["image_conv2d", "conv2d", "dense"]),
+    ],
+)
+def test_each_line_is_the_campaign_of_that_layer_alone(name, where, layers):
+    memory = Memory()
+    subject = asked(name, memory)
+    before = bits(subject.network)
+    found = measure(where).evaluate(subject)
+    assert bits(subject.network) == before
+    arrays, data = found.arrays, subject.data
+    assert {name: values.shape for name, values in arrays.items()} == {
+        "rates": (2,),
+        "layer_accuracy": (len(layers), 2),
+        "layer_spread": (len(layers), 2),
+    }
+    assert arrays["rates"].tolist() == [30, 90]
+    kind = type(where).__name__.lower()
+    places = []
+    for n, layer in enumerate(layers):
+        fault = parse(f"{kind}@{layer}:stuck_at_zero:0.5")
+        campaign = Campaign(subject.network, data.x_test, data.y_test, fault, seed=2)
+        places.append(campaign.drawer.places)
+        for m, rate in enumerate(RATES):
+            rows = 100 * campaign.run(range(MASKS), Share(rate=rate)).correct.mean(axis=1)
+            assert arrays["layer_accuracy"][n, m] == pytest.approx(np.mean(rows), rel=1e-12)
+            spread = np.sqrt(((rows - rows.mean()) ** 2).sum() / (MASKS - 1))
+            assert arrays["layer_spread"][n, m] == pytest.approx(spread, rel=1e-9)
+    lowest = arrays["layer_accuracy"].mean(axis=1)
+    assert found.scalars == {"most_sensitive_layer": float(np.argmin(lowest) + 1)}
+    labels = found.info["layers"]
+    for n, (label, layer) in enumerate(zip(labels, layers, strict=True), start=1):
+        assert label.startswith(f"{n} {type(subject.network.get_layer(layer)).__name__} (")
+        assert label.endswith(f" ({places[n - 1]:,})")
+    total = 2 * len(layers)
+    assert [said[:2] for said in memory.said] == [(n, total) for n in range(1, total + 1)]
+    assert memory.said[-1][2] == f"layer {len(layers)} of {len(layers)}"
+
+
+def test_the_layer_that_all_depends_on_is_named():
+    subject = asked()
+    network = subject.network
+    # The middle layer alone: what comes before and after stays the same whatever is hit.
+    for n, layer in enumerate(network.layers[1:]):
+        if n != 1:
+            layer.kernel.assign(np.zeros(layer.kernel.shape, np.float32))
+    network.layers[-1].kernel.assign(np.eye(7, 4, dtype=np.float32))
+    network.layers[-1].bias.assign(np.array([0.0, 0.4, 0.0, 0.0], np.float32))
+    kernel = np.zeros((8, 7), np.float32)
+    kernel[:, 0] = 5
+    network.layers[2].kernel.assign(kernel)
+    network.layers[2].bias.assign(np.zeros(7, np.float32))
+    network.layers[1].bias.assign(np.full(8, 0.2, np.float32))
+    data = SimpleNamespace(x_test=subject.data.x_test, y_test=np.zeros(40, int))
+    faults = FaultTolerance(where=Neurons(output_layer=True), rates=(0.2,), masks=8)
+    found = LayerFaults(faults=faults).evaluate(
+        Subject(network=network, data=data, run=None, workspace=Workspace())
+    )
+    means = found.arrays["layer_accuracy"][:, 0]
+    assert means[0] == 100  # one or two of eight units that do the same
+    assert found.scalars["most_sensitive_layer"] == 1 + int(np.argmin(means))
+    assert min(means) < 100
+
+
+def test_an_interrupted_measure_goes_on_with_the_next_layer():
+    whole = measure(Neurons()).evaluate(asked())
+    memory = Memory(1)
+    subject = asked(workspace=memory)
+    for saves in (1, 2):
+        memory.saves = 1
+        memory.said.clear()
+        with pytest.raises(KeyboardInterrupt):
+            measure(Neurons()).evaluate(subject)
+        assert [done for done, *_ in memory.said] == [2 * saves - 1, 2 * saves]
+    memory.said.clear()
+    again = measure(Neurons()).evaluate(subject)
+    assert not memory.said
+    assert again.scalars == whole.scalars
+    assert again.info == whole.info
+    for name, values in whole.arrays.items():
+        np.testing.assert_array_equal(again.arrays[name], values)
+
+
+def test_fewer_masks_never_more():
+    assert measure(Weights()).with_masks(3).faults.masks == 3
+    assert measure(Weights()).with_masks(100) == measure(Weights())
+
+
+@pytest.mark.parametrize("wrong", ["faults", FaultTolerance(where=Weights(layers=("dense",)))])
+def test_what_cannot_be_measured_is_refused(wrong):
+    with pytest.raises(BadInput, match="FaultTolerance of all layers"):
+        LayerFaults(faults=wrong)

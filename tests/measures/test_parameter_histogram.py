@@ -1,0 +1,58 @@
+"""A histogram against counting one by one."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from ftnoise.errors import BadInput
+from ftnoise.measures.parameter_histogram import ParameterHistogram
+from ftnoise.workspace import Subject, Workspace
+
+KERNEL = np.array([[-0.35, -0.3, -0.25], [0.0, 0.1, 0.2]], np.float32)
+BIAS = np.array([0.299, 0.31, 0.05], np.float32)
+
+
+@pytest.fixture
+def subject():
+    layers = [keras.layers.Dense(3, input_shape=(2,)), keras.layers.BatchNormalization()]
+    network = keras.Sequential(layers)
+    gamma, beta = np.full(3, 0.15, np.float32), np.full(3, -0.05, np.float32)
+    network.set_weights([KERNEL, BIAS, gamma, beta, np.full(3, 9.0), np.full(3, 9.0)])
+    return Subject(network=network, data=None, run=None, workspace=Workspace())
+
+
+def theta():
+    return [*KERNEL.ravel().tolist(), *BIAS.tolist(), *[0.15] * 3, *[-0.05] * 3]
+
+
+def test_the_bins_hold_what_is_in_them_and_no_statistics(subject):
+    before = [weight.tobytes() for weight in subject.network.get_weights()]
+    found = ParameterHistogram(bins=4, reach=0.3).evaluate(subject)
+    assert [weight.tobytes() for weight in subject.network.get_weights()] == before
+    np.testing.assert_allclose(found.arrays["middles"], [-0.225, -0.075, 0.075, 0.225])
+    counts = [
+        sum(low <= value < low + 0.15 for value in theta()) for low in (-0.3, -0.15, 0.0, 0.15)
+    ]
+    # -0.3 and 0.15 are a little off in float32, to the inside and to the outside.
+    assert counts[:3] == [1, 3, 3]
+    np.testing.assert_allclose(found.arrays["density"] * 0.15 * 15, [1, 3, 3, 5], rtol=1e-12)
+    assert found.scalars == {"parameters_beyond": pytest.approx(100 * 3 / 15)}
+
+
+@pytest.mark.parametrize(("bins", "reach"), [(1, 1.0), (121, 0.3), (7, 0.05)])
+def test_it_integrates_to_what_is_not_beyond(subject, bins, reach):
+    found = ParameterHistogram(bins=bins, reach=reach).evaluate(subject)
+    beyond = 100 * np.mean(np.abs(np.float32(theta()).astype(float)) > reach)
+    assert found.scalars["parameters_beyond"] == pytest.approx(beyond)
+    whole = found.arrays["density"].sum() * 2 * reach / bins
+    assert whole == pytest.approx(1 - beyond / 100, rel=1e-12)
+    assert found.arrays["density"].shape == found.arrays["middles"].shape == (bins,)
+    np.testing.assert_allclose(found.arrays["middles"], -found.arrays["middles"][::-1], atol=1e-15)
+
+
+@pytest.mark.parametrize("wrong", [{"bins": 0}, {"bins": 1.5}, {"reach": 0}, {"reach": "1"}])
+def test_what_cannot_be_drawn_is_refused(wrong):
+    with pytest.raises(BadInput, match="Expected"):
+        ParameterHistogram(**wrong)
