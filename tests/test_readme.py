@@ -94,7 +94,7 @@ def tables(text: str) -> list[str]:
     return [found for found in text.split("\n\n") if found.startswith("|")]
 
 
-@pytest.mark.parametrize("name", re.findall(r"<!-- (table\d+) -->", README))
+@pytest.mark.parametrize("name", re.findall(r"<!-- ((?:table|figure)\d+) -->", README))
 def test_a_table_is_that_of_the_reference_runs(name):
     (shown,) = re.findall(rf"<!-- {name} -->\n(.*)<!-- /{name} -->", README, re.DOTALL)
     reference = (ROOT / "runs" / "reference" / f"{name}.paper.md").read_text()
