@@ -97,7 +97,7 @@ def test_the_arrays_of_a_curve_made_by_hand():
     unpacked = np.unpackbits(arrays["correct"], axis=2, count=IMAGES)
     assert unpacked.sum(axis=2).tolist() == [list(row) for row in RIGHT]
     assert np.unpackbits(arrays["golden"], count=IMAGES).sum() == 90
-    assert found.info == {"gates": str(SEEN)}
+    assert found.info == {"gates": str(SEEN), "images": IMAGES}
 
 
 NO_50 = {"accuracy_at_50", "silent_corruptions_at_50"}
