@@ -1,8 +1,9 @@
 """Train networks with noise, break them, and measure what survives.
 
 `inject` asks a model of your own how it fares under faults, `injected` puts a fault into it for as
-long as a block lasts, and `plans` says how many masks an answer takes. What is named here is
-imported when it is first used, so `import ftnoise` imports nothing else.
+long as a block lasts, `FaultInjection` is a Keras callback that does so while it is trained, and
+`plans` says how many masks an answer takes. What is named here is imported when it is first used,
+so `import ftnoise` imports nothing else.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ftnoise.campaigns.asking import inject, plans
     from ftnoise.campaigns.injection import Injection
     from ftnoise.faults.amounts import Bernoulli, Count, Share
+    from ftnoise.faults.callback import FaultInjection
     from ftnoise.faults.effects import BitFlip, Drift, RandomValue, SignFlip, StuckAt
     from ftnoise.faults.fault import Fault
     from ftnoise.faults.injection import injected
@@ -25,6 +27,7 @@ _HOMES = {
     "campaigns.asking": ("inject", "plans"),
     "campaigns.injection": ("Injection",),
     "faults.amounts": ("Bernoulli", "Count", "Share"),
+    "faults.callback": ("FaultInjection",),
     "faults.effects": ("BitFlip", "Drift", "RandomValue", "SignFlip", "StuckAt"),
     "faults.fault": ("Fault",),
     "faults.injection": ("injected",),
@@ -40,6 +43,7 @@ __all__ = [
     "Count",
     "Drift",
     "Fault",
+    "FaultInjection",
     "Filters",
     "Injection",
     "Neurons",

@@ -66,7 +66,7 @@ def test_the_program_trains_a_network(monkeypatch):
 def test_the_own_model_is_asked_as_shown(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    own, again = [block for block in blocks("python") if "training.train" not in block]
+    own, again, breaking = [block for block in blocks("python") if "training.train" not in block]
     (tmp_path / "own.py").write_text(own)
     names: dict = {"__name__": "__main__"}
     exec(own, names)
@@ -87,6 +87,11 @@ def test_the_own_model_is_asked_as_shown(monkeypatch, tmp_path, capsys):
     assert names["outputs"].shape == (2000, 2)
     for one, same in zip(before, names["model"].get_weights(), strict=True):
         np.testing.assert_array_equal(one, same)
+
+    exec(breaking, names)
+    assert len(names["history"]["faulty_accuracy"]) == 3
+    assert all(0 < accuracy <= 1 for accuracy in names["history"]["faulty_accuracy"])
+    assert list((tmp_path / "runs" / "own" / "faults").glob("events*"))
     sys.modules.pop("own", None)
 
 

@@ -243,6 +243,7 @@ def _line(found: Findings, place: int, interval: Interval, asked: Question) -> L
     amount = found.amounts[place]
     mean = float(accuracies.mean())
     drop = found.golden_accuracy - mean
+    mask_error, example_error, enlarge = _sources(found.correct(place))
     return Line(
         amount=amount.label,
         share=getattr(amount, "rate", None),
@@ -261,7 +262,22 @@ def _line(found: Findings, place: int, interval: Interval, asked: Question) -> L
         not_finite=float(found.numbers["not_finite"][place].mean()),
         class_accuracies=tuple(map(_finite, found.class_accuracies(place).mean(axis=0))),
         unclear=interval.high - interval.low > abs(drop) > 0,
+        mask_error=mask_error,
+        example_error=example_error,
+        enlarge=enlarge,
     )
+
+
+def _sources(correct: np.ndarray) -> tuple[float | None, float | None, str | None]:
+    """What masks and examples add to the standard error, in points, and which to enlarge."""
+    from ftnoise.stats.levels import variance_components
+
+    if min(correct.shape) < 2:
+        return None, None, None
+    found = variance_components(correct[None])
+    errors = [100 * (found.standard_errors[name] or 0.0) for name in ("mask", "image")]
+    names = {"mask": "masks", "image": "examples"}
+    return errors[0], errors[1], names.get(found.enlarge or "")
 
 
 def summaries(

@@ -44,6 +44,10 @@ class Line:
         not_finite: images with outputs that are not finite, on average over masks.
         class_accuracies: for each class, None for one without images.
         unclear: whether the interval is wider than the drop.
+        mask_error, example_error: what the choice of masks, and that of examples, adds to the
+            standard error of the accuracy over new ones of both (see `stats/levels.py`), in points;
+            None with a single mask or example. The intervals are over masks alone.
+        enlarge: of which more would help most, "masks" or "examples"; None where nothing varies.
     """
 
     amount: str
@@ -63,6 +67,9 @@ class Line:
     not_finite: float
     class_accuracies: tuple[float | None, ...]
     unclear: bool
+    mask_error: float | None
+    example_error: float | None
+    enlarge: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +195,7 @@ class Injection:
             *(f"{label.ljust(width)}  {value}" for label, value in said.items()),
             *[""] * bool(said),
             f"Intervals of the mean over masks: {METHODS.get(method, method)}.",
+            *_sources(self.lines[-1]),
         ]
         if self.half_width is not None and self.reached and all(self.reached):
             half_width = counted(self.half_width, "point")
@@ -215,6 +223,17 @@ class Injection:
         if name.startswith("largest"):
             return "none of them" if value is None else f"{value:g} %"
         return f"not up to {self.lines[-1].amount}" if value is None else f"{value:.2f} %"
+
+
+def _sources(line: Line) -> list[str]:
+    """Where the uncertainty at an amount comes from, a sentence if that is known."""
+    if line.mask_error is None or line.example_error is None:
+        return []
+    more = f"; more {line.enlarge} would help most" if line.enlarge else ""
+    return [
+        f"Standard error at {line.amount}: {line.mask_error:.2f} points of the masks, "
+        f"{line.example_error:.2f} of the examples, which no interval here counts{more}."
+    ]
 
 
 def counted(number: float, noun: str) -> str:

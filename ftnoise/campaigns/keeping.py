@@ -33,7 +33,7 @@ SUFFIXES = ("json", "csv", "png", "pdf")
 COLUMNS = (
     "amount", "share", "faults", "masks", "accuracy", "spread", "low", "high", "free_low",
     "free_high", "method", "silent_corruptions", "distance_mean", "distance_max", "not_finite",
-    "unclear",
+    "unclear", "mask_error", "example_error", "enlarge",
 )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from ftnoise import seeds
 from ftnoise.errors import BadInput
 from ftnoise.faults.amounts import Amount, Bernoulli, Share
 from ftnoise.faults.campaign import Campaign
-from ftnoise.faults.fault import Fault
+from ftnoise.faults.fault import Fault, fault_of
 from ftnoise.faults.faulty_network import expect_held, held
 from ftnoise.faults.injection import (
     called_through,
@@ -48,7 +48,7 @@ Schedule = Strength | Mapping[int, Strength] | Callable[[int], Strength]
 class FaultInjection(keras.callbacks.Callback):
     """Faults during training (`schedule`), and accuracy under faults after it (`evaluate`).
 
-    `model.fit(x, y, epochs=9, callbacks=[FaultInjection(parse("neurons:stuck_at_zero:0.1"),
+    `model.fit(x, y, epochs=9, callbacks=[FaultInjection("neurons:stuck_at_zero:0.1",
     schedule={3: 0.1, 4: 0.2}, evaluate=(x_test, y_test))])` crashes a tenth of the hidden neurons
     in the fourth epoch and a fifth in the next one, and adds `faulty_accuracy`, with a tenth
     crashed, to the history.
@@ -67,7 +67,7 @@ class FaultInjection(keras.callbacks.Callback):
     as does the end of a block `with FaultInjection(...) as faults:`, or of a `fit` with it.
 
     Args:
-        fault: where, what, how much, how long. A transient one of neurons is drawn for each example
+        fault: where, what, how much, how long, or its short form. A transient one of neurons is drawn for each example
             in the order in which training sees them.
         seed: an integer >= 0. Faults of training and of `evaluate` are drawn independently; the
             latter are the masks 0, 1, ... of a `Campaign` with this seed.
@@ -101,7 +101,7 @@ class FaultInjection(keras.callbacks.Callback):
 
     def __init__(
         self,
-        fault: Fault,
+        fault: Fault | str,
         *,
         seed: int = 0,
         schedule: Schedule = None,
@@ -114,7 +114,7 @@ class FaultInjection(keras.callbacks.Callback):
         log_dir: str | Path | None = None,
     ) -> None:
         super().__init__()
-        expect(isinstance(fault, Fault), "fault to be a Fault", fault=fault)
+        fault = fault_of(fault)
         expect(is_count(seed, least=0), "seed an integer >= 0", seed=seed)
         expect(isinstance(hold, bool), "hold True or False", hold=hold)
         expect(isinstance(redraw, bool), "redraw True or False", redraw=redraw)

@@ -51,6 +51,9 @@ def line(**changes: Any) -> Line:
         "not_finite": 0.0,
         "class_accuracies": (80.0, None),
         "unclear": False,
+        "mask_error": 0.5,
+        "example_error": 1.25,
+        "enlarge": "examples",
     }
     return Line(**given | changes)
 

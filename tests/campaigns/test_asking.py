@@ -15,6 +15,7 @@ from ftnoise.faults.fault import parse
 from ftnoise.faults.sweep import sweep
 from ftnoise.stats.bounded import SEQUENCE, ConfidenceSequence
 from ftnoise.stats.interval import STUDENT, student_interval
+from ftnoise.stats.levels import variance_components
 from ftnoise.workspace import Workspace
 from tests.campaigns.made import FAULT, examples, model
 
@@ -69,6 +70,10 @@ def test_the_answer_is_that_of_the_campaign(own):
         # All is right without faults, so all that is wrong is silent corruption.
         assert line.silent_corruptions == pytest.approx(100 - line.accuracy)
         assert line.unclear == (line.high - line.low > 100 - line.accuracy > 0)
+        parts = variance_components(outcome.correct[None]).standard_errors
+        assert line.mask_error == pytest.approx(100 * parts["mask"])
+        assert line.example_error == pytest.approx(100 * parts["image"])
+        assert line.enlarge in ("masks", "examples")
     assert digest(network) == before == found.digest
 
 

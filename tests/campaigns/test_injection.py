@@ -73,6 +73,15 @@ def test_the_text_says_which_interval_it_is(method, words):
     assert words in found
 
 
+def test_the_text_says_where_the_uncertainty_comes_from():
+    assert (
+        "Standard error at 50 %: 0.50 points of the masks, 1.25 of the examples, which no interval "
+        "here counts; more examples would help most."
+    ) in str(injection()).splitlines()
+    unknown = line(mask_error=None, example_error=None, enlarge=None)
+    assert "Standard error" not in str(injection(lines=(unknown,)))
+
+
 @pytest.mark.parametrize(
     ("changes", "warning"),
     [

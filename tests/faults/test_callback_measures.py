@@ -247,7 +247,7 @@ def test_a_model_that_is_compiled_again_trains_anew():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"fault": "weights:stuck_at_zero:0.5"}, "Expected fault to be a Fault. Received: fault='"),
+        ({"fault": 0.5}, "Expected a fault or its short form. Received: fault=0.5"),
         ({"seed": -1}, "Expected seed an integer >= 0. Received: seed=-1"),
         ({"hold": 1}, "Expected hold True or False. Received: hold=1"),
         ({"redraw": 1}, "Expected redraw True or False. Received: redraw=1"),
