@@ -10,18 +10,21 @@ Deviations
    convolutions; the default was chosen by the natural row of Table 5.
 2. CNN 2 is the network of the TensorFlow Privacy MNIST tutorial, whose first convolution has
    stride 2; Table 2 prints stride 1. The field `first_stride` switches; the default is as printed.
-3. Weights start from Keras' defaults (Glorot uniform, biases 0); the paper does not say.
+3. The sigmoid unit of Table 3's network is a logit beside one of 0 (`layers.TwoLogits`).
+4. Weights start from Keras' defaults (Glorot uniform, biases 0); the paper does not say.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ftnoise.spec import Spec, expect, is_count
 
 if TYPE_CHECKING:
     import keras
+
+ACTIVATIONS = ("relu", "tanh", "softplus")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,3 +167,38 @@ class Cifar10CNN(Architecture):
             Dense(512, activation="relu"),
             Dense(self.classes),
         ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CirclesNet(Architecture):
+    """The network of Table 3: one hidden layer of 500 units and a sigmoid unit; 2,001 parameters.
+
+    Args:
+        units: of the hidden layer, at least 1.
+        activation: of the hidden layer, a Keras name; the paper's is "relu". Smooth ones are for
+            comparing noise with penalties, whose theory takes derivatives.
+    """
+
+    input_shape: tuple[int, ...] = (2,)
+    classes: int = 2
+    units: int = 500
+    activation: str = "relu"
+
+    stacks: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expect(is_count(self.units), "units >= 1", units=self.units)
+        expect(self.classes == 2, "2 classes, as there is one output", classes=self.classes)
+        expect(
+            self.activation in ACTIVATIONS,
+            f"activation to be one of {', '.join(ACTIVATIONS)}",
+            activation=self.activation,
+        )
+
+    def layers(self) -> list[keras.layers.Layer]:
+        from keras.layers import Dense
+
+        from ftnoise.layers import TwoLogits
+
+        return [Dense(self.units, activation=self.activation), Dense(1), TwoLogits()]

@@ -23,7 +23,7 @@ from ftnoise.errors import BadInput, FtnoiseError, RunFailed
 from ftnoise.presets import PRESETS, Preset
 from ftnoise.progress import GOES_ON, duration, tell
 from ftnoise.spec import Experiment
-from ftnoise.words import Parser
+from ftnoise.words import Parser, common, folder, training
 
 if TYPE_CHECKING:
     from ftnoise.datasets import Sources
@@ -122,15 +122,15 @@ def parser() -> Parser:
 
     report = commands.add_parser("report", help="redraw a table from what is stored")
     report.add_argument("experiment", help="its name")
-    _common(report, seeds=None, seeds_help="use the first N seeds (default: all stored)")
+    common(report, ROOT, "use the first N seeds (default: all stored)")
     report.set_defaults(command=redraw)
 
     publish = commands.add_parser(
         "publish", help="copy a table's finished runs and report into a folder of their own"
     )
     publish.add_argument("experiment", help="its name")
-    publish.add_argument("--to", type=_path, required=True, metavar="DIR", help="the folder")
-    _common(publish, seeds=None, seeds_help="take the first N seeds (default: all stored)")
+    publish.add_argument("--to", type=folder, required=True, metavar="DIR", help="the folder")
+    common(publish, ROOT, "take the first N seeds (default: all stored)")
     publish.set_defaults(command=copy)
 
     commands.add_parser("test", help="run the tests; further words go to pytest")
@@ -141,8 +141,8 @@ def parser() -> Parser:
         one.set_defaults(command=alone, run=found.run)
     for name in names():
         one = commands.add_parser(name, help="train what is missing and draw it")
-        _common(one, seeds=1, seeds_help="train with N seeds (default: 1)")
-        _training(one)
+        common(one, ROOT, "train with N seeds (default: what the table needs)")
+        training(one)
         one.set_defaults(command=reproduce, experiment=name)
     commands.choices = _Known(commands.choices)  # a wrong word gets our line, with a suggestion
     return top
@@ -155,24 +155,8 @@ class _Known(dict):
         return super().__contains__(name) or bool(experiment(str(name)))
 
 
-def _common(command: argparse.ArgumentParser, seeds: int | None, seeds_help: str) -> None:
-    summaries = "; ".join(f"{preset.name}: {preset.summary}" for preset in PRESETS.values())
-    command.add_argument(
-        "--preset", choices=list(PRESETS), default="paper", help=f"{summaries} (default: paper)"
-    )
-    command.add_argument(
-        "--secret-key",
-        action="store_true",
-        help="noise in gradients takes its key from the operating system: for a private release",
-    )
-    command.add_argument("--seeds", type=int, default=seeds, metavar="N", help=seeds_help)
-    command.add_argument(
-        "--runs", type=_path, default=ROOT / "runs", metavar="DIR", help="where runs are stored"
-    )
-
-
 def _preset(arguments: argparse.Namespace) -> Preset:
-    chosen = PRESETS[arguments.preset]
+    chosen = PRESETS[arguments.preset].with_data_seeds(arguments.data_seeds)
     return chosen.with_secret_key() if arguments.secret_key else chosen
 
 
@@ -182,29 +166,6 @@ def _asked(arguments: argparse.Namespace) -> tuple[Experiment, Preset]:
     return preset.of(experiment(arguments.experiment)), preset
 
 
-def _path(text: str) -> Path:
-    if not text:
-        raise argparse.ArgumentTypeError("expected a folder. Received: ''")
-    return Path(text)
-
-
-def _training(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--data-dir",
-        type=_path,
-        default=os.environ.get("FTNOISE_DATA") or None,
-        metavar="DIR",
-        help="a folder with data sets, looked into first (or the variable FTNOISE_DATA)",
-    )
-    command.add_argument("--offline", action="store_true", help="never touch the network")
-    command.add_argument("--rows", metavar="PATTERN", help="only rows whose name matches")
-    command.add_argument("--dry-run", action="store_true", help="say what would be trained")
-    command.add_argument("--fail-fast", action="store_true", help="stop at the first failed run")
-    command.add_argument(
-        "--xla", action="store_true", help="compile training steps with XLA (for some GPUs)"
-    )
-
-
 def show_list(arguments: argparse.Namespace) -> int:
     """What can be reproduced, and what each costs on two cores."""
     from ftnoise import plan
@@ -212,12 +173,12 @@ def show_list(arguments: argparse.Namespace) -> int:
     if arguments.plain:
         print("\n".join(names()))
         return 0
-    print("What can be reproduced, and what it takes to train on two cores, one seed:\n")
+    print("What can be reproduced, and what it takes to train on two cores:\n")
     for name in names():
         found = experiment(name)
         costs = []
         for preset in PRESETS.values():
-            todo = plan.tasks(preset.of(found), preset, 1, None)
+            todo = plan.tasks(preset.of(found), preset, found.seeds, None)
             seconds = plan.cost(todo, found.adopts)
             costs.append(f"{preset.name} {duration(seconds)}")
         print(f"  {name:10} {found.title}\n{'':13}{', '.join(costs)}")
@@ -230,6 +191,8 @@ def reproduce(arguments: argparse.Namespace) -> int:
     from ftnoise import plan
 
     found, preset, store = *_asked(arguments), _store(arguments)
+    if arguments.seeds is None:
+        arguments.seeds = found.seeds
     todo = plan.tasks(found, preset, arguments.seeds, arguments.rows)
     if arguments.dry_run:
         return dry_run(found, todo, arguments, store)

@@ -1,11 +1,12 @@
 """Many runs: train what a table still lacks.
 
 Two processes on one folder share the work: each trains what nobody else is training, and waits
-for the rest at the end.
+for the rest at the end. So does a measure that needs another run, until that is trained.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from ftnoise.errors import FtnoiseError, RunFailed
 from ftnoise.plan import Standing, Task
 from ftnoise.presets import Preset
 from ftnoise.progress import Progress, duration
-from ftnoise.spec import Experiment, Run, canonical, digest, run_id, spec_id
+from ftnoise.spec import Experiment, Run, Spec, canonical, digest, others, run_id, spec_id
 from ftnoise.stored import runs_of
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class Engine:
         self.failures: list[FtnoiseError] = []
         self.loaded: tuple[Any, Any] = (None, None)
         self.planned = self.spent = 0.0
+        # Runs of tasks that are not done, and of those that wait for another one of them.
+        self.coming: set[Run] = set()
+        self.waiting: set[Run] = set()
 
     @cached_property
     def digests(self) -> dict[Any, str]:
@@ -54,7 +58,13 @@ class Engine:
 
     def folder(self, task: Task) -> RunFolder:
         """Where a task's run is stored."""
-        return self.store.run(run_id(task.run, self.digests[task.run.data]))
+        return self.folder_of(task.run)
+
+    def folder_of(self, run: Run) -> RunFolder:
+        """Where a run is stored."""
+        if run.data not in self.digests:
+            self.digests[run.data] = run.data.digest(self.sources)
+        return self.store.run(run_id(run, self.digests[run.data]))
 
     def standing(self, task: Task) -> Standing:
         """How far a task is."""
@@ -78,34 +88,99 @@ class Engine:
     def run(self) -> list[FtnoiseError]:
         """Trains what is missing; returns the failures."""
         pending = self.tasks
+        self.coming = {task.run for task in pending}
         while pending:
             busy = []
+            self.waiting.clear()
             for n, task in enumerate(pending):
                 try:
-                    if not self.attend(task, pending[n + 1 :]):
-                        busy.append(task)
+                    done = self.attend(task, pending[n + 1 :])
                 except FtnoiseError as failure:
                     self.fail(task, failure)
+                    done = True
+                if done:
+                    self.coming.discard(task.run)
+                else:
+                    busy.append(task)
                 if self.failures and self.fail_fast:
                     return self.failures
             if len(busy) == len(pending):
-                self.progress.say(f"Waiting for {busy[0].name}, which another process trains.")
-                self.folder(busy[0]).wait()
+                elsewhere = next((one for one in busy if one.run not in self.waiting), busy[0])
+                self.progress.say(f"Waiting for {elsewhere.name}, which another process trains.")
+                self.folder(elsewhere).wait()
             pending = busy
         return self.failures
 
     def attend(self, task: Task, later: list[Task]) -> bool:
-        """Trains a task unless it is complete; False if another process is at it."""
+        """Trains and measures a task unless it is complete.
+
+        False if another process is at it, or at a run that one of its measures needs.
+        """
+        from ftnoise.runner import missing
+
         if self.standing(task).complete:
             return True
+        self.train_together(task, later)
         with self.folder(task).locked() as mine:
             # Another process may have finished it before the lock was had.
-            if mine and not (standing := self.standing(task)).complete:
-                self.perform(standing, [self.standing(other) for other in later])
-            return mine
+            if not mine or (standing := self.standing(task)).complete:
+                return mine
+            asked, everything = self.ready(task), task.asked(self.experiment)
+            if not standing.trained or missing(self.folder(task), asked):
+                rest = [self.standing(other) for other in later]
+                if not self.perform(standing, rest, asked):
+                    return True
+            if len(asked) < len(everything):
+                self.waiting.add(task.run)
+            return len(asked) == len(everything)
 
-    def perform(self, standing: Standing, later: list[Standing]) -> None:
-        """The rest of a run, with its line of outcome; after a failure the others go on."""
+    def ready(self, task: Task) -> list[Spec]:
+        """What is asked of a task, without the measures whose other runs are still to come."""
+
+        def comes(run: Run) -> bool:
+            return run in self.coming and self.folder_of(run).finished() is None
+
+        return [
+            measure
+            for measure in task.asked(self.experiment)
+            if not any(map(comes, others(measure, task.run)))
+        ]
+
+    def train_together(self, task: Task, later: list[Task]) -> None:
+        """Trains a task and later ones at once, where that can be done; they are measured later.
+
+        If that fails, each is tried by itself.
+        """
+        from ftnoise import runner
+
+        key = task.stack_key
+        same = [one for one in (task, *later) if key is not None and one.stack_key == key]
+        names = f"{task.row.name} ({len(same)} runs)"
+
+        def report(done: int, total: int, text: str) -> None:
+            self.progress.update(f"{names}: {text}, {100 * done // total} %")
+
+        with contextlib.ExitStack() as held:
+            mine = []
+            for one in same if len(same) > 1 else ():
+                folder = self.folder(one)
+                if folder.finished() is None and held.enter_context(folder.locked()):
+                    folder.clean()
+                    mine.append(one)
+            mine = [one for one in mine if self.folder(one).finished() is None]
+            if len(mine) < 2:
+                return
+            folders = [self.folder(one) for one in mine]
+            workspaces = [runner.FolderWorkspace(folder, report) for folder in folders]
+            runs = [one.run for one in mine]
+            try:
+                runner.train(runs, [self.data(run) for run in runs], folders, workspaces)
+            except Exception as failure:  # a run may fail in any way; the others must go on
+                reason = str(failure).strip().splitlines() or [""]
+                self.progress.say(f"{names}: one by one, as together they fail ({reason[0][:200]})")
+
+    def perform(self, standing: Standing, later: list[Standing], asked: list[Spec]) -> bool:
+        """The rest of a run, with its line of outcome; False if it fails, and the others go on."""
         from ftnoise.runner import FolderWorkspace, perform
 
         task = standing.task
@@ -117,35 +192,37 @@ class Engine:
         def report(done: int, total: int, text: str) -> None:
             # Speed counts from the first word: what a checkpoint brought back took no time.
             marks[1:] = [(time.monotonic(), done)]
-            self.progress.update(self.position(task, ahead, marks, total, text))
+            self.progress.update(self.position(standing, ahead, marks, total, text))
 
         def begin_measure() -> None:
             nonlocal ahead
             marks.clear()
-            ahead = None
+            # After a training, what was planned is no more than its last part.
+            ahead = later if standing.trained else None
 
         try:
             folder.clean()
             workspace = FolderWorkspace(folder, report, xla=self.xla)
-            data, asked = self.data(task.run), self.experiment.measures()
-            perform(task.run, data, folder, asked, workspace, begin_measure)
+            data = self.data(task.run)
+            perform(task.run, data, folder, asked, workspace, begin_measure, self.folder_of)
         except FtnoiseError as failure:
             self.fail(task, failure)
-            return
+            return False
         except Exception as failure:  # a run may fail in any way; the others must go on
             folder.write_failure(traceback.format_exc())
             reason = str(failure).strip().splitlines() or [""]
             where = folder.path / "failure.log"
             text = f"{type(failure).__name__}: {reason[0][:200]} (details: {where})"
             self.fail(task, FtnoiseError(text))
-            return
+            return False
         seconds = time.monotonic() - began
         self.planned, self.spent = self.planned + standing.seconds, self.spent + seconds
         self.progress.say(f"{task.name}: {self.outcome(task)} ({duration(seconds)})")
+        return True
 
     def position(
         self,
-        task: Task,
+        standing: Standing,
         later: list[Standing] | None,
         marks: list[tuple[float, int]],
         total: int,
@@ -154,15 +231,16 @@ class Engine:
         """`fmnist_dnn trades: epoch 3 of 100, 12 min left; 2 h 10 min for all`.
 
         `marks` are (time, steps done) at the first and at this progress of the task. `later` is
-        None for a measure, of which nothing is known but its own speed.
+        None where nothing is known but the speed of this part.
         """
+        task = standing.task
         (since, start), (now, done) = marks[0], marks[-1]
         position = f"{task.name}: {text}, {100 * done // total} %"
         if later is None and done <= start:
             return position
-        speed = (now - since) / (done - start) if done > start else task.seconds / total
+        speed = (now - since) / (done - start) if done > start else standing.seconds / total
         left = (total - done) * speed
-        ratio = self.spent / self.planned if self.planned else speed * total / task.seconds
+        ratio = self.spent / self.planned if self.planned else speed * total / standing.seconds
         others = sum(other.seconds for other in later or ())
         every = f"; {duration(left + ratio * others)} for all" if others else ""
         return f"{position}, {duration(left)} left{every}"
@@ -194,7 +272,7 @@ class Engine:
             if value is not None:
                 title = column.title[0].lower() + column.title[1:]
                 parts.append(f"{title} {value:.{column.digits}f}")
-        return ", ".join(parts)
+        return ", ".join(parts) or "trained"
 
 
 def standing(task: Task, folder: RunFolder, experiment: Experiment) -> Standing:
@@ -203,7 +281,7 @@ def standing(task: Task, folder: RunFolder, experiment: Experiment) -> Standing:
 
     if folder.finished() is None:
         return Standing(task, epochs=epochs_done(folder))
-    return Standing(task, trained=True, complete=not missing(folder, experiment.measures()))
+    return Standing(task, trained=True, complete=not missing(folder, task.asked(experiment)))
 
 
 def foreseen(
@@ -225,6 +303,11 @@ def foreseen(
         for run in runs_of(experiment, preset, None, place)
     }
     begun = {digest(spec["run"]): folder for folder, spec in store.begun()}
+    if wanted := {digest(canonical(task.run)): task.run for task in todo if task.beside}:
+        for place in (*references, store):
+            for there, spec in place.finished():
+                if run := wanted.get(digest(spec["run"])):
+                    finished[run] = there
     standings = []
     for task in todo:
         if folder := finished.get(task.run):

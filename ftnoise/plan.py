@@ -6,15 +6,18 @@ import dataclasses
 import fnmatch
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ftnoise.errors import BadInput
 from ftnoise.presets import Preset
-from ftnoise.spec import Experiment, Row, Run
+from ftnoise.spec import Experiment, Row, Run, canonical, seedless
 
 # Seconds for importing TensorFlow once; for compiling, measuring and storing each run; for
 # testing, logging and a checkpoint each epoch.
 STARTUP_SECONDS = 4.0
 RUN_SECONDS = 3.0
+# As the first, of a run that is trained with others at once.
+STACKED_SECONDS = 0.3
 EPOCH_SECONDS = 0.15
 # That `Row.pass_seconds` are measured for.
 PASS_EXAMPLES = 10_000
@@ -28,17 +31,31 @@ MOST_SEEDS = 10_000
 class Task:
     """One run of a table: a row under a preset, with one seed.
 
-    `passes` are those over the test set that the table's measures take.
+    `passes` are those over the test set that the table's measures take. One that is `beside` the
+    table is only trained, for the measures of others.
     """
 
     row: Row
     run: Run
     passes: int = 0
+    beside: bool = False
 
     @property
     def name(self) -> str:
         """The row, and the seed unless it is the first."""
-        return f"{self.row.name} (seed {self.run.seed})" if self.run.seed else self.row.name
+        remarks = [f"seed {self.run.seed}"] if self.run.seed else []
+        remarks += ["to attack others with"] if self.beside else []
+        return f"{self.row.name} ({', '.join(remarks)})" if remarks else self.row.name
+
+    def asked(self, experiment: Experiment) -> tuple[Any, ...]:
+        """What is asked of its trained model."""
+        return () if self.beside else experiment.measures()
+
+    @property
+    def stack_key(self) -> str | None:
+        """What it has in common with runs that can be trained at once with it; see `Training`."""
+        found = getattr(self.run.training, "stack_key", None)
+        return None if found is None else found(self.run)
 
     @property
     def seconds(self) -> float:
@@ -75,9 +92,15 @@ class Standing:
         run = self.task.run
         left = 0 if self.trained else max(0, run.schedule.epochs - self.epochs)
         steps = (run.steps() or 0) / run.schedule.epochs
-        training = left * (EPOCH_SECONDS + steps * self.task.row.step_seconds)
+        once, each = (
+            RUN_SECONDS,
+            EPOCH_SECONDS / run.schedule.passes_in_a_round(run.examples() or 1),
+        )
+        if self.task.stack_key:
+            once, each = STACKED_SECONDS, 0.0
+        training = left * (each + steps * self.task.row.step_seconds)
         share = min(1.0, (run.test_examples or PASS_EXAMPLES) / PASS_EXAMPLES)
-        return RUN_SECONDS + training + self.task.passes * share * self.task.row.pass_seconds
+        return once + training + self.task.passes * share * self.task.row.pass_seconds
 
     def __str__(self) -> str:
         if self.complete:
@@ -93,6 +116,8 @@ class Standing:
 def tasks(experiment: Experiment, preset: Preset, seeds: int, rows: str | None) -> list[Task]:
     """The runs of a table: all rows with the first seed, then all with the second, ...
 
+    Before them stand the runs that their measures need and that are not among them.
+
     Args:
         experiment: the table.
         preset: how much of the protocol.
@@ -107,20 +132,36 @@ def tasks(experiment: Experiment, preset: Preset, seeds: int, rows: str | None) 
     if not chosen:
         names = ", ".join(row.name for row in experiment.rows)
         raise BadInput(f"Expected --rows to match one of: {names}. Received: {rows!r}.")
-    runs = [preset.run(experiment, row) for row in chosen]
-    if preset.secret_key and not any(
-        run.training != row.run.training for run, row in zip(runs, chosen, strict=True)
-    ):
+    runs = [(row, run) for row in chosen for run in preset.runs(experiment, row)]
+    if preset.secret_key and not any(run.training != row.run.training for row, run in runs):
         raise BadInput(
             "Expected --secret-key with rows that have noise in their gradients. "
             f"Received: {experiment.name}."
         )
     passes = sum(getattr(measure, "passes", 0) for measure in experiment.measures())
-    return [
+    todo = [
         Task(row, dataclasses.replace(run, seed=seed), passes)
         for seed in range(seeds)
-        for row, run in zip(chosen, runs, strict=True)
+        for row, run in runs
     ]
+    return [*beside(experiment, todo), *todo]
+
+
+def beside(experiment: Experiment, todo: list[Task]) -> list[Task]:
+    """The runs that the measures of tasks need, without those that are among them."""
+    own = {task.run for task in todo}
+    rows = {seedless(canonical(row.run)): row for row in experiment.rows}
+    found: dict[Run, Task] = {}
+    for task in todo:
+        pairs = zip(experiment.others(task.row.run), experiment.others(task.run), strict=True)
+        for whole, run in pairs:
+            name = f"{whole.architecture.slug} {whole.training.slug}"
+            row = rows.get(
+                seedless(canonical(whole)), dataclasses.replace(task.row, name=name, run=whole)
+            )
+            if run not in own:
+                found.setdefault(run, Task(row, run, beside=True))
+    return list(found.values())
 
 
 def cost(todo: list[Task], adopts: bool) -> float:

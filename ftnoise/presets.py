@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from ftnoise.spec import Experiment, Row, Run
+from ftnoise.spec import Experiment, Row, Run, expect, is_count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,7 @@ class Preset:
         adopted: whether models that an experiment only looks at (`Experiment.adopts`) are trained
             under it too, and not by the whole protocol, of which there are published ones.
         secret_key: noise in the gradients takes its key from the operating system.
+        data_seeds: how many draws of the data, where they are drawn; the first is the paper's.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Preset:
     masks: int | None = None
     adopted: bool = True
     secret_key: bool = False
+    data_seeds: int = 1
 
     @property
     def whole(self) -> bool:
@@ -55,6 +57,18 @@ class Preset:
             name=f"{self.name}-secret",
             summary=f"{self.summary}; noise with a secret key",
             secret_key=True,
+        )
+
+    def with_data_seeds(self, count: int) -> Preset:
+        """The same share of the protocol on so many draws of the data, under a name of its own."""
+        expect(is_count(count), "--data-seeds to be at least 1", data_seeds=count)
+        if count == 1:
+            return self
+        return dataclasses.replace(
+            self,
+            name=f"{self.name}-{count}-data-seeds",
+            summary=f"{self.summary}; {count} draws of the data",
+            data_seeds=count,
         )
 
     def of(self, experiment: Experiment) -> Experiment:
@@ -76,6 +90,19 @@ class Preset:
         """The run of a row of an experiment under this preset."""
         return row.run if experiment.adopts and not self.adopted else self.apply(row.run)
 
+    def runs(self, experiment: Experiment, row: Row) -> list[Run]:
+        """The run of a row on each draw of the data."""
+        run = self.run(experiment, row)
+        if self.data_seeds == 1:
+            return [run]
+        expect(
+            hasattr(run.data, "redrawn"),
+            "--data-seeds with data that are drawn, such as the circles of table3",
+            data=run.data.slug,
+        )
+        draws = range(self.data_seeds)
+        return [dataclasses.replace(run, data=run.data.redrawn(number)) for number in draws]
+
     def says(self, experiment: Experiment) -> str:
         """What it is, of the results of an experiment."""
         if experiment.adopts and not self.adopted:
@@ -87,7 +114,8 @@ class Preset:
         epochs = 1 if self.epochs is None else max(1, round(self.epochs * run.schedule.epochs))
         schedule = run.schedule.resized(epochs)
         training = run.training
-        noisy = getattr(training, "gradients", None) is not None
+        gradients = getattr(training, "gradients", None)
+        noisy = gradients is not None and getattr(gradients, "noisy", True)
         rate = 1.0 if noisy else self.rate
         if self.secret_key and hasattr(training, "with_secret_key"):
             training = training.with_secret_key()

@@ -11,7 +11,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -21,7 +21,7 @@ import ftnoise
 from ftnoise.errors import RunFailed
 from ftnoise.progress import tell
 from ftnoise.records import PartialWork
-from ftnoise.spec import Run, Spec, canonical, spec_id
+from ftnoise.spec import Run, Spec, canonical, others, spec_id
 from ftnoise.workspace import Subject, Workspace
 
 if TYPE_CHECKING:
@@ -107,6 +107,34 @@ class MeasureWorkspace(PartialWork):
         super().__init__(folder.partial_work(spec_id(measure)), report)
 
 
+class Others(Mapping[Run, Any]):
+    """The trained networks of other runs, each loaded once, when it is asked for.
+
+    Args:
+        runs: which runs.
+        folder: where each of them is stored.
+    """
+
+    def __init__(self, runs: Iterable[Run], folder: Callable[[Run], RunFolder]) -> None:
+        self._folder = folder
+        self._networks: dict[Run, Any] = dict.fromkeys(runs)
+
+    def __getitem__(self, run: Run) -> Any:
+        if self._networks[run] is None:
+            folder = self._folder(run)
+            if folder.finished() is None:
+                raise RunFailed(f"Expected {folder.id}, another run, to be trained. It is not.")
+            # The network that is measured is alive, so Keras' state stays as it is.
+            self._networks[run] = rebuilt(run, folder)
+        return self._networks[run]
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self._networks)
+
+    def __len__(self) -> int:
+        return len(self._networks)
+
+
 def missing(folder: RunFolder, measures: Iterable[Spec]) -> list[Spec]:
     """The measures that a run's folder has no sound result of."""
     return [measure for measure in measures if not folder.measured(spec_id(measure))]
@@ -115,7 +143,10 @@ def missing(folder: RunFolder, measures: Iterable[Spec]) -> list[Spec]:
 def epochs_done(folder: RunFolder) -> int:
     """How many epochs are behind in a run's folder, by its newest checkpoint."""
     state = folder.checkpoint_state()
-    return len(state["training"]["history"]) if state and state.keys() == KEPT else 0
+    if state is None or state.keys() != KEPT:
+        return 0
+    training = state["training"]
+    return len(training["history"]) * training.get("passes", 1)
 
 
 def perform(
@@ -125,6 +156,7 @@ def perform(
     measures: Iterable[Spec],
     workspace: FolderWorkspace,
     begin: Callable[[], None] = lambda: None,
+    elsewhere: Callable[[Run], RunFolder] | None = None,
 ) -> None:
     """Trains a run if it is not there, and asks the measures that are missing.
 
@@ -138,22 +170,17 @@ def perform(
         measures: specs with `evaluate(subject)`.
         workspace: where the training keeps checkpoints and says how far it is.
         begin: called before each measure, which counts its own work.
+        elsewhere: where another run is stored, for measures that need one.
+
+    Raises:
+        RunFailed: the training fails, or another run that a measure needs is not trained; the
+            measures that need none are asked before.
     """
     network = None
     if folder.finished() is None:
-        # Results that are there belong to weights that were damaged.
-        folder.drop_measures()
-        before = folder.spec() or {}
-        started = before.get("started") or now()
-        workspace.announced = before.get("gradients")
-        folder.write_spec(record(run, data, folder.id, workspace) | {"started": started})
-        network = run.training.train(run, data, workspace)
-        # The weights come last: whoever finds them finds the whole record beside them.
-        times = {"started": started, "finished": now()}
-        folder.write_spec(record(run, data, folder.id, workspace) | times)
-        folder.save_weights(named_weights(network), {"architecture": run.architecture.slug})
+        (network,) = train([run], [data], [folder], [workspace])
     folder.drop_checkpoint()
-    for measure in missing(folder, measures):
+    for measure in sorted(missing(folder, measures), key=lambda one: bool(others(one, run))):
         if network is None:
             network = stored_network(run, folder)
         begin()
@@ -163,6 +190,7 @@ def perform(
             run=run,
             workspace=MeasureWorkspace(folder, measure, workspace.report),
             record=folder.spec() or {},
+            others=Others(others(measure, run), elsewhere) if elsewhere else {},
         )
         answer = measure.evaluate(subject)  # type: ignore[attr-defined]
         info = {"measure": canonical(measure, everything=True), **answer.info}
@@ -171,11 +199,48 @@ def perform(
     gc.collect()
 
 
+def train(
+    runs: Sequence[Run],
+    data: Sequence[Any],
+    folders: Sequence[RunFolder],
+    workspaces: Sequence[FolderWorkspace],
+) -> list[Any]:
+    """Trains and stores runs that are not there; several at once if their training can do that.
+
+    The caller holds the folders' locks. Interrupted at any moment, the next call goes on.
+    """
+    started = []
+    for run, one, folder, workspace in zip(runs, data, folders, workspaces, strict=True):
+        # Results that are there belong to weights that were damaged.
+        folder.drop_measures()
+        before = folder.spec() or {}
+        started.append(before.get("started") or now())
+        workspace.announced = before.get("gradients")
+        folder.write_spec(record(run, one, folder.id, workspace) | {"started": started[-1]})
+    training = runs[0].training
+    if len(runs) == 1:
+        networks = [training.train(runs[0], data[0], workspaces[0])]
+    else:
+        networks = training.train_together(runs, data, workspaces)
+    everything = zip(runs, data, folders, workspaces, started, networks, strict=True)
+    for run, one, folder, workspace, began, network in everything:
+        # The weights come last: whoever finds them finds the whole record beside them.
+        times = {"started": began, "finished": now()}
+        folder.write_spec(record(run, one, folder.id, workspace) | times)
+        folder.save_weights(named_weights(network), {"architecture": run.architecture.slug})
+    return networks
+
+
 def stored_network(run: Run, folder: RunFolder) -> Any:
     """The trained `keras.Model` of a stored run, rebuilt from its spec; no code is read."""
     import keras
 
     keras.backend.clear_session()
+    return rebuilt(run, folder)
+
+
+def rebuilt(run: Run, folder: RunFolder) -> Any:
+    """The same beside networks that are in use."""
     network = run.training.build(run)
     weights = folder.load_weights()
     if weights is None:
@@ -211,6 +276,8 @@ def record(run: Run, data: Any, identity: str, workspace: FolderWorkspace) -> di
         "xla": workspace.state.get("xla", workspace.xla),
         "steps": run.schedule.epochs * run.schedule.steps_per_epoch(len(data.y_train)),
         "seconds": workspace.state.get("seconds", 0.0),
+        # An entry is of so many epochs together.
+        "passes": workspace.state.get("passes", 1),
         "history": workspace.state.get("history", []),
         "gradients": workspace.state.get("gradients", workspace.announced),
     }

@@ -25,6 +25,8 @@ from typing import Any, ClassVar
 from ftnoise.errors import BadInput
 
 JSON = Any
+# A round has at most so many steps, if it is of several epochs; a training has at least so many.
+STEPS_IN_A_ROUND, ROUNDS = 64, 80
 
 
 def expect(condition: bool, expected: str, **received: object) -> None:
@@ -169,6 +171,11 @@ class Schedule(Spec):
         """Steps in an epoch over `examples` training examples."""
         return -(-examples // self.batch_size)
 
+    def passes_in_a_round(self, examples: int) -> int:
+        """Epochs that are logged, tested and kept together: more than one where they are short."""
+        most = min(STEPS_IN_A_ROUND // self.steps_per_epoch(examples), self.epochs // ROUNDS)
+        return max(count for count in range(1, max(1, most) + 1) if self.epochs % count == 0)
+
     def resized(self, epochs: int) -> Schedule:
         """The same schedule in another number of epochs; the drops keep their relative places."""
         scale = epochs / self.epochs
@@ -277,6 +284,7 @@ class Experiment:
     """A table: rows are runs, columns are measures; `source` says where it stands in print.
 
     `pictures` are what is shown of it beside the table and its own picture (see `pictures.py`).
+    `seeds` is how many are trained unless a number is asked for.
     `adopts`: its models are those of other tables, so runs that were published are copied, where
     nobody has begun to train them here.
     """
@@ -289,8 +297,10 @@ class Experiment:
     notes: tuple[str, ...] = ()
     pictures: tuple[Any, ...] = ()
     adopts: bool = False
+    seeds: int = 1
 
     def __post_init__(self) -> None:
+        expect(is_count(self.seeds), f"seeds >= 1 of {self.name}", seeds=self.seeds)
         for kind in ("rows", "columns", "pictures"):
             names = [item.name for item in getattr(self, kind)]
             expect(
@@ -325,3 +335,12 @@ class Experiment:
     def measures(self) -> tuple[Any, ...]:
         """What is asked of each trained model, each measure once."""
         return tuple(dict.fromkeys([*(c.measure for c in self.columns), *self.pictured()]))
+
+    def others(self, run: Run) -> tuple[Run, ...]:
+        """The other runs that the measures of this one need, each once."""
+        return tuple(dict.fromkeys(o for m in self.measures() for o in others(m, run)))
+
+
+def others(measure: Any, run: Run) -> tuple[Run, ...]:
+    """The other runs whose trained models a measure of this run needs; most need none."""
+    return measure.others(run) if hasattr(measure, "others") else ()

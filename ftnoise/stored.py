@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ftnoise.errors import BadInput
 from ftnoise.plan import Task, check_seeds
 from ftnoise.presets import Preset
-from ftnoise.spec import Experiment, canonical, seedless, spec_id
+from ftnoise.spec import Experiment, canonical, digest, seedless, spec_id
 
 if TYPE_CHECKING:
     from ftnoise.report import Results
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stored:
-    """A finished run of a table, found in the store."""
+    """A finished run of a table, found in the store; `draw` is the number of its data's draw."""
 
     task: Task
     folder: RunFolder
     spec: dict[str, Any]
+    draw: int = 0
 
     @property
     def dataset(self) -> tuple[Any, int | None, int | None]:
@@ -71,12 +72,12 @@ def runs_of(
         by_form.setdefault(seedless(form), []).append((form.get("seed", 0), folder, spec))
     found: list[Stored] = []
     for row in experiment.rows:
-        first = preset.run(experiment, row)
-        hits = by_form.get(seedless(canonical(first)), [])
-        for seed, folder, spec in sorted(hits, key=lambda hit: hit[0]):
-            if seeds is None or seed < seeds:
-                task = Task(row, dataclasses.replace(first, seed=seed))
-                found.append(Stored(task, folder, spec))
+        for draw, first in enumerate(preset.runs(experiment, row)):
+            hits = by_form.get(seedless(canonical(first)), [])
+            for seed, folder, spec in sorted(hits, key=lambda hit: hit[0]):
+                if seeds is None or seed < seeds:
+                    task = Task(row, dataclasses.replace(first, seed=seed))
+                    found.append(Stored(task, folder, spec, draw))
     votes: dict[Any, Counter[str]] = {}
     for run in found:
         weight = len(found) if run.folder.id in preferred else 1
@@ -100,13 +101,18 @@ def results(
     runs = runs_of(experiment, preset, seeds, store, preferred)
     values: dict[str, dict[str, list[float]]] = {}
     readings: dict[str, dict[str, list[Reading]]] = {}
+    names: dict[str, dict[str, list[tuple[int, ...]]]] = {}
     for run in runs:
         for column in experiment.columns:
             scalars = run.folder.read_measure(spec_id(column.measure))
             if scalars is not None:
                 cells = values.setdefault(run.task.row.name, {}).setdefault(column.name, [])
-                cells += [scalars[column.name]] if column.name in scalars else []
-        for measure in map(spec_id, experiment.pictured()):
+                named = names.setdefault(run.task.row.name, {}).setdefault(column.name, [])
+                if column.name in scalars:
+                    cells.append(scalars[column.name])
+                    named.append((run.draw, run.task.run.seed))
+        # Pictures are of the first draw of the data.
+        for measure in map(spec_id, experiment.pictured() if run.draw == 0 else ()):
             arrays, info = (
                 read(measure)
                 for read in (run.folder.read_measure_arrays, run.folder.read_measure_info)
@@ -115,7 +121,7 @@ def results(
                 found = readings.setdefault(run.task.row.name, {}).setdefault(measure, [])
                 found.append(Reading(run.task.run.seed, arrays, info))
     return Results(
-        experiment, preset.name, values, tuple(notes(experiment, preset, runs)), readings
+        experiment, preset.name, values, tuple(notes(experiment, preset, runs)), readings, names
     )
 
 
@@ -133,6 +139,12 @@ def notes(experiment: Experiment, preset: Preset, runs: list[Stored]) -> list[st
     ):
         if values:
             lines.append(f"{label}: {'; '.join(sorted(values))}.")
+    for run in runs:
+        for measure in experiment.measures():
+            if getattr(measure, "warns", False):
+                info = run.folder.read_measure_info(spec_id(measure)) or {}
+                flags = info.get("red_flags", [])
+                lines += [f"Red flag, {run.task.name}: {text}" for text in flags]
     return lines
 
 
@@ -155,9 +167,10 @@ def publish(
 ) -> list[Path]:
     """Copies a table's finished runs (spec, weights, measures) and its report into `target`.
 
-    The copy is a store itself: whoever has it can redraw the table and use the weights. Its
-    environment.json has the environment of each run, or the list of them where there were several;
-    what was published there before stays.
+    With them go the runs that their measures need, so that they can be measured again. The copy is
+    a store itself: whoever has it can redraw the table and use the weights. Its environment.json
+    has the environment of each run, or the list of them where there were several; what was
+    published there before stays.
     """
     from ftnoise.files import write_json
 
@@ -168,6 +181,7 @@ def publish(
             "Received: none."
         )
     target.prepare()
+    runs += beside(experiment, runs, store)
     for run in runs:
         run.folder.copy_to(target)
     file = target.root / "environment.json"
@@ -177,6 +191,22 @@ def publish(
     }
     write_json(file, dict(sorted(environments.items())))
     return write(results(experiment, preset, seeds, target), target.root)
+
+
+def beside(experiment: Experiment, runs: list[Stored], store: Store) -> list[Stored]:
+    """The finished runs that the measures of these need, without those that are among them."""
+    wanted = {
+        (digest(canonical(other)), run.content): Task(run.task.row, other, beside=True)
+        for run in runs
+        for other in experiment.others(run.task.run)
+    }
+    own = {run.folder.id for run in runs}
+    return [
+        Stored(wanted[key], folder, spec)
+        for folder, spec in (store.finished() if wanted else ())
+        if folder.id not in own
+        and (key := (digest(spec["run"]), spec["data"]["digest"])) in wanted
+    ]
 
 
 def _published(file: Path) -> dict[str, Any]:

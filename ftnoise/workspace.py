@@ -8,6 +8,7 @@ about, and an `Answer` what it says.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,8 @@ class Subject:
         workspace: where it may say how far it is, and keep what it has found so far: what `save`
             was handed last, `load` gives to the next process, if this one is killed.
         record: what is known of the training: the content of the run's spec.json.
+        others: the trained networks of the runs that the measure's `others(run)` names, by run;
+            each is loaded when it is asked for. Measures leave them bit-identical too.
     """
 
     network: Any
@@ -72,6 +75,7 @@ class Subject:
     run: Run
     workspace: Workspace
     record: dict[str, Any] = field(default_factory=dict)
+    others: Mapping[Run, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

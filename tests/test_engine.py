@@ -372,10 +372,10 @@ def test_the_line_of_progress_counts_what_is_left():
     first, *others = plan.tasks(fake.TABLE, PAPER, 1, None)
     work = engine.Engine(fake.TABLE, [first, *others], Store(Path("nowhere")), None)
     later = [plan.Standing(other) for other in others]
-    line = work.position(first, later, marks, 100, "epoch 5")
+    line = work.position(plan.Standing(first), later, marks, 100, "epoch 5")
     assert line.startswith("small natural: epoch 5, 50 %, 60 s left; ")
     assert line.endswith(" for all")
-    alone = work.position(first, [], marks, 100, "epoch 5")
+    alone = work.position(plan.Standing(first), [], marks, 100, "epoch 5")
     assert alone == "small natural: epoch 5, 50 %, 60 s left"
     done = [plan.Standing(other, trained=True, complete=True) for other in others]
-    assert work.position(first, done, marks, 100, "epoch 5") == alone
+    assert work.position(plan.Standing(first), done, marks, 100, "epoch 5") == alone

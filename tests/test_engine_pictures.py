@@ -123,10 +123,10 @@ def test_a_published_store_draws_the_same_bytes(store, tmp_path):
 def test_the_line_of_progress_of_a_measure_speaks_of_that_measure_alone(store):
     task, *others = plan.tasks(TABLE, PAPER, 1, None)
     work = engine.Engine(TABLE, [task, *others], store, None)
-    assert work.position(task, None, [(0.0, 2), (9.0, 2)], 8, "rate 2") == (
+    assert work.position(plan.Standing(task), None, [(0.0, 2), (9.0, 2)], 8, "rate 2") == (
         "small natural: rate 2, 25 %"
     )
-    assert work.position(task, None, [(0.0, 2), (10.0, 4)], 8, "rate 4") == (
+    assert work.position(plan.Standing(task), None, [(0.0, 2), (10.0, 4)], 8, "rate 4") == (
         "small natural: rate 4, 50 %, 20 s left"
     )
 
@@ -142,3 +142,13 @@ def test_the_speed_of_a_measure_is_its_own(store, monkeypatch):
     assert [line.split(",")[0] for line in said[-4:]] == [
         f"small natural: rate {n}" for n in (1, 2, 3, 4)
     ]
+
+
+def test_of_a_trained_run_the_rest_of_the_table_is_known_too(store):
+    task, *others = plan.tasks(TABLE, PAPER, 1, None)
+    work = engine.Engine(TABLE, [task, *others], store, None)
+    later = [plan.Standing(other, trained=True) for other in others]
+    trained = plan.Standing(task, trained=True)
+    line = work.position(trained, later, [(0.0, 2), (10.0, 4)], 8, "rate 4")
+    assert line.startswith("small natural: rate 4, 50 %, 20 s left; ")
+    assert line.endswith(" for all")

@@ -62,7 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "plan": GROUND,
     "stored": GROUND | {"plan", "runner", "report", "store"},
     "engine": GROUND | {"plan", "runner", "store", "stored"},
-    "words": {"errors"},
+    "words": {"errors", "presets"},
     "cli": GROUND | {"engine", "plan", "runner", "report", "store", "stored", "datasets", "words"},
     "__main__": {"cli"},
 }

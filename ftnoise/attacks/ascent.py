@@ -7,16 +7,39 @@ and Accuracy". Steps are unrolled: a `tf.while_loop` is slower on CPUs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ftnoise.spec import Spec
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ball(Spec):
-    """The neighbors of an example that count, by the norm of their difference to it."""
+    """The neighbors of an example that count, by the norm of their difference to it.
+
+    `order` is the norm's, as NumPy writes it; `label` is what a reader is told.
+    """
+
+    order: ClassVar[float]
+    label: ClassVar[str]
+
+    def widest(self, shape: tuple[int, ...]) -> float:
+        """The largest distance of two examples of this shape in [0, 1]."""
+        raise TypeError(f"{type(self).__name__} has no widest.")
+
+    def size(self, difference: Any) -> Any:
+        """The norm of each difference: `[batch, ...]` -> `[batch]`."""
+        raise TypeError(f"{type(self).__name__} has no size.")
+
+    def noise(self, x: Any, attack_epsilon: float, seed: Any) -> Any:
+        """Uniform draws from the ball around 0, in the shape of `x`; `seed` is an int64 pair."""
+        raise TypeError(f"{type(self).__name__} has no noise.")
+
+    def start(self, x: Any, attack_epsilon: float, seed: Any) -> Any:
+        """A random neighbor of each example, `[batch, ...]`: uniform in the ball, then clipped."""
+        return self.projection(x, attack_epsilon)(x + self.noise(x, attack_epsilon, seed))
 
     def default_step(self, attack_epsilon: float, steps: int) -> float:
         """The length of a step that Zhang et al. (2019) take in a ball of this radius."""
@@ -70,6 +93,25 @@ class Ball(Spec):
 class LinfBall(Ball):
     """No element differs by more than the radius; a step goes along the gradient's sign."""
 
+    order: ClassVar[float] = math.inf
+    label: ClassVar[str] = "l_inf"
+
+    def widest(self, shape: tuple[int, ...]) -> float:
+        del shape
+        return 1.0
+
+    def size(self, difference: Any) -> Any:
+        import tensorflow as tf
+
+        return tf.reduce_max(tf.abs(difference), axis=list(range(1, difference.shape.rank)))
+
+    def noise(self, x: Any, attack_epsilon: float, seed: Any) -> Any:
+        import tensorflow as tf
+
+        return tf.random.stateless_uniform(
+            tf.shape(x), seed, -attack_epsilon, attack_epsilon, dtype=x.dtype
+        )
+
     def default_step(self, attack_epsilon: float, steps: int) -> float:
         del steps
         return attack_epsilon / 4
@@ -98,6 +140,28 @@ class L2Ball(Ball):
     perturbation is shrunk into the ball.
     """
 
+    order: ClassVar[float] = 2.0
+    label: ClassVar[str] = "l_2"
+
+    def widest(self, shape: tuple[int, ...]) -> float:
+        return math.sqrt(math.prod(shape))
+
+    def size(self, difference: Any) -> Any:
+        import tensorflow as tf
+
+        return tf.reshape(_norms(difference), [-1])
+
+    def noise(self, x: Any, attack_epsilon: float, seed: Any) -> Any:
+        import tensorflow as tf
+
+        # A direction that is uniform on the sphere, and the length that fills the ball evenly.
+        toward, along = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+        normal = tf.random.stateless_normal(tf.shape(x), toward, dtype=x.dtype)
+        lengths = tf.random.stateless_uniform(tf.shape(x)[:1], along, dtype=x.dtype)
+        lengths = attack_epsilon * lengths ** (1 / math.prod(x.shape[1:]))
+        lengths = tf.reshape(lengths, [-1, *[1] * (x.shape.rank - 1)])
+        return normal * tf.math.divide_no_nan(lengths, _norms(normal))
+
     def default_step(self, attack_epsilon: float, steps: int) -> float:
         return 2 * attack_epsilon / max(steps, 1)
 
@@ -121,14 +185,17 @@ class L2Ball(Ball):
 
 
 def input_gradient(objective: Callable[[Any], Any], x: Any) -> Any:
-    """Gradient of the summed objective with respect to `x` alone, `[batch, ...]`."""
+    """Gradient of the summed objective with respect to `x` alone, `[batch, ...]`.
+
+    Zero where the objective has none, as after rounding.
+    """
     import tensorflow as tf
 
     x = tf.stop_gradient(x)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(x)
         value = objective(x)
-    return tape.gradient(value, x)
+    return tape.gradient(value, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
 
 def _norms(x: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,21 +12,24 @@ from ftnoise.campaigns.injection import Injection, Line, counted
 from ftnoise.campaigns.question import Question, question
 from ftnoise.faults.amounts import Amount
 from ftnoise.faults.fault import Fault, fault_of
-from ftnoise.spec import digest, expect, is_number
-from ftnoise.stats.curves import Curve
+from ftnoise.progress import duration
+from ftnoise.spec import JSON, digest, expect, is_count, is_number
+from ftnoise.stats import curves
+from ftnoise.stats.curves import Curve, is_unclear
 from ftnoise.workspace import Workspace
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
 
+    from ftnoise.faults.campaign import Campaign
     from ftnoise.faults.findings import Findings
     from ftnoise.faults.precision import Precision
     from ftnoise.stats.interval import Interval
     from ftnoise.stats.planning import Plan
 
-FALLS = (1, 5, 50)
 PILOT = 20  # masks at each amount, to see their spread
+FEW = 20  # examples, to see how long they take
 
 
 def inject(
@@ -40,6 +44,7 @@ def inject(
     confidence: float = 0.95,
     max_masks: int = 10_000,
     seed: int = 0,
+    threshold: float | None = None,
     workspace: Workspace | None = None,
 ) -> Injection:
     """How a trained model fares under random faults.
@@ -58,7 +63,10 @@ def inject(
             stops; 20 masks at least, unless `max_masks` is less.
         confidence: of the intervals, in (0, 1).
         max_masks: at each amount at most, if there is a `half_width`.
-        seed: >= 0; the same seed draws the same masks for every model of the same architecture.
+        seed: >= 0; the same seed draws the same masks for every model of the same architecture, so
+            that `inject(one, ...).against(inject(other, ...))` compares two under the same faults.
+        threshold: of a model with one output: above which it says class 1; None is 0.5 for a
+            sigmoid and 0 for a logit.
         workspace: keeps what was found on the way, and is told how far it is.
 
     Raises:
@@ -73,24 +81,30 @@ def inject(
         confidence=confidence,
         max_masks=max_masks,
         seed=seed,
+        threshold=threshold,
     )
     return ask(model, x, y, asked, workspace)
 
 
 def ask(
-    model: keras.Model, x: Any, y: Any, asked: Question, workspace: Workspace | None = None
+    model: keras.Model,
+    x: Any,
+    y: Any,
+    asked: Question,
+    workspace: Workspace | None = None,
+    of: dict[str, JSON] | None = None,
 ) -> Injection:
-    """As `inject`, with the question as a value."""
+    """As `inject`, with the question as a value; `of` is `made_of` this, if it is at hand."""
     from ftnoise.faults.campaign import Campaign
     from ftnoise.faults.gates import gates, untouched
     from ftnoise.faults.sweep import sweep
 
     workspace = workspace or Workspace()
-    of = made_of(model, x, y, asked)
+    of = of or made_of(model, x, y, asked)
     amounts, precision = asked.amounts, asked.precision
-    campaign = Campaign(model, x, y, asked.fault, seed=asked.seed)
-    for amount in amounts:
-        amount.check(campaign.drawer.places)
+    campaign = Campaign(model, x, y, asked.fault, seed=asked.seed, threshold=asked.threshold)
+    if campaign.one_by_one:
+        _say_calls(campaign, asked, workspace)
     seen = gates(campaign, amounts[-1])
     shared: dict[str, Any] = {"workspace": workspace, "identity": digest(of)}
     if precision:
@@ -116,6 +130,7 @@ def ask(
         seed=asked.seed,
         confidence=asked.confidence,
         golden_accuracy=found.golden_accuracy,
+        amounts=tuple(amounts),
         lines=tuple(_line(found, place, intervals[place], asked) for place in places),
         summaries=summaries(
             amounts, [found.accuracies(place) for place in places], found.golden_accuracy, asked
@@ -124,6 +139,23 @@ def ask(
         digest=of["weights"],
         half_width=asked.half_width,
         reached=reached,
+        findings=found,
+    )
+
+
+def _say_calls(campaign: Campaign, asked: Question, workspace: Workspace) -> None:
+    """Says how long it takes to compute each example by itself, as parameters change with it."""
+    few = min(FEW, len(campaign.y))
+    began = time.monotonic()
+    campaign.outputs(0, asked.amounts[-1], few)
+    calls = (
+        len(campaign.y) * len(asked.amounts) * (asked.max_masks if asked.precision else asked.masks)
+    )
+    seconds = (time.monotonic() - began) / few * calls
+    workspace.say(
+        f"A transient fault of parameters takes a call for each mask and example: "
+        f"{'up to ' if asked.precision else ''}{calls:,} calls, about {duration(seconds)}. A "
+        "permanent one takes the examples together."
     )
 
 
@@ -137,6 +169,7 @@ def plans(
     confidence: float = 0.95,
     seed: int = 0,
     pilot: int = PILOT,
+    threshold: float | None = None,
 ) -> str:
     """How many masks each way needs for an interval of the mean -+ half_width, from a pilot.
 
@@ -149,6 +182,7 @@ def plans(
         confidence: in (0, 1).
         seed: >= 0.
         pilot: masks that are drawn to see the spread, >= 2.
+        threshold: as for `inject`.
 
     Returns:
         A text of several lines.
@@ -165,7 +199,11 @@ def plans(
         "half_width in points, in (0, 100)",
         half_width=half_width,
     )
-    campaign = Campaign(model, x, y, fault, seed=seed)
+    expect(
+        is_number(confidence) and 0 < confidence < 1, "confidence in (0, 1)", confidence=confidence
+    )
+    expect(is_count(pilot, least=2), "pilot >= 2 masks", pilot=pilot)
+    campaign = Campaign(model, x, y, fault, seed=seed, threshold=threshold)
     accuracies = 100 * campaign.run(range(pilot)).correct.mean(axis=1)
     seen = summarize(accuracies.tolist())
     found = _needed(accuracies, half_width, confidence, campaign.drawer.places)
@@ -242,12 +280,12 @@ def _line(found: Findings, place: int, interval: Interval, asked: Question) -> L
         free = bounded_interval(accuracies, asked.confidence, high=100.0)
     amount = found.amounts[place]
     mean = float(accuracies.mean())
-    drop = found.golden_accuracy - mean
+    faults = float(found.numbers["faults"][place].mean())
     mask_error, example_error, enlarge = _sources(found.correct(place))
     return Line(
         amount=amount.label,
         share=getattr(amount, "rate", None),
-        faults=float(found.numbers["faults"][place].mean()),
+        faults=faults,
         masks=found.masks(place),
         accuracy=mean,
         spread=summarize(accuracies.tolist()).spread,
@@ -261,7 +299,7 @@ def _line(found: Findings, place: int, interval: Interval, asked: Question) -> L
         distance_max=_finite(found.numbers["distance_max"][place].max()),
         not_finite=float(found.numbers["not_finite"][place].mean()),
         class_accuracies=tuple(map(_finite, found.class_accuracies(place).mean(axis=0))),
-        unclear=interval.high - interval.low > abs(drop) > 0,
+        unclear=bool(faults) and is_unclear(interval, free, found.golden_accuracy),
         mask_error=mask_error,
         example_error=example_error,
         enlarge=enlarge,
@@ -303,40 +341,15 @@ def summaries(
         # Each amount has its own number of masks; what is asked of this curve are means alone.
         drawn = np.stack([np.full(2, row.mean()) for row in accuracies])
     curve = Curve(rates=rates, accuracies=drawn, golden=golden, percent=True)
-    found = {"area_under_curve": curve.area().mean}
-    found |= {f"rate_{_lost(points)}": curve.rate_at_drop(points) for points in FALLS}
-    if asked.confidence > 0.5:
-        for points in FALLS[:2]:
-            tolerated = curve.tolerated_rate(points, asked.confidence)
-            if asked.precision:
-                tolerated = _surely_under(points, rates, accuracies, golden, asked)
-            found[f"largest_rate_surely_under_{_lost(points)}"] = tolerated
+    found = curves.summaries(curve, asked.confidence)
+    if asked.precision:
+        # The bound that holds whenever the masks came to an end; the lower end of a sequence with
+        # both ends holds with more than its confidence.
+        lows = [_interval(row, asked).low for row in accuracies]
+        for points in curves.SURE:
+            if curves.surely(points) in found:
+                found[curves.surely(points)] = curves.tolerated(rates, lows, golden - points)
     return found
-
-
-def _surely_under(
-    points: int,
-    rates: Sequence[float],
-    accuracies: Sequence[np.ndarray],
-    golden: float,
-    asked: Question,
-) -> float | None:
-    """As `Curve.tolerated_rate`, by the bound that holds whenever the masks came to an end.
-
-    The lower end of a sequence with both ends holds with more than its confidence.
-    """
-    tolerated = None
-    for rate, row in zip(rates, accuracies, strict=True):
-        if rate == 0:
-            continue
-        if _interval(row, asked).low <= golden - points:
-            break
-        tolerated = rate
-    return tolerated
-
-
-def _lost(points: int) -> str:
-    return f"{points}_point{'' if points == 1 else 's'}_lost"
 
 
 def _finite(value: Any) -> float | None:

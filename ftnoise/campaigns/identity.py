@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     import keras
 
 
+# Raised by hand when the same question gets another answer, so that none of before is served.
+REVISION = 2
+
+
 def made_of(model: keras.Model, x: Any, y: Any, question: Question) -> dict[str, JSON]:
     """SHA-256 of architecture, weights and examples, and the question.
 
@@ -30,21 +34,30 @@ def made_of(model: keras.Model, x: Any, y: Any, question: Question) -> dict[str,
         question: what is asked.
 
     Raises:
-        BadInput: model, examples and labels do not fit each other.
+        BadInput: model, examples, labels and question do not fit each other.
     """
     import numpy as np
 
     from ftnoise.faults.campaign import digest as weights_digest
-    from ftnoise.faults.examples import check_examples
+    from ftnoise.faults.examples import check_examples, threshold_of
+    from ftnoise.faults.faulty_network import expect_held
     from ftnoise.faults.graph import unfold
+    from ftnoise.faults.masks import Drawer
 
     unfold(model)
     arrays, labels = check_examples(model, x, y)
+    threshold_of(model, question.threshold)
+    sites = question.fault.where.sites(model)
+    expect_held(sites)
+    places = Drawer(question.fault, sites, question.seed).places
+    for amount in question.amounts:
+        amount.check(places)
     examples = hashlib.sha256()
     for array in (*arrays, labels):
         examples.update(f"{array.dtype.str} {array.shape}\n".encode())
         examples.update(np.ascontiguousarray(array).data)
     return {
+        "revision": REVISION,
         "architecture": architecture(model),
         "weights": weights_digest(model),
         "examples": examples.hexdigest(),

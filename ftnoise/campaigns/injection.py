@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
+from ftnoise.campaigns.comparing import Against, compared
 from ftnoise.errors import BadInput
+from ftnoise.faults.amounts import Amount
 from ftnoise.faults.fault import Fault, restored
 from ftnoise.spec import JSON, canonical
 from ftnoise.stats.bounded import SEQUENCE
 from ftnoise.stats.interval import STUDENT
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ftnoise.faults.findings import Findings
 
 # What a reader has to know of an interval, by its method.
 METHODS = {
@@ -19,8 +27,9 @@ METHODS = {
     "wide as Student's)",
 }
 LEGEND = (
-    "Silent %: of the examples that are right without faults, those that faults make wrong; "
-    "distance: of the outputs to those without faults, mean over masks and examples."
+    "Places: the fault sites. Silent %: of the examples that are right without faults, those that "
+    "faults make wrong (the SDC rate). Distance: of the outputs to those without faults, mean over "
+    "masks and examples."
 )
 
 
@@ -40,7 +49,7 @@ class Line:
         silent_corruptions: images that are right without faults and wrong with them, in percent of
             the former.
         distance_mean, distance_max: Euclidean distance of the outputs to those without faults, over
-            masks and images; None where outputs are not finite.
+            masks and the images whose outputs are finite; None where a mask leaves none finite.
         not_finite: images with outputs that are not finite, on average over masks.
         class_accuracies: for each class, None for one without images.
         unclear: whether the interval is wider than the drop.
@@ -84,7 +93,8 @@ class Injection:
         seed: of the masks.
         confidence: of all intervals, in (0, 1).
         golden_accuracy: without faults, in percent.
-        lines: one for each amount, rising.
+        amounts: how many places were hit, rising.
+        lines: one for each amount.
         summaries: the curve in a few numbers (see `stats/curves.py`), all in percent:
             `area_under_curve`, a mean accuracy; `rate_..._lost`, the share of faults that costs so
             many points; `largest_rate_surely_under_..._lost`, the largest tested share that costs
@@ -93,6 +103,8 @@ class Injection:
         digest: SHA-256 of the model's variables, the same before and after.
         half_width: that was asked for, in points; None if the number of masks was.
         reached: for each amount, whether its half-width was; None if none was asked for.
+        findings: what became of each mask and example; None if only the JSON was read. It is in
+            injection.npz, in arrays that the JSON names.
     """
 
     model: str
@@ -102,12 +114,38 @@ class Injection:
     seed: int
     confidence: float
     golden_accuracy: float
+    amounts: tuple[Amount, ...]
     lines: tuple[Line, ...]
     summaries: dict[str, float | None]
     gates: str
     digest: str
     half_width: float | None = None
     reached: tuple[bool, ...] | None = None
+    findings: Findings | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def accuracies(self) -> list[np.ndarray]:
+        """Of each mask in percent, `[masks]` for each amount.
+
+        Raises:
+            BadInput: only the JSON was read.
+        """
+        if self.findings is None:
+            raise BadInput("Expected an answer with its masks. Received: the JSON alone.")
+        return [self.findings.accuracies(place) for place in range(len(self.amounts))]
+
+    def against(self, other: Injection, names: tuple[str, str] | None = None) -> Against:
+        """How this model compares with another one under the same masks; see `compared`.
+
+        Args:
+            other: the answer to the same question about another model.
+            names: what the two are called; None takes the models' names.
+        """
+        return compared(self, other, names)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What became of each mask, by name: `Findings.to_arrays` and the labels `y`."""
+        return {} if self.findings is None else {**self.findings.to_arrays(), "y": self.findings.y}
 
     @property
     def warnings(self) -> list[str]:
@@ -127,6 +165,11 @@ class Injection:
                 f"The half-width of {counted(self.half_width, 'point')} was not reached at "
                 f"{', '.join(missed)}: allow more masks."
             )
+        if nothing := [line.amount for line in self.lines if line.share and line.faults == 0]:
+            found.append(
+                f"No place was hit at {', '.join(nothing)}, of {counted(self.places, 'place')}: "
+                "ask for more faults."
+            )
         return found
 
     def to_json(self) -> JSON:
@@ -139,6 +182,7 @@ class Injection:
             "seed": self.seed,
             "confidence": self.confidence,
             "golden_accuracy": self.golden_accuracy,
+            "amounts": [canonical(amount, everything=True) for amount in self.amounts],
             "lines": [
                 vars(line) | {"class_accuracies": list(line.class_accuracies)}
                 for line in self.lines
@@ -152,22 +196,37 @@ class Injection:
         }
 
     @classmethod
-    def from_json(cls, form: JSON) -> Injection:
+    def from_json(cls, form: JSON, arrays: Mapping[str, np.ndarray] | None = None) -> Injection:
         """The answer that `to_json` wrote; other keys are left alone.
+
+        Args:
+            form: the JSON.
+            arrays: what `arrays` gave, if it is at hand.
 
         Raises:
             BadInput: it is something else.
         """
         try:
-            given: dict[str, Any] = {one.name: form[one.name] for one in fields(cls)}
+            named = [one.name for one in fields(cls) if one.name != "findings"]
+            given: dict[str, Any] = {name: form[name] for name in named}
             lines = tuple(
                 Line(**line | {"class_accuracies": tuple(line["class_accuracies"])})
                 for line in given["lines"]
             )
             reached = None if given["reached"] is None else tuple(given["reached"])
-            changed = {"lines": lines, "fault": restored(given["fault"]), "reached": reached}
+            amounts = tuple(map(restored, given["amounts"]))
+            changed = {
+                "lines": lines,
+                "fault": restored(given["fault"]),
+                "amounts": amounts,
+                "reached": reached,
+            }
+            if arrays:
+                from ftnoise.faults.findings import Findings
+
+                changed["findings"] = Findings.from_arrays(amounts, arrays["y"], arrays)
             return cls(**given | changed)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise BadInput(f"Expected the JSON of an Injection. Received: no {error}.") from error
 
     def __str__(self) -> str:
@@ -202,6 +261,7 @@ class Injection:
             found.append(f"The half-width of {half_width} was reached at every amount.")
         found += [
             LEGEND,
+            *_not_finite(self.lines, self.images),
             f"Checked: {self.gates}; the model is unchanged ({self.digest[:12]}).",
             *(f"WARNING: {warning}" for warning in self.warnings),
         ]
@@ -236,6 +296,17 @@ def _sources(line: Line) -> list[str]:
     ]
 
 
+def _not_finite(lines: Sequence[Line], images: int) -> list[str]:
+    """Where outputs are not finite, a sentence if they are anywhere."""
+    found = [f"{line.not_finite:,.1f} at {line.amount}" for line in lines if line.not_finite > 0]
+    if not found:
+        return []
+    return [
+        f"Outputs that are not finite, which no distance counts, of {counted(images, 'example')} "
+        f"on average over masks: {', '.join(found)}."
+    ]
+
+
 def counted(number: float, noun: str) -> str:
     """`1 point`, `0.5 points`, `10,000 masks`."""
     digits = f"{number:,}" if isinstance(number, int) else f"{number:g}"
@@ -255,5 +326,5 @@ def _row(line: Line) -> tuple[str, ...]:
         "" if line.spread is None else f"{line.spread:.2f}",
         f"{line.low:.2f} to {line.high:.2f}",
         f"{line.silent_corruptions:.2f}",
-        "infinite" if line.distance_mean is None else f"{line.distance_mean:.3g}",
+        "not finite" if line.distance_mean is None else f"{line.distance_mean:.3g}",
     )

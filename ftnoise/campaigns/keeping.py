@@ -1,6 +1,7 @@
 """What a campaign leaves behind in a folder of its own, and where one that was stopped goes on.
 
     injection.json           the answer and what it was made of, sealed; written last
+    injection.npz            whether each mask leaves each example right; the JSON names its arrays
     injection.csv            a line for each amount
     injection.png, .pdf      accuracy against the amount of faults
     partial.json, .npz       what was found so far, until there is an answer
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from ftnoise.workspace import Workspace
 
 STEM = "injection"
-SUFFIXES = ("json", "csv", "png", "pdf")
+SUFFIXES = ("json", "npz", "csv", "png", "pdf")
 # Of a line, in the CSV; `golden_accuracy` and `seed` stand in front.
 COLUMNS = (
     "amount", "share", "faults", "masks", "accuracy", "spread", "low", "high", "free_low",
@@ -79,7 +80,7 @@ class InjectionFolder:
             content = self._record.judged(lambda content: content)
             self._check((content or {}).get("identity"))
             self._check((self._partial.state() or {}).get("identity"))
-            self.stored = self._answer(content)
+            self.stored = self._answer()
             yield
 
     def _check(self, identity: str | None) -> None:
@@ -89,9 +90,10 @@ class InjectionFolder:
                 "model, data or question; name another folder."
             )
 
-    def _answer(self, content: dict[str, JSON] | None) -> Injection | None:
+    def _answer(self) -> Injection | None:
+        found = self._record.judged(lambda content: (content, dict(self._record.arrays(content))))
         try:
-            return None if content is None else Injection.from_json(content)
+            return None if found is None else Injection.from_json(*found)
         except BadInput:
             self._record.discard("was written by another version of ftnoise")
             return None
@@ -126,7 +128,8 @@ class InjectionFolder:
                     **injection.to_json(),
                     "made_of": {**self._of, **about},
                     "identity": self._identity,
-                }
+                },
+                list(injection.arrays().items()),
             )
         self._partial.drop()
 

@@ -6,8 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ftnoise.errors import BadInput
-from ftnoise.faults.amounts import Amount, Bernoulli, Count, Share
+from ftnoise.faults.amounts import Amount, Share
 from ftnoise.faults.fault import Fault, fault_of
 from ftnoise.faults.fault import amount as parse_amount
 from ftnoise.faults.precision import Precision
@@ -29,6 +28,8 @@ class Question:
         confidence: of the intervals, in (0, 1).
         max_masks: at each amount at most, >= 2, if there is a `half_width`.
         seed: >= 0, of the masks.
+        threshold: of a model with one output: above which it says class 1; None is 0.5 for a
+            sigmoid and 0 for a logit.
     """
 
     fault: Fault
@@ -38,6 +39,7 @@ class Question:
     confidence: float = 0.95
     max_masks: int = 10_000
     seed: int = 0
+    threshold: float | None = None
 
     def __post_init__(self) -> None:
         expect(is_count(self.masks, least=2), "masks >= 2", masks=self.masks)
@@ -48,6 +50,11 @@ class Question:
             confidence=self.confidence,
         )
         expect(is_count(self.seed, least=0), "seed an integer >= 0", seed=self.seed)
+        expect(
+            self.threshold is None or is_number(self.threshold),
+            "threshold a number, or None",
+            threshold=self.threshold,
+        )
         _ = self.precision  # checks the half-width
         expect(len(self.amounts) > 0, "at least one amount", amounts=self.amounts)
         labels = [amount.label for amount in self.amounts]
@@ -70,6 +77,7 @@ class Question:
             "amounts": [canonical(amount) for amount in self.amounts],
             "confidence": canonical(self.confidence),
             "seed": self.seed,
+            **({} if self.threshold is None else {"threshold": canonical(self.threshold)}),
             **(
                 {"masks": self.masks}
                 if self.half_width is None
@@ -87,6 +95,7 @@ def question(
     confidence: float = 0.95,
     max_masks: int = 10_000,
     seed: int = 0,
+    threshold: float | None = None,
 ) -> Question:
     """A question in the words of `ftnoise.inject`, which see.
 
@@ -103,6 +112,7 @@ def question(
         confidence=confidence,
         max_masks=max_masks,
         seed=seed,
+        threshold=threshold,
     )
 
 
@@ -126,14 +136,8 @@ def amount_of(one: Amount | float | str) -> Amount:
 
 
 def _rise(amounts: Sequence[Amount]) -> bool:
-    def size(amount: Amount) -> tuple[str, float]:
-        if isinstance(amount, Count):
-            return "count", amount.faults
-        if isinstance(amount, Share | Bernoulli):
-            return f"{type(amount).__name__} {getattr(amount, 'per_site', '')}", amount.rate
-        raise BadInput(f"Expected an amount of faults. Received: {amount!r}.")
-
-    sizes = [size(amount) for amount in amounts]
-    if len({kind for kind, _ in sizes}) > 1:
-        return len(set(sizes)) == len(sizes)
-    return all(low[1] < high[1] for low, high in itertools.pairwise(sizes))
+    sizes = [amount.size for amount in amounts]
+    known = [size for size in sizes if size is not None]
+    if len(known) < len(sizes) or len({kind for kind, _ in known}) > 1:
+        return len(set(amounts)) == len(amounts)
+    return all(low[1] < high[1] for low, high in itertools.pairwise(known))

@@ -22,7 +22,7 @@ from ftnoise.campaigns.reading import (
     read_weights,
 )
 from ftnoise.errors import BadInput, RunFailed
-from ftnoise.faults.fault import FORM
+from ftnoise.faults.fault import EXPLAINED, form
 from ftnoise.progress import GOES_ON, Progress, duration, tell
 
 if TYPE_CHECKING:
@@ -32,12 +32,15 @@ if TYPE_CHECKING:
 
 HELP = "how your own model fares under faults: a table, a curve and a JSON"
 RUNS = Path(__file__).resolve().parent.parent.parent / "runs"
+MASKS, MOST = 100, 10_000
+# What an answer needs and a plan does not.
+ANSWERED = ("amounts", "max_masks", "out", "against")
 PACKAGES = ("tensorflow", "keras", "numpy")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
-    parser.epilog = f"A fault is {FORM}."
+    parser.epilog = f"A fault is {form()}. {EXPLAINED}"
     add = parser.add_argument
     add(
         "--model",
@@ -70,7 +73,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     masks = parser.add_mutually_exclusive_group()
     masks.add_argument(
-        "--masks", type=int, default=100, metavar="N", help="random masks at each amount (100)"
+        "--masks", type=int, metavar="N", help=f"random masks at each amount ({MASKS})"
     )
     masks.add_argument(
         "--half-width",
@@ -92,6 +95,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="with --half-width: at each amount at most (10000)",
     )
     add(
+        "--threshold",
+        type=float,
+        metavar="T",
+        help="of a model with one output: above which it says class 1 (default: 0.5 after a "
+        "sigmoid, 0 for a logit)",
+    )
+    add(
+        "--against",
+        type=Path,
+        metavar="W2.npz",
+        help="other weights of the same model, to compare under the same masks",
+    )
+    add(
         "--plan",
         action="store_true",
         help="with --half-width: only say how many masks the fault would need, from a few",
@@ -99,10 +115,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, metavar="N", help="of the masks (0)")
     add(
         "--out",
-        type=Path,
+        type=_folder,
         metavar="DIR",
         help="a folder for the files (default: one below runs/injections/)",
     )
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("expected a folder, received nothing")
+    return Path(text)
 
 
 def run(words: argparse.Namespace) -> int:
@@ -122,6 +144,10 @@ def _question(words: argparse.Namespace) -> Question:
     confidence = words.confidence
     if not 0 < confidence < 100:
         raise BadInput(f"Expected --confidence in percent, in (0, 100). Received: {confidence:g}.")
+    for name in ANSWERED if words.plan else ():
+        if getattr(words, name) is not None:
+            flag = f"--{name.replace('_', '-')}"
+            raise BadInput(f"Expected --plan, of the fault's own amount, alone. Received: {flag}.")
     if words.half_width is None:
         for flag, given in (("--max-masks", words.max_masks is not None), ("--plan", words.plan)):
             if given:
@@ -129,13 +155,14 @@ def _question(words: argparse.Namespace) -> Question:
     asked = question(
         words.fault,
         amounts=None if words.amounts is None else words.amounts.split(","),
-        masks=words.masks,
+        masks=MASKS if words.masks is None else words.masks,
         half_width=words.half_width,
         confidence=round(confidence / 100, 12),
-        max_masks=10_000 if words.max_masks is None else words.max_masks,
+        max_masks=MOST if words.max_masks is None else words.max_masks,
         seed=words.seed,
+        threshold=words.threshold,
     )
-    for flag in ("data", "weights"):
+    for flag in ("data", "weights", "against"):
         file = getattr(words, flag)
         if file is not None and not file.is_file():
             kind = "a folder" if file.is_dir() else "no such file"
@@ -151,8 +178,15 @@ def _question(words: argparse.Namespace) -> Question:
 
 def _run(words: argparse.Namespace, asked: Question) -> int:
     x, y = read_examples(words.data)
-    weights = None if words.weights is None else read_weights(words.weights)
+    weights, others = (
+        None if file is None else read_weights(file) for file in (words.weights, words.against)
+    )
     model = build(words.model)
+    if others is not None:
+        # They fit, or nothing is begun.
+        own = model.get_weights()
+        load_weights(model, others, words.against)
+        model.set_weights(own)
     if weights is not None:
         load_weights(model, weights, words.weights)
     import tensorflow as tf
@@ -160,7 +194,15 @@ def _run(words: argparse.Namespace, asked: Question) -> int:
     try:
         if words.plan:
             return _plan(model, x, y, asked)
-        return _answer(words, model, x, y, asked)
+        found = _answer(words, model, x, y, asked, words.out)
+        if others is not None:
+            load_weights(model, others, words.against)
+            second = words.out and words.out / "against"
+            print()
+            other = _answer(words, model, x, y, asked, second)
+            names = (words.weights or words.model, words.against)
+            print(f"\n{found.against(other, (str(names[0]), str(names[1])))}", flush=True)
+        return 0
     except tf.errors.InvalidArgumentError as error:
         raise BadInput(
             f"Expected examples that {words.model} can compute. Received: {one_line(error)}"
@@ -181,31 +223,40 @@ def _plan(model: keras.Model, x: Any, y: Any, asked: Question) -> int:
         half_width=asked.half_width,
         confidence=asked.confidence,
         seed=asked.seed,
+        threshold=asked.threshold,
     )
     print(said)
     return 0
 
 
-def _answer(words: argparse.Namespace, model: keras.Model, x: Any, y: Any, asked: Question) -> int:
+def _answer(
+    words: argparse.Namespace,
+    model: keras.Model,
+    x: Any,
+    y: Any,
+    asked: Question,
+    out: Path | None,
+) -> Injection:
+    """Answers, or finds the answer, and prints and writes it; `out` None is a folder for it."""
     from ftnoise.campaigns.asking import ask
     from ftnoise.campaigns.identity import made_of
     from ftnoise.campaigns.keeping import SUFFIXES, InjectionFolder, folder_name
     from ftnoise.store import Store
 
     of = made_of(model, x, y, asked)
-    out = words.out or Store(RUNS).injections / folder_name(model.name, of)
+    out = out or Store(RUNS).injections / folder_name(model.name, of)
     folder = InjectionFolder(out, of)
     with folder.locked():
         found: Injection | None = folder.stored
         if found is None:
             shown = Shown()
-            found = ask(model, x, y, asked, folder.workspace(shown.report, shown.say))
+            found = ask(model, x, y, asked, folder.workspace(shown.report, shown.say), of)
         else:
             tell("This was asked before; the answer is that which is stored.")
         print(found, flush=True)
         folder.write(found, {"function": words.model, "versions": versions()})
     tell(f"Written to {out}/injection: {', '.join(f'.{suffix}' for suffix in SUFFIXES)}")
-    return 0
+    return found
 
 
 class Shown:

@@ -18,9 +18,11 @@ import tensorflow as tf
 from ftnoise.faults.graph import Graph, Step
 from ftnoise.faults.injection import put
 from ftnoise.faults.places import OutputSite
+from ftnoise.layers import ImageConv2D
 
 LAYERS = keras.layers
-# Unit by unit, they give 0 where all they are given is 0.
+# Unit by unit, they give 0 where all they are given is 0. These classes, and none below them: a
+# subclass may do anything with what it is given.
 KEEP_ZERO = (
     LAYERS.MaxPooling1D,
     LAYERS.MaxPooling2D,
@@ -37,9 +39,12 @@ KEEP_ZERO = (
     LAYERS.UpSampling2D,
     LAYERS.Cropping2D,
     LAYERS.Dropout,
-    LAYERS.Flatten,
+    LAYERS.SpatialDropout1D,
+    LAYERS.SpatialDropout2D,
+    LAYERS.SpatialDropout3D,
 )
-CONSUMERS = (LAYERS.Dense, LAYERS.Conv1D, LAYERS.Conv2D, LAYERS.Conv3D)
+# Their kernels are [..., in, out]; those of transposed convolutions, below them, are not.
+CONSUMERS = (LAYERS.Dense, LAYERS.Conv1D, LAYERS.Conv2D, LAYERS.Conv3D, ImageConv2D)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,22 +89,21 @@ def _absorption(graph: Graph, site: OutputSite) -> Absorption | None:
         layer = step.layer
         if getattr(layer, "data_format", "channels_last") != "channels_last":
             return None
-        # A subclass may do anything with what it is given.
-        if isinstance(layer, LAYERS.Flatten):
+        kind = type(layer)
+        if kind is LAYERS.Flatten:
             if None in given[1:] or flattened > 1:
                 return None
             flattened = math.prod(given[1:-1])  # type: ignore[arg-type]
-        elif isinstance(layer, CONSUMERS):
+        elif kind in CONSUMERS:
             return _fed(graph, step, site, flattened)
-        elif not isinstance(layer, KEEP_ZERO) or type(layer).__module__.split(".")[0] != "keras":
+        elif kind not in KEEP_ZERO:
             return None
 
 
 def _fed(graph: Graph, step: Step, site: OutputSite, flattened: int) -> Absorption | None:
     layer = step.layer
-    own = type(layer).__module__.split(".")[0] in ("keras", "ftnoise")
     kernel = vars(layer).get("kernel")
-    if not own or graph.calls(layer) != 1 or not isinstance(kernel, tf.Variable):
+    if graph.calls(layer) != 1 or not isinstance(kernel, tf.Variable):
         return None
     if getattr(layer, "groups", 1) != 1 or kernel.shape[-2] != site.size * flattened:
         return None

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from ftnoise.faults.words import number, share, whole
 from ftnoise.spec import Spec, expect, is_count, is_number
 
 if TYPE_CHECKING:
@@ -23,7 +24,17 @@ SIGMAS = 6.0
 
 @dataclass(frozen=True, kw_only=True)
 class Amount(Spec):
-    """Base: takes some of the places by their keys."""
+    """Base: takes some of the places by their keys.
+
+    `forms` are the beginnings of its short forms, each with an example for `--help`.
+    """
+
+    forms: ClassVar[dict[str, str]] = {}
+
+    @classmethod
+    def from_short(cls, form: str, text: str) -> Amount:
+        """The amount that a short form is of: one of `forms`, and the text after it."""
+        raise TypeError(f"{cls.__name__} has no short form.")
 
     def hits(self, keys: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
         """Which places are hit, bool `[places]`.
@@ -42,6 +53,11 @@ class Amount(Spec):
         """A few characters: `50 %`, `3 faults`."""
         raise TypeError(f"{type(self).__name__} has no label.")
 
+    @property
+    def size(self) -> tuple[str, float] | None:
+        """How much it is of what: two amounts of the same can be compared; None if none can."""
+        return None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Share(Amount):
@@ -54,6 +70,15 @@ class Share(Amount):
 
     rate: float
     per_site: bool = False
+
+    forms: ClassVar[dict[str, str]] = {
+        "": "a share such as 0.5 or 50%",
+        "each=": "each=0.5 of each layer's places",
+    }
+
+    @classmethod
+    def from_short(cls, form: str, text: str) -> Share:
+        return cls(rate=share(text), per_site=form == "each=")
 
     def __post_init__(self) -> None:
         expect_rate(self.rate)
@@ -75,7 +100,11 @@ class Share(Amount):
 
     @property
     def label(self) -> str:
-        return f"{100 * self.rate:g} %"
+        return f"{100 * self.rate:g} %{' each' if self.per_site else ''}"
+
+    @property
+    def size(self) -> tuple[str, float] | None:
+        return f"share{' each' if self.per_site else ''}", self.rate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +112,12 @@ class Count(Amount):
     """Exactly `faults` places of all, none of them twice; at least 0, at most all there are."""
 
     faults: int
+
+    forms: ClassVar[dict[str, str]] = {"n=": "n=3 faults"}
+
+    @classmethod
+    def from_short(cls, form: str, text: str) -> Count:
+        return cls(faults=whole(text, "a number of faults"))
 
     def __post_init__(self) -> None:
         expect(is_count(self.faults, least=0), "faults an integer >= 0", faults=self.faults)
@@ -98,12 +133,22 @@ class Count(Amount):
     def label(self) -> str:
         return "1 fault" if self.faults == 1 else f"{self.faults} faults"
 
+    @property
+    def size(self) -> tuple[str, float] | None:
+        return "count", self.faults
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bernoulli(Amount):
     """Each place by itself with probability `rate`, in [0, 1]."""
 
     rate: float
+
+    forms: ClassVar[dict[str, str]] = {"p=": "p=0.01 for each place"}
+
+    @classmethod
+    def from_short(cls, form: str, text: str) -> Bernoulli:
+        return cls(rate=number(text, "a probability"))
 
     def __post_init__(self) -> None:
         expect_rate(self.rate)
@@ -118,6 +163,10 @@ class Bernoulli(Amount):
     @property
     def label(self) -> str:
         return f"p = {self.rate:g}"
+
+    @property
+    def size(self) -> tuple[str, float] | None:
+        return "probability", self.rate
 
 
 def expect_rate(rate: object) -> None:

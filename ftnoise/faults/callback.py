@@ -67,8 +67,8 @@ class FaultInjection(keras.callbacks.Callback):
     as does the end of a block `with FaultInjection(...) as faults:`, or of a `fit` with it.
 
     Args:
-        fault: where, what, how much, how long, or its short form. A transient one of neurons is drawn for each example
-            in the order in which training sees them.
+        fault: where, what, how much, how long, or its short form. A transient one of neurons is
+            drawn for each example in the order in which training sees them.
         seed: an integer >= 0. Faults of training and of `evaluate` are drawn independently; the
             latter are the masks 0, 1, ... of a `Campaign` with this seed.
         schedule: which faults are in force in which epoch (from 0, as `fit` counts them): an
@@ -84,6 +84,7 @@ class FaultInjection(keras.callbacks.Callback):
             nothing.
         masks: how many masks are measured, >= 2; the same ones each time.
         every: measure after so many epochs, and in any case after the last; None only after that.
+        threshold: for `evaluate` of a model with one output, as a `Campaign` takes it.
         name: begins the entries in `logs` and TensorBoard: `<name>_accuracy`, in [0, 1], and
             `<name>_accuracy_spread`, the standard deviation over masks. They are NaN when the
             sound network's outputs are not finite.
@@ -110,6 +111,7 @@ class FaultInjection(keras.callbacks.Callback):
         evaluate: tuple[Any, Any] | None = None,
         masks: int = 10,
         every: int | None = 1,
+        threshold: float | None = None,
         name: str = "faulty",
         log_dir: str | Path | None = None,
     ) -> None:
@@ -152,7 +154,7 @@ class FaultInjection(keras.callbacks.Callback):
                 _amount(strength, fault)
         self.fault, self.seed, self.schedule, self.hold = fault, seed, schedule, hold
         self.redraw, self.evaluate, self.masks, self.every = redraw, evaluate, masks, every
-        self.name, self.log_dir = name, log_dir
+        self.threshold, self.name, self.log_dir = threshold, name, log_dir
         self.mask: Mask | None = None
         self.accuracies: dict[int, np.ndarray] = {}
         self._epoch: int | None = None
@@ -185,7 +187,9 @@ class FaultInjection(keras.callbacks.Callback):
         if self.evaluate is not None and (
             self._campaign is None or self._campaign.network is not self.model
         ):
-            self._campaign = Campaign(self.model, *self.evaluate, self.fault, seed=self.seed)
+            self._campaign = Campaign(
+                self.model, *self.evaluate, self.fault, seed=self.seed, threshold=self.threshold
+            )
         if self.schedule is not None:
             self._prepare()
         if self.log_dir is not None:

@@ -19,7 +19,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ftnoise.errors import BadInput
+from ftnoise.datasets.npz_file import one_line
+from ftnoise.errors import BadInput, FtnoiseError
 from ftnoise.faults.amounts import Amount, Share
 from ftnoise.faults.examples import check_examples, threshold_of
 from ftnoise.faults.fault import Fault
@@ -47,8 +48,8 @@ class Outcome:
     Attributes:
         correct: whether the network is right, bool `[masks, images]`; NaN is never right.
         distance_mean, distance_max: the Euclidean distance of the network's outputs to those
-            without faults (Definition 1 of the paper), over the images, float64 `[masks]`;
-            infinite where outputs are.
+            without faults (Definition 1 of the paper), over the images whose outputs are finite,
+            float64 `[masks]`; infinite where there are none.
         not_finite: how many images have outputs that are not finite, `[masks]`.
         faults: how many places are hit, `[masks]`; on average of an image if transient.
     """
@@ -76,6 +77,8 @@ class Campaign:
         seed: an integer >= 0; with the number of a mask it says which places are hit.
         images_per_call: at most that many; None chooses by the memory that a call takes.
         masks_per_call: how many masks are computed beside each other.
+        threshold: of a network with one output: above which it says class 1; None is 0.5 for a
+            sigmoid and 0 for a logit.
 
     Attributes:
         golden: the outputs without faults, `[n, classes]`.
@@ -96,6 +99,7 @@ class Campaign:
         seed: int = 0,
         images_per_call: int | None = None,
         masks_per_call: int = MASKS,
+        threshold: float | None = None,
     ) -> None:
         expect(is_count(seed, least=0), "seed an integer >= 0", seed=seed)
         expect(is_count(masks_per_call), "masks_per_call >= 1", masks_per_call=masks_per_call)
@@ -112,7 +116,7 @@ class Campaign:
         fault.amount.check(self.drawer.places)
         self.one_by_one = fault.transient and not fault.where.outputs
         self.masks_per_call = 1 if self.one_by_one else masks_per_call
-        self.threshold = threshold_of(network)
+        self.threshold = threshold_of(network, threshold)
         self.faulty = FaultyNetwork(graph, fault, self.sites)
         self.images = self._images(images_per_call)
         self._compile()
@@ -174,7 +178,7 @@ class Campaign:
         amount = amount or self.fault.amount
         amount.check(self.drawer.places)
         found: list[np.ndarray] = []
-        for (_, _, outputs), _ in self._calls([mask] * self.masks_per_call, amount):
+        for (*_, outputs), _ in self._calls([mask] * self.masks_per_call, amount):
             found.append(outputs.numpy())
             if images is not None and sum(map(len, found)) >= images:
                 break
@@ -195,19 +199,22 @@ class Campaign:
         for part, hit in self._calls(masks, amount):
             found.append(part)
             faults += hit
-        correct = np.concatenate([hits.numpy() for hits, _, _ in found], axis=1)
-        distances = np.concatenate([far.numpy() for _, far, _ in found], axis=1).astype(np.float64)
+        correct, distances, finite = (
+            np.concatenate([part[n].numpy() for part in found], axis=1) for n in range(3)
+        )
+        counts = np.count_nonzero(finite, axis=1)
+        none = counts == 0
         return Outcome(
             correct,
-            distances.mean(axis=1),
-            distances.max(axis=1),
-            np.count_nonzero(~np.isfinite(distances), axis=1).astype(np.float64),
+            np.where(none, math.inf, distances.sum(axis=1) / np.maximum(counts, 1)),
+            np.where(none, math.inf, distances.max(axis=1)),
+            (len(self.y) - counts).astype(np.float64),
             faults,
         )
 
     def _calls(
         self, masks: Sequence[int], amount: Amount
-    ) -> Iterator[tuple[tuple[Any, Any, Any], np.ndarray]]:
+    ) -> Iterator[tuple[tuple[Any, ...], np.ndarray]]:
         """What the compiled function says of a group of masks, chunk by chunk of the images.
 
         And how many places are hit there, on average of all images, `[masks]`.
@@ -275,19 +282,22 @@ class Campaign:
 
     def _faulty_of(
         self, before: list[Any], y: Any, golden: Any, masks: list[Any]
-    ) -> tuple[Any, Any, Any]:
-        """Of a chunk of images, correctness bits and distances `[masks, images]`.
+    ) -> tuple[Any, ...]:
+        """Of a chunk of images, correctness bits, distances and finite bits `[masks, images]`.
 
-        And the outputs under the first mask, `[images, classes]`.
+        A distance is 0 where an output is not finite. And the outputs under the first mask,
+        `[images, classes]`.
         """
-        correct, distances = [], []
+        correct, distances, finite = [], [], []
         all_outputs = [self.faulty.outputs(before, mask) for mask in masks]
         for outputs in all_outputs:
             correct.append(self._right(outputs, y))
-            distance = tf.norm(tf.cast(outputs - golden, tf.float32), axis=-1)
-            infinity = tf.constant(math.inf, distance.dtype)
-            distances.append(tf.where(tf.math.is_nan(distance), infinity, distance))
-        return tf.stack(correct), tf.stack(distances), all_outputs[0]
+            finite.append(tf.reduce_all(tf.math.is_finite(outputs), axis=-1))
+            # The square of a float32 may be beyond all float32.
+            apart = tf.cast(outputs, tf.float64) - tf.cast(golden, tf.float64)
+            far = tf.norm(apart, axis=-1)
+            distances.append(tf.where(finite[-1], far, tf.zeros_like(far)))
+        return tf.stack(correct), tf.stack(distances), tf.stack(finite), all_outputs[0]
 
     def _right(self, outputs: Any, y: Any) -> Any:
         """Whether outputs `[n, classes]` are right, bool `[n]`."""
@@ -327,12 +337,29 @@ class Traced:
                 tf.nest.map_structure(_any_number if by_image else _exactly, argument)
                 for argument, by_image in zip(arguments, self.by_image, strict=True)
             ]
-            self._compiled = tf.function(self.function).get_concrete_function(*specs)
+            try:
+                self._compiled = tf.function(self.function).get_concrete_function(*specs)
+            except FtnoiseError:
+                raise
+            except Exception as error:  # a user's layer may raise anything
+                raise BadInput(
+                    f"Expected layers that TensorFlow can compile. Received: {_cause(error)}"
+                ) from error
         return self._compiled(*arguments)
 
 
+def _cause(error: BaseException) -> str:
+    """What was raised first, without the lines of code that TensorFlow puts before it."""
+    told = error
+    while "in user code:" in str(told) and told.__context__ is not None:
+        told = told.__context__
+    return one_line(told)
+
+
 def _any_number(tensor: Any) -> Any:
-    return None if tensor is None else tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype)
+    if tensor is None or tensor.shape.rank == 0:  # such as the number of images
+        return _exactly(tensor)
+    return tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype)
 
 
 def _exactly(tensor: Any) -> Any:

@@ -13,9 +13,10 @@ computational phase-change memory", for drift.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftnoise.spec import Spec, expect, is_count, is_number
+from ftnoise.faults.words import number, whole
+from ftnoise.spec import Spec, expect, is_count, is_number, snake_case
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +26,29 @@ BITS = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Effect(Spec):
-    """Base: what becomes of a value that is hit."""
+    """Base: what becomes of a value that is hit.
+
+    `forms` are its names in the short form of a fault, each with what may follow it (`=VALUE` must,
+    `[=BIT]` may); without any it has one, its own in snake case.
+    """
+
+    forms: ClassVar[dict[str, str]] = {}
+
+    @classmethod
+    def short_forms(cls) -> dict[str, str]:
+        """`forms`, or the one that it has without any."""
+        return cls.forms or {snake_case(cls.__name__): ""}
+
+    @classmethod
+    def from_short(cls, form: str, value: str | None) -> Effect:
+        """The effect that a short form is of.
+
+        Args:
+            form: one of `short_forms`.
+            value: what follows after "="; None if nothing does.
+        """
+        del form, value
+        return cls()
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray | None:
         """What is random about the effect, one draw for each place; None if nothing is."""
@@ -55,6 +78,17 @@ class StuckAt(Effect):
 
     value: float = 0.0
 
+    forms: ClassVar[dict[str, str]] = {
+        "stuck_at_zero": "",
+        "stuck_at_one": "",
+        "stuck_at": "=VALUE",
+    }
+
+    @classmethod
+    def from_short(cls, form: str, value: str | None) -> StuckAt:
+        fixed = {"stuck_at_zero": 0.0, "stuck_at_one": 1.0}
+        return cls(value=fixed[form] if form in fixed else number(value or "", "VALUE"))
+
     def __post_init__(self) -> None:
         expect(is_number(self.value), "value to be a finite number", value=self.value)
 
@@ -78,6 +112,12 @@ class BitFlip(Effect):
     """
 
     bit: int | None = None
+
+    forms: ClassVar[dict[str, str]] = {"bit_flip": "[=BIT]"}
+
+    @classmethod
+    def from_short(cls, form: str, value: str | None) -> BitFlip:
+        return cls(bit=None if value is None else whole(value, "BIT"))
 
     def __post_init__(self) -> None:
         expect(
@@ -140,6 +180,15 @@ class RandomValue(Effect):
     low: float = -1.0
     high: float = 1.0
 
+    forms: ClassVar[dict[str, str]] = {"random_value": "[=LOW..HIGH]"}
+
+    @classmethod
+    def from_short(cls, form: str, value: str | None) -> RandomValue:
+        if value is None:
+            return cls()
+        low, _, high = value.partition("..")
+        return cls(low=number(low, "LOW"), high=number(high, "HIGH"))
+
     def __post_init__(self) -> None:
         expect(
             is_number(self.low) and is_number(self.high) and self.low < self.high,
@@ -178,6 +227,12 @@ class Drift(Effect):
 
     sigma: float
     relative: bool = True
+
+    forms: ClassVar[dict[str, str]] = {"drift": "=SIGMA", "drift_absolute": "=SIGMA"}
+
+    @classmethod
+    def from_short(cls, form: str, value: str | None) -> Drift:
+        return cls(sigma=number(value or "", "SIGMA"), relative=form == "drift")
 
     def __post_init__(self) -> None:
         expect(is_number(self.sigma) and self.sigma >= 0, "sigma >= 0", sigma=self.sigma)

@@ -7,13 +7,72 @@ from typing import Any
 import keras
 import numpy as np
 
-from ftnoise.spec import expect
+from ftnoise.errors import BadInput
+from ftnoise.faults.graph import unfold
+from ftnoise.spec import expect, is_number
+
+LAYERS = keras.layers
+# Between these two classes, of what an activation gives.
+MIDDLES = {"sigmoid": 0.5, "hard_sigmoid": 0.5, "tanh": 0.0, "softsign": 0.0}
+# What is above a threshold before them is so after them, as far as a single output goes.
+PASSING = (
+    LAYERS.Flatten,
+    LAYERS.Reshape,
+    LAYERS.Dropout,
+    LAYERS.GlobalAveragePooling1D,
+    LAYERS.GlobalAveragePooling2D,
+    LAYERS.GlobalMaxPooling1D,
+    LAYERS.GlobalMaxPooling2D,
+)
+PASSING_FUNCTIONS = ("cast", "identity", "reshape", "squeeze", "expand_dims")
+OTHERS = ("float16", "bfloat16", "float64")
 
 
-def threshold_of(network: keras.Model) -> float:
-    """Above which a network with one output says class 1: 0.5 for a sigmoid, 0 for a logit."""
-    activation = getattr(network.layers[-1], "activation", None)
-    return 0.5 if getattr(activation, "__name__", "") == "sigmoid" else 0.0
+def threshold_of(network: keras.Model, given: float | None = None) -> float:
+    """Above which a network with one output says class 1: 0.5 for a sigmoid, 0 for a logit.
+
+    Args:
+        network: with outputs `[batch, classes]`; where there is no single class, it is never used.
+        given: what a user says it is; None looks for the last activation, from the output back.
+
+    Raises:
+        BadInput: it is no number, or there is no saying what the output means.
+    """
+    expect(given is None or is_number(given), "threshold a number, or None", threshold=given)
+    if given is not None or network.output_shape[-1] != 1:
+        return float(given or 0)
+    graph = unfold(network)
+    key, last = graph.output, None
+    makers = {made: step for step in graph.steps for made in step.outputs}
+    while (step := makers.get(key)) is not None:
+        last = last or step.layer.name
+        name = step.function
+        if name in MIDDLES:
+            return MIDDLES[name]
+        alone = len(step.inputs) == len(step.outputs) == 1
+        linear = name == "linear"
+        passing = isinstance(step.layer, PASSING) or name in PASSING_FUNCTIONS
+        if not (alone and (passing or (linear and isinstance(step.layer, LAYERS.Activation)))):
+            if linear:
+                return 0.0
+            break
+        (key,) = step.inputs
+    raise BadInput(
+        f"Expected the one output of {network.name} to be a logit or that of a sigmoid or tanh, or "
+        f"a threshold, above which it says class 1. Received: {last}, of unknown meaning."
+    )
+
+
+def check_precision(network: keras.Model) -> None:
+    """Raises `BadInput` unless a network computes in float32."""
+    for layer in network._flatten_layers(include_self=False, recursive=True):
+        kinds = [variable.dtype.name for variable in layer.weights]
+        if not isinstance(layer, LAYERS.InputLayer):
+            kinds.append(str(layer.compute_dtype))
+        other = next((kind for kind in kinds if kind in OTHERS), None)
+        expect(
+            other is None, f"{network.name} to compute in float32", layer=layer.name, dtype=other
+        )
 
 
 def _shape(one: tuple[int | None, ...]) -> str:
@@ -26,6 +85,7 @@ def check_examples(network: keras.Model, x: Any, y: Any) -> tuple[list[np.ndarra
     Raises:
         BadInput: they do not fit the network or each other.
     """
+    check_precision(network)
     several = isinstance(x, list | tuple)
     arrays = [np.asarray(one) for one in (x if several else [x])]
     wanted = [tuple(tensor.shape[1:]) for tensor in network.inputs]
@@ -51,7 +111,8 @@ def check_examples(network: keras.Model, x: Any, y: Any) -> tuple[list[np.ndarra
     count = len(arrays[0])
     expect(count > 0, "at least one example", examples=count)
     whole = labels.dtype.kind in "iub" or (
-        labels.dtype.kind == "f" and bool((labels == np.floor(labels)).all())
+        labels.dtype.kind == "f"
+        and bool((np.isfinite(labels) & (labels == np.floor(labels))).all())
     )
     expect(
         labels.shape == (count,) and whole,

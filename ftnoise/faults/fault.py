@@ -2,6 +2,9 @@
 
 Source: sections 2.1 and 4.5 of Duddu et al., whose faults are `Fault(where=Neurons(),
 what=StuckAt(value=0), amount=...)`, a node crash, and the same of `Weights()` or `Parameters()`.
+
+The parts are found among the subclasses of `Where`, `Effect` and `Amount`: a class beside the
+others has its place in the short form, in `--help` and in the JSON of an answer.
 """
 
 from __future__ import annotations
@@ -11,30 +14,47 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ftnoise.errors import BadInput
-from ftnoise.faults.amounts import Amount, Bernoulli, Count, Share
-from ftnoise.faults.effects import BitFlip, Drift, Effect, RandomValue, SignFlip, StuckAt
-from ftnoise.faults.places import Biases, Channels, Filters, Neurons, Parameters, Weights, Where
-from ftnoise.spec import JSON, Spec, expect
+from ftnoise.faults.amounts import Amount
+from ftnoise.faults.effects import Effect
+from ftnoise.faults.places import Where
+from ftnoise.faults.words import kinds, whole
+from ftnoise.spec import JSON, Spec, expect, snake_case
 
-WHERE: dict[str, type[Where]] = {
-    kind.__name__.lower(): kind
-    for kind in (Neurons, Channels, Filters, Weights, Biases, Parameters)
-}
-# Each with what may follow it after "=".
-WHAT = {
-    "stuck_at_zero": "",
-    "stuck_at_one": "",
-    "stuck_at": "=VALUE",
-    "bit_flip": "[=BIT]",
-    "sign_flip": "",
-    "random_value": "[=LOW..HIGH]",
-    "drift": "=SIGMA",
-}
-FORM = (
-    f"WHERE[@LAYER,...]:WHAT:AMOUNT[:transient] with WHERE of {', '.join(WHERE)}; WHAT of "
-    f"{', '.join(name + rest for name, rest in WHAT.items())}; AMOUNT a share such as 0.5 or 50%, "
-    "n=3 faults, or p=0.01 for each place"
+EXPLAINED = (
+    "SIGMA is the standard deviation of Gaussian noise, as a share of the value (drift_absolute: "
+    "in its unit). BIT 0 is the lowest of a float32's mantissa, 23 to 30 are its exponent, 31 is "
+    "the sign; without BIT one is drawn for each place. The output layer is left out of neurons "
+    "and channels unless +output, and counted among parameters unless -output. LAYER is a name or "
+    "a position from 0 among the layers with such places, PLACE a position from 0 in the one "
+    "layer named."
 )
+
+
+def places() -> dict[str, type[Where]]:
+    """What may be hit, by its name in the short form."""
+    return {snake_case(kind.__name__): kind for kind in kinds(Where)}
+
+
+def effects() -> dict[str, tuple[type[Effect], str]]:
+    """What may become of it: each name's class, and what may follow the name."""
+    return {
+        name: (kind, rest) for kind in kinds(Effect) for name, rest in kind.short_forms().items()
+    }
+
+
+def amounts() -> dict[str, tuple[type[Amount], str]]:
+    """How much may be hit: each beginning's class, and an example."""
+    return {begin: (kind, said) for kind in kinds(Amount) for begin, said in kind.forms.items()}
+
+
+def form() -> str:
+    """What the short form of a fault looks like."""
+    what = ", ".join(name + rest for name, (_, rest) in effects().items())
+    *some, last = (said for _, said in amounts().values())
+    return (
+        f"WHERE[+output|-output][@LAYER,...][[PLACE,...]]:WHAT:AMOUNT[:transient] with WHERE of "
+        f"{', '.join(places())}; WHAT of {what}; AMOUNT {', '.join(some)}, or {last}"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,12 +93,6 @@ class Fault(Spec):
         return f"{text}, anew for each input" if self.transient else text
 
 
-_KINDS: tuple[type[Spec], ...] = (
-    Fault, *WHERE.values(), StuckAt, BitFlip, SignFlip, RandomValue, Drift, Share, Count, Bernoulli
-)  # fmt: skip
-PARTS = {kind.__name__: kind for kind in _KINDS}  # by what `canonical` calls them
-
-
 def restored(form: JSON) -> Any:
     """The fault (or a part of one) of which `form` is `spec.canonical`.
 
@@ -90,7 +104,9 @@ def restored(form: JSON) -> Any:
     if not isinstance(form, dict):
         return form
     given = {name: restored(value) for name, value in form.items()}
-    kind = PARTS.get(given.pop("class", ""))
+    parts: tuple[type[Spec], ...] = (Fault, *kinds(Where), *kinds(Effect), *kinds(Amount))
+    named = {part.__name__: part for part in parts}
+    kind = named.get(given.pop("class", ""))
     if kind is None or given.pop("revision", None) != kind.revision:
         raise BadInput(f"Expected a fault that is known here. Received: {form!r}.")
     return kind(**given)
@@ -104,14 +120,14 @@ def fault_of(fault: Fault | str) -> Fault:
 
 
 def parse(text: str) -> Fault:
-    """A fault from its short form, such as `weights:stuck_at_zero:0.5`; see `FORM`.
+    """A fault from its short form, such as `weights:stuck_at_zero:0.5`; see `form`.
 
     Raises:
         BadInput: says which part is wrong, and what is possible.
     """
     parts = text.split(":")
     if len(parts) not in (3, 4) or parts[3:] not in ([], ["transient"], ["permanent"]):
-        raise BadInput(f"Expected a fault {FORM}. Received: {text!r}.")
+        raise BadInput(f"Expected a fault {form()}. Received: {text!r}.")
     try:
         return Fault(
             where=_where(parts[0]),
@@ -124,55 +140,42 @@ def parse(text: str) -> Fault:
 
 
 def _where(text: str) -> Where:
-    name, at, rest = text.partition("@")
-    if name not in WHERE or (at and not all(rest.split(","))):
+    known = places()
+    found = re.fullmatch(
+        r"(\w+?)([+-]output)?(@[^\[\]]*)?(\[[^\[\]]*\])?", text, re.ASCII | re.DOTALL
+    )
+    name, output, layers, indices = found.groups() if found else ("", None, None, None)
+    named = (layers or "")[1:].split(",")
+    if name not in known or (layers and not all(named)):
         raise BadInput(
-            f"Expected where to be one of {', '.join(WHERE)}, then @ and layers if only some are "
-            f"meant. Received: {text!r}."
+            f"Expected where to be one of {', '.join(known)}, +output or -output for the output "
+            "layer in or out, then @ and layers if only some are meant, and [places] if only some "
+            f"of one. Received: {text!r}."
         )
-    layers = rest.split(",") if at else []
-    return WHERE[name](layers=tuple(int(one) if one.isdecimal() else one for one in layers))
+    given: dict[str, Any] = {}
+    if output:
+        given["output_layer"] = output == "+output"
+    if layers:
+        position = re.compile(r"\d{1,18}", re.ASCII)
+        given["layers"] = tuple(int(one) if position.fullmatch(one) else one for one in named)
+    if indices:
+        given["indices"] = tuple(whole(one, "PLACE") for one in indices[1:-1].split(","))
+    return known[name](**given)
 
 
 def _what(text: str) -> Effect:
     name, equals, rest = text.partition("=")
-    needs = WHAT.get(name)
-    if needs is None or (equals and not needs) or (not rest and needs.startswith("=")):
-        forms = ", ".join(known + form for known, form in WHAT.items())
+    known = effects()
+    kind, needs = known.get(name, (None, ""))
+    if kind is None or (equals and not needs) or (not rest and needs.startswith("=")):
+        forms = ", ".join(one + follows for one, (_, follows) in known.items())
         raise BadInput(f"Expected what to be one of {forms}. Received: {text!r}.")
-    if name == "bit_flip":
-        return BitFlip(bit=_whole(rest, "BIT") if equals else None)
-    if name == "random_value":
-        low, high = rest.split("..", 1) if ".." in rest else (rest, "")
-        ends = (_number(low, "LOW"), _number(high, "HIGH")) if equals else (-1.0, 1.0)
-        return RandomValue(low=ends[0], high=ends[1])
-    if name == "drift":
-        return Drift(sigma=_number(rest, "SIGMA"))
-    if name == "sign_flip":
-        return SignFlip()
-    fixed = {"stuck_at_zero": 0.0, "stuck_at_one": 1.0}
-    return StuckAt(value=fixed[name] if name in fixed else _number(rest, "VALUE"))
+    return kind.from_short(name, rest if equals else None)
 
 
 def amount(text: str) -> Amount:
-    """An amount from its short form: `0.5`, `50%`, `n=3` or `p=0.01`."""
-    if text.startswith("n="):
-        return Count(faults=_whole(text[2:], "a number of faults"))
-    if text.startswith("p="):
-        return Bernoulli(rate=_number(text[2:], "a probability"))
-    if text.endswith("%"):
-        return Share(rate=_number(text[:-1], "a share in percent") / 100)
-    return Share(rate=_number(text, "a share"))
-
-
-def _number(text: str, name: str) -> float:
-    if not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", text, re.ASCII):
-        raise BadInput(f"Expected {name} to be a number. Received: {text!r}.")
-    return float(text)
-
-
-def _whole(text: str, name: str) -> int:
-    # More digits than any count has are beyond what Python reads.
-    if not re.fullmatch(r"\d{1,18}", text, re.ASCII):
-        raise BadInput(f"Expected {name} to be a whole number. Received: {text!r}.")
-    return int(text)
+    """An amount from its short form: `0.5`, `50%`, `each=0.5`, `n=3` or `p=0.01`."""
+    known = amounts()
+    # The longest beginning that fits; the empty one fits all.
+    begin = max((one for one in known if text.startswith(one)), key=len)
+    return known[begin][0].from_short(begin, text[len(begin) :])

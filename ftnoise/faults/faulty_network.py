@@ -58,7 +58,7 @@ class FaultyNetwork:
             elif isinstance(site, OutputSite) and site.before:
                 first += [step for step in self.graph.steps if step.layer is site.layer]
             elif isinstance(site, OutputSite):
-                keys += [s.outputs[0] for s in self.graph.steps if s.layer is site.tapped]
+                keys += self._held(site)
         first += [
             step
             for step in self.graph.steps
@@ -113,15 +113,18 @@ class FaultyNetwork:
         """The hits and draws of each tensor that is struck where a step gives it."""
         if not self.fault.where.outputs:
             return {}
-        found = {}
+        found: dict[Key, tuple[Any, Any]] = {}
         for site, (hit, draw) in zip(self.sites, mask, strict=True):
             assert isinstance(site, OutputSite)
             if site in self.absorbed or site.before:
                 continue
-            for step in self.graph.steps:
-                if step.layer is site.tapped:
-                    found[step.outputs[0]] = (hit, draw)
+            found |= dict.fromkeys(self._held(site), (hit, draw))
         return found
+
+    def _held(self, site: OutputSite) -> list[Key]:
+        """The tensors that hold a site's units."""
+        steps = [step for step in self.graph.steps if step.layer is site.tapped]
+        return [step.outputs[place] for step in steps for place in site.held or ()]
 
     def _strike(self, values: dict[Key, Any], key: Key, faults: dict[Key, tuple[Any, Any]]) -> None:
         if key not in faults:
@@ -145,7 +148,7 @@ class FaultyNetwork:
         heads = [n for n, s in enumerate(self.sites) if isinstance(s, OutputSite) and s.before]
 
         def function(n: int) -> Any:
-            return lambda value: self._struck(value, *mask[n])
+            return lambda values: [self._struck(value, *mask[n]) for value in values]
 
         with contextlib.ExitStack() as stack:
             stack.enter_context(taps([self.sites[n] for n in heads], list(map(function, heads))))

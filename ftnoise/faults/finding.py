@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -11,6 +11,7 @@ import tensorflow as tf
 from ftnoise.errors import BadInput
 from ftnoise.faults.graph import Graph, Step, unfold
 from ftnoise.faults.places import OutputSite, ParameterSite, Site
+from ftnoise.layers import ImageConv2D
 
 LAYERS = keras.layers
 # They have parameters, but act on the units of the layer before.
@@ -53,10 +54,15 @@ CONVOLUTIONS = (
     LAYERS.SeparableConv1D,
     LAYERS.SeparableConv2D,
 )
+# What they give is a sum of products with weights, and biases.
+LINEAR = (LAYERS.Dense, LAYERS.EinsumDense, ImageConv2D, *CONVOLUTIONS)
 # What is added to a sum, or scales and shifts each unit by itself.
 NO_WEIGHTS = ("bias", "gamma", "beta", "alpha")
-# Counted, not trained.
-STATISTICS = ("moving_mean", "moving_variance", "mean", "variance", "count")
+# Functions that may be called in the place of an activation's layer.
+ACTIVATIONS = (
+    "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "mish", "sigmoid",
+    "hard_sigmoid", "tanh", "softplus", "softsign", "softmax", "log_softmax",
+)  # fmt: skip
 
 
 def output_sites(
@@ -78,7 +84,7 @@ def output_sites(
         last = _unit(graph, step)
         if output_layer or graph.output not in last.outputs:
             grid = _units(last, step)
-            found[id(layer)] = OutputSite(layer.name, layer, grid, last.layer)
+            found[id(layer)] = OutputSite(layer.name, layer, grid, last.layer, held=_held(last))
     return list(found.values())
 
 
@@ -91,12 +97,31 @@ def _unit(graph: Graph, step: Step) -> Step:
     """The last step that belongs to the units of `step`."""
     while len(step.outputs) == 1 and step.outputs[0] != graph.output:
         following = graph.consumers(step.outputs[0])
-        if len(following) != 1 or not isinstance(following[0].layer, SAME_UNIT):
+        if len(following) != 1 or not _same_unit(following[0]):
             break
         if graph.calls(following[0].layer) != 1 or graph.calls(step.layer) != 1:
             break
         (step,) = following
     return step
+
+
+def _same_unit(step: Step) -> bool:
+    """Whether a step belongs to the unit before it."""
+    if isinstance(step.layer, SAME_UNIT):
+        return True
+    called = type(step.layer).__name__ == "TFOpLambda" and len(step.inputs) == 1
+    return called and step.function in ACTIVATIONS
+
+
+def _held(step: Step) -> tuple[int, ...] | None:
+    """Which outputs of a layer hold its units."""
+    if len(step.outputs) == 1:
+        return (0,)
+    # Its outputs, then its state; of an LSTM that is two tensors, one number a unit in each.
+    cell = getattr(step.layer, "cell", None)
+    known = isinstance(step.layer, LAYERS.RNN) and not isinstance(cell, LAYERS.StackedRNNCells)
+    units = {shape[-1] for shape in step.shapes if shape}
+    return tuple(range(len(step.outputs))) if known and len(units) == 1 else None
 
 
 def _units(step: Step, owner: Step) -> tuple[int, ...]:
@@ -157,8 +182,7 @@ def _parameters(
         if not output_layer and any(end and graph.output in end for end in ends):
             continue
         for variable in layer.weights:
-            statistic = kind_of(variable) in STATISTICS or not variable.dtype.is_floating
-            if id(variable) in done or statistic:
+            if id(variable) in done or not (variable.trainable and variable.dtype.is_floating):
                 continue
             done.add(id(variable))
             name = f"{layer.name}/{_short(variable, layer)}"
@@ -183,3 +207,28 @@ def is_bias(variable: Any) -> bool:
 def is_weight(variable: Any) -> bool:
     """Whether a parameter is a factor of what comes in: a kernel or an embedding."""
     return kind_of(variable) not in NO_WEIGHTS and len(variable.shape) >= 2
+
+
+def blind(graph: Graph, sites: Sequence[Site]) -> bool:
+    """Whether the network surely says the same of every input if all places are stuck at 0.
+
+    That is so if each way from its inputs to its output passes a layer whose units or weights are
+    all stuck. A mask of a sequence passes layers by, so nothing is sure where there is one.
+    """
+    masking = (step for step in graph.steps if isinstance(step.layer, LAYERS.Masking))
+    if any(masking) or any(getattr(step.layer, "mask_zero", False) for step in graph.steps):
+        return False
+    units = [site for site in sites if isinstance(site, OutputSite)]
+    weights = {id(site.variable) for site in sites if isinstance(site, ParameterSite)}
+    seeing = set(graph.inputs)
+    for step in graph.steps:
+        layer = step.layer
+        stuck = type(layer) in LINEAR and all(
+            id(variable) in weights for variable in layer.weights if is_weight(variable)
+        )
+        heads = any(site.before and site.layer is layer for site in units)
+        if not seeing.intersection(step.inputs) or stuck or heads:
+            continue
+        held = {n for site in units if site.tapped is layer for n in site.held or ()}
+        seeing.update(key for n, key in enumerate(step.outputs) if n not in held)
+    return graph.output not in seeing

@@ -41,8 +41,21 @@ class Step:
 
     @property
     def shapes(self) -> list[tuple[int | None, ...]]:
-        """The shapes of the outputs as Keras knows them, batch first."""
-        return [tuple(output.shape) for output in tf.nest.flatten(self.node.outputs)]
+        """The shapes of the outputs as Keras knows them, batch first; empty if unknown."""
+        shapes = [output.shape for output in tf.nest.flatten(self.node.outputs)]
+        return [() if shape.rank is None else tuple(shape) for shape in shapes]
+
+    @property
+    def function(self) -> str:
+        """What is applied unit by unit or as a whole: `relu`, `sigmoid`, `cast`; "" if unknown.
+
+        That is a layer's `activation`, or the function of TensorFlow or Keras that was called in
+        the place of a layer.
+        """
+        symbol = getattr(self.layer, "symbol", None)
+        if isinstance(symbol, str):
+            return symbol.split(".")[-1]
+        return getattr(getattr(self.layer, "activation", None), "__name__", "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,13 +126,30 @@ def _unfold(
         if node.is_input or any(identity not in keys for identity in node.flat_input_ids):
             continue
         taken = tuple(keys[identity] for identity in node.flat_input_ids)
-        if is_functional(node.layer) and len(taken) == len(node.layer.inputs) == 1:
+        if is_functional(node.layer) and _as_it_is(node):
             given = _unfold(node.layer, (*path, str(len(steps)), node.layer.name), taken, steps)
         else:
             given = tuple((*path, identity) for identity in node.flat_output_ids)
             steps.append(Step(node.layer, node, taken, given))
         keys.update(zip(node.flat_output_ids, given, strict=True))
     return tuple(keys[str(id(tensor))] for tensor in network.outputs)
+
+
+def _as_it_is(node: Any) -> bool:
+    """Whether a call of a model is the calls of its layers on the same tensors, and no more."""
+    given, wanted = node.keras_inputs, node.layer.inputs
+    (first, *more), options = node.call_args or (None,), node.call_kwargs
+    return (
+        not more
+        and not isinstance(first, dict)
+        and not any(value is not None and value is not False for value in options.values())
+        and len(given) == len(wanted)
+        # Otherwise the model would cast or reshape them.
+        and all(
+            one.dtype == other.dtype and one.shape.rank == other.shape.rank
+            for one, other in zip(given, wanted, strict=True)
+        )
+    )
 
 
 def _nodes(network: keras.Model) -> Iterator[Any]:

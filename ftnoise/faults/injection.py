@@ -2,8 +2,8 @@
 
 Parameters are assigned and put back. Outputs are changed where a layer gives them, by a function
 that stands before the layer's own `call`; Keras' compiled functions of the model are laid aside
-meanwhile, so that `predict`, `evaluate` and `fit` see the faults. A `tf.function` of the caller's
-own that was traced before does not see those in outputs.
+meanwhile, so that `predict`, `evaluate` and `fit` see the faults. Those that were compiled of
+another model with the same layers, or by the caller, do not see the ones in outputs.
 """
 
 from __future__ import annotations
@@ -34,6 +34,11 @@ def injected(
     model: keras.Model, fault: Fault | str, seed: int = 0, mask: int = 0
 ) -> Iterator[Mask]:
     """Puts a fault into a model for as long as the `with` block lasts.
+
+    Faults of parameters are in force wherever the layers are used. Those of neurons are in force in
+    this model's `predict`, `evaluate`, `fit` and calls, and in whatever is traced inside the block;
+    but another Keras model that shares layers with it, or a `tf.function` of your own, does not see
+    them if it was called (and so compiled) before: inject into the model that you call.
 
     Args:
         model: Sequential or functional; bit-identical afterwards, after an exception too.
@@ -69,7 +74,8 @@ def injected(
             yield drawn
         return
     if fault.where.outputs:
-        with tapped(model, sites, [constant(fault.what, *one) for one in pairs(drawn)]):
+        functions = [constant(fault.what, *one) for one in pairs(drawn)]
+        with tapped(model, sites, functions):
             yield drawn
         return
     with assigned(sites, faulty_parameters(fault.what, sites, drawn)):
@@ -108,7 +114,8 @@ def assigned(sites: Sequence[Site], values: Sequence[Any]) -> Iterator[None]:
             variable.assign(value)
 
 
-Function = Callable[[Any], Any]
+# Of the values of one site, all that hold its units.
+Function = Callable[[list[Any]], list[Any]]
 
 
 @contextlib.contextmanager
@@ -145,7 +152,7 @@ def taps(sites: Sequence[Site], functions: Sequence[Function]) -> Iterator[None]
     with contextlib.ExitStack() as stack:
         for site, function in zip(sites, functions, strict=True):
             assert isinstance(site, OutputSite)
-            wrap = partial(_tap, function=function, before=site.before)
+            wrap = partial(_tap, function=function, site=site)
             stack.enter_context(called_through(site.tapped, wrap))
         yield
 
@@ -170,21 +177,23 @@ def put(thing: Any, name: str, value: Any) -> None:
         vars(thing)[name] = value
 
 
-def _tap(call: Callable[..., Any], function: Function, before: bool) -> Callable[..., Any]:
+def _tap(call: Callable[..., Any], function: Function, site: OutputSite) -> Callable[..., Any]:
     def tapped_call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        if before:
-            return call(function(inputs), *args, **kwargs)
+        if site.before:
+            return call(*function([inputs]), *args, **kwargs)
         outputs = call(inputs, *args, **kwargs)
-        if isinstance(outputs, list | tuple):
-            return type(outputs)([function(outputs[0]), *outputs[1:]])
-        return function(outputs)
+        values = tf.nest.flatten(outputs)
+        held = site.held or ()
+        for place, struck in zip(held, function([values[n] for n in held]), strict=True):
+            values[place] = struck
+        return tf.nest.pack_sequence_as(outputs, values)
 
     return tapped_call
 
 
 def constant(effect: Effect, hit: Any, draw: Any) -> Function:
     """A function that strikes the same places for all examples."""
-    return lambda values: strike(effect, values, hit, draw)
+    return lambda values: [strike(effect, one, hit, draw) for one in values]
 
 
 def streamed(drawer: Drawer, stream: Callable[[], Stream], site: int) -> Function:
@@ -196,11 +205,15 @@ def streamed(drawer: Drawer, stream: Callable[[], Stream], site: int) -> Functio
     def take(inputs: np.ndarray) -> list[np.ndarray]:
         return [part for part in stream().take(site, int(inputs)) if part is not None]
 
-    def pass_through(values: Any) -> Any:
-        found = tf.numpy_function(take, [tf.shape(values)[0]], kinds, stateful=True)
+    def pass_through(values: list[Any]) -> list[Any]:
+        # A list of one comes back as a tensor, if nothing is compiled.
+        found = tf.nest.flatten(
+            tf.numpy_function(take, [tf.shape(values[0])[0]], kinds, stateful=True)
+        )
         for part in found:
             part.set_shape((None, *grid))
-        return strike_each(drawer.fault.what, values, *found, *[None] * (2 - len(found)))
+        hit, draw = [*found, None][:2]
+        return [strike_each(drawer.fault.what, one, hit, draw) for one in values]
 
     return pass_through
 

@@ -1,10 +1,19 @@
 """Where faults hit: the places of a network, found in its layers.
 
 A *neuron* is a unit, channel or head of a layer's output, after its activation; batch
-normalization and an activation that follow as layers of their own belong to it. What a recurrent
-layer feeds back to itself is inside the layer: it is hit through its weights. A *filter* is all
-weights that make one channel of a convolution. Places are counted site by site, a *site* being the
-output of one layer or one of its parameters, in the order in which the network computes them.
+normalization and an activation (a layer, or a function such as `tf.nn.relu`) that follow belong to
+it. What a recurrent layer feeds back to itself is inside the layer: it is hit through its weights;
+the states that it hands out at its end (`return_state`) hold the same units, and are hit with
+them. What an Embedding gives are no neurons, but a table's entries: they are hit as weights. A
+*filter* is all weights that make one channel of a convolution. Places are counted site by site, a
+*site* being the output of one layer or one of its parameters, in the order in which the network
+computes them.
+
+A Sequential or functional model inside a model is its layers. Any other layer is one layer, however
+much it has inside: a layer or a subclassed model of a user's own, a wrapper such as Bidirectional.
+The output layer is the one whose unit the network's output is: where pooling or a sum follows the
+last weights (`Conv2D(10, 1)`, `GlobalAveragePooling2D`, `Softmax`), that layer is a hidden one, and
+its channels, the scores of the classes, are neurons like others.
 """
 
 from __future__ import annotations
@@ -39,6 +48,9 @@ class Site:
         """How many places."""
         return math.prod(self.grid)
 
+    def check(self) -> None:
+        """Raises `BadInput` if its places cannot be hit."""
+
 
 @dataclass(frozen=True, eq=False)
 class ParameterSite(Site):
@@ -50,10 +62,27 @@ class ParameterSite(Site):
 
 @dataclass(frozen=True, eq=False)
 class OutputSite(Site):
-    """The output of `tapped`, or what it is given (`before`: the heads of an attention layer)."""
+    """The output of `tapped`, or what it is given (`before`: the heads of an attention layer).
+
+    Attributes:
+        tapped: a layer.
+        before: whether it is what it is given.
+        held: which of its outputs hold the units; several for a recurrent layer with its state.
+            None if that is not known.
+    """
 
     tapped: Any
     before: bool = False
+    held: tuple[int, ...] | None = (0,)
+
+    def check(self) -> None:
+        expect(
+            self.held is not None,
+            "neurons of layers with one output, or of recurrent ones with their state (name layers "
+            "to leave others out)",
+            layer=self.name,
+            outputs="several",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,17 +148,23 @@ class Where(Spec):
         """
         found = self.candidates(network)
         kind = self.slug.replace("_", " ")
-        names = list(dict.fromkeys(site.layer.name for site in found))
+        layers = list(dict.fromkeys(site.layer for site in found))
         wanted = set()
         for one in self.layers:
-            known = one in names if isinstance(one, str) else one < len(names)
-            if not known:
+            meant = [n for n, layer in enumerate(layers) if one in (n, layer.name)]
+            if not meant:
+                names = ", ".join(layer.name for layer in layers)
                 raise BadInput(
-                    f"Expected a layer of {network.name} with {kind} "
-                    f"({', '.join(names) or 'it has none'}). Received: {one!r}."
+                    f"Expected a layer of {network.name} with {kind} ({names or 'it has none'}). "
+                    f"Received: {one!r}."
                 )
-            wanted.add(one if isinstance(one, str) else names[one])
-        found = [site for site in found if not wanted or site.layer.name in wanted]
+            if len(meant) > 1:
+                raise BadInput(
+                    f"Expected one layer of {network.name} with {kind} by that name, or a position "
+                    f"from 0. Received: {one!r}, the name of those at {', '.join(map(str, meant))}."
+                )
+            wanted.add(layers[meant[0]])
+        found = [site for site in found if not wanted or site.layer in wanted]
         if not found:
             raise BadInput(f"Expected {kind} in {network.name}. Received: none.")
         if self.indices:
@@ -143,6 +178,8 @@ class Where(Spec):
                 f"{kind} of {found[0].name} from 0 to {found[0].size - 1}",
                 indices=self.indices,
             )
+        for site in found:
+            site.check()
         return found
 
 
@@ -207,7 +244,8 @@ class Biases(Where):
 class Parameters(Where):
     """Single parameters: weights, biases, and the scales and shifts of normalization layers.
 
-    What a normalization layer has counted (moving mean and variance) is no parameter.
+    What is not trained (`trainable=False`), such as the moving mean and variance that a
+    normalization layer has counted, is no parameter; what is in a layer that was frozen is one.
     """
 
     def candidates(self, network: keras.Model) -> list[Site]:

@@ -1,8 +1,9 @@
 """A campaign at several amounts of faults: so many masks each, or until the answer is precise.
 
-Masks come in groups, each at all amounts before the next, so that a group is drawn once; the masks
-at a low rate are part of those at a higher one. What is found is kept as it grows, and a campaign
-that was killed goes on with the next group.
+Masks come in groups, each at all amounts before the next, so that the keys of a group are drawn
+once for all amounts (up to two million places; beyond that they are drawn anew, rather than kept);
+the masks at a low rate are part of those at a higher one. What is found is kept as it grows, and a
+campaign that was killed goes on with the next group.
 """
 
 from __future__ import annotations

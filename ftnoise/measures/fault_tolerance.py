@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftnoise.faults.amounts import Share
 from ftnoise.faults.effects import Effect, StuckAt
@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from ftnoise.faults.findings import Findings
     from ftnoise.faults.gates import Gates
 
-TENTHS = tuple(tenth / 10 for tenth in range(10))
-FALLS = (1, 5, 50)
-TOLERATED = (1, 5)
+# Close to 0 too, where a network loses its first points.
+RATES = (0.0, 0.01, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 10)))
 DROP = (0.5, 0.9)
 
 
@@ -37,23 +36,23 @@ class FaultTolerance(Spec):
 
     Scalars, accuracies in percent, drops in points, rates in percent of the places:
     `golden_accuracy` (without faults); `accuracy_at_50` and `accuracy_at_90` (means over masks);
-    `drop_from_50_to_90` (of the means, paired over nested masks) with the ends of its interval
-    `drop_from_50_to_90_low` and `drop_from_50_to_90_high`; `silent_corruptions_at_50` (images that
-    are right without faults and wrong with them, in percent of the former);
-    `area_under_curve` (mean accuracy from no faults to the highest rate); `rate_of_1_point`,
-    `rate_of_5_points` and `rate_of_50_points` (where the mean accuracy has fallen so far; missing
-    if it never does); `tolerated_rate_1_point` and `tolerated_rate_5_points` (the largest tested
-    rate whose drop is under so much with 95 % confidence; 0 if none is); `unclear_rates` (how many
-    rates have an interval wider than their drop: more masks would tell); `exceptions` (images on
-    which rounding makes the campaign and the usual loop disagree, see `faults/gates.py`).
-    What needs a rate that is not tested is missing.
+    `drop_from_50_to_90` (of the means); `silent_corruptions_at_50` (images that are right without
+    faults and wrong with them, in percent of the former; the rate of silent data corruption);
+    `area_under_curve` (mean accuracy from no faults to the highest rate); `rate_1_point_lost`,
+    `rate_5_points_lost` and `rate_50_points_lost` (where the mean accuracy has fallen so far;
+    missing if it never does); `largest_rate_surely_under_1_point_lost` and `..._5_points_lost` (the
+    largest tested rate whose drop is under so much with 95 % confidence, whatever the distribution;
+    0 if none is); `unclear_rates` (how many rates with faults have an interval wider than their
+    drop: more masks would tell); `exceptions` (images on which rounding makes the campaign and the
+    usual loop disagree, see `faults/gates.py`). What needs a rate that is not tested is missing.
 
     Arrays, along the rates: `rates` (percent), `accuracy` with Student's interval `low`, `high` and
     a distribution-free one `free_low`, `free_high`, `silent_corruptions` (percent),
     `distance_mean`, `distance_max` (Definition 1 of the paper: Euclidean distance of the outputs to
-    those without faults, over images and masks; infinite where an output is), `not_finite` (images
-    with outputs that are not finite, on average) and `faults` (places that are hit). Along rates
-    and masks: `accuracies`. Along rates and classes: `class_accuracy`. `correct` `[rates, masks,
+    those without faults, over images and masks), `not_finite` (images with outputs that are not
+    finite, on average) and `faults` (places that are hit). Along rates and masks: `accuracies`.
+    Along rates and classes: `class_accuracy`. `drops` `[1, masks]` is the drop from 50 to 90 %
+    under each mask, paired over nested masks, and `drop_to` `[1]` is 90. `correct` `[rates, masks,
     images / 8]` and `golden` `[images / 8]` are the bits themselves, packed. Info: `gates`, what
     was checked, and `images`, how many there are.
 
@@ -67,9 +66,11 @@ class FaultTolerance(Spec):
 
     where: Where = field(default_factory=Parameters)
     what: Effect = field(default_factory=StuckAt)
-    rates: tuple[float, ...] = TENTHS
+    rates: tuple[float, ...] = RATES
     masks: int = 100
     seed: int = 0
+
+    revision: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         expect(
@@ -120,7 +121,7 @@ def answer(rates: tuple[float, ...], found: Findings, seen: Gates) -> Answer:
     import numpy as np
 
     from ftnoise.stats.bounded import bounded_interval
-    from ftnoise.stats.curves import Curve
+    from ftnoise.stats.curves import SURE, Curve, is_unclear, summaries, surely
     from ftnoise.stats.interval import student_interval
 
     places = range(len(rates))
@@ -136,29 +137,27 @@ def answer(rates: tuple[float, ...], found: Findings, seen: Gates) -> Answer:
     silent = np.array([found.silent_corruptions(place).mean() for place in places])
     scalars: dict[str, float | None] = {
         "golden_accuracy": curve.golden,
-        "area_under_curve": curve.area().mean,
+        **summaries(curve),
         "unclear_rates": float(
-            sum(2 * s.half_width > abs(curve.golden - (s.mean or 0.0)) > 0 for s in students)
+            sum(
+                rate > 0 and is_unclear(student, sure, curve.golden)
+                for rate, student, sure in zip(rates, students, free, strict=True)
+            )
         ),
         "exceptions": float(seen.exceptions),
     }
+    for name in map(surely, SURE):
+        scalars[name] = scalars[name] or 0.0
     for rate in DROP:
         if rate in rates:
             scalars[f"accuracy_at_{100 * rate:.0f}"] = float(accuracies[rates.index(rate)].mean())
     if DROP[0] in rates:
         scalars["silent_corruptions_at_50"] = float(silent[rates.index(DROP[0])])
+    drops = {}
     if set(DROP) <= set(rates):
-        drop = curve.drop(*(100 * rate for rate in DROP))
-        scalars |= {
-            "drop_from_50_to_90": drop.difference,
-            "drop_from_50_to_90_low": drop.low,
-            "drop_from_50_to_90_high": drop.high,
-        }
-    for points in FALLS:
-        scalars[f"rate_of_{_points(points)}"] = curve.rate_at_drop(points)
-    for points in TOLERATED:
-        tolerated = curve.tolerated_rate(points)
-        scalars[f"tolerated_rate_{_points(points)}"] = tolerated or 0.0
+        first, second = (accuracies[rates.index(rate)] for rate in DROP)
+        scalars["drop_from_50_to_90"] = float((first - second).mean())
+        drops = {"drop_to": np.array([100 * DROP[1]]), "drops": (first - second)[None]}
 
     def mean(name: str) -> Any:
         return np.array([row.mean() for row in found.numbers[name]])
@@ -181,29 +180,27 @@ def answer(rates: tuple[float, ...], found: Findings, seen: Gates) -> Answer:
             "class_accuracy": np.stack([found.class_accuracies(p).mean(axis=0) for p in places]),
             "correct": np.stack(found.packed),
             "golden": np.packbits(found.golden),
+            **drops,
         },
         info={"gates": str(seen), "images": len(found.y)},
     )
 
 
-def _points(points: int) -> str:
-    return "1_point" if points == 1 else f"{points}_points"
-
-
 def columns(measure: FaultTolerance) -> tuple[Column, ...]:
     """The columns of a table of this measure."""
+    from ftnoise.stats.curves import surely
+
     named = (
         ("golden_accuracy", "Testing accuracy without faults", "%"),
         ("accuracy_at_50", "Testing accuracy with 50 % faults", "%"),
         ("accuracy_at_90", "Testing accuracy with 90 % faults", "%"),
         ("drop_from_50_to_90", "Drop from 50 to 90 % faults", "points"),
-        ("drop_from_50_to_90_low", "Drop, low end of its 95 % interval over masks", "points"),
-        ("drop_from_50_to_90_high", "Drop, high end of its 95 % interval over masks", "points"),
         ("area_under_curve", "Mean accuracy over all rates", "%"),
-        ("rate_of_1_point", "Rate at which 1 point is lost", "%"),
-        ("rate_of_5_points", "Rate at which 5 points are lost", "%"),
-        ("rate_of_50_points", "Rate at which 50 points are lost", "%"),
-        ("tolerated_rate_5_points", "Largest rate with a drop surely under 5 points", "%"),
+        ("rate_1_point_lost", "Rate at which 1 point is lost", "%"),
+        ("rate_5_points_lost", "Rate at which 5 points are lost", "%"),
+        ("rate_50_points_lost", "Rate at which 50 points are lost", "%"),
+        (surely(1), "Largest rate with a drop surely under 1 point", "%"),
+        (surely(5), "Largest rate with a drop surely under 5 points", "%"),
         ("silent_corruptions_at_50", "Silent corruptions with 50 % faults", "%"),
         ("unclear_rates", "Rates with an interval wider than their drop", ""),
         ("exceptions", "Images on which the usual loop says otherwise", ""),
@@ -219,22 +216,26 @@ def columns(measure: FaultTolerance) -> tuple[Column, ...]:
 
 def pictures(measure: FaultTolerance, compared: tuple[str, ...] = ()) -> tuple[Picture, ...]:
     """What is shown beside a table of this measure; `compared` are rows, all if it is empty."""
+    hit = f"{measure.where.label} {measure.what.label}"
+    masks = f"{measure.masks} masks"
     x: dict[str, Any] = {
         "measure": measure,
         "x": "rates",
-        "x_title": "Share of faulty places",
+        "x_title": f"Share of {hit}",
         "x_unit": "%",
     }
     return (
         Series(
             name="curve",
-            title="Testing accuracy against the share of faulty places",
+            title=f"Testing accuracy against the share of {hit}, {masks} at each",
             y="accuracy",
             y_title="Testing accuracy",
             y_unit="%",
             low="low",
             high="high",
-            band="95 % interval over masks",
+            band="95 % t interval over masks, at each share by itself",
+            values="accuracies",
+            draws="masks",
             table=(
                 "free_low",
                 "free_high",
@@ -255,6 +256,17 @@ def pictures(measure: FaultTolerance, compared: tuple[str, ...] = ()) -> tuple[P
             rows=compared,
             draws="masks",
             **x,
+        ),
+        Pairs(
+            name="drops",
+            title="Drop from 50 to 90 % faults, alone and compared on the same masks",
+            values="drops",
+            value_title="Drop in testing accuracy",
+            value_unit="points",
+            rows=compared,
+            draws="masks",
+            alone=True,
+            **x | {"x": "drop_to"},
         ),
         Levels(
             name="levels",

@@ -66,13 +66,15 @@ def accuracy_and_loss(network: keras.Model, x: np.ndarray, y: np.ndarray) -> tup
     """
     import tensorflow as tf
 
-    @tf.function(reduce_retracing=True)
     def batch(x: Any, y: Any) -> tuple[Any, Any]:
         logits = network(x, training=False)
         hits = tf.argmax(logits, axis=-1, output_type=tf.int64) == y
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
         return tf.math.count_nonzero(hits), tf.reduce_sum(tf.cast(losses, tf.float64))
 
+    # One batch is computed sooner than compiled.
+    if len(y) > BATCH:
+        batch = tf.function(batch, reduce_retracing=True)
     hits, loss = 0, 0.0
     for start in range(0, len(y), BATCH):
         stop = start + BATCH

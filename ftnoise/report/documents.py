@@ -9,13 +9,13 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-from ftnoise.pictures import Levels, Pairs, Picture
-from ftnoise.report import levels, pairs
+from ftnoise.pictures import Contrasts, Levels, Pairs, Picture
+from ftnoise.report import contrasts, levels, pairs
 from ftnoise.report.pictures import caption
 from ftnoise.report.results import INTERVALS, MISSING, VACUOUS, Printed, Results, heading, titled
 from ftnoise.spec import Column
 
-MOST = 10  # columns of a LaTeX table of pairs
+MOST = 10  # columns of numbers in a LaTeX table
 MARKDOWN_SPECIAL = re.compile(r"[\\`*|<>\[\]~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 LATEX_SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -82,6 +82,8 @@ def _markdown_picture(results: Results, picture: Picture) -> list[str]:
         return _markdown_pairs(results, picture)
     if isinstance(picture, Levels):
         return _markdown_levels(results, picture)
+    if isinstance(picture, Contrasts):
+        return _markdown_contrasts(results, picture)
     title, text = caption(results, picture)
     return [f"![{_markdown(title)}]({results.stem}.{picture.name}.png)", _markdown(text)]
 
@@ -114,6 +116,15 @@ def _markdown_levels(results: Results, picture: Levels) -> list[str]:
     return [said, _aligned([head, rule, *lines])]
 
 
+def _markdown_contrasts(results: Results, picture: Contrasts) -> list[str]:
+    found = contrasts.compare(results, picture)
+    said = f"**{_markdown(picture.title)}.** {_markdown(contrasts.caption(found, picture))}"
+    if not found:
+        return [said]
+    head, *lines = ([_markdown(cell) for cell in line] for line in contrasts.table(found))
+    return [said, _aligned([head, [":--", ":--", "--:", "--:", "--:"], *lines])]
+
+
 def _markdown_orders(results: Results) -> list[str]:
     tables: dict[str, list[list[str]]] = {}
     for order in results.orders():
@@ -141,7 +152,11 @@ def latex(results: Results) -> str:
     experiment = results.experiment
     caption = f"{experiment.title}. {experiment.source} ({results.preset} preset)."
     notes = (*experiment.notes, *results.notes)
-    tables = [_latex_table(results, columns) for columns in results.kinds()]
+    tables = [
+        _latex_table(results, columns)
+        for kind in results.kinds()
+        for columns in _fitting(results, kind)
+    ]
     others = [one for one in experiment.pictures if isinstance(one, Pairs)]
     return "\n".join([
         r"% Needs \usepackage{booktabs}.",
@@ -156,6 +171,21 @@ def latex(results: Results) -> str:
         *(line for one in others for line in _latex_pairs(results, one)),
         "",
     ])  # fmt: skip
+
+
+def _fitting(results: Results, columns: Sequence[Column]) -> list[list[Column]]:
+    """The columns table by table, so that each is about as wide as a page."""
+    tables: list[list[Column]] = []
+    left = 0
+    for column in columns:
+        # A column with the paper's number is three of numbers; a heading takes two.
+        width = 3 if results.has_paper(column) else 2
+        if left < width:
+            tables.append([])
+            left = MOST + 2
+        tables[-1].append(column)
+        left -= width
+    return tables
 
 
 def _latex_pairs(results: Results, picture: Pairs) -> list[str]:

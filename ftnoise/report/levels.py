@@ -11,19 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from ftnoise.pictures import Levels
 from ftnoise.report.records import csv_of
-from ftnoise.report.results import Results
+from ftnoise.report.results import MISSING, Results
 from ftnoise.spec import Row
+from ftnoise.stats.levels import COMPONENTS
 
 if TYPE_CHECKING:
     from ftnoise.stats import levels
 
-MISSING = "-"
 HEADER = (
     *("experiment", "preset", "row", "x", "seeds", "draws", "images", "mean", "standard_error"),
     *("seed", "draw", "image", "seed_draw", "seed_image", "draw_image", "residual", "enlarge"),
 )
-# The names of `stats/levels.py`, in this order.
-PARTS = ("seed", "mask", "image", "seed_mask", "seed_image", "mask_image", "residual")
+PARTS = tuple(COMPONENTS)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Rows compared pair by pair on the same draws: what is compared, in print and as data.
+"""Rows compared pair by pair on the same draws, or alone: what is said, in print and as data.
 
 Source: Student (1908) for the paired t test, Holm (1979) for the correction.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from ftnoise.pictures import Pairs
 from ftnoise.report.records import csv_of
-from ftnoise.report.results import Group, Results, fixed, seeds_in_words, titled
+from ftnoise.report.results import MISSING, Group, Results, fixed, seeds_in_words, titled
 from ftnoise.spec import Row
 from ftnoise.stats.comparing import Comparison, holm, paired
 
@@ -27,22 +27,22 @@ HEADER = (
 
 @dataclass(frozen=True)
 class Compared:
-    """A pair of rows at one x.
+    """A pair of rows at one x, or a row by itself.
 
     Attributes:
         group: what the names of both rows begin with, or "".
-        first, second: the rows.
+        first, second: the rows; the second is None where the first stands alone.
         labels: their names without that of the group.
         x: where.
-        found: of first - second, over draws.
+        found: of first - second, or of the first, over draws.
         seeds: over how many each draw was averaged first.
-        p_holm: the p-value, corrected for all comparisons of the table.
+        p_holm: the p-value, corrected for all comparisons of the table; NaN of a row alone.
     """
 
     group: str
     first: Row
-    second: Row
-    labels: tuple[str, str]
+    second: Row | None
+    labels: tuple[str, ...]
     x: float
     found: Comparison
     seeds: int
@@ -61,14 +61,17 @@ class Compared:
     @property
     def p_printed(self) -> str:
         """The corrected p-value, to a thousandth."""
+        if self.second is None:
+            return MISSING
         return "<0.001" if self.p_holm < 0.001 else f"{self.p_holm:.3f}"
 
 
 def compare(results: Results, pairs: Pairs) -> list[Compared]:
     """All comparisons for which there are arrays, by group, pair and x."""
     found = [one for group in results.groups() for one in _compare(results, group, pairs)]
-    corrected = holm([one.found.p_value for one in found])
-    return [replace(one, p_holm=p) for one, p in zip(found, corrected, strict=True)]
+    tested = [one for one in found if one.second is not None]
+    corrected = dict(zip(map(id, tested), holm([one.found.p_value for one in tested]), strict=True))
+    return [replace(one, p_holm=corrected.get(id(one), math.nan)) for one in found]
 
 
 def _compare(results: Results, group: Group, pairs: Pairs) -> Iterator[Compared]:
@@ -79,20 +82,24 @@ def _compare(results: Results, group: Group, pairs: Pairs) -> Iterator[Compared]
         row.name: {r.seed: r.arrays[pairs.values] for r in results.shown(row, pairs)}
         for _, row in rows
     }
-    for (one, first), (other, second) in itertools.combinations(rows, 2):
-        seeds = sorted(values[first.name].keys() & values[second.name].keys())
+    asked: list[tuple[tuple[str, Row], ...]] = [(row,) for row in rows] if pairs.alone else []
+    asked += itertools.combinations(rows, 2)
+    for chosen in asked:
+        labels, (first, *others) = zip(*chosen, strict=True)
+        seeds = sorted(set.intersection(*(set(values[row.name]) for _, row in chosen)))
         if not seeds:
             continue
         means = [
             np.mean([values[row.name][seed] for seed in seeds], axis=0, dtype=np.float64)
-            for row in (first, second)
+            for _, row in chosen
         ]
         xs = results.shown(first, pairs)[0].arrays[pairs.x].tolist()
-        for x, a, b in zip(xs, *means, strict=True):
-            drawn = np.ptp(a) > 0 or np.ptp(b) > 0
-            if drawn and np.isfinite(a).all() and np.isfinite(b).all():
+        for x, *drawn in zip(xs, *means, strict=True):
+            if any(np.ptp(one) > 0 for one in drawn) and np.isfinite(drawn).all():
+                a, b = drawn[0], drawn[1] if others else np.zeros_like(drawn[0])
                 found = paired(a.tolist(), b.tolist())
-                yield Compared(group.name, first, second, (one, other), x, found, len(seeds))
+                second = others[0] if others else None
+                yield Compared(group.name, first, second, labels, x, found, len(seeds))
 
 
 def files(results: Results, pairs: Pairs) -> dict[str, bytes]:
@@ -100,8 +107,9 @@ def files(results: Results, pairs: Pairs) -> dict[str, bytes]:
     where = (results.experiment.name, results.preset)
     lines = (
         (
-            *(*where, one.first.name, one.second.name, float(one.x)),
-            *(one.found.difference, one.found.low, one.found.high, one.found.p_value, one.p_holm),
+            *(*where, one.first.name, one.second.name if one.second else None, float(one.x)),
+            *(one.found.difference, one.found.low, one.found.high),
+            *((one.found.p_value, one.p_holm) if one.second else (None, None)),
             *(one.found.count, one.seeds),
         )
         for one in compare(results, pairs)
@@ -111,7 +119,7 @@ def files(results: Results, pairs: Pairs) -> dict[str, bytes]:
 
 def difference(one: Compared, pairs: Pairs) -> str:
     """`+1.23`."""
-    return fixed(one.found.difference, pairs.digits, "+")
+    return fixed(one.found.difference, pairs.digits, "+" if one.second else "")
 
 
 def half(one: Compared, pairs: Pairs) -> str:
@@ -121,7 +129,8 @@ def half(one: Compared, pairs: Pairs) -> str:
 
 def interval(one: Compared, pairs: Pairs) -> str:
     """`[+0.78, +1.68]`."""
-    low, high = (fixed(end, pairs.digits, "+") for end in (one.found.low, one.found.high))
+    sign = "+" if one.second else ""
+    low, high = (fixed(end, pairs.digits, sign) for end in (one.found.low, one.found.high))
     return f"[{low}, {high}]"
 
 
@@ -131,12 +140,14 @@ def caption(found: list[Compared], pairs: Pairs) -> str:
         return "No two rows of a group have a result yet."
     draws = {one.found.count for one in found}
     seeds = [one.seeds for one in found]
+    tested = sum(one.second is not None for one in found)
+    alone = "a row's own, and " if pairs.alone else ""
     return (
-        f"{titled(pairs.value_title, pairs.value_unit)}, the first row's minus the second's on the "
-        f"same {pairs.draws} ({', '.join(map(str, sorted(draws)))}; "
-        f"{seeds_in_words(max(seeds), min(seeds))}): mean and 95 % t interval over {pairs.draws}. "
-        f"p: two-sided paired t test, Holm's correction for all {len(found)} comparisons. This is "
-        "said of these trained networks, not of other trainings."
+        f"{titled(pairs.value_title, pairs.value_unit)}, {alone}the first row's minus the second's "
+        f"on the same {pairs.draws} ({', '.join(map(str, sorted(draws)))}; "
+        f"{seeds_in_words(max(seeds), min(seeds))}): mean and 95 % t interval over {pairs.draws}, "
+        f"of each by itself. p: two-sided paired t test, Holm's correction for all {tested} "
+        "comparisons. This is said of these trained networks, not of other trainings."
     )
 
 

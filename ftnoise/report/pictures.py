@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from ftnoise.pictures import Curves, HeatMap, Levels, Pairs, Picture, Series
-from ftnoise.report import curves, heatmap, levels, pairs, series
+from ftnoise.pictures import Contrasts, Curves, HeatMap, Levels, Pairs, Picture, Plane, Series
+from ftnoise.report import contrasts, curves, heatmap, levels, pairs, plane, series
 from ftnoise.report.results import Results
 
-ROOMS: dict[type[Picture], ModuleType] = {Curves: curves, Series: series, HeatMap: heatmap}
+ROOMS: dict[type[Picture], ModuleType] = {
+    Curves: curves,
+    Series: series,
+    HeatMap: heatmap,
+    Plane: plane,
+}
+# Those that are tables have data and no picture.
+TABLES: dict[type[Picture], ModuleType] = {Contrasts: contrasts, Levels: levels, Pairs: pairs}
 
 
 def plot(results: Results, picture: Picture) -> dict[str, bytes]:
     """One of the experiment's `pictures`.
 
     Returns:
-        The files' contents by suffix: `png` and `pdf`, and `csv` where it shows arrays; of `Pairs`
-        and `Levels` the last alone. The same results give the same bytes.
+        The files' contents by suffix: `png` and `pdf`, and `csv` where it shows arrays; of tables
+        the last alone. The same results give the same bytes.
     """
-    if isinstance(picture, Levels):
-        return levels.files(results, picture)
-    if isinstance(picture, Pairs):
-        return pairs.files(results, picture)
+    if type(picture) in TABLES:
+        return TABLES[type(picture)].files(results, picture)
     return ROOMS[type(picture)].plot(results, picture)
 
 

@@ -125,6 +125,8 @@ class Results:
             (percent, points or plain). A missing cell is absent; one without numbers was asked
             for, and there is none (no epsilon without noise).
         notes: lines that a reader needs, such as the machine and what a preset leaves out.
+        runs: by row name and column name, for each number the run that it is of: the number of its
+            data's draw, and its seed.
         readings: by row name and by the id of a measure that a picture shows, one for each seed,
             in the order of the seeds. What is missing is absent.
 
@@ -138,6 +140,7 @@ class Results:
     values: Mapping[str, Mapping[str, Sequence[float]]]
     notes: tuple[str, ...] = ()
     readings: Mapping[str, Mapping[str, Sequence[Reading]]] = field(default_factory=dict)
+    runs: Mapping[str, Mapping[str, Sequence[tuple[int, ...]]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rows = {row.name for row in self.experiment.rows}
@@ -200,6 +203,11 @@ class Results:
         numbers = self.values.get(row.name, {}).get(column.name, ())
         ours = summarize(numbers) if len(numbers) else None
         return Cell(row, column, row.paper.get(column.name), ours)
+
+    def by_run(self, row: Row, column: Column) -> dict[tuple[int, ...], float]:
+        """The numbers of a cell by the run that each is of."""
+        numbers = self.values.get(row.name, {}).get(column.name, ())
+        return dict(zip(self.runs.get(row.name, {}).get(column.name, ()), numbers, strict=False))
 
     def cells(self) -> Iterator[Cell]:
         """All cells, row by row."""

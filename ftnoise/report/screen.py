@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftnoise.pictures import Levels, Pairs
-from ftnoise.report import levels, pairs
+from ftnoise.pictures import Contrasts, Levels, Pairs
+from ftnoise.report import contrasts, levels, pairs
 from ftnoise.report.results import INTERVALS, MISSING, Group, Printed, Results, heading, titled
 from ftnoise.spec import Column
 
@@ -66,6 +66,8 @@ def terminal(results: Results, width: int = 100, color: bool = False) -> str:
     parts += _orders(results)
     compared = [one for one in experiment.pictures if isinstance(one, Pairs)]
     parts += [part for one in compared for part in _compared(results, one, width)]
+    against = [one for one in experiment.pictures if isinstance(one, Contrasts)]
+    parts += [part for one in against for part in _contrasts(results, one, width)]
     spreads = [one for one in experiment.pictures if isinstance(one, Levels)]
     parts += [part for one in spreads for part in _levels(results, one, width)]
     notes = (*experiment.notes, *results.notes)
@@ -242,6 +244,20 @@ def _compared(results: Results, picture: Pairs, width: int) -> list[RenderableTy
 def _comparison(one: pairs.Compared, picture: Pairs) -> str:
     star = pairs.STAR if one.is_clear else " "
     return f"{pairs.difference(one, picture)} ± {pairs.half(one, picture)}{star}"
+
+
+def _contrasts(results: Results, picture: Contrasts, width: int) -> list[RenderableType]:
+    from rich.text import Text
+
+    found = contrasts.compare(results, picture)
+    lines = contrasts.table(found)[1:] if found else []
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    shown = []
+    for line in lines:
+        cells = [*map(str.ljust, line[:2], widths), *map(str.rjust, line[2:], widths[2:])]
+        shown.append(Text("  ".join(cells), overflow="ignore"))
+    said = textwrap.fill(contrasts.caption(found, picture), width)
+    return [Text(""), Text(picture.title, "bold"), *shown, Text(said)]
 
 
 def _levels(results: Results, picture: Levels, width: int) -> list[RenderableType]:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import itertools
 import math
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.pictures import TAKEN, Series
+from ftnoise.pictures import Series
+from ftnoise.pictures.arrays import TAKEN
 from ftnoise.report.drawing import CHARACTER, TEXT, WIDTH, decades, legend, rendered
 from ftnoise.report.records import csv_of
 from ftnoise.report.results import Group, Results, seeds_in_words, titled
 from ftnoise.spec import Row
 from ftnoise.stats import summarize
+from ftnoise.stats.crossed import crossed_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,9 +78,10 @@ def bands(found: Sequence[Line], series: Series) -> list[str]:
     """What the bands of these lines are, in words."""
     over_seeds = any(line.low and line.seeds > 1 for line in found)
     stored = any(line.low and line.seeds == 1 for line in found)
+    over = f"{OVER_SEEDS} and {series.draws}" if series.values else OVER_SEEDS
     if over_seeds and stored:
-        return [OVER_SEEDS, f"{series.band} for a row with one seed"]
-    return [OVER_SEEDS] * over_seeds + [series.band] * stored
+        return [over, f"{series.band} for a row with one seed"]
+    return [over] * over_seeds + [series.band] * stored
 
 
 def lines(results: Results, group: Group, series: Series) -> list[Line]:
@@ -94,7 +97,11 @@ def _line(results: Results, label: str, row: Row, series: Series) -> Line | None
     x = tuple(readings[0].arrays[series.x].tolist())
     ys = [reading.arrays[series.y].tolist() for reading in readings]
     if len(readings) > 1:
-        y, low, high = zip(*map(_over_seeds, zip(*ys, strict=True)), strict=True) if x else [()] * 3
+        found: Iterable[tuple[float, float, float]] = map(_over_seeds, zip(*ys, strict=True))
+        if series.values is not None:
+            drawn = [reading.arrays[series.values] for reading in readings]
+            found = map(_over_both, zip(*drawn, strict=True))
+        y, low, high = zip(*found, strict=True) if x else [()] * 3
         return Line(label, len(readings), x, y, low, high)
     band = [tuple(readings[0].arrays[name].tolist()) for name in (series.low, series.high) if name]
     return Line(label, 1, x, tuple(ys[0]), *band)
@@ -107,6 +114,18 @@ def _over_seeds(values: Sequence[float]) -> tuple[float, float, float]:
     found = summarize(values)
     assert found.low is not None
     assert found.high is not None
+    return found.mean, found.low, found.high
+
+
+def _over_both(values: Sequence[Any]) -> tuple[float, float, float]:
+    """The same of values [seeds, draws]."""
+    import numpy as np
+
+    array = np.stack(values)
+    if not np.isfinite(array).all():
+        return math.nan, math.nan, math.nan
+    found = crossed_interval(array)
+    assert found.mean is not None
     return found.mean, found.low, found.high
 
 

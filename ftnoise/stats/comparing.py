@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftnoise.spec import expect
+from ftnoise.stats.interval import student_interval
 from ftnoise.stats.summary import summarize
 from ftnoise.stats.values import check_confidence, finite_array
 
@@ -28,7 +29,7 @@ class Comparison:
     Attributes:
         difference: positive where the first values are the larger ones.
         spread: standard deviation of the differences (n - 1 in the denominator).
-        low, high: Student's interval of the mean difference.
+        low, high: Student's interval of the mean difference, widened for skewness (`interval`).
         p_value: two-sided, of a mean difference of 0. With a spread of 0 it is 1 if the difference
             is 0 too and else 0. Then all pairs differ by exactly the same amount and the test has
             nothing to measure chance with: 0 says that no pair speaks against a difference, not
@@ -64,14 +65,13 @@ def paired(first: Numbers, second: Numbers, confidence: float = 0.95) -> Compari
     two = finite_array(second, "second values", least=2)
     expect(len(one) == len(two), "as many first as second values", first=len(one), second=len(two))
     summary = summarize((one - two).tolist(), confidence)
+    interval = student_interval(one - two, confidence)
     assert summary.spread is not None  # there are two pairs
-    assert summary.low is not None
-    assert summary.high is not None
     return Comparison(
         summary.mean,
         summary.spread,
-        summary.low,
-        summary.high,
+        interval.low,
+        interval.high,
         _p_value(summary.mean, summary.spread, summary.count),
         summary.count,
         float(confidence),

@@ -12,7 +12,7 @@ only masks are.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ from ftnoise.stats.values import check_confidence, finite_array, is_finite
 if TYPE_CHECKING:
     from numpy import ndarray
 
+FALLS = (1, 5, 50)  # points
+SURE = (1, 5)
 ROUNDING = 1e-9  # of a drop: 0.9 - 0.85 is a drop of 0.05
 
 
@@ -86,22 +88,22 @@ class Curve:
         """The accuracy of a network that is always right: 1, or 100 percent."""
         return 100.0 if self.percent else 1.0
 
-    def area(self, confidence: float = 0.95, *, distribution_free: bool = False) -> Interval:
+    def area(self, confidence: float = 0.95) -> Interval:
         """Area under the curve from rate 0 to the last, over its length: a mean accuracy.
 
-        Each mask has its own area, by trapezoids from the golden accuracy on; the interval is that
-        of their mean.
+        Each mask has its own area, by trapezoids from the golden accuracy on; the interval is
+        Student's, of their mean.
 
         Args:
             confidence: in (0, 1).
-            distribution_free: the betting interval of `bounded` in place of Student's.
         """
         import numpy as np
 
+        check_confidence(confidence)
         rates, accuracies = self._from_zero()
         steps = np.diff(rates)[:, None]
         areas = (steps * (accuracies[1:] + accuracies[:-1]) / 2).sum(axis=0) / rates[-1]
-        return self._interval(np.clip(areas, 0, self.full), confidence, distribution_free)
+        return student_interval(np.clip(areas, 0, self.full), confidence)
 
     def rate_at_drop(self, points: float) -> float | None:
         """The first rate at which the mean accuracy lies `points` below the golden one.
@@ -120,36 +122,32 @@ class Curve:
                 return float(rates[place - 1] + share * (rates[place] - rates[place - 1]))
         return None
 
-    def tolerated_rate(
-        self, points: float, confidence: float = 0.95, *, distribution_free: bool = False
-    ) -> float | None:
+    def tolerated_rate(self, points: float, confidence: float = 0.95) -> float | None:
         """The largest tested rate with a mean drop below `points`, shown with `confidence`.
 
-        From the lowest rate above 0 upward, each is tested by the one-sided lower bound of the mean
+        From the lowest rate above 0 upward, each is tested by a one-sided lower bound of the mean
         accuracy, and the first that fails ends the search. So the whole statement, of this and all
         lower rates, has the confidence of one test. Rate 0 is not tested; None if the lowest fails.
+
+        The bound is that of the betting interval in `bounded`, which supposes of the accuracies
+        only where they lie: a few masks of which one in fifty loses everything look alike, and
+        Student's would call them sure.
 
         Args:
             points: percentage points in (0, 100].
             confidence: of each one-sided bound, in (0.5, 1).
-            distribution_free: the betting interval of `bounded` in place of Student's, which has no
-                width where all masks agree.
         """
         expect(
             is_finite(confidence) and 0.5 < confidence < 1,
             "confidence in (0.5, 1)",
             confidence=confidence,
         )
-        least = self.golden - self._drop(points) * (1 - ROUNDING)
-        tolerated = None
-        for rate, values in zip(self.rates, self.accuracies, strict=True):
-            if rate == 0:
-                continue
-            # Each end of a two-sided interval is a one-sided bound at half the doubt.
-            if self._interval(values, 2 * confidence - 1, distribution_free).low <= least:
-                break
-            tolerated = rate
-        return tolerated
+        # Each end of a two-sided interval is a one-sided bound at half the doubt.
+        lows = (
+            bounded_interval(values, 2 * confidence - 1, 0.0, self.full).low
+            for values in self.accuracies
+        )
+        return tolerated(self.rates, lows, self.golden - self._drop(points) * (1 - ROUNDING))
 
     def drop(self, first: float, second: float, confidence: float = 0.95) -> Comparison:
         """Accuracy at the rate `first` minus that at the rate `second`, paired over masks.
@@ -183,8 +181,52 @@ class Curve:
         expect(is_finite(points) and 0 < points <= 100, "points in (0, 100]", points=points)
         return points / 100 * self.full
 
-    def _interval(self, values: ndarray, confidence: float, distribution_free: bool) -> Interval:
-        check_confidence(confidence)
-        if distribution_free:
-            return bounded_interval(values, confidence, 0.0, self.full)
-        return student_interval(values, confidence)
+
+def tolerated(rates: Iterable[float], lows: Iterable[float], least: float) -> float | None:
+    """The last rate above 0 before the first whose lower bound is not above `least`; or None."""
+    found = None
+    for rate, low in zip(rates, lows, strict=False):
+        if rate > 0:
+            if low <= least:
+                break
+            found = rate
+    return found
+
+
+def is_unclear(interval: Interval, free: Interval, golden: float) -> bool:
+    """Whether an interval of the mean accuracy is wider than the drop that faults cause.
+
+    Args:
+        interval: of the mean accuracy under faults.
+        free: one that supposes no distribution; it counts where all masks agree, as then the first
+            has no width and says nothing of a mask that was not drawn.
+        golden: the accuracy without faults.
+    """
+    shown = interval if interval.high > interval.low else free
+    return shown.high - shown.low > abs(golden - (interval.mean or 0.0))
+
+
+def summaries(curve: Curve, confidence: float = 0.95) -> dict[str, float | None]:
+    """A curve in a few numbers by their names, in the unit of its accuracies and rates.
+
+    `area_under_curve`, a mean accuracy; `rate_<...>_lost`, where the mean accuracy has fallen by so
+    many points (None if it never does); `largest_rate_surely_under_<...>_lost`, the largest tested
+    rate that costs less, with `confidence` (None if none does, missing for a confidence that is no
+    more than a guess).
+    """
+    found: dict[str, float | None] = {"area_under_curve": curve.area(confidence).mean}
+    found |= {f"rate_{lost(points)}": curve.rate_at_drop(points) for points in FALLS}
+    if confidence > 0.5:
+        for points in SURE:
+            found[surely(points)] = curve.tolerated_rate(points, confidence)
+    return found
+
+
+def lost(points: int) -> str:
+    """`1_point_lost`, `5_points_lost`."""
+    return f"{points}_point{'' if points == 1 else 's'}_lost"
+
+
+def surely(points: int) -> str:
+    """The name of the largest rate that surely costs less."""
+    return f"largest_rate_surely_under_{lost(points)}"

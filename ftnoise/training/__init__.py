@@ -13,15 +13,19 @@ slot's members are specs with the methods named here:
   with it;
 - `weights`: `rebuild(network) -> network` and `after_step(network, seed)`, the network itself.
 
+Beside them, `augmentation` changes the examples of a batch before anything else looks at them:
+`augment(x, seed) -> x`, each example by itself.
+
 `seed` is an int64 pair for TensorFlow's stateless generators, different at every step.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.spec import Run, Spec, expect
+from ftnoise.spec import Run, Spec, canonical, digest, expect
 from ftnoise.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -40,6 +44,7 @@ class Training(Spec):
     penalty: Any = None
     gradients: Any = None
     weights: Any = None
+    augmentation: Any = None
 
     def __post_init__(self) -> None:
         needed = {
@@ -47,6 +52,7 @@ class Training(Spec):
             "penalty": ("value",),
             "gradients": ("start",),
             "weights": ("rebuild", "after_step"),
+            "augmentation": ("augment",),
         }
         for slot, methods in needed.items():
             member = getattr(self, slot)
@@ -90,6 +96,41 @@ class Training(Spec):
             RunFailed: if the loss stops being finite.
             BadInput: if the data do not fit the architecture.
         """
+        workspace = workspace or Workspace()
+        if self.stack_key(run):
+            return self.train_together([run], [data], [workspace])[0]
         from ftnoise.training.loop import train
 
-        return train(run, data, workspace or Workspace())
+        return train(run, data, workspace)
+
+    def stack_key(self, run: Run) -> str | None:
+        """What runs have in common that can be trained at once, which is all but seed and data.
+
+        None if a run is trained alone; see `training/stack.py` for what can be stacked.
+        """
+        members = [member for member in (self.inputs, self.gradients) if member is not None]
+        alone = (self.penalty, self.weights, self.augmentation)
+        if alone != (None, None, None) or not all(
+            getattr(part, "stacks", False) for part in (run.architecture, *members)
+        ):
+            return None
+        examples = run.examples()
+        if examples is None or run.schedule.batch_size < examples:
+            return None
+        form = canonical(run)
+        shared = {name: value for name, value in form.items() if name not in ("seed", "data")}
+        return digest(shared | {"data": [run.data.slug, run.data.train_size, run.data.test_size]})
+
+    def train_together(
+        self, runs: Sequence[Run], data: Sequence[Any], workspaces: Sequence[Workspace]
+    ) -> list[keras.Model]:
+        """As `train`, of runs with the same `stack_key`, at once; each as if it were alone.
+
+        Args:
+            runs: what is trained.
+            data: of each run, in the same shapes.
+            workspaces: of each run.
+        """
+        from ftnoise.training.stack import train
+
+        return train(runs, data, workspaces)

@@ -4,12 +4,16 @@ The data set that `fit` sees is only step numbers; images stay on the device and
 its batch by index, many steps per execution. Order and noise are keyed by (seed, purpose, step or
 epoch), and a checkpoint holds weights, optimizer and epoch, so a training that was killed ends
 with the same weights, bit for bit, on the same CPU with the same number of threads.
+
+What Keras calls an epoch is a round here: one pass over the examples, or several where a pass has
+but a few steps, as testing, logging and keeping a checkpoint take longer than such a pass.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -20,6 +24,7 @@ from ftnoise import seeds
 from ftnoise.errors import RunFailed
 from ftnoise.spec import Run, canonical, expect
 from ftnoise.training.gradients.plain import Plain
+from ftnoise.training.losses import cross_entropy
 from ftnoise.workspace import Workspace
 
 # Each execution costs a millisecond or two, and says how far it is only at its end; the steps of an
@@ -45,18 +50,18 @@ def train(run: Run, data: Any, workspace: Workspace) -> keras.Model:
         checkpoint = None
     history, seconds = loop.restore(checkpoint)
     finished = len(history)
-    steps, epochs = loop.steps_per_epoch, run.schedule.epochs
-    if finished == epochs:
+    steps, rounds = loop.steps_per_round, loop.rounds
+    if finished == rounds:
         return network
 
     loop.updater.resume(announced, finished * steps, workspace.repeats)
     loop.fit(
-        tf.data.Dataset.range(finished * steps, epochs * steps),
+        tf.data.Dataset.range(finished * steps, rounds * steps),
         validation_data=tf.data.Dataset.range(loop.test_steps),
         steps_per_epoch=steps,
         validation_steps=loop.test_steps,
         initial_epoch=finished,
-        epochs=epochs,
+        epochs=rounds,
         callbacks=[
             Shuffle(),
             *tensorboard(run, workspace),
@@ -105,9 +110,14 @@ class Loop(keras.Model):
         self.x_test, self.y_test = _on_device(data.x_test, data.y_test)
         examples = len(data.y_train)
         self.steps_per_epoch = run.schedule.steps_per_epoch(examples)
+        self.passes = run.schedule.passes_in_a_round(examples)
+        self.rounds = run.schedule.epochs // self.passes
+        self.steps_per_round = self.passes * self.steps_per_epoch
         self.test_steps = -(-len(data.y_test) // TEST_BATCH)
-        self.order = tf.Variable(np.arange(examples, dtype=np.int32), trainable=False)
+        orders = np.tile(np.arange(examples, dtype=np.int32), (self.passes, 1))
+        self.orders = tf.Variable(orders, trainable=False)
         self.order_key = seeds.key(run.seed, "order")
+        self.augmentation_key = seeds.key(run.seed, "augmentation")
         self.inputs_key = seeds.key(run.seed, "inputs")
         self.weights_key = seeds.key(run.seed, "weights")
         gradients = run.training.gradients or Plain()
@@ -115,8 +125,9 @@ class Loop(keras.Model):
         self.updater.optimizer._create_all_weights(network.trainable_variables)
         self.compile(
             optimizer=self.updater.optimizer,
-            steps_per_execution=(
-                STEPS_PER_EXECUTION_WITH_INPUTS if run.training.inputs else STEPS_PER_EXECUTION
+            steps_per_execution=min(
+                STEPS_PER_EXECUTION_WITH_INPUTS if run.training.inputs else STEPS_PER_EXECUTION,
+                self.steps_per_round,
             ),
         )
         self.loss_metric = keras.metrics.Mean("loss")
@@ -135,8 +146,13 @@ class Loop(keras.Model):
 
     def train_step(self, step: Any) -> dict[str, Any]:
         """One update at the absolute step number `step` (int64 scalar)."""
-        indices, present = self.updater.batch(self.order, step)
+        order = self.orders[(step // self.steps_per_epoch) % self.passes]
+        indices, present = self.updater.batch(order, step)
         x, y = tf.gather(self.x_train, indices), tf.gather(self.y_train, indices)
+        if self.run.training.augmentation:
+            x = self.run.training.augmentation.augment(
+                x, seeds.at_step(self.augmentation_key, step)
+            )
         loss, logits = self.compiled_step(x, y, present, step)
         if not self.updater.discloses:
             return {"step": step}
@@ -145,11 +161,10 @@ class Loop(keras.Model):
     def one_step(self, x: Any, y: Any, present: Any, step: Any) -> tuple[Any, Any]:
         """Objective, penalty and update on one batch; returns (loss, logits)."""
         training, network = self.run.training, self.network
-        seed = seeds.at_step(self.inputs_key, step)
+        seed = self.inputs_seed(step)
 
         def objective() -> tuple[Any, Any]:
-            member = training.inputs.objective if training.inputs else natural_objective
-            return member(network, x, y, seed)
+            return self.objective(x, y, seed)
 
         def penalty() -> Any:
             return training.penalty.value(network, x)
@@ -158,6 +173,16 @@ class Loop(keras.Model):
         if training.weights:
             training.weights.after_step(network, seeds.at_step(self.weights_key, step))
         return result
+
+    def inputs_seed(self, step: Any) -> Any:
+        """The seed pair of the noise on the inputs at a step."""
+        return seeds.at_step(self.inputs_key, step)
+
+    def objective(self, x: Any, y: Any, seed: Any) -> tuple[Any, Any]:
+        """What the loss is taken on: losses `[batch]` and logits `[batch, classes]`."""
+        inputs = self.run.training.inputs
+        member = inputs.objective if inputs else natural_objective
+        return member(self.network, x, y, seed)
 
     def test_step(self, step: Any) -> dict[str, Any]:
         """Loss and accuracy on the next `TEST_BATCH` test images."""
@@ -208,23 +233,28 @@ def natural_objective(network: keras.Model, x: Any, y: Any, seed: Any) -> tuple[
     """Cross-entropy on the clean examples: losses `[batch]`, logits `[batch, classes]`."""
     del seed
     logits = network(x, training=True)
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits), logits
+    return cross_entropy(y, logits), logits
 
 
 class Shuffle(keras.callbacks.Callback):
-    """Draws an epoch's order, keyed by the epoch."""
+    """Draws an epoch's order, keyed by the epoch; a single batch has none."""
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Assigns a permutation of the training examples."""
+        """Assigns a permutation of the training examples for each pass of the round."""
         del logs
         loop = self.model
-        everything = tf.range(tf.shape(loop.order)[0])
-        seed = seeds.at_step(loop.order_key, epoch)
-        loop.order.assign(tf.random.experimental.stateless_shuffle(everything, seed))
+        if loop.steps_per_epoch == 1:
+            return
+        everything = tf.range(tf.shape(loop.orders)[1])
+        orders = []
+        for number in range(epoch * loop.passes, (epoch + 1) * loop.passes):
+            seed = seeds.at_step(loop.order_key, number)
+            orders.append(tf.random.experimental.stateless_shuffle(everything, seed))
+        loop.orders.assign(tf.stack(orders))
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Keeps weights, optimizer, history and time after each epoch, and says how far it is."""
+    """Keeps weights, optimizer, history and time after each round, and says how far it is."""
 
     def __init__(self, workspace: Workspace, history: list[dict], seconds: float) -> None:
         super().__init__()
@@ -255,44 +285,56 @@ class Checkpoint(keras.callbacks.Callback):
         logs = {
             name: float(value) for name, value in (logs or {}).items() if name != "learning_rate"
         }
-        if not all(math.isfinite(value) for value in logs.values()):
-            raise RunFailed(f"The loss is no longer finite in epoch {epoch + 1}: {logs}.")
-        self.history.append(logs)
+        self.history.append(self.checked(logs, epoch))
         now = time.monotonic()
         self.seconds, self.since = self.seconds + now - self.since, now
         self.save()
 
+    def checked(self, logs: dict[str, float], epoch: int) -> dict[str, float]:
+        """The logs themselves, if all are finite."""
+        if not all(map(math.isfinite, logs.values())):
+            last = (epoch + 1) * self.model.passes
+            raise RunFailed(f"The loss is no longer finite in epoch {last}: {logs}.")
+        return logs
+
     def save(self) -> None:
         """Keeps the epochs behind, and announces the next one."""
-        state = {"history": list(self.history), "seconds": self.seconds, "xla": self.model.xla}
-        schedule = self.model.run.schedule
-        coming = min(len(self.history) + 1, schedule.epochs) * self.model.steps_per_epoch
-        announced = self.model.updater.announce(coming)
+        loop = self.model
+        state = {"history": list(self.history), "seconds": self.seconds, "xla": loop.xla}
+        state["passes"] = loop.passes
+        coming = min(len(self.history) + 1, loop.rounds) * loop.steps_per_round
+        announced = loop.updater.announce(coming)
         if announced is not None:
             state["gradients"] = announced
         self.workspace.save(self.model.state(), state)
 
     def say(self, step: int) -> None:
         """Hands the position to the workspace."""
-        steps = self.model.steps_per_epoch
-        epochs = self.model.run.schedule.epochs
-        done = self.epoch * steps + step
-        self.workspace.progress(done, epochs * steps, f"epoch {self.epoch + 1} of {epochs}")
+        loop = self.model
+        steps, epochs = loop.steps_per_epoch, loop.run.schedule.epochs
+        done = self.epoch * loop.steps_per_round + step
+        epoch = (done - 1) // steps + 1
+        self.workspace.progress(done, epochs * steps, f"epoch {epoch} of {epochs}")
 
 
 def tensorboard(run: Run, workspace: Workspace) -> list[keras.callbacks.Callback]:
     """Curves, learning rate and weight histograms of each epoch, and the run's HParams."""
     if workspace.log_dir is None:
         return []
-    from tensorboard.plugins.hparams import api as hparams
-
-    with tf.summary.create_file_writer(str(workspace.log_dir)).as_default():
-        hparams.hparams(flat(run), trial_id=workspace.log_dir.name)
+    hyperparameters(run, workspace.log_dir)
     return [
         keras.callbacks.TensorBoard(
             str(workspace.log_dir), histogram_freq=1, write_graph=False, profile_batch=0
         )
     ]
+
+
+def hyperparameters(run: Run, folder: Path) -> None:
+    """A run's HParams for TensorBoard."""
+    from tensorboard.plugins.hparams import api as hparams
+
+    with tf.summary.create_file_writer(str(folder)).as_default():
+        hparams.hparams(flat(run), trial_id=folder.name)
 
 
 def flat(run: Run) -> dict[str, float | str]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ftnoise.campaigns.injection import Injection, Line
+from ftnoise.faults.amounts import Share
 from ftnoise.faults.fault import parse
 from ftnoise.stats.interval import STUDENT
 
@@ -67,6 +68,7 @@ def injection(**changes: Any) -> Injection:
         "seed": 0,
         "confidence": 0.95,
         "golden_accuracy": 90.0,
+        "amounts": (Share(rate=0.25), Share(rate=0.5)),
         "lines": (line(amount="25 %", share=0.25, faults=10.0), line()),
         "summaries": {
             "area_under_curve": 84.5,

@@ -69,7 +69,7 @@ def test_the_answer_is_that_of_the_campaign(own):
         assert line.faults == outcome.faults[0]
         # All is right without faults, so all that is wrong is silent corruption.
         assert line.silent_corruptions == pytest.approx(100 - line.accuracy)
-        assert line.unclear == (line.high - line.low > 100 - line.accuracy > 0)
+        assert line.unclear == (line.high - line.low > 100 - line.accuracy)
         parts = variance_components(outcome.correct[None]).standard_errors
         assert line.mask_error == pytest.approx(100 * parts["mask"])
         assert line.example_error == pytest.approx(100 * parts["image"])
@@ -155,6 +155,16 @@ def test_a_sweep_goes_on_in_the_middle_of_a_group(own):
     np.testing.assert_array_equal(found.numbers["distance_max"], whole.numbers["distance_max"])
 
 
+def test_an_interval_around_no_effect_is_unclear(own):
+    network, x, y = own
+    # Right where the network is wrong, too: some masks help, some harm.
+    found = ftnoise.inject(network, x, (y + 1) % 3, "weights:stuck_at_zero:0.02", masks=5)
+    assert found.lines[-1].unclear
+    assert found.warnings[0].startswith("The interval is wider than the drop at ")
+    nothing = ftnoise.inject(network, x, y, FAULT, amounts=[0.0], masks=5)
+    assert not nothing.lines[0].unclear
+
+
 def told(rows, rates=(0.1, 0.2, 0.4), **words):
     amounts = [Share(rate=rate) for rate in rates]
     asked = question(FAULT, amounts=amounts, **words)
@@ -169,7 +179,12 @@ def test_summaries_of_a_curve_made_by_hand():
     assert found["rate_5_points_lost"] == pytest.approx(20)
     assert found["rate_50_points_lost"] is None
     assert found["largest_rate_surely_under_1_point_lost"] is None
-    sure = told([[89.6, 89.5] * 9, [88, 88.2] * 9, [60, 70] * 9])
+    # A few masks that agree are no proof, whatever Student says of them.
+    assert told([[89.6, 89.5] * 9, [88, 88.2] * 9, [60, 70] * 9]) | {
+        "largest_rate_surely_under_1_point_lost": None,
+        "largest_rate_surely_under_5_points_lost": None,
+    } == told([[89.6, 89.5] * 9, [88, 88.2] * 9, [60, 70] * 9])
+    sure = told([[89.6, 89.5] * 900, [88, 88.2] * 900, [60, 70] * 900])
     assert sure["largest_rate_surely_under_1_point_lost"] == pytest.approx(10)
     assert sure["largest_rate_surely_under_5_points_lost"] == pytest.approx(20)
     assert sure.keys() == found.keys()
@@ -216,6 +231,47 @@ def test_plans(own):
     ]
     with pytest.raises(BadInput, match="half_width in points"):
         ftnoise.plans(*own, FAULT, half_width=0)
+
+
+@pytest.mark.parametrize("words", [{"pilot": 1}, {"pilot": 2.5}, {"confidence": 1.0}])
+def test_what_a_plan_cannot_be_made_of_is_refused_before_anything_is_computed(
+    own, words, monkeypatch
+):
+    monkeypatch.setattr(Campaign, "run", None)
+    with pytest.raises(BadInput, match=f"Expected {next(iter(words))}"):
+        ftnoise.plans(*own, FAULT, half_width=1, **words)
+
+
+def test_how_long_transient_faults_of_parameters_take_is_said(own):
+    network, x, y = own
+    workspace = Kept()
+    few = (network, x[:6], y[:6])
+    text = "weights:stuck_at_zero:0.5:transient"
+    ftnoise.inject(*few, text, amounts=[0.2, 0.5], masks=2, workspace=workspace)
+    (said,) = workspace.lines
+    assert said.startswith(
+        "A transient fault of parameters takes a call for each mask and example: 24 calls, about "
+    )
+    workspace = Kept()
+    ftnoise.inject(*few, FAULT, amounts=[0.5], masks=2, workspace=workspace)
+    assert workspace.lines == []
+
+
+def test_a_threshold_is_another_question():
+    import keras
+
+    layers = [keras.layers.InputLayer((5,)), keras.layers.Dense(1), keras.layers.ReLU()]
+    network = keras.Sequential(layers)
+    x = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
+    y = (network.predict(x, verbose=0)[:, 0] > 0.3).astype(int)
+    with pytest.raises(BadInput, match="or a threshold"):
+        ftnoise.inject(network, x, y, FAULT, masks=2)
+    found = ftnoise.inject(network, x, y, FAULT, masks=2, threshold=0.3)
+    assert found.golden_accuracy == 100
+    assert question(FAULT, threshold=0.3).form != question(FAULT).form
+    assert "threshold" not in question(FAULT).form
+    with pytest.raises(BadInput, match="threshold a number"):
+        question(FAULT, threshold=float("nan"))
 
 
 @pytest.mark.parametrize(

@@ -90,8 +90,19 @@ def test_a_layer_whose_settings_keras_cannot_write_is_known_by_its_code():
     assert architecture(built("relu")) != architecture(built("relu6"))
 
 
+def test_answers_of_an_earlier_revision_are_not_served(NETWORK, monkeypatch):
+    x, y = examples(NETWORK)
+    before = made_of(NETWORK, x, y, ASKED)
+    assert before["revision"] >= 2
+    monkeypatch.setattr("ftnoise.campaigns.identity.REVISION", before["revision"] + 1)
+    assert changed(before, made_of(NETWORK, x, y, ASKED)) == {"revision"}
+
+
 def test_what_does_not_fit_is_refused(NETWORK):
     x, y = examples(NETWORK)
+    for fault in ("neurons:stuck_at_zero:n=9", "filters:stuck_at_zero:1", "weights@x:sign_flip:1"):
+        with pytest.raises(BadInput, match=r"Expected .* Received"):
+            made_of(NETWORK, x, y, question(fault))
     with pytest.raises(BadInput, match="labels from 0 to 2"):
         made_of(NETWORK, x, y + 3, ASKED)
     with pytest.raises(BadInput, match="Sequential or functional"):

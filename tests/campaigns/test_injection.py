@@ -10,6 +10,7 @@ from ftnoise.campaigns.injection import Injection
 from ftnoise.errors import BadInput
 from ftnoise.faults.fault import parse
 from ftnoise.stats.bounded import SEQUENCE
+from ftnoise.stats.interval import STUDENT
 from tests.campaigns.made import injection, line
 
 SEQUENTIAL = {"method": SEQUENCE}
@@ -62,7 +63,7 @@ def test_without_summaries_there_is_no_empty_paragraph():
 @pytest.mark.parametrize(
     ("method", "words"),
     [
-        ("Student's t interval", "a number of masks that was fixed beforehand"),
+        (STUDENT, "a number of masks that was fixed beforehand"),
         (SEQUENCE, "holds whenever one stops (at 100 masks it is about four times as wide"),
     ],
 )
@@ -115,6 +116,27 @@ def test_warnings(changes, warning):
     assert found.to_json()["warnings"] == found.warnings
     assert ("WARNING: " in str(found)) == (warning is not None)
     assert str(found).endswith(warning or "(0123456789ab).")
+
+
+def test_a_share_that_rounds_to_no_place_is_said():
+    found = injection(lines=(line(amount="0.1 %", share=0.001, faults=0.0), line()))
+    assert found.warnings == ["No place was hit at 0.1 %, of 40 places: ask for more faults."]
+    assert injection(lines=(line(amount="0 %", share=0.0, faults=0.0), line())).warnings == []
+
+
+def test_outputs_that_are_not_finite_are_said():
+    found = injection(lines=(line(not_finite=2.5), line(amount="75 %", not_finite=1000.0)))
+    assert (
+        "Outputs that are not finite, which no distance counts, of 1,000 examples on average over "
+        "masks: 2.5 at 50 %, 1,000.0 at 75 %."
+    ) in str(found).splitlines()
+    assert "not finite" not in str(injection())
+    assert "not finite" in str(injection(lines=(line(distance_mean=None),)))
+
+
+def test_the_words_of_the_field_stand_in_the_text():
+    assert "Places: the fault sites. Silent %: " in str(injection())
+    assert "(the SDC rate)" in str(injection())
 
 
 def test_a_half_width_that_was_reached_is_said():

@@ -31,7 +31,7 @@ from tests.campaigns.made import examples
 IMPORTED = (pandas, tensorflow, inject)
 
 WORDS = ["inject", "--model", "own_killed:build", "--data", "d.npz", "--seed", "3"]
-WORDS += ["--fault", "weights:stuck_at_zero:0.5", "--half-width", "2", "--max-masks", "80"]
+WORDS += ["--fault", "weights:stuck_at_zero:0.5", "--half-width", "2", "--max-masks", "160"]
 # A single layer, as most of a command's time goes into compiling.
 SOURCE = """
 import keras
@@ -110,15 +110,17 @@ def main(here: Path, kills: int) -> None:
     moments, folder, kept = random.Random(1), here / "killed", [0]
     for number in range(kills):
         child, before = start(folder), kept[-1]
+        # In the middle of a file that is written while masks are drawn.
+        more = before + moments.randint(1, 40)
         if number == kills - 1:
             # While the answer is written.
             landed = killed(child, (folder / "injection.csv").exists)
         elif number % 2:
-            # In the middle of a file that is written while masks are drawn.
-            more = before + moments.randint(1, 40)
             landed = killed(child, lambda more=more: masks(folder) > more)
         else:
-            landed = killed(child, wait(moments.uniform(0.1, 0.9) * seconds))
+            # Wherever it is then, but before there is an answer.
+            over = wait(moments.uniform(0.1, 0.9) * seconds)
+            landed = killed(child, lambda over=over, more=more: over() or masks(folder) > more + 40)
         if landed:
             kept.append(masks(folder))
     last = ended(start(folder))

@@ -139,7 +139,7 @@ def bad_files(tmp_path_factory, data):
     return folder
 
 
-FILES = ["injection.csv", "injection.json", "injection.pdf", "injection.png"]
+FILES = [f"injection.{suffix}" for suffix in ("csv", "json", "npz", "pdf", "png")]
 
 
 def test_a_table_a_curve_and_a_json(own, tmp_path, monkeypatch):
@@ -150,9 +150,7 @@ def test_a_table_a_curve_and_a_json(own, tmp_path, monkeypatch):
     (folder,) = (tmp_path / "runs" / "injections").iterdir()
     assert folder.name.startswith("own-")
     assert err.splitlines()[0] == "a word of the user's"
-    assert (
-        err.splitlines()[-1] == f"ftnoise: Written to {folder}/injection: .json, .csv, .png, .pdf"
-    )
+    assert err.splitlines()[-1].endswith(f"{folder}/injection: .json, .npz, .csv, .png, .pdf")
     found = contents(folder)
     assert sorted(found) == FILES
     form = json.loads(found["injection.json"])
@@ -206,6 +204,7 @@ def test_a_damaged_answer_is_set_aside_and_made_again(own, tmp_path):
     assert "set aside" in err
     after = contents(tmp_path / "there")
     assert after.pop("injection.json.damaged") == before["injection.json"][:-9]
+    assert after.pop("injection.npz.damaged") == before["injection.npz"]
     assert after == before
 
 
@@ -290,6 +289,7 @@ def test_several_inputs(own):
         ({"confidence": "100"}, "Expected --confidence in percent, in (0, 100). Received: 100."),
         ({"confidence": "nan"}, "Expected --confidence in percent"),
         ({"seed": "-1"}, "Expected seed an integer >= 0"),
+        ({"fault": "neurons@0[8]:stuck_at_zero:1"}, "from 0 to 7. Received: indices=(8,)"),
         ({"out": "d.npz"}, "Expected --out to be a folder that can be written. Received: d.npz."),
         ({"out": "d.npz/there"}, "Expected --out to be a folder that can be written"),
     ],

@@ -9,7 +9,7 @@ import sys
 
 from ftnoise.cli import ROOT
 
-KILLS = 5
+KILLS = 10
 
 
 def test_killed_at_random_moments_and_two_at_once(tmp_path):
@@ -19,7 +19,7 @@ def test_killed_at_random_moments_and_two_at_once(tmp_path):
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=500,
         check=False,
     )
     logs = "".join(log.read_text() for log in tmp_path.glob("*.log"))
@@ -29,9 +29,11 @@ def test_killed_at_random_moments_and_two_at_once(tmp_path):
     # Masks that are kept are never lost, and some kills hit a campaign that had some.
     assert found["kept"] == sorted(found["kept"])
     assert found["kept"][-1] > 0
+    # The last one may come too late.
+    assert len(found["kept"]) - 1 >= KILLS - 1
     # One of two works; the other says that, or comes when the answer is there.
     assert found["both"] in ([0, 0], [0, 1])
-    for name in ("injection.json", "injection.csv"):
+    for name in ("injection.json", "injection.npz", "injection.csv"):
         whole = (tmp_path / "whole" / name).read_bytes()
         assert (tmp_path / "killed" / name).read_bytes() == whole
         assert (tmp_path / "both" / name).read_bytes() == whole

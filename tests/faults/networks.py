@@ -104,6 +104,21 @@ def _binary() -> Any:
     return Sequential([layers.InputLayer((2,)), hidden, layers.Dense(1, activation="sigmoid")])
 
 
+def _transposed() -> Any:
+    from keras import Sequential, layers
+
+    return Sequential(
+        [
+            layers.InputLayer((4, 4, 2)),
+            layers.Conv2D(5, 3, padding="same", activation="relu"),
+            # As many channels come in as go out, so that one may be taken for the other.
+            layers.Conv2DTranspose(5, 3, activation="relu"),
+            layers.Flatten(),
+            layers.Dense(CLASSES),
+        ]
+    )
+
+
 NETWORKS: dict[str, Callable[[], Any]] = {
     "dense": _dense,
     "convolutions": _convolutions,
@@ -112,6 +127,7 @@ NETWORKS: dict[str, Callable[[], Any]] = {
     "attention": _attention,
     "nested": _nested,
     "binary": _binary,
+    "transposed": _transposed,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
+import keras
 import numpy as np
 import pytest
 
@@ -19,15 +20,16 @@ EFFECTS = ("stuck_at_zero", "stuck_at_one", "bit_flip", "sign_flip", "random_val
 
 
 def naive(network, x, y, fault, masks, golden, right=right_now):
-    """Correctness and distances of each mask, by injecting it and asking Keras."""
+    """Correctness and distances of each mask, by injecting it and asking Keras; NaN if infinite."""
     outputs, correct = [], []
     for number in masks:
         with injected(network, fault, seed=2, mask=number):
             found, hits = right(network, x, y)
         outputs.append(found)
         correct.append(hits)
-    distances = [np.linalg.norm(found.astype(float) - golden, axis=1) for found in outputs]
-    return np.stack(correct), np.stack(distances)
+    with np.errstate(invalid="ignore"):
+        distances = np.linalg.norm(np.stack(outputs).astype(float) - golden, axis=2)
+    return np.stack(correct), np.where(np.isfinite(distances), distances, np.nan)
 
 
 QUICK = [name for name in NETWORKS if name != "recurrent"]
@@ -53,7 +55,7 @@ def test_every_bit_is_that_of_inject_predict_restore(name, where, what):
     outcome = campaign.run([0, 1])
     golden = (right_now if slow else right)(network, x, y)[0]
     correct, distances = naive(network, x, y, fault, range(2), golden)
-    mean = np.where(np.isnan(distances), np.inf, distances).mean(axis=1)
+    mean = np.nanmean(distances, axis=1)
     if name in ROUNDED:
         np.testing.assert_allclose(campaign.golden, golden, rtol=1e-5, atol=1e-6)
     else:
@@ -151,8 +153,33 @@ def test_outputs_that_are_not_finite_are_wrong_and_counted():
         outputs, correct = right(network, x, y)
     assert not np.isfinite(outputs).all()
     np.testing.assert_array_equal(outcome.correct[0], correct)
-    assert outcome.not_finite[0] == np.count_nonzero(~np.isfinite(outputs).all(axis=1))
-    assert outcome.distance_mean[0] == np.inf
+    finite = np.isfinite(outputs).all(axis=1)
+    assert outcome.not_finite[0] == np.count_nonzero(~finite)
+    assert np.isinf(outcome.distance_mean[0]) == (not finite.any())
+
+
+def test_distances_beyond_the_square_root_of_float32_are_finite():
+    network, x, y = made("dense")
+    fault = parse("weights@dense_2:stuck_at=1e30:0.5")
+    outcome = Campaign(network, x, y, fault, seed=2).run([0, 1])
+    golden = right(network, x, y)[0]
+    _, distances = naive(network, x, y, fault, range(2), golden)
+    assert distances.max() > 1e25
+    assert outcome.not_finite.tolist() == [0, 0]
+    np.testing.assert_allclose(outcome.distance_mean, distances.mean(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(outcome.distance_max, distances.max(axis=1), rtol=1e-5)
+
+
+def test_an_infinite_image_does_not_hide_the_distance_of_the_others():
+    network, x, y = made("dense")
+    fault = parse("weights@dense_2:stuck_at=3e38:1")
+    outcome = Campaign(network, x, y, fault).run([0])
+    _, distances = naive(network, x, y, fault, [0], right(network, x, y)[0])
+    infinite = np.isnan(distances).sum()
+    assert 0 < infinite < len(y)
+    assert outcome.not_finite.tolist() == [infinite]
+    np.testing.assert_allclose(outcome.distance_mean[0], np.nanmean(distances), rtol=1e-5)
+    np.testing.assert_allclose(outcome.distance_max[0], np.nanmax(distances), rtol=1e-5)
 
 
 def test_what_lies_before_the_first_fault_is_computed_once():
@@ -164,6 +191,43 @@ def test_what_lies_before_the_first_fault_is_computed_once():
     assert crashed.faulty.after[0].layer.name == "conv2d"
     stuck = Campaign(network, x, y, parse("neurons@0:stuck_at_one:0.5"))
     assert stuck.faulty.after[0].layer.name == "max_pooling2d"
+
+
+class Turned(keras.layers.Flatten):
+    """A user's own, which is no Flatten."""
+
+    def call(self, inputs):
+        return super().call(inputs)[:, ::-1]
+
+
+class Halved(keras.layers.Dense):
+    """A user's own, which uses its kernel in another way."""
+
+    def call(self, inputs):
+        return inputs[:, ::-1] @ self.kernel
+
+
+@pytest.mark.parametrize("own", [Turned, lambda: Halved(6)], ids=["flatten", "dense"])
+def test_what_a_users_class_does_with_units_is_not_guessed(own):
+    conv = keras.layers.Conv2D(3, 3, activation="relu", name="conv")
+    x = np.random.default_rng(0).normal(size=(20, 5, 5, 1)).astype(np.float32)
+    flat = [] if own is Turned else [keras.layers.GlobalAveragePooling2D()]
+    network = keras.Sequential(
+        [keras.layers.InputLayer((5, 5, 1)), conv, *flat, own(), keras.layers.Dense(CLASSES)]
+    )
+    fault = parse("neurons@conv:stuck_at_zero:n=1")
+    golden, y = network.predict(x, verbose=0), np.arange(20) % CLASSES
+    outcome = Campaign(network, x, y, fault, seed=2).run(range(3))
+    _, distances = naive(network, x, y, fault, range(3), golden)
+    np.testing.assert_allclose(outcome.distance_mean, distances.mean(axis=1), rtol=1e-4)
+
+
+def test_a_transposed_convolution_is_no_convolution():
+    network, x, y = made("transposed")
+    crashed = Campaign(network, x, y, parse("neurons@conv2d:stuck_at_zero:n=2"))
+    assert crashed.faulty.absorbed == {}
+    second = Campaign(network, x, y, parse("neurons@conv2d_transpose:stuck_at_zero:n=2"))
+    assert [one.step.layer.name for one in second.faulty.absorbed.values()] == ["dense"]
 
 
 def test_what_is_too_large_to_be_kept_is_computed_again(monkeypatch):
@@ -233,8 +297,6 @@ def test_a_network_whose_outputs_are_not_finite_is_refused():
 
 
 def test_a_network_that_remembers_the_batch_before_is_refused():
-    import keras
-
     layers = [keras.layers.LSTM(3, stateful=True), keras.layers.Dense(CLASSES)]
     network = keras.Sequential([keras.layers.InputLayer((5, 2), batch_size=4), *layers])
     with pytest.raises(BadInput, match="no state"):

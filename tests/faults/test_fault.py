@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import gc
+import json
+from dataclasses import dataclass
+from typing import ClassVar
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ftnoise.campaigns.question import question
 from ftnoise.errors import BadInput
-from ftnoise.faults.amounts import Bernoulli, Count, Share
-from ftnoise.faults.effects import BitFlip, Drift, RandomValue, SignFlip, StuckAt
-from ftnoise.faults.fault import FORM, WHAT, WHERE, Fault, amount, parse
+from ftnoise.faults.amounts import Amount, Bernoulli, Count, Share
+from ftnoise.faults.effects import BitFlip, Drift, Effect, RandomValue, SignFlip, StuckAt
+from ftnoise.faults.fault import (
+    EXPLAINED,
+    Fault,
+    amount,
+    effects,
+    form,
+    parse,
+    places,
+    restored,
+)
 from ftnoise.faults.places import Biases, Channels, Filters, Neurons, Parameters, Weights
+from ftnoise.spec import canonical
 
 HALF = Share(rate=0.5)
 
@@ -51,6 +67,26 @@ HALF = Share(rate=0.5)
             Fault(where=Weights(), what=RandomValue(low=-2, high=3.5), amount=HALF),
         ),
         ("neurons:drift=0.1:0.5", Fault(where=Neurons(), what=Drift(sigma=0.1), amount=HALF)),
+        (
+            "weights-output:drift_absolute=0.1:each=50%",
+            Fault(
+                where=Weights(output_layer=False),
+                what=Drift(sigma=0.1, relative=False),
+                amount=Share(rate=0.5, per_site=True),
+            ),
+        ),
+        (
+            "neurons+output@2[3,17]:stuck_at_zero:n=1",
+            Fault(
+                where=Neurons(layers=(2,), indices=(3, 17), output_layer=True),
+                what=StuckAt(),
+                amount=Count(faults=1),
+            ),
+        ),
+        (
+            "biases[0]:stuck_at_zero:n=1",
+            Fault(where=Biases(indices=(0,)), what=StuckAt(), amount=Count(faults=1)),
+        ),
     ],
 )
 def test_a_fault_is_what_its_short_form_says(text, fault):
@@ -69,8 +105,8 @@ def test_a_number_of_faults_is_read_exactly(faults):
 
 
 def test_the_form_names_all_there_is():
-    for word in (*WHERE, *WHAT):
-        assert word in FORM
+    for word in (*places(), *effects()):
+        assert word in form()
 
 
 BAD = [
@@ -82,6 +118,16 @@ BAD = [
     ("weight:stuck_at_zero:0.5", "where to be one of neurons, channels, filters, weights, biases"),
     ("weights@:stuck_at_zero:0.5", "then @ and layers"),
     ("weights@a,,b:stuck_at_zero:0.5", "then @ and layers"),
+    ("weights+outputs:stuck_at_zero:0.5", "+output or -output for the output layer in or out"),
+    ("weights@a+output:stuck_at_zero", "Expected a fault WHERE"),
+    ("weights@1[]:stuck_at_zero:0.5", "PLACE to be a whole number. Received: ''"),
+    ("weights@1[1,x]:stuck_at_zero:0.5", "PLACE to be a whole number. Received: 'x'"),
+    ("weights@1[1,1]:stuck_at_zero:0.5", "indices to be different integers"),
+    ("weights@1[1:stuck_at_zero:0.5", "then @ and layers"),
+    ("weights@1[1]2:stuck_at_zero:0.5", "then @ and layers"),
+    (f"weights@1[{'9' * 5000}]:stuck_at_zero:0.5", "PLACE to be a whole number"),
+    ("weights:drift_absolute:0.5", "what to be one of"),
+    ("weights:stuck_at_zero:each=2", "rate in [0, 1]. Received: rate=2.0"),
     ("weights:stuck_at_two:0.5", "what to be one of stuck_at_zero, stuck_at_one, stuck_at=VALUE"),
     ("weights:stuck_at_zero=1:0.5", "what to be one of"),
     ("weights:stuck_at:0.5", "what to be one of"),
@@ -137,6 +183,78 @@ def test_a_part_of_another_kind_is_refused(name, value, said):
     with pytest.raises(BadInput) as refused:
         Fault(**{**parts, name: value})
     assert said in str(refused.value)
+
+
+def test_more_digits_than_python_reads_are_a_name():
+    assert parse(f"weights@{'9' * 5000}:stuck_at_zero:0.5").where.layers == ("9" * 5000,)
+
+
+def test_one_class_is_enough_for_a_new_part():
+    @dataclass(frozen=True, kw_only=True)
+    class Halved(Effect):
+        """The value is half of what it should be."""
+
+        def faulty(self, values, draw):
+            return values / 2
+
+        @property
+        def label(self):
+            return "halved"
+
+    @dataclass(frozen=True, kw_only=True)
+    class Scaled(Effect):
+        """The value is a multiple of what it should be."""
+
+        factor: float
+        forms: ClassVar[dict[str, str]] = {"scaled": "=FACTOR"}
+
+        @classmethod
+        def from_short(cls, form, value):
+            return cls(factor=float(value))
+
+        def faulty(self, values, draw):
+            return values * self.factor
+
+    @dataclass(frozen=True, kw_only=True)
+    class EvenLayers(Weights):
+        """Weights of every other layer."""
+
+        def candidates(self, network):
+            return super().candidates(network)[::2]
+
+    @dataclass(frozen=True, kw_only=True)
+    class First(Amount):
+        """The first places."""
+
+        places: int
+        forms: ClassVar[dict[str, str]] = {"first=": "first=2 places"}
+        label = "the first"
+
+        @classmethod
+        def from_short(cls, form, text):
+            return cls(places=int(text))
+
+    try:
+        found = parse("even_layers@0:halved:first=3")
+        assert found == Fault(where=EvenLayers(layers=(0,)), what=Halved(), amount=First(places=3))
+        assert parse("weights:scaled=1.5:0.5").what == Scaled(factor=1.5)
+        for fault in (found, parse("weights:scaled=1.5:0.5")):
+            written = json.dumps(canonical(fault, everything=True))
+            assert restored(json.loads(written)) == fault
+        for word in ("even_layers", "halved", "scaled=FACTOR", "first=2 places"):
+            assert word in form()
+        with pytest.raises(BadInput, match=r"what to be one of .*scaled=FACTOR"):
+            parse("weights:scaled:0.5")
+        assert question("weights:halved:0.5", amounts=["first=1", "first=2"]).amounts
+    finally:
+        del Halved, Scaled, EvenLayers, First, found, fault
+        gc.collect()
+    assert "halved" not in effects()
+
+
+def test_what_the_words_of_the_short_form_mean_is_said():
+    for word in ("SIGMA is the standard deviation", "BIT 0", "31 is the sign", "output layer"):
+        assert word in EXPLAINED
 
 
 def test_the_same_fault_in_another_amount():

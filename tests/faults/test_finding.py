@@ -5,10 +5,11 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from ftnoise.errors import BadInput
-from ftnoise.faults.fault import WHERE
+from ftnoise.faults.fault import places as kinds
 from ftnoise.faults.places import Biases, Channels, Filters, Neurons, Parameters, Weights
 from tests.faults.networks import CLASSES, made
 
@@ -31,6 +32,7 @@ def sequential(*inner, shape=(8, 8, 3)):
         ("attention", {"multi_head_attention": 3, "time_distributed": 8, "dense_1": 6}),
         ("nested", {"dense_1": 4, "dense": 6}),
         ("binary", {"dense": 6}),
+        ("transposed", {"conv2d": 5, "conv2d_transpose": 5}),
     ],
 )
 def test_the_units_of_a_network(name, units):
@@ -180,6 +182,50 @@ def test_a_frozen_layer_still_has_its_parameters(before):
     assert places(Weights(layers=("frozen",)), network) == {"frozen/kernel": (3, 3)}
 
 
+class Counting(layers.Layer):
+    """Weights that are trained, and called like statistics; and one that is not."""
+
+    def build(self, shape):
+        self.count = self.add_weight("count", (shape[-1], 4))
+        self.mean = self.add_weight("mean", (4,))
+        self.offset = self.add_weight("offset", (4,), trainable=False)
+
+    def call(self, inputs):
+        return inputs @ self.count + self.mean + self.offset
+
+
+def test_what_is_trained_is_a_parameter_whatever_its_name():
+    network = sequential(Counting(name="own"), layers.Dense(2, name="out"), shape=(3,))
+    named = {name for name in places(Parameters(), network) if name.startswith("own")}
+    assert named == {"own/count", "own/mean"}
+
+
+@pytest.mark.parametrize(
+    "function", [tf.nn.relu, tf.tanh, tf.nn.gelu, keras.activations.elu, tf.nn.silu]
+)
+def test_an_activation_may_be_a_function(function):
+    inputs = keras.Input((3,))
+    normal = layers.BatchNormalization(name="normal")(layers.Dense(4, name="hidden")(inputs))
+    hidden = function(normal)
+    network = keras.Model(inputs, function(layers.Dense(2, name="out")(hidden)))
+    (site,) = Neurons().sites(network)
+    assert (site.name, site.tapped.name) == ("hidden", hidden.node.layer.name)
+    assert places(Parameters(output_layer=False), network).keys() == {
+        "hidden/kernel",
+        "hidden/bias",
+        "normal/gamma",
+        "normal/beta",
+    }
+
+
+def test_a_function_that_is_no_activation_belongs_to_nobody():
+    inputs = keras.Input((3,))
+    hidden = tf.abs(layers.Dense(4, name="hidden")(inputs))
+    network = keras.Model(inputs, layers.Dense(2, name="out")(hidden))
+    (site,) = Neurons().sites(network)
+    assert site.tapped is site.layer
+
+
 def test_a_layer_that_is_called_twice_is_one_layer():
     network, *_ = made("nested")
     assert [site.name for site in Weights().sites(network)].count("dense_1/kernel") == 1
@@ -230,7 +276,7 @@ def test_places_that_there_are_not_are_refused_naming_those_that_there_are(where
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("kind", WHERE.values(), ids=WHERE)
+@pytest.mark.parametrize("kind", kinds().values(), ids=kinds())
 def test_a_network_without_any_such_place_is_refused(kind):
     output = layers.Dense(CLASSES, name="out")
     network = keras.Sequential([layers.InputLayer((3,)), output], name="one")

@@ -47,7 +47,6 @@ def test_the_scalars_of_a_curve_made_by_hand():
     scalars = answer(RATES, by_hand(), SEEN).scalars
     at = {rate: float(np.mean(counts)) for rate, counts in zip(RATES, RIGHT, strict=True)}
     assert at == {0.0: 90, 0.1: 89.5, 0.5: 83, 0.9: 36}
-    drop = student_interval(np.subtract(RIGHT[2], RIGHT[3]))
     # Trapezoids of width 10, 40 and 40 over 90.
     area = (10 * (90 + 89.5) / 2 + 40 * (89.5 + 83) / 2 + 40 * (83 + 36) / 2) / 90
     assert scalars == pytest.approx(
@@ -56,17 +55,15 @@ def test_the_scalars_of_a_curve_made_by_hand():
             "accuracy_at_50": 83,
             "accuracy_at_90": 36,
             "drop_from_50_to_90": 47,
-            "drop_from_50_to_90_low": drop.low,
-            "drop_from_50_to_90_high": drop.high,
             "silent_corruptions_at_50": 100 * 7 / 90,
             "area_under_curve": area,
             # Linear between 10 % (0.5 points) and 50 % (7 points), then to 54 points at 90 %.
-            "rate_of_1_point": 10 + 40 * 0.5 / 6.5,
-            "rate_of_5_points": 10 + 40 * 4.5 / 6.5,
-            "rate_of_50_points": 50 + 40 * 43 / 47,
-            # One-sided at 95 %: 89.5 - 2.353 * 0.577 / 2 = 88.8 is not surely above 89.
-            "tolerated_rate_1_point": 0,
-            "tolerated_rate_5_points": 10,
+            "rate_1_point_lost": 10 + 40 * 0.5 / 6.5,
+            "rate_5_points_lost": 10 + 40 * 4.5 / 6.5,
+            "rate_50_points_lost": 50 + 40 * 43 / 47,
+            # Four masks prove nothing without a distribution.
+            "largest_rate_surely_under_1_point_lost": 0,
+            "largest_rate_surely_under_5_points_lost": 0,
             # Widths of 1.8 and 8.2 points at 10 and 50 %, where 0.5 and 7 points are lost.
             "unclear_rates": 2,
             "exceptions": 2,
@@ -97,23 +94,26 @@ def test_the_arrays_of_a_curve_made_by_hand():
     unpacked = np.unpackbits(arrays["correct"], axis=2, count=IMAGES)
     assert unpacked.sum(axis=2).tolist() == [list(row) for row in RIGHT]
     assert np.unpackbits(arrays["golden"], count=IMAGES).sum() == 90
+    np.testing.assert_allclose(arrays["drops"], [np.subtract(RIGHT[2], RIGHT[3])])
+    assert arrays["drop_to"].tolist() == [90]
     assert found.info == {"gates": str(SEEN), "images": IMAGES}
 
 
+LOST = ("1_point", "5_points", "50_points")
 NO_50 = {"accuracy_at_50", "silent_corruptions_at_50"}
 NO_90 = {"accuracy_at_90"}
-DROP = {"drop_from_50_to_90", "drop_from_50_to_90_low", "drop_from_50_to_90_high"}
+DROP = {"drop_from_50_to_90"}
 
 
 @pytest.mark.parametrize(
     ("chosen", "missing"),
     [
-        ((0, 1, 2), {*NO_90, *DROP, "rate_of_50_points"}),
+        ((0, 1, 2), {*NO_90, *DROP, "rate_50_points_lost"}),
         ((1, 3), {*NO_50, *DROP}),
         ((2, 3), set()),
         (
             (0, 1),
-            {*NO_50, *NO_90, *DROP, "rate_of_1_point", "rate_of_5_points"} | {"rate_of_50_points"},
+            {*NO_50, *NO_90, *DROP, *(f"rate_{points}_lost" for points in LOST)},
         ),
     ],
 )
@@ -122,22 +122,29 @@ def test_what_needs_a_rate_that_is_not_tested_is_missing(chosen, missing):
     everything = answer(RATES, by_hand(), SEEN).scalars
     scalars = answer(rates, by_hand(rates, right), SEEN).scalars
     assert set(everything) - set(scalars) == missing
-    for name in ("accuracy_at_50", "drop_from_50_to_90_low", "drop_from_50_to_90_high"):
+    for name in ("accuracy_at_50", "drop_from_50_to_90"):
         assert scalars.get(name, everything[name]) == everything[name]
 
 
 def test_a_network_that_faults_improve_tolerates_all_and_never_falls():
-    scalars = answer((0.5, 0.9), by_hand((0.5, 0.9), ((91, 91, 91), (95, 95, 95))), SEEN).scalars
-    assert scalars["tolerated_rate_1_point"] == scalars["tolerated_rate_5_points"] == 90
-    assert not {name for name in scalars if name.startswith("rate_of")}
+    right = ((91,) * 900, (95,) * 900)
+    scalars = answer((0.5, 0.9), by_hand((0.5, 0.9), right), SEEN).scalars
+    assert scalars["largest_rate_surely_under_1_point_lost"] == 90
+    assert scalars["largest_rate_surely_under_5_points_lost"] == 90
+    assert not {name for name in scalars if name.startswith("rate_")}
     assert scalars["drop_from_50_to_90"] == -4
     assert scalars["silent_corruptions_at_50"] == 0
 
 
-def test_equal_masks_leave_nothing_unclear():
-    scalars = answer((0.5, 0.9), by_hand((0.5, 0.9), ((90, 90), (80, 80))), SEEN).scalars
-    assert scalars["unclear_rates"] == 0
-    assert scalars["drop_from_50_to_90_low"] == scalars["drop_from_50_to_90_high"] == 10
+def test_few_masks_that_agree_are_unclear_and_many_are_not():
+    for masks, unclear in ((2, 2), (900, 0)):
+        right = ((89,) * masks, (80,) * masks)
+        scalars = answer((0.5, 0.9), by_hand((0.5, 0.9), right), SEEN).scalars
+        assert scalars["unclear_rates"] == unclear
+        assert scalars["drop_from_50_to_90"] == 9
+    # Without an effect no interval is narrow enough.
+    right = ((89, 91) * 40, (79, 81) * 40)
+    assert answer((0.5, 0.9), by_hand((0.5, 0.9), right), SEEN).scalars["unclear_rates"] == 1
 
 
 def test_a_table_has_a_column_of_scalars_that_there_are():
@@ -183,7 +190,8 @@ def test_a_measure_is_the_campaign(whole):
         assert found.arrays["accuracy"][n] == pytest.approx(100 * correct.mean(), rel=1e-12)
     first, second = found.arrays["accuracies"][2:]
     pairs = paired(first, second)
-    assert found.scalars["drop_from_50_to_90_low"] == pairs.low
+    assert found.scalars["drop_from_50_to_90"] == pytest.approx(pairs.difference)
+    np.testing.assert_array_equal(found.arrays["drops"], [first - second])
     assert found.scalars["golden_accuracy"] == 100
     assert found.scalars["exceptions"] == 0
     shapes = {name: values.shape for name, values in found.arrays.items()}
@@ -194,6 +202,8 @@ def test_a_measure_is_the_campaign(whole):
         "accuracies": (4, 6),
         "class_accuracy": (4, data.y_test.max() + 1),
         "correct": (4, 6, 5),
+        "drops": (1, 6),
+        "drop_to": (1,),
         "golden": (5,),
     }
 

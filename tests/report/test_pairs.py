@@ -15,6 +15,8 @@ from ftnoise import report
 from ftnoise.errors import BadInput
 from ftnoise.pictures import Pairs
 from ftnoise.report.pairs import compare
+from ftnoise.stats.comparing import paired
+from ftnoise.stats.interval import student_interval
 from tests.report.conftest import SHOWN, shown
 
 PAIRS = Pairs(
@@ -70,7 +72,8 @@ def test_differences_are_paired_by_draw_and_corrected_for_all_comparisons():
         first, second = arrays[one.first.name][i], arrays[one.second.name][i]
         known = scipy.stats.ttest_rel(first, second)
         assert one.found.difference == pytest.approx(np.mean(first - second))
-        assert (one.found.low, one.found.high) == pytest.approx(tuple(known.confidence_interval()))
+        ours = paired(first, second)
+        assert (one.found.low, one.found.high) == pytest.approx((ours.low, ours.high))
         assert one.found.p_value == pytest.approx(known.pvalue)
         assert (one.found.count, one.seeds) == (8, 1)
     p_values = [one.found.p_value for one in comparisons]
@@ -78,6 +81,32 @@ def test_differences_are_paired_by_draw_and_corrected_for_all_comparisons():
     assert comparisons[smallest].p_holm == pytest.approx(len(p_values) * p_values[smallest])
     assert comparisons[int(np.argmax(p_values))].p_holm >= max(p_values)
     assert all(one.p_holm >= one.found.p_value for one in comparisons)
+
+
+def test_a_row_alone_has_its_mean_and_no_p_value():
+    comparisons = compared(results(alone=True))
+    alone = [one for one in comparisons if one.second is None]
+    assert [(one.group, one.pair, one.x) for one in alone] == [
+        (*name.split(), x) for name in NAMES for x in RATES
+    ]
+    for one in alone:
+        values = found(NAMES.index(one.first.name))["values"][RATES.index(one.x)]
+        known = student_interval(values)
+        ends = one.found.difference, one.found.low, one.found.high
+        assert ends == pytest.approx((known.mean, known.low, known.high))
+        assert one.p_printed == "-"
+        assert not one.is_clear
+    # They are no comparisons, so nothing is corrected for them.
+    pairs = [one.p_holm for one in comparisons if one.second is not None]
+    assert pairs == [one.p_holm for one in compared(results())]
+    made = results(alone=True)
+    assert "a row's own, and the first row's minus the second's" in report.markdown(made)
+    for text in (report.markdown(made), report.terminal(made, 200)):
+        assert "+89" not in text
+        assert f"{alone[0].found.difference:.2f}" in text
+    frame = pandas.read_csv(io.BytesIO(report.plot(made, made.experiment.pictures[0])["csv"]))
+    assert frame[frame.second.isna()].p.isna().all()
+    assert not frame[frame.second.notna()].p.isna().any()
 
 
 def test_each_draw_is_averaged_over_the_seeds_that_both_rows_have():

@@ -15,10 +15,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ftnoise import report
+from ftnoise.errors import BadInput
 from ftnoise.pictures import Series
 from ftnoise.report.drawing import LOOK
 from ftnoise.report.series import COLORS, DASHES, MARKERS, OVER_SEEDS, caption, draw, look
 from ftnoise.stats import summarize
+from ftnoise.stats.crossed import crossed_interval
 from tests.report.conftest import SHOWN, shown
 
 RATES = [0.0, 0.1, 0.2]
@@ -118,6 +120,28 @@ def test_several_seeds_are_their_mean_with_the_interval_over_seeds():
     (band,) = bands(axes)
     assert band == [(x, one.low, one.high) for x, one in zip(RATES, known, strict=True)]
     assert texts(figure) == [["natural"], [OVER_SEEDS]]
+
+
+def test_seeds_that_share_their_draws_have_the_interval_over_both():
+    crossed = dataclasses.replace(SERIES, values="values", draws="masks")
+    random = np.random.default_rng(0)
+    masks = random.normal(size=(3, 8))
+    seeds = []
+    for _ in range(2):
+        values = 80 + 3 * masks + random.normal(size=(3, 8))
+        seeds.append(found(*values.mean(axis=1)) | {"values": values})
+    figure = drawn(results(crossed, {"natural": seeds}))
+    (band,) = bands(figure.axes[0])
+    known = [crossed_interval([one["values"][i] for one in seeds]) for i in range(3)]
+    assert band == pytest.approx(
+        [(x, one.low, one.high) for x, one in zip(RATES, known, strict=True)]
+    )
+    assert texts(figure) == [["natural"], [f"{OVER_SEEDS} and masks"]]
+    alone = drawn(results(crossed, {"natural": seeds[:1]}))
+    assert texts(alone) == [["natural"], ["95 % interval over masks"]]
+    wrong = [found(1, 2, 3) | {"values": np.zeros((3, 1))}]
+    with pytest.raises(BadInput, match=r"values \[x, draws\]"):
+        results(crossed, {"natural": wrong})
 
 
 @pytest.mark.parametrize(

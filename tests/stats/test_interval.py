@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
 from ftnoise.errors import BadInput
-from ftnoise.stats.interval import Interval, student_interval
+from ftnoise.stats.interval import STUDENT, Interval, student_interval
 
 
-def test_students_interval_is_scipys():
-    values = [0.71, 0.8, 0.85, 0.79]
+def test_of_values_that_lie_evenly_students_interval_is_scipys():
+    values = [0.70, 0.79, 0.81, 0.90]
     found = student_interval(values, 0.9)
     low, high = scipy_stats.t.interval(0.9, 3, sum(values) / 4, scipy_stats.sem(values))
     assert (found.low, found.high) == pytest.approx((low, high))
     assert found.half_width == pytest.approx((high - low) / 2)
-    assert (found.count, found.confidence, found.method) == (4, 0.9, "Student's t interval")
+    assert (found.count, found.confidence, found.method) == (4, 0.9, STUDENT)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_it_is_wider_to_the_side_to_which_values_lean(sign):
+    values = sign * np.array([1.0, 2.0, 2.5, 3.0, 9.0])
+    found = student_interval(values)
+    low, high = scipy_stats.t.interval(0.95, 4, values.mean(), scipy_stats.sem(values))
+    quantile = scipy_stats.t.ppf(0.975, 4)
+    lean = scipy_stats.skew(values) * values.std(ddof=1) * (2 * quantile**2 + 1) / (6 * 5)
+    assert lean * sign > 0
+    ends = (low, high + lean) if sign > 0 else (low + lean, high)
+    assert (found.low, found.high) == pytest.approx(ends)
+
+
+@pytest.mark.parametrize(("sigma", "least"), [(0.6, 0.945), (1.0, 0.93)])
+def test_it_holds_the_mean_of_leaning_values_more_often_than_students(sigma, least):
+    draws = np.random.default_rng(0).lognormal(0, sigma, (4000, 40))
+    truth = np.exp(sigma**2 / 2)
+    found = [student_interval(row) for row in draws]
+    held = np.mean([one.low <= truth <= one.high for one in found])
+    off = scipy_stats.t.ppf(0.975, 39) * draws.std(axis=1, ddof=1) / np.sqrt(40)
+    students = np.mean(abs(draws.mean(axis=1) - truth) <= off)
+    assert students + 0.01 < held
+    assert least < held < 0.97
+
+
+def test_equal_values_have_no_width():
+    found = student_interval([0.3, 0.3, 0.3])
+    assert found.low == found.mean == found.high == 0.3
 
 
 def test_the_half_width_is_the_longer_side():

@@ -189,7 +189,7 @@ def test_orders_are_uniform(run_of, images):
     counts, expected = np.zeros(EXAMPLES), 20
     for epoch in range(expected * EXAMPLES):
         shuffle.on_epoch_begin(epoch)
-        counts[np.argmax(loop.order.numpy() == 7)] += 1
+        counts[np.argmax(loop.orders[0].numpy() == 7)] += 1
     assert np.sum((counts - expected) ** 2 / expected) < 77  # chi-squared(36), 1e-4
 
 

@@ -24,14 +24,16 @@ class Plain(Spec):
 
 
 class PlainUpdater(Updater):
-    """Keras' SGD on the mean loss."""
+    """Keras' SGD, or another optimizer, on the mean loss."""
 
-    def __init__(self, network: keras.Model, schedule: Schedule, steps_per_epoch: int) -> None:
+    def __init__(
+        self, network: keras.Model, schedule: Schedule, steps_per_epoch: int, optimizer: Any = None
+    ) -> None:
         import tensorflow as tf
 
         self.network, self.schedule, self.steps_per_epoch = network, schedule, steps_per_epoch
         # The legacy class updates a variable in one fused kernel; the new one takes several.
-        self.optimizer = tf.keras.optimizers.legacy.SGD(
+        self.optimizer = optimizer or tf.keras.optimizers.legacy.SGD(
             learning_rate(schedule, steps_per_epoch), momentum=schedule.momentum
         )
 
@@ -49,7 +51,9 @@ class PlainUpdater(Updater):
             for variable in variables:
                 tape.watch(variable)
             losses, logits = objective()
-            loss = tf.reduce_mean(losses) + (penalty() if penalty else 0.0)
+            # Over the batch; the sum is over a stack of networks, if it is one.
+            mean = tf.reduce_sum(tf.reduce_mean(losses, axis=0))
+            loss = mean + (penalty() if penalty else 0.0)
         gradients = tape.gradient(loss, variables)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return loss, logits

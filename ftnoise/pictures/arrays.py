@@ -1,99 +1,19 @@
-"""What is shown of a table beside it: some columns against another, or arrays of a measure.
-
-A picture is a description, which `report/` draws and which is no part of any run's identity.
-`Curves` show a table's columns. The others show arrays of one measure, which is asked of every row:
-`Series` are lines, a `HeatMap` has cells; `Pairs` and `Levels` are tables. Nothing here
-imports NumPy.
-"""
+"""Pictures of a measure's arrays: lines, cells, a plane."""
 
 from __future__ import annotations
 
 import itertools
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ftnoise.spec import JSON, Experiment, Spec, expect, is_count, is_name
+from ftnoise.pictures.base import Picture
+from ftnoise.spec import JSON, Spec, expect, is_count, is_name
 
 REAL_KINDS = frozenset("biuf")
 # What the CSV file of a `Series` has beside its `table`.
 TAKEN = ("experiment", "preset", "row", "seed", "x", "y", "low", "high")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Picture:
-    """Base of all pictures.
-
-    Args:
-        name: ends the names of the picture's files; lower case letters, digits and _.
-        title: what the picture shows.
-    """
-
-    name: str
-    title: str
-
-    def __post_init__(self) -> None:
-        expect(
-            isinstance(self.name, str) and re.fullmatch("[a-z0-9_]+", self.name) is not None,
-            "a picture named in lower case letters, digits and _",
-            name=self.name,
-        )
-
-    @property
-    def measures(self) -> tuple[Any, ...]:
-        """The measures whose arrays are shown."""
-        return ()
-
-    def check(self, experiment: Experiment) -> None:
-        """Raises `BadInput` unless the picture can be one of this table."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Curves(Picture):
-    """Some columns of the table against the column `x`, a point for each row.
-
-    A row that has no x, neither the paper's nor ours, is a horizontal line.
-
-    Args:
-        name, title: see `Picture`.
-        x: the name of a column.
-        panels: for each panel, from top to bottom, the names of the columns that it shows, which
-            have one unit.
-        logarithmic: whether the x axis is; it has no place for an x <= 0.
-    """
-
-    x: str
-    panels: tuple[tuple[str, ...], ...]
-    logarithmic: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        expect(
-            isinstance(self.panels, tuple)
-            and len(self.panels) > 0
-            and all(isinstance(panel, tuple) and panel for panel in self.panels),
-            f"panels of {self.name} to be tuples of columns' names",
-            panels=self.panels,
-        )
-        expect(
-            all(len(set(panel)) == len(panel) for panel in self.panels),
-            f"panels of {self.name} with different columns",
-            panels=self.panels,
-        )
-
-    def check(self, experiment: Experiment) -> None:
-        units = {column.name: column.unit for column in experiment.columns}
-        expect(self.x in units, f"a column of {experiment.name} for {self.name}", x=self.x)
-        for panel in self.panels:
-            expect(
-                units.keys() >= set(panel),
-                f"columns of {experiment.name} for {self.name}",
-                panel=panel,
-            )
-            found = [units[name] for name in panel]
-            expect(len(set(found)) == 1, f"one unit in a panel of {self.name}", units=found)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,11 +90,14 @@ class Series(ArrayPicture):
     """Arrays of a measure against one of them: a line with a band for each row.
 
     Each group of rows has a panel. With several seeds the line is the mean over them, and the band
-    its 95 % t interval instead of the stored one.
+    its 95 % t interval instead of the stored one: over seeds, or over seeds and `values`.
 
     Args:
         name, title, measure, x, x_title, x_unit: see `ArrayPicture`.
         y: the name of the array [x] that the line is; NaN leaves a gap.
+        values: the name of an array [x, draws] whose means over draws are `y`, if all seeds of a
+            row have the same draws: what they have in common is no part of the spread over seeds.
+        draws: what is drawn, in the plural; where there are `values`.
         y_title, y_unit: what it is, and "%" or the like.
         low, high: the names of the arrays [x] between which the band is; both or none.
         band: what the band is, such as "95 % interval over masks"; where there is one.
@@ -189,6 +112,8 @@ class Series(ArrayPicture):
     low: str | None = None
     high: str | None = None
     band: str = ""
+    values: str | None = None
+    draws: str = "draws"
     table: tuple[str, ...] = ()
     steps: bool = False
     logarithmic_y: bool = False
@@ -217,7 +142,8 @@ class Series(ArrayPicture):
     @property
     def arrays(self) -> tuple[str, ...]:
         band = (self.low, self.high) if self.low is not None and self.high is not None else ()
-        return (self.x, self.y, *band, *self.table)
+        values = () if self.values is None else (self.values,)
+        return (self.x, self.y, *band, *values, *self.table)
 
     def check_found(self, arrays: Mapping[str, Any], info: Mapping[str, JSON]) -> None:
         super().check_found(arrays, info)
@@ -230,10 +156,14 @@ class Series(ArrayPicture):
 
     @property
     def _expected(self) -> str:
-        return "arrays [x] of one length"
+        return "arrays [x] of one length" + (", values [x, draws]," if self.values else "")
 
     def _fits(self, shapes: Mapping[str, tuple[int, ...]]) -> bool:
-        return len(set(shapes.values())) == 1 and len(shapes[self.x]) == 1
+        lines = {shape for name, shape in shapes.items() if name != self.values}
+        x = shapes[self.x]
+        drawn = () if self.values is None else shapes[self.values]
+        fit = self.values is None or (len(drawn) == 2 and drawn[:1] == x and drawn[1] > 1)
+        return lines == {x} and len(x) == 1 and fit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,102 +223,43 @@ class HeatMap(ArrayPicture):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pairs(ArrayPicture):
-    """Rows compared pair by pair on the same draws: a table instead of a picture.
+class Plane(ArrayPicture):
+    """What a network says of each point of a plane, and examples on it: a panel for each row.
 
-    For every pair of rows of a group, at each x: the mean over draws of the first row's value minus
-    the second's, which is first averaged over the seeds that both rows have, its 95 % t interval,
-    and the p-value of a two-sided paired t test, corrected by Holm's method for all comparisons of
-    the table. What is tested are these trained networks: the spread over draws says nothing of
-    other trainings.
+    With several seeds the shade is the mean over them, and the boundary of each is a thin line.
 
     Args:
-        name, title, measure, x, x_title, x_unit: see `ArrayPicture`.
-        values: the name of an array [x, draws], of at least two draws, which are the same in all
-            rows; an x with a value that is not finite is left out. No x comes twice.
-        value_title, value_unit: what the values are, and "%" or the like.
-        draws: what is drawn, in the plural.
-        digits: of differences, after the point.
+        name, title, measure, x, x_title, x_unit: see `ArrayPicture`; here a grid, rising.
+        y: the name of an array [y], a grid.
+        y_title: what it is.
+        values: the name of an array [y, x] in [0, 1], the probability of class 1.
+        value_title: what it is.
+        points: the name of an array [points, 2], examples.
+        classes: the name of an array [points], 0 or 1.
+        tested: the name of an array [points], 1 for an example that was not trained on.
     """
 
+    y: str
+    y_title: str
     values: str
     value_title: str
-    value_unit: str = ""
-    rows: tuple[str, ...] = ()
-    draws: str = "draws"
-    digits: int = 2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        expect(
-            isinstance(self.rows, tuple) and all(isinstance(row, str) for row in self.rows),
-            f"rows of {self.name} to be names",
-            rows=self.rows,
-        )
-        expect(is_count(self.digits, least=0), "digits >= 0", digits=self.digits)
+    points: str
+    classes: str
+    tested: str
 
     @property
     def arrays(self) -> tuple[str, ...]:
-        return (self.x, self.values)
-
-    def check(self, experiment: Experiment) -> None:
-        rows = [row.name for row in experiment.rows]
-        expect(len(rows) > 1, f"at least two rows of {experiment.name} for {self.name}", rows=rows)
-        unknown = [one for one in self.rows if not any(row.endswith(one) for row in rows)]
-        expect(not unknown, f"rows of {experiment.name} for {self.name}", rows=unknown)
-
-    def check_found(self, arrays: Mapping[str, Any], info: Mapping[str, JSON]) -> None:
-        super().check_found(arrays, info)
-        x = arrays[self.x].tolist()
-        expect(len(set(x)) == len(x), f"different {self.x} for {self.name}", x=x)
+        return (self.x, self.y, self.values, self.points, self.classes, self.tested)
 
     def same(self, arrays: Mapping[str, Any], info: Mapping[str, JSON]) -> JSON:
-        return [super().same(arrays, info), list(arrays[self.values].shape)]
+        return [arrays[name].tolist() for name in (self.x, self.y)]
 
     @property
     def _expected(self) -> str:
-        return "x [x] and values [x, draws], of at least two draws,"
+        return "grids [x] and [y], values [y, x], points [points, 2] and their classes"
 
     def _fits(self, shapes: Mapping[str, tuple[int, ...]]) -> bool:
-        x, values = shapes[self.x], shapes[self.values]
-        return len(x) == 1 and len(values) == 2 and values[:1] == x and values[1] > 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Levels(ArrayPicture):
-    """Where the uncertainty of a share comes from: seeds, draws or images; a table.
-
-    For each row, at one x: the standard error of the mean over its seeds, all draws and all images,
-    what each of these levels adds to it, and of which more would help most (`stats/levels.py`).
-
-    Args:
-        name, title, measure, x, x_title, x_unit: see `ArrayPicture`.
-        at: the x.
-        bits: the name of a uint8 array [x, draws, images / 8], as `numpy.packbits` packs bits along
-            the last axis; all seeds of a row have the same draws.
-        images: the name of the number of images in the `info` of what the measure found.
-        draws: what is drawn, in the plural.
-    """
-
-    at: float
-    bits: str
-    images: str
-    draws: str = "draws"
-
-    @property
-    def arrays(self) -> tuple[str, ...]:
-        return (self.x, self.bits)
-
-    def is_in(self, arrays: Mapping[str, Any], info: Mapping[str, JSON]) -> bool:
-        return super().is_in(arrays, info) and is_count(info.get(self.images))
-
-    def same(self, arrays: Mapping[str, Any], info: Mapping[str, JSON]) -> JSON:
-        return [super().same(arrays, info), list(arrays[self.bits].shape), info[self.images]]
-
-    @property
-    def _expected(self) -> str:
-        return "x [x] and bits [x, draws, images / 8]"
-
-    def _fits(self, shapes: Mapping[str, tuple[int, ...]]) -> bool:
-        x, bits = shapes[self.x], shapes[self.bits]
-        return len(x) == 1 and len(bits) == 3 and bits[:1] == x
+        x, y, values = shapes[self.x], shapes[self.y], shapes[self.values]
+        points, *of_each = (shapes[name] for name in (self.points, self.classes, self.tested))
+        grids = len(x) == len(y) == 1 and values == (*y, *x) and 0 not in values
+        return grids and len(points) == 2 and points[1] == 2 and set(of_each) == {points[:1]}

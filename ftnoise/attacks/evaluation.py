@@ -1,0 +1,190 @@
+"""Attacks many examples batch by batch, and goes on where a process was that was killed.
+
+The batches are of a fixed size and start at fixed examples, each with a seed of its own, so what is
+found depends neither on interruptions nor on what was attacked before.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ftnoise import seeds
+from ftnoise.attacks.attack import Attack, check_images
+from ftnoise.stats import proportion_interval
+from ftnoise.workspace import Workspace
+
+if TYPE_CHECKING:
+    import keras
+    from numpy import ndarray
+
+SAVE_SECONDS = 5.0
+KINDS = ("clean", "survives", "distortion")
+
+
+@dataclass(frozen=True, eq=False)
+class Attacked:
+    """What became of `n` examples.
+
+    Attributes:
+        clean: whether each is right without the attack, bool `[n]`.
+        survives: whether it is right without and with it, bool `[n]`.
+        distortion: distance to where the attack took it, in the norm of its ball, `[n]`.
+    """
+
+    clean: ndarray
+    survives: ndarray
+    distortion: ndarray
+
+    def __len__(self) -> int:
+        return len(self.clean)
+
+    def first(self, count: int) -> Attacked:
+        """What became of the first examples."""
+        return Attacked(self.clean[:count], self.survives[:count], self.distortion[:count])
+
+    @property
+    def clean_accuracy(self) -> float:
+        """Without the attack, in percent."""
+        return 100.0 * float(self.clean.mean())
+
+    @property
+    def accuracy(self) -> float:
+        """Under attack, in percent."""
+        return 100.0 * float(self.survives.mean())
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Clopper and Pearson's 95 % interval of `accuracy`, in percent."""
+        low, high = proportion_interval(int(self.survives.sum()), len(self))
+        return 100 * low, 100 * high
+
+    @property
+    def mean_distortion(self) -> float | None:
+        """Over the examples that were right and that the attack broke; None if there is none."""
+        broken = self.clean & ~self.survives
+        return float(self.distortion[broken].mean()) if broken.any() else None
+
+    def does_more_than(self, other: Attacked) -> bool:
+        """Whether this attack surely breaks more of the same examples than another does.
+
+        An exact sign test of the examples that one of them alone breaks, at 2.5 %.
+        """
+        ahead = int((~self.survives & other.survives).sum())
+        behind = int((self.survives & ~other.survives).sum())
+        return ahead + behind > 0 and proportion_interval(ahead, ahead + behind)[0] > 0.5
+
+
+class Evaluation:
+    """One or several attacks for a measure, which keeps in its workspace what they have found.
+
+    Args:
+        workspace: the measure's.
+        passes: forward passes with a backward pass to the input that all of it will take, for
+            progress: `attack.gradients` for each example.
+    """
+
+    def __init__(self, workspace: Workspace, passes: int) -> None:
+        self.workspace, self.passes, self.passed = workspace, passes, 0
+        arrays, state = workspace.load() or ({}, {"done": {}})
+        self.arrays: dict[str, ndarray] = dict(arrays)
+        self.done: dict[str, int] = dict(state["done"])
+        self.saved = time.monotonic()
+
+    def attacked(
+        self,
+        part: str,
+        attack: Attack,
+        network: keras.Model,
+        x: ndarray,
+        y: ndarray,
+        judge: keras.Model | None = None,
+    ) -> Attacked:
+        """What becomes of examples under an attack.
+
+        Args:
+            part: names this attack among those of the measure, in lower case letters and _.
+            attack: the attack.
+            network: what is attacked.
+            x: examples `[n, ...]` in [0, 1].
+            y: labels `[n]`, integers.
+            judge: the network that has to be right, if it is another one (transfer).
+
+        Raises:
+            BadInput: see `Attack.perturb`.
+        """
+        check_images(x)
+        found = self.kept(part, len(y))
+        step: Callable[..., Any] | None = None
+        for number, start in enumerate(range(0, len(y), attack.batch)):
+            stop = min(start + attack.batch, len(y))
+            self.passed += (stop - start) * attack.gradients
+            if stop <= self.done.get(part, 0):
+                continue
+            step = step or one_batch(attack, network, judge or network, x.shape[1:])
+            for kind, values in zip(KINDS, step(x[start:stop], y[start:stop], number), strict=True):
+                found[kind][start:stop] = values
+            self.done[part] = stop
+            self.workspace.progress(self.passed, self.passes, f"attack with {attack.label}")
+            if time.monotonic() - self.saved >= SAVE_SECONDS or stop == len(y):
+                self.save()
+        return Attacked(**{kind: found[kind].copy() for kind in KINDS})
+
+    def kept(self, part: str, count: int) -> dict[str, ndarray]:
+        """The arrays of a part, as far as they are known."""
+        import numpy as np
+
+        names = {kind: f"{part}_{kind}" for kind in KINDS}
+        if any(len(self.arrays.get(name, ())) != count for name in names.values()):
+            self.done.pop(part, None)
+            for kind, name in names.items():
+                self.arrays[name] = np.zeros(count, np.float32 if kind == "distortion" else bool)
+        return {kind: self.arrays[name] for kind, name in names.items()}
+
+    def save(self) -> None:
+        """Keeps what was found so far."""
+        self.workspace.save(dict(self.arrays), {"done": dict(self.done)})
+        self.saved = time.monotonic()
+
+
+def one_batch(
+    attack: Attack, network: keras.Model, judge: keras.Model, shape: tuple[int, ...]
+) -> Callable[[ndarray, ndarray, int], tuple[ndarray, ...]]:
+    """A function of (x, y, number of the batch) that gives the arrays of `Attacked`.
+
+    It is compiled once, for batches of any size, where the attack can be.
+    """
+    import tensorflow as tf
+
+    key = seeds.key(0, "attack")
+
+    def attacked(x: Any, y: Any, number: Any) -> tuple[Any, ...]:
+        found = attack.perturb(network, x, y, seeds.at_step(key, number))
+        clean, after = (
+            tf.argmax(judge(images, training=False), axis=-1, output_type=y.dtype) == y
+            for images in (x, found)
+        )
+        return clean, clean & after, attack.ball.size(found - x)
+
+    if attack.in_graph:
+        signature = [
+            tf.TensorSpec([None, *shape], tf.float32),
+            tf.TensorSpec([None], tf.int32),
+            tf.TensorSpec([], tf.int64),
+        ]
+        attacked = tf.function(attacked, input_signature=signature, autograph=False)
+
+    def step(x: ndarray, y: ndarray, number: int) -> tuple[ndarray, ...]:
+        arguments = tf.constant(x, tf.float32), tf.constant(y, tf.int32)
+        return tuple(part.numpy() for part in attacked(*arguments, tf.constant(number, tf.int64)))
+
+    return step
+
+
+def chosen(size: int, examples: int | None) -> Any:
+    """Which of `size` examples are attacked: so many at random, the same for every run; or all."""
+    if examples is None or examples >= size:
+        return slice(None)
+    return seeds.subset(size, examples, "attack")

@@ -1,0 +1,199 @@
+"""Signs that a network only looks robust because the attack on it fails.
+
+Source: Athalye et al. (2018), "Obfuscated Gradients Give a False Sense of Security"; Carlini et al.
+(2019), "On Evaluating Adversarial Robustness", for the checks. Each compares the attack with
+another on the same examples. One that should be weaker does more if it breaks what the other does
+not more often than the reverse (exact sign test, 2.5 %); other differences count if they are beyond
+the 95 % interval.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ftnoise.attacks.ascent import LinfBall
+from ftnoise.attacks.attack import Attack
+from ftnoise.attacks.fgsm import FGSM
+from ftnoise.attacks.spsa import SPSA
+from ftnoise.measures.robust_accuracy import check_attack, check_examples, passes
+from ftnoise.spec import Column, Spec, expect, is_count
+from ftnoise.workspace import Answer, Subject
+
+if TYPE_CHECKING:
+    import keras
+    from numpy import ndarray
+
+    from ftnoise.attacks.evaluation import Attacked
+
+BATCH = 500
+# Largest share, in percent, of examples that may survive any change of the image, and of right
+# examples without a gradient: some images are so alike, and some networks so sure.
+FEW = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackRedFlags(Spec):
+    """How an attack compares with others that should be weaker or stronger.
+
+    Scalars: `red_flags`, how many there are; `zero_gradients`, the share of right examples (%)
+    whose gradient is exactly zero. Accuracies (%): `accuracy_attacked` (the attack itself),
+    `accuracy_single_step` (FGSM), `accuracy_half_radius`, `accuracy_twice_radius`,
+    `accuracy_widest_radius` (anything in [0, 1]), `accuracy_twice_steps`; on the first `queried`
+    examples `accuracy_black_box` (SPSA, which asks for no gradient) and `accuracy_white_box` (the
+    attack). What an attack has not (steps, an l_inf ball) is missing. Info: `red_flags`, sentences.
+
+    Args:
+        attack: the attack that is looked at, with attack_epsilon > 0.
+        examples: test examples, chosen once for all models; None for all.
+        queried: how many of them SPSA attacks, at least 1; it takes 2,500 passes for each.
+    """
+
+    attack: Attack
+    examples: int | None = 500
+    queried: int = 100
+
+    # Its info may have `red_flags`, which every form of the report shows.
+    warns: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_attack(self.attack)
+        expect(
+            self.attack.attack_epsilon > 0,
+            "attack with attack_epsilon > 0",
+            attack_epsilon=self.attack.attack_epsilon,
+        )
+        check_examples(self.examples)
+        expect(is_count(self.queried), "queried >= 1", queried=self.queried)
+
+    @property
+    def passes(self) -> int:
+        """Passes over 10,000 test examples that it takes as long as."""
+        return 5 * passes(self.attack, self.examples) + passes(SPSA(attack_epsilon=0), self.queried)
+
+    def others(self, shape: tuple[int, ...]) -> dict[str, Attack]:
+        """The attacks on all examples, by the names of their accuracies; the first is its own."""
+        attack, widest = self.attack, self.attack.ball.widest(shape)
+        found: dict[str, Attack | None] = {
+            "attacked": attack,
+            "single_step": FGSM(attack_epsilon=attack.attack_epsilon, ball=attack.ball),
+            "half_radius": attack.at(attack.attack_epsilon / 2),
+            "twice_radius": attack.at(min(2 * attack.attack_epsilon, widest)),
+            "widest_radius": attack.at(widest),
+            "twice_steps": attack.longer(),
+        }
+        return {name: other for name, other in found.items() if other is not None}
+
+    def evaluate(self, subject: Subject) -> Answer:
+        """Attacks one way after the other, and goes on where it was if it is interrupted."""
+        from ftnoise.attacks.evaluation import Evaluation, chosen
+
+        which = chosen(len(subject.data.y_test), self.examples)
+        x, y = subject.data.x_test[which], subject.data.y_test[which]
+        asked = {name: (other, len(y)) for name, other in self.others(x.shape[1:]).items()}
+        if isinstance(self.attack.ball, LinfBall):
+            query = SPSA(attack_epsilon=self.attack.attack_epsilon)
+            asked["black_box"] = (query, min(self.queried, len(y)))
+        work = sum(other.gradients * count for other, count in asked.values())
+        evaluation = Evaluation(subject.workspace, work)
+        found = {
+            name: evaluation.attacked(name, other, subject.network, x[:count], y[:count])
+            for name, (other, count) in asked.items()
+        }
+        if "black_box" in found:
+            found["white_box"] = found["attacked"].first(len(found["black_box"]))
+        zero, sure = look(subject.network, x, y)
+        flags = sentences(found, zero, sure)
+        return Answer(
+            scalars={
+                "red_flags": float(len(flags)),
+                "zero_gradients": zero,
+                **{f"accuracy_{name}": one.accuracy for name, one in found.items()},
+            },
+            info={"red_flags": flags, "attack": self.attack.label, "images": len(y)},
+        )
+
+
+def sentences(found: dict[str, Attacked], zero: float, sure: bool) -> list[str]:
+    """What is suspicious, a sentence each.
+
+    Args:
+        found: what became of the examples, by the names of the accuracies.
+        zero: share of right examples without a gradient, in percent.
+        sure: whether the outputs are probabilities.
+    """
+    attacked = found["attacked"]
+    own, (low, high) = attacked.accuracy, attacked.interval
+    accuracy = {name: one.accuracy for name, one in found.items()}
+    flags = []
+
+    def flag(wrong: bool, text: str) -> None:
+        if wrong:
+            flags.append(text)
+
+    def against(name: str) -> str:
+        return f"{accuracy[name]:.1f} % stay right, {own:.1f} % under the attack itself"
+
+    flag(sure, "The outputs are probabilities, whose gradients vanish: attack the logits.")
+    flag(zero > FEW, f"{zero:.1f} % of the right examples have no gradient to follow.")
+    flag(
+        found["single_step"].does_more_than(attacked),
+        f"A single step does more than the attack ({against('single_step')}).",
+    )
+    flag(
+        found["half_radius"].does_more_than(attacked),
+        f"Half the radius does more than the whole ({against('half_radius')}).",
+    )
+    flag(
+        attacked.does_more_than(found["twice_radius"]),
+        f"Twice the radius does less ({against('twice_radius')}).",
+    )
+    left = accuracy["widest_radius"]
+    flag(left > FEW, f"{left:.1f} % stay right though the attack may change all of the image.")
+    if "twice_steps" in found:
+        flag(
+            not low <= accuracy["twice_steps"] <= high,
+            f"Twice the iterations change the result ({against('twice_steps')}).",
+        )
+    if "black_box" in found:
+        black, white = found["black_box"], found["white_box"]
+        flag(
+            black.does_more_than(white),
+            "An attack that asks for no gradient does more than the one that does "
+            f"({black.accuracy:.1f} % against {white.accuracy:.1f} % stay right).",
+        )
+    return flags
+
+
+def look(network: keras.Model, x: ndarray, y: ndarray) -> tuple[float, bool]:
+    """The share of right examples (%) without a gradient; whether the outputs are probabilities."""
+    import numpy as np
+    import tensorflow as tf
+
+    from ftnoise.attacks.ascent import input_gradient
+    from ftnoise.attacks.attack import cross_entropy
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def batch(x: Any, y: Any) -> tuple[Any, ...]:
+        gradient = input_gradient(cross_entropy(network, y), x)
+        logits = network(x, training=False)
+        right = tf.argmax(logits, axis=-1, output_type=y.dtype) == y
+        dead = tf.reduce_all(gradient == 0, axis=list(range(1, gradient.shape.rank)))
+        sums = tf.abs(tf.reduce_sum(logits, axis=-1) - 1) < 1e-3
+        sure = tf.reduce_all(logits >= 0, axis=-1) & sums
+        return right, right & dead, sure
+
+    parts = [
+        batch(
+            tf.constant(x[at : at + BATCH], tf.float32), tf.constant(y[at : at + BATCH], tf.int32)
+        )
+        for at in range(0, len(y), BATCH)
+    ]
+    right, dead, sure = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return 100.0 * float(dead.sum()) / max(int(right.sum()), 1), bool(sure.all())
+
+
+def columns(measure: AttackRedFlags) -> tuple[Column, ...]:
+    """The columns of a table of this measure."""
+    title = "Red flags of the attack"
+    return (Column(name="red_flags", measure=measure, title=title, digits=0),)

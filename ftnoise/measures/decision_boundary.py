@@ -1,0 +1,72 @@
+"""What a network of two inputs and two classes says of each point of the plane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ftnoise.pictures import Plane
+from ftnoise.spec import Spec, expect, is_count, is_number
+from ftnoise.workspace import Answer, Subject
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionBoundary(Spec):
+    """The probability of class 1 on a square grid around the origin.
+
+    Arrays: `x`, `y` `[points]` (the grid), `probability` `[points, points]` (along y and x),
+    `examples` `[n, 2]` (those for training, then those for testing), `classes` `[n]`, `tested`
+    `[n]` (1 where an example was not trained on). Scalar: `share_of_class_1`, of the square, in
+    percent.
+
+    Args:
+        reach: the square is [-reach, reach] along both axes, > 0.
+        points: of the grid along an axis, >= 2.
+    """
+
+    reach: float = 1.5
+    points: int = 61
+
+    def __post_init__(self) -> None:
+        expect(is_number(self.reach) and self.reach > 0, "reach > 0", reach=self.reach)
+        expect(is_count(self.points, least=2), "points >= 2", points=self.points)
+
+    def evaluate(self, subject: Subject) -> Answer:
+        """Asks the network about the whole grid at once."""
+        import numpy as np
+        import tensorflow as tf
+
+        shape = tuple(subject.network.input_shape[1:]), subject.network.output_shape[-1]
+        expect(shape == ((2,), 2), "a network of 2 inputs and 2 classes", shape=shape)
+        data = subject.data
+        axis = np.linspace(-self.reach, self.reach, self.points, dtype=np.float32)
+        grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+        logits = subject.network(tf.constant(grid), training=False)
+        found = tf.nn.softmax(logits)[:, 1].numpy().reshape(self.points, self.points)
+        tested = np.repeat([0, 1], [len(data.y_train), len(data.y_test)])
+        return Answer(
+            scalars={"share_of_class_1": 100 * float((found > 0.5).mean())},
+            arrays={
+                "x": axis,
+                "y": axis,
+                "probability": found,
+                "examples": np.concatenate([data.x_train, data.x_test]),
+                "classes": np.concatenate([data.y_train, data.y_test]),
+                "tested": tested,
+            },
+        )
+
+
+PICTURE = Plane(
+    name="boundary",
+    title="Where the networks draw the line between the two circles",
+    measure=DecisionBoundary(),
+    x="x",
+    x_title="First coordinate",
+    y="y",
+    y_title="Second coordinate",
+    values="probability",
+    value_title="Probability of the inner circle",
+    points="examples",
+    classes="classes",
+    tested="tested",
+)

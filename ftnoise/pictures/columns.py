@@ -1,0 +1,96 @@
+"""Pictures of a table's columns: against another one, or row against row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ftnoise.pictures.base import Picture
+from ftnoise.spec import Experiment, expect
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curves(Picture):
+    """Some columns of the table against the column `x`, a point for each row.
+
+    A row that has no x, neither the paper's nor ours, is a horizontal line.
+
+    Args:
+        name, title: see `Picture`.
+        x: the name of a column.
+        panels: for each panel, from top to bottom, the names of the columns that it shows, which
+            have one unit.
+        logarithmic: whether the x axis is; it has no place for an x <= 0.
+    """
+
+    x: str
+    panels: tuple[tuple[str, ...], ...]
+    logarithmic: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expect(
+            isinstance(self.panels, tuple)
+            and len(self.panels) > 0
+            and all(isinstance(panel, tuple) and panel for panel in self.panels),
+            f"panels of {self.name} to be tuples of columns' names",
+            panels=self.panels,
+        )
+        expect(
+            all(len(set(panel)) == len(panel) for panel in self.panels),
+            f"panels of {self.name} with different columns",
+            panels=self.panels,
+        )
+
+    def check(self, experiment: Experiment) -> None:
+        units = {column.name: column.unit for column in experiment.columns}
+        expect(self.x in units, f"a column of {experiment.name} for {self.name}", x=self.x)
+        for panel in self.panels:
+            expect(
+                units.keys() >= set(panel),
+                f"columns of {experiment.name} for {self.name}",
+                panel=panel,
+            )
+            found = [units[name] for name in panel]
+            expect(len(set(found)) == 1, f"one unit in a panel of {self.name}", units=found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrasts(Picture):
+    """Every row of a group against one of them in some columns, seed by seed: a table.
+
+    The mean over seeds of the row's number minus the baseline's, its 95 % t interval, and the
+    p-value of a two-sided paired t test, corrected by Holm's method for all comparisons. Seeds that
+    both rows have count; what they share (initial weights, order of the examples) pairs them.
+
+    Args:
+        name, title: see `Picture`.
+        baseline: the row that the others are compared with, by its name without its group's.
+        columns: the names of columns.
+    """
+
+    baseline: str
+    columns: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expect(
+            isinstance(self.columns, tuple)
+            and len(set(self.columns)) == len(self.columns) > 0
+            and all(isinstance(name, str) for name in self.columns),
+            f"columns of {self.name} to be different names",
+            columns=self.columns,
+        )
+
+    def check(self, experiment: Experiment) -> None:
+        rows = [row.name for row in experiment.rows]
+        expect(
+            any(f" {row}".endswith(f" {self.baseline}") for row in rows),
+            f"a row of {experiment.name} for {self.name}",
+            baseline=self.baseline,
+        )
+        known = {column.name for column in experiment.columns}
+        expect(
+            known >= set(self.columns),
+            f"columns of {experiment.name} for {self.name}",
+            columns=self.columns,
+        )

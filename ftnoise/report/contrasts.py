@@ -1,0 +1,126 @@
+"""Rows against one of them, seed by seed: what is compared, in print and as data.
+
+Source: Student (1908) for the paired t test, Holm (1979) for the correction.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from ftnoise.pictures import Contrasts
+from ftnoise.report.records import csv_of
+from ftnoise.report.results import Results, fixed, heading
+from ftnoise.spec import Column, Row
+from ftnoise.stats.comparing import Comparison, holm, paired
+
+LEVEL = 0.05
+STAR = "*"
+HEADER = (
+    *("experiment", "preset", "row", "baseline", "column", "difference", "low", "high"),
+    *("p", "p_holm", "seeds"),
+)
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A row against the baseline in a column.
+
+    Attributes:
+        row, baseline: the rows.
+        column: the column.
+        found: of row - baseline, over seeds that both have.
+        p_holm: the p-value, corrected for all comparisons of the table.
+    """
+
+    row: Row
+    baseline: Row
+    column: Column
+    found: Comparison
+    p_holm: float = math.nan
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the difference is told from none at the level of 5 %."""
+        return self.p_holm < LEVEL
+
+    @property
+    def p_printed(self) -> str:
+        """The corrected p-value, to a thousandth."""
+        return "<0.001" if self.p_holm < 0.001 else f"{self.p_holm:.3f}"
+
+    @property
+    def difference(self) -> str:
+        """`+1.23`."""
+        return fixed(self.found.difference, self.column.digits, "+")
+
+    @property
+    def interval(self) -> str:
+        """`[+0.78, +1.68]`."""
+        ends = (self.found.low, self.found.high)
+        low, high = (fixed(end, self.column.digits, "+") for end in ends)
+        return f"[{low}, {high}]"
+
+
+def compare(results: Results, picture: Contrasts) -> list[Contrast]:
+    """All comparisons of rows that share two seeds with the baseline, column by column."""
+    found = list(_compare(results, picture))
+    corrected = holm([one.found.p_value for one in found])
+    return [replace(one, p_holm=p) for one, p in zip(found, corrected, strict=True)]
+
+
+def _compare(results: Results, picture: Contrasts) -> Iterator[Contrast]:
+    columns = {column.name: column for column in results.experiment.columns}
+    for name in picture.columns:
+        for group in results.groups():
+            rows = dict(group.rows)
+            if picture.baseline not in rows:
+                continue
+            baseline = rows[picture.baseline]
+            known = results.by_run(baseline, columns[name])
+            for row in rows.values():
+                own = results.by_run(row, columns[name])
+                both = [run for run in own if run in known]
+                if row != baseline and len(both) > 1:
+                    pair = paired([own[run] for run in both], [known[run] for run in both])
+                    yield Contrast(row, baseline, columns[name], pair)
+
+
+def files(results: Results, picture: Contrasts) -> dict[str, bytes]:
+    """Its `csv`: a line for each comparison."""
+    where = (results.experiment.name, results.preset)
+    lines = (
+        (
+            *(*where, one.row.name, one.baseline.name, one.column.name),
+            *(one.found.difference, one.found.low, one.found.high, one.found.p_value, one.p_holm),
+            one.found.count,
+        )
+        for one in compare(results, picture)
+    )
+    return {"csv": csv_of(HEADER, lines)}
+
+
+def caption(found: list[Contrast], picture: Contrasts) -> str:
+    """What the numbers are, in a few sentences."""
+    if not found:
+        return f"No row has two seeds in common with {picture.baseline} yet."
+    counts = sorted({one.found.count for one in found})
+    seeds = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return (
+        f"A row's number minus that of {picture.baseline} with the same seed: mean and 95 % t "
+        f"interval over {seeds} seeds. p: two-sided paired t test, Holm's correction for all "
+        f"{len(found)} comparisons."
+    )
+
+
+def table(found: list[Contrast]) -> list[list[str]]:
+    """The table as text, its heading first."""
+    head = ["", "", "difference", "95 % interval", "p"]
+    return [
+        head,
+        *(
+            [one.row.name, heading(one.column), one.difference, one.interval, one.p_printed]
+            for one in found
+        ),
+    ]

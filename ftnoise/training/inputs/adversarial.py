@@ -1,0 +1,60 @@
+"""Adversarial training: cross-entropy on what an attack makes of each batch.
+
+Source: Madry et al. (2018), "Towards Deep Learning Models Resistant to Adversarial Attacks";
+Algorithm 1 of the paper reproduced here. With `FGSM` it is that of Goodfellow et al. (2015).
+
+Deviations
+1. The training accuracy that is logged is that on the attacked examples, which the loss saw; the
+   clean one would cost a pass. (What a table calls training accuracy is measured after training,
+   on clean examples.)
+2. The attack sees the network in inference mode (`attacks/pgd.py`); the loss in training mode.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ftnoise.attacks.attack import Attack
+from ftnoise.spec import Spec, expect
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdversarialTraining(Spec):
+    """The `inputs` member of Madry et al. (2018).
+
+    Args:
+        attack: a gradient attack of one ascent: `FGSM`, or `PGD` with one restart.
+    """
+
+    attack: Attack
+
+    needs_unit_range: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        expect(
+            isinstance(self.attack, Attack) and self.attack.trains,
+            "attack to be a gradient attack of one ascent, FGSM or PGD with one restart",
+            attack=self.attack,
+        )
+
+    @property
+    def slug(self) -> str:
+        return f"adversarial_{self.attack.slug}"
+
+    def objective(self, network: keras.Model, x: Any, y: Any, seed: Any) -> tuple[Any, Any]:
+        """Losses `[batch]` and logits `[batch, classes]`, both on the attacked examples.
+
+        Args:
+            network: gives logits.
+            x: `[batch, ...]` in [0, 1].
+            y: integer labels `[batch]`.
+            seed: int64 pair.
+        """
+        import tensorflow as tf
+
+        logits = network(self.attack.perturb(network, x, y, seed), training=True)
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits), logits

@@ -1,0 +1,66 @@
+"""Gaussian noise on the inputs, additive or multiplicative: cross-entropy at the noisy example.
+
+Source: section 4.1 and Table 3 of the paper; Bishop (1995), "Training with Noise is Equivalent to
+Tikhonov Regularization", for what small additive noise amounts to.
+
+Deviations
+1. The paper does not say what the strength of multiplicative noise is. Here it is the standard
+   deviation of the factor, whose mean is 1: Keras' GaussianDropout of rate
+   sigma^2 / (1 + sigma^2).
+2. Noisy inputs are not clipped to the range of the data, so that the noise is Gaussian.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ftnoise import seeds
+from ftnoise.spec import Spec, expect, is_number
+from ftnoise.training.losses import cross_entropy
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True, kw_only=True)
+class GaussianNoise(Spec):
+    """The `inputs` member of the paper's Table 3.
+
+    Args:
+        sigma: standard deviation >= 0: of what is added, in units of the inputs, or of the factor.
+        multiplicative: whether inputs are multiplied by 1 + noise instead of having it added.
+    """
+
+    sigma: float
+    multiplicative: bool = False
+
+    # Its noise is drawn for each member of a stack.
+    stacks: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        expect(is_number(self.sigma) and self.sigma >= 0, "sigma >= 0", sigma=self.sigma)
+        expect(
+            isinstance(self.multiplicative, bool),
+            "multiplicative to be a bool",
+            multiplicative=self.multiplicative,
+        )
+
+    def objective(self, network: keras.Model, x: Any, y: Any, seed: Any) -> tuple[Any, Any]:
+        """Losses `[batch]` and logits `[batch, classes]`, both at the noisy examples.
+
+        Args:
+            network: gives logits.
+            x: `[batch, ...]`.
+            y: integer labels `[batch]`.
+            seed: int64 pair, or a pair for each of a stack (see `seeds.normal`).
+        """
+        logits = network(self.perturb(x, seed), training=True)
+        return cross_entropy(y, logits), logits
+
+    def perturb(self, x: Any, seed: Any) -> Any:
+        """The noisy examples, as `x`."""
+        import tensorflow as tf
+
+        noise = self.sigma * seeds.normal(tf.shape(x), seed, x.dtype)
+        return x * (1.0 + noise) if self.multiplicative else x + noise
