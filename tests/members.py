@@ -29,6 +29,7 @@ from ftnoise.spec import Run, Schedule, Spec
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD, Bookkeeping, Engine, Reference
 from ftnoise.training.gradients.samplers import Sampler, Shuffled
+from ftnoise.training.inputs.gaussian import GaussianNoise
 from ftnoise.training.inputs.trades import TRADES
 from ftnoise.training.penalties import L1, L2, Jacobian
 
@@ -51,6 +52,7 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     Share: (Share(rate=0.5), Share(rate=0.5, per_site=True)),
     StuckAt: (StuckAt(), StuckAt(value=1)),
     FmnistCNN2: (FmnistCNN2(), FmnistCNN2(padding=("same", "valid"), first_stride=2)),
+    GaussianNoise: (GaussianNoise(sigma=0.1), GaussianNoise(sigma=0.1, multiplicative=True)),
     ImageFolder: (ImageFolder(path="pictures"),),
     DPSGD: (
         DPSGD(noise_multiplier=0.1),
@@ -82,6 +84,7 @@ KINDS: dict[str | None, tuple[str, ...]] = {
     "inputs": ("objective",),
     "penalty": ("value", "looks_at_data"),
     "gradients": ("start",),
+    "augmentation": ("augment",),
     "sampler": ("batch",),
     "weights": ("rebuild", "after_step"),
     "measure": ("evaluate",),

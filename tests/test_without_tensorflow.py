@@ -39,6 +39,7 @@ COMPUTE = (
     "ftnoise.training.gradients.noise",
     "ftnoise.training.gradients.recording",
     "ftnoise.training.loop",
+    "ftnoise.training.stack",
 )
 
 PACKAGE = Path(ftnoise.__file__).parent

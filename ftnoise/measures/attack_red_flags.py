@@ -71,7 +71,7 @@ class AttackRedFlags(Spec):
         """Passes over 10,000 test examples that it takes as long as."""
         return 5 * passes(self.attack, self.examples) + passes(SPSA(attack_epsilon=0), self.queried)
 
-    def others(self, shape: tuple[int, ...]) -> dict[str, Attack]:
+    def compared(self, shape: tuple[int, ...]) -> dict[str, Attack]:
         """The attacks on all examples, by the names of their accuracies; the first is its own."""
         attack, widest = self.attack, self.attack.ball.widest(shape)
         found: dict[str, Attack | None] = {
@@ -90,7 +90,7 @@ class AttackRedFlags(Spec):
 
         which = chosen(len(subject.data.y_test), self.examples)
         x, y = subject.data.x_test[which], subject.data.y_test[which]
-        asked = {name: (other, len(y)) for name, other in self.others(x.shape[1:]).items()}
+        asked = {name: (other, len(y)) for name, other in self.compared(x.shape[1:]).items()}
         if isinstance(self.attack.ball, LinfBall):
             query = SPSA(attack_epsilon=self.attack.attack_epsilon)
             asked["black_box"] = (query, min(self.queried, len(y)))

@@ -40,11 +40,12 @@ class FaultTolerance(Spec):
     faults and wrong with them, in percent of the former; the rate of silent data corruption);
     `area_under_curve` (mean accuracy from no faults to the highest rate); `rate_1_point_lost`,
     `rate_5_points_lost` and `rate_50_points_lost` (where the mean accuracy has fallen so far;
-    missing if it never does); `largest_rate_surely_under_1_point_lost` and `..._5_points_lost` (the
-    largest tested rate whose drop is under so much with 95 % confidence, whatever the distribution;
-    0 if none is); `unclear_rates` (how many rates with faults have an interval wider than their
-    drop: more masks would tell); `exceptions` (images on which rounding makes the campaign and the
-    usual loop disagree, see `faults/gates.py`). What needs a rate that is not tested is missing.
+    missing if it never does); `largest_rate_surely_under_1_point_lost` and
+    `largest_rate_surely_under_5_points_lost` (the largest tested rate whose drop is under so much
+    with 95 % confidence, whatever the distribution; 0 if none is); `unclear_rates` (how many rates
+    with faults have an interval wider than their drop: more masks would tell); `exceptions` (images
+    on which rounding makes the campaign and the usual loop disagree, see `faults/gates.py`). What
+    needs a rate that is not tested is missing.
 
     Arrays, along the rates: `rates` (percent), `accuracy` with Student's interval `low`, `high` and
     a distribution-free one `free_low`, `free_high`, `silent_corruptions` (percent),

@@ -1,9 +1,9 @@
 """Many small networks trained at once: a stacked batch of matrices instead of one after the other.
 
 A step of a network of a few thousand parameters takes hundreds of microseconds of calls and a few
-of arithmetic, so twenty trainings that differ by their seeds take hardly longer than one. Each is
-what it would be alone: its own initial weights, noise, optimizer state and checkpoint, so a run does
-not depend on what it was trained with, and one that was interrupted goes on with others.
+of arithmetic, so twenty trainings that differ by their seeds take little longer than one. Each is
+what it would be alone, bit for bit: its own initial weights, noise, optimizer and checkpoint. So a
+run does not depend on what it was trained with, and one that was interrupted goes on with others.
 
 What can be stacked: dense networks with one batch an epoch, trained by an optimizer that works
 element by element, with inputs whose noise is drawn for each member and no more.

@@ -79,8 +79,8 @@ def main() -> bool:
         seconds: dict[str, list[float]] = {"evaluation": [], "compiling": [], "floor": []}
         for _ in range(arguments.repetitions):
             for name, thing in (
-                ("evaluation", lambda: evaluation(arguments.images)),  # noqa: B023
-                ("compiling", lambda: evaluation(1)),  # noqa: B023
+                ("evaluation", lambda: evaluation(arguments.images)),
+                ("compiling", lambda: evaluation(1)),
                 ("floor", floor),
             ):
                 began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What is committed is what the code draws of the committed runs, and the paper's numbers are it."""
+"""What is committed is what the code draws of the committed runs; printed numbers of figures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REFERENCES = cli.REFERENCES
 PUBLISHED = sorted(path.name.split(".")[:2] for path in REFERENCES.glob("*.*.md"))
 
 
-@pytest.mark.parametrize(("name", "preset"), PUBLISHED, ids=".".join)
+@pytest.mark.parametrize(("name", "preset"), PUBLISHED, ids=map(".".join, PUBLISHED))
 def test_tables_and_data_are_those_of_the_committed_runs(name, preset):
     chosen = PRESETS[preset]
     found = stored.results(chosen.of(cli.experiment(name)), chosen, None, Store(REFERENCES))

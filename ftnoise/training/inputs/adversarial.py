@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftnoise.attacks.attack import Attack
 from ftnoise.spec import Spec, expect
+from ftnoise.training.losses import cross_entropy
 
 if TYPE_CHECKING:
     import keras
@@ -54,7 +55,5 @@ class AdversarialTraining(Spec):
             y: integer labels `[batch]`.
             seed: int64 pair.
         """
-        import tensorflow as tf
-
         logits = network(self.attack.perturb(network, x, y, seed), training=True)
-        return tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits), logits
+        return cross_entropy(y, logits), logits

@@ -1,0 +1,184 @@
+"""What all attacks have in common: the ball, the range, the checks, networks left as they are."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ftnoise.attacks.ascent import L2Ball
+from ftnoise.attacks.attack import Attack, logits_of
+from ftnoise.attacks.carlini_wagner import CarliniWagner
+from ftnoise.attacks.fgsm import FGSM
+from ftnoise.attacks.mim import MIM
+from ftnoise.attacks.pgd import PGD
+from ftnoise.attacks.spsa import SPSA
+from ftnoise.errors import BadInput
+from tests.attacks.small import SEED, SHAPE, Around, edged, images, network_of, predicted, two_layers
+
+EACH = pytest.mark.parametrize(
+    "attack",
+    [
+        FGSM(attack_epsilon=0.1),
+        FGSM(attack_epsilon=0.6, ball=L2Ball()),
+        PGD(attack_epsilon=0.1, steps=4),
+        PGD(attack_epsilon=0.6, steps=4, ball=L2Ball(), restarts=2),
+        PGD(attack_epsilon=0.1, steps=4, random_start=False),
+        MIM(attack_epsilon=0.1, steps=4),
+        MIM(attack_epsilon=0.6, steps=4, ball=L2Ball()),
+        SPSA(attack_epsilon=0.1, steps=3, samples=16),
+        CarliniWagner(attack_epsilon=0.6, iterations=5, searches=2),
+    ],
+    ids=lambda attack: attack.label,
+)
+
+
+def graph(attack, network):
+    return tf.function(
+        lambda x, y: attack.perturb(network, x, y, SEED),
+        input_signature=[tf.TensorSpec([None, *SHAPE]), tf.TensorSpec([None], tf.int32)],
+        autograph=False,
+    )
+
+
+@EACH
+def test_what_is_found_is_in_the_ball_and_in_the_range_and_breaks_more(attack):
+    network, x = two_layers(), edged(12)
+    y = predicted(network, x)
+    found = attack.perturb(network, x, y, SEED)
+    assert found.shape == x.shape
+    assert found.numpy().min() >= 0
+    assert found.numpy().max() <= 1
+    assert attack.ball.size(found - x).numpy().max() <= attack.attack_epsilon + 1e-6
+    assert (predicted(network, found) == y).numpy().sum() < len(x)
+
+
+@EACH
+def test_a_radius_of_0_changes_nothing(attack):
+    network, x = two_layers(), edged(4)
+    found = attack.at(0.0).perturb(network, x, predicted(network, x), SEED)
+    np.testing.assert_allclose(found, x, atol=1e-7)
+
+
+@EACH
+def test_the_network_stays_as_it_is_and_is_in_inference_mode(attack):
+    layers = keras.layers
+    network = network_of(layers.BatchNormalization(), layers.Dense(6, "relu"), layers.Dropout(0.5))
+    before = [w.tobytes() for w in network.get_weights()]
+    x = images(5)
+    y = predicted(network, x)
+    first = attack.perturb(network, x, y, SEED)
+    # With dropout on, or with the statistics of this batch, it would not repeat.
+    assert np.array_equal(first, attack.perturb(network, x, y, SEED))
+    if attack.in_graph:
+        np.testing.assert_allclose(first, graph(attack, network)(x, y), atol=1e-5)
+    assert [w.tobytes() for w in network.get_weights()] == before
+
+
+@EACH
+def test_a_graph_takes_batches_of_any_size(attack):
+    network, x = two_layers(), images(7)
+    y = predicted(network, x)
+    if attack.in_graph:
+        compiled = graph(attack, network)
+        np.testing.assert_allclose(compiled(x, y), attack.perturb(network, x, y, SEED), atol=1e-5)
+        assert compiled(x[:2], y[:2]).shape == (2, *SHAPE)
+    else:
+        with pytest.raises(BadInput, match=r"outside a tf.function.*Received: a graph"):
+            graph(attack, network)(x, y)
+
+
+@pytest.mark.parametrize("last", ["softmax", "sigmoid"])
+@EACH
+def test_a_network_without_logits_is_refused(attack, last):
+    ends = keras.layers.Dense(3, activation=last)
+    alone = keras.Sequential([keras.layers.InputLayer(SHAPE), keras.layers.Flatten(), ends])
+    inputs = keras.Input(SHAPE)
+    named = keras.Model(inputs, keras.layers.Activation(last)(two_layers()(inputs)))
+    nested = keras.Sequential([keras.layers.InputLayer(SHAPE), alone])
+    for network in (alone, named, nested):
+        with pytest.raises(BadInput, match=rf"Expected a network that gives logits .*the {last} off"):
+            attack.perturb(network, images(2), tf.constant([0, 1]), SEED)
+
+
+def test_softmax_as_a_layer_is_refused_and_a_relu_inside_is_not():
+    with pytest.raises(BadInput, match="softmax off"):
+        FGSM(attack_epsilon=0.1).check(
+            keras.Sequential([two_layers(), keras.layers.Softmax()]), SHAPE
+        )
+    FGSM(attack_epsilon=0.1).check(two_layers(), SHAPE)
+    FGSM(attack_epsilon=0.1).check(Around(two_layers()), SHAPE)
+
+
+@EACH
+@pytest.mark.parametrize("wrong", [-0.01, 1.01, np.nan])
+def test_images_outside_the_range_are_refused(attack, wrong):
+    x = images(2).numpy()
+    x[1, 2, 3] = wrong
+    with pytest.raises(BadInput, match=r"Expected images in \[0, 1\] to attack\. Received: lowest="):
+        attack.perturb(two_layers(), x, tf.constant([0, 1]), SEED)
+
+
+@pytest.mark.parametrize("attack", [PGD, MIM, FGSM, SPSA])
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"attack_epsilon": -0.1}, "attack_epsilon >= 0. Received: attack_epsilon=-0.1"),
+        ({"attack_epsilon": 1.5}, "attack_epsilon <= 1, as images are in [0, 1]"),
+        ({"attack_epsilon": 8}, "Received: attack_epsilon=8"),
+        ({"attack_epsilon": float("nan")}, "attack_epsilon >= 0"),
+        ({"attack_epsilon": "8/255"}, "attack_epsilon >= 0"),
+        ({"ball": "l1"}, "ball to be a ball, such as L2Ball(). Received: ball='l1'"),
+        ({"steps": 0}, "steps to be an integer >= 1. Received: steps=0"),
+        ({"steps": 2.5}, "steps to be an integer"),
+        ({"step_size": -0.1}, "step_size > 0 or None. Received: step_size=-0.1"),
+        ({"step_size": 0}, "step_size > 0 or None"),
+        ({"step_size": 2.0}, "step_size <= 1, as images are in [0, 1]"),
+    ],
+)
+def test_bad_fields_are_named(attack, fields, message):
+    if not set(fields) <= set(attack.__dataclass_fields__):
+        pytest.skip("has no such field")
+    with pytest.raises(BadInput) as failure:
+        attack(**{"attack_epsilon": 0.1} | fields)
+    assert message in str(failure.value)
+
+
+def test_an_l2_radius_beyond_all_images_is_refused():
+    attack = PGD(attack_epsilon=5.1, ball=L2Ball())
+    with pytest.raises(BadInput, match=r"attack_epsilon <= 5, the widest l_2 distance"):
+        attack.perturb(two_layers(), images(2), tf.constant([0, 1]), SEED)
+    attack.at(5.0).perturb(two_layers(), images(2), tf.constant([0, 1]), SEED)
+
+
+def test_a_base_is_no_attack():
+    with pytest.raises(TypeError, match="no adversarial"):
+        Attack(attack_epsilon=0.1).perturb(two_layers(), images(2), tf.constant([0, 1]), SEED)
+
+
+def test_another_radius_takes_the_step_with_it():
+    assert PGD(attack_epsilon=0.2).at(0.1).step == pytest.approx(0.025)
+    assert PGD(attack_epsilon=0.2, step_size=0.1).at(0.1).step == pytest.approx(0.05)
+    assert PGD(attack_epsilon=0.2, step_size=0.5).at(1.0).step == 1.0
+    assert PGD(attack_epsilon=0.2, step_size=0.5).at(0.0).step == 0.0
+    assert PGD(attack_epsilon=0.2).longer().steps == 40
+    assert SPSA(attack_epsilon=0.2).longer().steps == 40
+    assert CarliniWagner(attack_epsilon=0.2).longer().iterations == 400
+    assert FGSM(attack_epsilon=0.2).longer() is None
+
+
+def test_labels_say_attack_ball_and_radius():
+    assert FGSM(attack_epsilon=8 / 255).label == "FGSM, l_inf 8/255"
+    assert PGD(attack_epsilon=0.5 / 255, steps=7).label == "PGD-7, l_inf 0.5/255"
+    assert PGD(attack_epsilon=1, restarts=3).label == "PGD-20 x 3, l_inf 255/255"
+    assert PGD(attack_epsilon=0.5, ball=L2Ball()).label == "PGD-20, l_2 0.5"
+    assert CarliniWagner(attack_epsilon=3).label == "Carlini-Wagner, l_2 3"
+
+
+def test_cleverhans_is_handed_one_function_a_network_which_keeps_no_network_alive():
+    network = two_layers()
+    assert logits_of(network) is logits_of(network)
+    assert logits_of(two_layers()) is not logits_of(network)
+    x = images(2)
+    assert np.array_equal(logits_of(network)(x), network(x))

@@ -1,0 +1,50 @@
+"""A measure that needs another run, and a table with it.
+
+The other is the natural training with the next seed; FAKE_FAILS lets it fail like any other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ftnoise.spec import Column, Run, Spec
+from ftnoise.workspace import Answer, Subject
+from tests import fake
+
+
+@dataclass(frozen=True, kw_only=True)
+class Against(Spec):
+    """How far the weights are from those of another run."""
+
+    other: Spec = dataclasses.field(default_factory=lambda: fake.Pretended(name="natural"))
+
+    def others(self, run: Run) -> tuple[Run, ...]:
+        return (replace(run, training=self.other, seed=run.seed + 1),)
+
+    def evaluate(self, subject: Subject) -> Answer:
+        fake.note("against", subject.run.slug, len(subject.others))
+        (other,) = self.others(subject.run)
+        here, there = (
+            network.weights[0].numpy() for network in (subject.network, subject.others[other])
+        )
+        assert subject.others[other] is subject.others[other]
+        return Answer(
+            scalars={"distance": float(abs(here - there).sum())},
+            info={"red_flags": ["far away"] if abs(here - there).sum() > 0 else []},
+        )
+
+    warns = True
+
+
+def table(*, rows: tuple[Any, ...] = fake.TABLE.rows, other: str = "natural") -> Any:
+    """The fake table, its measure that needs another run first."""
+    measure = Against(other=fake.Pretended(name=other))
+    column = Column(name="distance", measure=measure, title="Distance")
+    return replace(
+        fake.TABLE,
+        rows=tuple(replace(row, paper={}) for row in rows),
+        columns=(column, *fake.TABLE.columns),
+        pictures=(),
+    )

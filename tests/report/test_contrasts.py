@@ -1,0 +1,121 @@
+"""Rows against one of them, seed by seed, in every form of a report."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pandas
+import pytest
+import scipy.stats
+
+from ftnoise import report
+from ftnoise.errors import BadInput
+from ftnoise.pictures import Contrasts
+from ftnoise.report.contrasts import compare
+from ftnoise.stats.comparing import holm
+from tests.report.conftest import make
+
+AGAINST = Contrasts(
+    name="against",
+    title="Difference to natural",
+    baseline="natural",
+    columns=("accuracy", "error"),
+)
+NAMES = ("dnn natural", "dnn tikhonov", "dnn trades", "cnn natural", "cnn trades")
+SEEDS = 6
+
+
+def numbers():
+    random = np.random.default_rng(0)
+    start = random.normal(90, 3, SEEDS)
+    return {
+        name: {
+            "accuracy": (start - 2 * n + random.normal(0, 0.5, SEEDS)).tolist(),
+            "error": random.normal(5, 1, SEEDS).tolist(),
+        }
+        for n, name in enumerate(NAMES)
+    }
+
+
+def results(values=None, runs=None, picture=AGAINST):
+    values = values or numbers()
+    keys = {
+        name: {column: [(0, n) for n in range(len(found))] for column, found in columns.items()}
+        for name, columns in values.items()
+    }
+    made = make({name: {} for name in NAMES}, values, pictures=(picture,))
+    return report.Results(
+        made.experiment, made.preset, made.values, made.notes, runs=keys if runs is None else runs
+    )
+
+
+def compared(made):
+    return compare(made, made.experiment.pictures[0])
+
+
+def test_each_row_of_a_group_against_its_baseline_paired_by_seed():
+    values, found = numbers(), compared(results())
+    assert [(one.column.name, one.row.name, one.baseline.name) for one in found] == [
+        (column, row, f"{row.split()[0]} natural")
+        for column in ("accuracy", "error")
+        for row in ("dnn tikhonov", "dnn trades", "cnn trades")
+    ]
+    for one in found:
+        own, other = (np.array(values[r.name][one.column.name]) for r in (one.row, one.baseline))
+        known = scipy.stats.ttest_rel(own, other)
+        assert one.found.p_value == pytest.approx(known.pvalue)
+        assert one.found.difference == pytest.approx((own - other).mean())
+    assert [one.p_holm for one in found] == holm([one.found.p_value for one in found])
+    assert found[0].is_clear
+    assert not found[3].is_clear
+
+
+def test_only_seeds_that_both_have_count():
+    values = numbers()
+    values["dnn trades"] = {name: found[2:] for name, found in values["dnn trades"].items()}
+    runs = {
+        name: {column: [(0, n) for n in range(SEEDS)] for column in columns}
+        for name, columns in values.items()
+    }
+    runs["dnn trades"] = {column: [(0, n) for n in (2, 3, 4, 9)] for column in values["dnn trades"]}
+    found = {(one.row.name, one.column.name): one for one in compared(results(values, runs))}
+    one = found["dnn trades", "accuracy"].found
+    known = np.array(values["dnn trades"]["accuracy"][:3])
+    assert one.count == 3
+    assert one.difference == pytest.approx(
+        (known - np.array(values["dnn natural"]["accuracy"][2:5])).mean()
+    )
+
+
+def test_every_form_has_the_comparisons():
+    made = results()
+    found = compared(made)
+    for text in (report.terminal(made, 200), report.markdown(made)):
+        assert "Difference to natural" in text
+        assert f"over {SEEDS} seeds" in " ".join(text.split())
+        for one in found:
+            assert one.difference in text
+            assert one.p_printed in text
+    frame = pandas.read_csv(io.BytesIO(report.plot(made, AGAINST)["csv"]))
+    assert frame.p_holm.tolist() == pytest.approx([one.p_holm for one in found])
+    assert frame.row.tolist() == [one.row.name for one in found]
+    assert list(report.plot(made, AGAINST)) == ["csv"]
+
+
+def test_one_seed_compares_nothing():
+    values = {name: {"accuracy": [90.0], "error": [1.0]} for name in NAMES}
+    made = results(values)
+    assert compared(made) == []
+    words = "No row has two seeds in common with natural yet."
+    assert words in report.terminal(made)
+    assert words in report.markdown(made)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"baseline": "nobody"}, {"columns": ("nothing",)}, {"columns": ()}]
+)
+def test_what_cannot_be_compared_is_refused(wrong):
+    given = {"name": "a", "title": "b", "baseline": "natural", "columns": ("accuracy",)}
+    with pytest.raises(BadInput, match="Expected"):
+        results(picture=Contrasts(**given | wrong))
