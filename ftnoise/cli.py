@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
+from ftnoise import presets
 from ftnoise.errors import BadInput, FtnoiseError, RunFailed
 from ftnoise.presets import PRESETS, Preset
 from ftnoise.progress import GOES_ON, duration, tell
@@ -156,7 +157,8 @@ class _Known(dict):
 
 
 def _preset(arguments: argparse.Namespace) -> Preset:
-    chosen = PRESETS[arguments.preset].with_data_seeds(arguments.data_seeds)
+    chosen = presets.named(arguments.preset, experiment(arguments.experiment))
+    chosen = chosen.with_data_seeds(arguments.data_seeds)
     return chosen.with_secret_key() if arguments.secret_key else chosen
 
 
@@ -177,7 +179,7 @@ def show_list(arguments: argparse.Namespace) -> int:
     for name in names():
         found = experiment(name)
         costs = []
-        for preset in PRESETS.values():
+        for preset in (presets.named(name, found) for name in PRESETS):
             todo = plan.tasks(preset.of(found), preset, found.seeds, None)
             seconds = plan.cost(todo, found.adopts)
             costs.append(f"{preset.name} {duration(seconds)}")

@@ -44,7 +44,7 @@ class Task:
     def name(self) -> str:
         """The row, and the seed unless it is the first."""
         remarks = [f"seed {self.run.seed}"] if self.run.seed else []
-        remarks += ["to attack others with"] if self.beside else []
+        remarks += ["for others"] if self.beside else []
         return f"{self.row.name} ({', '.join(remarks)})" if remarks else self.row.name
 
     def asked(self, experiment: Experiment) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from ftnoise.spec import Experiment, Row, Run, expect, is_count
+from ftnoise.spec import Experiment, Row, Run, Spec, expect, is_count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,8 @@ class Preset:
         rate: factor of the learning rate, > 0, where the gradients have no noise, which would grow
             with it. Above 1 where there are few steps: otherwise they move the weights too little
             for a penalty to be felt or a network to overfit.
+        batch_size: examples a step, at most; None for the run's own.
+        attack_steps: steps of an attack in training, at most; None for the run's own.
         train_examples, test_examples: at most that many, chosen once for all runs; None for all.
         masks: at most that many, where a measure draws masks of faults; None for all.
         adopted: whether models that an experiment only looks at (`Experiment.adopts`) are trained
@@ -37,6 +39,8 @@ class Preset:
     summary: str
     epochs: float | None = 1.0
     rate: float = 1.0
+    batch_size: int | None = None
+    attack_steps: int | None = None
     train_examples: int | None = None
     test_examples: int | None = None
     masks: int | None = None
@@ -47,8 +51,8 @@ class Preset:
     @property
     def whole(self) -> bool:
         """Whether it is all of the protocol."""
-        sizes = (self.train_examples, self.test_examples, self.masks)
-        return (self.epochs, self.rate, *sizes) == (1.0, 1.0, None, None, None)
+        sizes = (self.train_examples, self.test_examples, self.masks, self.batch_size)
+        return (self.epochs, self.rate) == (1.0, 1.0) and not any((*sizes, self.attack_steps))
 
     def with_secret_key(self) -> Preset:
         """The same share of the protocol as a private release, under a name of its own."""
@@ -119,13 +123,35 @@ class Preset:
         rate = 1.0 if noisy else self.rate
         if self.secret_key and hasattr(training, "with_secret_key"):
             training = training.with_secret_key()
+        if self.attack_steps is not None and getattr(training, "inputs", None) is not None:
+            inputs = _with_steps(training.inputs, self.attack_steps)
+            training = dataclasses.replace(training, inputs=inputs)
+        schedule = dataclasses.replace(
+            schedule,
+            learning_rate=rate * schedule.learning_rate,
+            batch_size=_least(schedule.batch_size, self.batch_size) or schedule.batch_size,
+        )
         return dataclasses.replace(
             run,
             training=training,
-            schedule=dataclasses.replace(schedule, learning_rate=rate * schedule.learning_rate),
+            schedule=schedule,
             train_examples=_least(run.train_examples, self.train_examples),
             test_examples=_least(run.test_examples, self.test_examples),
         )
+
+
+def _with_steps(member: Any, most: int) -> Any:
+    """A spec, or the attack in it, with at most so many steps, which reach as far together."""
+    if isinstance(attack := getattr(member, "attack", None), Spec):
+        return dataclasses.replace(member, attack=_with_steps(attack, most))
+    steps, size = getattr(member, "steps", 0), getattr(member, "step_size", None)
+    if steps <= most:
+        return member
+    further = None if size is None else size * steps / most
+    radius = getattr(member, "attack_epsilon", None)
+    if further is not None and radius is not None:
+        further = min(further, radius)
+    return dataclasses.replace(member, steps=most, step_size=further)
 
 
 def _least(own: int | None, most: int | None) -> int | None:
@@ -157,3 +183,8 @@ PRESETS = {
         ),
     )
 }
+
+
+def named(name: str, experiment: Experiment) -> Preset:
+    """The preset of that name: the experiment's own, or the common one."""
+    return next((own for own in experiment.presets if own.name == name), PRESETS[name])

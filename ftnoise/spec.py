@@ -284,7 +284,8 @@ class Experiment:
     """A table: rows are runs, columns are measures; `source` says where it stands in print.
 
     `pictures` are what is shown of it beside the table and its own picture (see `pictures.py`).
-    `seeds` is how many are trained unless a number is asked for.
+    `seeds` is how many are trained unless a number is asked for. `presets` stand in the place of
+    the common ones with their names (see `presets.py`).
     `adopts`: its models are those of other tables, so runs that were published are copied, where
     nobody has begun to train them here.
     """
@@ -298,6 +299,7 @@ class Experiment:
     pictures: tuple[Any, ...] = ()
     adopts: bool = False
     seeds: int = 1
+    presets: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         expect(is_count(self.seeds), f"seeds >= 1 of {self.name}", seeds=self.seeds)

@@ -204,8 +204,7 @@ def beside(experiment: Experiment, runs: list[Stored], store: Store) -> list[Sto
     return [
         Stored(wanted[key], folder, spec)
         for folder, spec in (store.finished() if wanted else ())
-        if folder.id not in own
-        and (key := (digest(spec["run"]), spec["data"]["digest"])) in wanted
+        if folder.id not in own and (key := (digest(spec["run"]), spec["data"]["digest"])) in wanted
     ]
 
 

@@ -16,6 +16,12 @@ import pytest
 import ftnoise
 from ftnoise.architectures import Architecture, FmnistCNN2, FmnistDNN
 from ftnoise.attacks.ascent import Ball, L2Ball
+from ftnoise.attacks.attack import Attack, Iterative
+from ftnoise.attacks.carlini_wagner import CarliniWagner
+from ftnoise.attacks.fgsm import FGSM
+from ftnoise.attacks.mim import MIM
+from ftnoise.attacks.pgd import PGD
+from ftnoise.attacks.spsa import SPSA
 from ftnoise.datasets import DataSet
 from ftnoise.datasets.fashion_mnist import FashionMNIST
 from ftnoise.datasets.image_folder import ImageFolder
@@ -25,10 +31,14 @@ from ftnoise.faults.amounts import Amount, Bernoulli, Count, Share
 from ftnoise.faults.effects import BitFlip, Drift, Effect, RandomValue, StuckAt
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.places import Neurons, Weights, Where
+from ftnoise.measures.attack_red_flags import AttackRedFlags
+from ftnoise.measures.black_box_accuracy import BlackBoxAccuracy
+from ftnoise.measures.robust_accuracy import RobustAccuracy
 from ftnoise.spec import Run, Schedule, Spec
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD, Bookkeeping, Engine, Reference
 from ftnoise.training.gradients.samplers import Sampler, Shuffled
+from ftnoise.training.inputs.adversarial import AdversarialTraining
 from ftnoise.training.inputs.gaussian import GaussianNoise
 from ftnoise.training.inputs.trades import TRADES
 from ftnoise.training.penalties import L1, L2, Jacobian
@@ -38,17 +48,34 @@ RUN = Run(architecture=FmnistDNN(), data=FashionMNIST(), training=Training(), sc
 FAULT = Fault(where=Weights(), what=StuckAt(), amount=Share(rate=0.5))
 
 # Specs that others are made of; a base is no member, and neither is what begins with "_".
-BASES = {Amount, Architecture, Ball, DataSet, Effect, Engine, PublicSet, Sampler, Spec, Where}
+BASES = {
+    Amount, Architecture, Attack, Ball, DataSet, Effect, Engine, Iterative, PublicSet, Sampler,
+    Spec, Where,
+}  # fmt: skip
 
 # Members that cannot be made without arguments, and options that behave differently.
 EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
+    AdversarialTraining: (AdversarialTraining(attack=PGD(attack_epsilon=0.1, steps=2)),),
+    AttackRedFlags: (AttackRedFlags(attack=PGD(attack_epsilon=0.1)),),
     Bernoulli: (Bernoulli(rate=0.5),),
+    BlackBoxAccuracy: (
+        BlackBoxAccuracy(attack=PGD(attack_epsilon=0.1), surrogate=Training(), examples=5),
+    ),
     BitFlip: (BitFlip(), BitFlip(bit=0), BitFlip(bit=31)),
+    CarliniWagner: (CarliniWagner(attack_epsilon=1),),
     Count: (Count(faults=2),),
     Drift: (Drift(sigma=0.5), Drift(sigma=0.5, relative=False)),
+    FGSM: (FGSM(attack_epsilon=0.1), FGSM(attack_epsilon=1, ball=L2Ball())),
     Fault: (FAULT, dataclasses.replace(FAULT, transient=True)),
+    MIM: (MIM(attack_epsilon=0.1),),
     Neurons: (Neurons(), Neurons(layers=(0,), indices=(1,), output_layer=True)),
+    PGD: (PGD(attack_epsilon=0.1), PGD(attack_epsilon=1, steps=2, ball=L2Ball(), restarts=2)),
     RandomValue: (RandomValue(), RandomValue(low=2, high=3)),
+    RobustAccuracy: (
+        RobustAccuracy(attack=FGSM(attack_epsilon=0.1)),
+        RobustAccuracy(attack=PGD(attack_epsilon=0.1), examples=100),
+    ),
+    SPSA: (SPSA(attack_epsilon=0.1),),
     Share: (Share(rate=0.5), Share(rate=0.5, per_site=True)),
     StuckAt: (StuckAt(), StuckAt(value=1)),
     FmnistCNN2: (FmnistCNN2(), FmnistCNN2(padding=("same", "valid"), first_stride=2)),
@@ -91,6 +118,7 @@ KINDS: dict[str | None, tuple[str, ...]] = {
     "where": ("candidates", "sites"),
     "effect": ("draw", "faulty"),
     "amount": ("hits", "check", "label"),
+    "attack": ("perturb", "adversarial"),
     "ball": ("direction", "projection"),
     None: (),
 }

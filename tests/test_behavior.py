@@ -14,6 +14,7 @@ from ftnoise import seeds
 from ftnoise.architectures import CirclesNet
 from ftnoise.datasets import Data
 from ftnoise.measures.decision_boundary import DecisionBoundary
+from ftnoise.spec import others
 from ftnoise.training.gradients.adam import Adam
 from ftnoise.workspace import Answer, Subject, Workspace
 from tests.members import (
@@ -157,6 +158,8 @@ def test_a_measure_is_deterministic_and_leaves_the_network_as_it_is(spec, networ
                     data=data,
                     run=RUN,
                     workspace=Workspace(),
+                    record={"history": [{"accuracy": 0.5, "val_accuracy": 0.25}]},
+                    others=dict.fromkeys(others(spec, RUN), network),
                 )
             )
         )

@@ -1,4 +1,4 @@
-"""A measure may need the trained model of another run: it is trained, found, adopted, waited for."""
+"""A measure may need the model of another run: that is trained, found, adopted, waited for."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ftnoise import cli, engine, plan, stored
+from ftnoise.errors import BadInput
 from ftnoise.presets import PRESETS
 from ftnoise.spec import spec_id
 from ftnoise.store import Store
@@ -23,8 +24,8 @@ TABLE = table()
 ROWS = [row.name for row in TABLE.rows]
 # One for each architecture: rows of the same share it.
 BESIDE = [
-    "small natural (seed 1, to attack others with)",
-    "large natural (seed 1, to attack others with)",
+    "small natural (seed 1, for others)",
+    "large natural (seed 1, for others)",
 ]
 pytestmark = pytest.mark.usefixtures("fake_environment")
 
@@ -59,7 +60,7 @@ def test_what_a_measure_needs_stands_before_the_rows_once_and_only_to_be_trained
     # Others than the table's rows are called by what they are.
     todo = plan.tasks(table(other="elsewhere"), PAPER, 1, "small noisy")
     assert [task.name for task in todo] == [
-        "units2 elsewhere (seed 1, to attack others with)",
+        "units2 elsewhere (seed 1, for others)",
         "small noisy",
     ]
 
@@ -204,6 +205,19 @@ def test_the_command_announces_it(ftnoise, monkeypatch):
     code, out, _ = ftnoise("tiny", "--dry-run", "--rows", "small noisy")
     assert "2 runs: 2 there already, 0 to train." in out
     assert ftnoise("report", "tiny")[0] == 0
+
+
+def test_what_a_measure_refuses_is_one_line_and_exit_code_2(ftnoise, monkeypatch):
+    def refuse(self: Any, subject: Any) -> Any:
+        raise BadInput("Expected images in [0, 1] to attack. Received: lowest=0.0, highest=255.0.")
+
+    monkeypatch.setattr(cli, "experiment", lambda name: TABLE)
+    monkeypatch.setattr(Against, "evaluate", refuse)
+    code, _, err = ftnoise("tiny", "--rows", "small noisy")
+    assert code == 2
+    (line,) = [line for line in err.splitlines() if "Expected images" in line]
+    assert line.startswith("small noisy: failed. Expected images in [0, 1]")
+    assert "Traceback" not in err
 
 
 def test_two_processes_share_the_work_of_runs_that_need_others(store, tmp_path):

@@ -37,7 +37,7 @@ class Ball(Spec):
         """Uniform draws from the ball around 0, in the shape of `x`; `seed` is an int64 pair."""
         raise TypeError(f"{type(self).__name__} has no noise.")
 
-    def start(self, x: Any, attack_epsilon: float, seed: Any) -> Any:
+    def neighbor(self, x: Any, attack_epsilon: float, seed: Any) -> Any:
         """A random neighbor of each example, `[batch, ...]`: uniform in the ball, then clipped."""
         return self.projection(x, attack_epsilon)(x + self.noise(x, attack_epsilon, seed))
 

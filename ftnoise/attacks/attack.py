@@ -36,14 +36,14 @@ class Attack(Spec):
 
     Attributes:
         in_graph: whether it works inside a `tf.function`.
-        batch: how many examples it is given at a time.
+        batch_size: how many examples it is given at a time.
     """
 
     attack_epsilon: float
     ball: Ball = field(default_factory=LinfBall)
 
     in_graph: ClassVar[bool] = True
-    batch: ClassVar[int] = 500
+    batch_size: ClassVar[int] = 500
 
     def __post_init__(self) -> None:
         expect(

@@ -47,7 +47,7 @@ class CarliniWagner(Attack):
     confidence: float = 0.0
 
     in_graph: ClassVar[bool] = False
-    batch: ClassVar[int] = 10
+    batch_size: ClassVar[int] = 10
 
     def __post_init__(self) -> None:
         super().__post_init__()

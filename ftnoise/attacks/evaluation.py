@@ -118,8 +118,8 @@ class Evaluation:
         check_images(x)
         found = self.kept(part, len(y))
         step: Callable[..., Any] | None = None
-        for number, start in enumerate(range(0, len(y), attack.batch)):
-            stop = min(start + attack.batch, len(y))
+        for number, start in enumerate(range(0, len(y), attack.batch_size)):
+            stop = min(start + attack.batch_size, len(y))
             self.passed += (stop - start) * attack.gradients
             if stop <= self.done.get(part, 0):
                 continue

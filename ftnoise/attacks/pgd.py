@@ -83,7 +83,7 @@ class PGD(Iterative):
 
         seed = tf.random.experimental.stateless_fold_in(seed, restart)
         start_seed, steps_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
-        start = self.ball.start(x, self.attack_epsilon, start_seed) if self.random_start else x
+        start = self.ball.neighbor(x, self.attack_epsilon, start_seed) if self.random_start else x
         return self.ball.ascend(
             cross_entropy(network, y),
             x,

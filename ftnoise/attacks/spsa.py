@@ -39,7 +39,7 @@ class SPSA(Attack):
     learning_rate: float = 0.01
     delta: float = 0.01
 
-    batch: ClassVar[int] = 20
+    batch_size: ClassVar[int] = 20
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -88,7 +88,7 @@ class SPSA(Attack):
         from cleverhans.tf2.attacks import spsa
 
         start_seed, step_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
-        start = [self.ball.start(x, self.attack_epsilon, start_seed) - x]
+        start = [self.ball.neighbor(x, self.attack_epsilon, start_seed) - x]
 
         def loss(candidate: Any, label: Any) -> Any:
             found = logits(candidate)

@@ -94,3 +94,43 @@ class Contrasts(Picture):
             f"columns of {experiment.name} for {self.name}",
             columns=self.columns,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scatter(Picture):
+    """Every row as a point in two columns, a panel for each pair of columns.
+
+    A row that no other beats in both columns of a panel is on its Pareto front, which is drawn.
+
+    Args:
+        name, title: see `Picture`.
+        panels: pairs of columns' names, x and y.
+        low: the names of columns in which less is better; more is in all others.
+        logarithmic: the names of columns whose axis is logarithmic; it has no place for 0.
+    """
+
+    panels: tuple[tuple[str, str], ...]
+    low: tuple[str, ...] = ()
+    logarithmic: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expect(
+            isinstance(self.panels, tuple)
+            and len(self.panels) > 0
+            and all(isinstance(pair, tuple) and len({*pair}) == 2 for pair in self.panels),
+            f"panels of {self.name} to be pairs of different columns",
+            panels=self.panels,
+        )
+        shown = {name for pair in self.panels for name in pair}
+        for which in ("low", "logarithmic"):
+            expect(
+                set(getattr(self, which)) <= shown,
+                f"{which} of {self.name} to be columns that it shows",
+                **{which: getattr(self, which)},
+            )
+
+    def check(self, experiment: Experiment) -> None:
+        known = {column.name for column in experiment.columns}
+        for pair in self.panels:
+            expect(known >= {*pair}, f"columns of {experiment.name} for {self.name}", panel=pair)

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from ftnoise.pictures import Contrasts, Curves, HeatMap, Levels, Pairs, Picture, Plane, Series
-from ftnoise.report import contrasts, curves, heatmap, levels, pairs, plane, series
+from ftnoise.pictures import (
+    Contrasts,
+    Curves,
+    HeatMap,
+    Levels,
+    Pairs,
+    Picture,
+    Plane,
+    Scatter,
+    Series,
+)
+from ftnoise.report import contrasts, curves, heatmap, levels, pairs, plane, scatter, series
 from ftnoise.report.results import Results
 
 ROOMS: dict[type[Picture], ModuleType] = {
@@ -13,6 +23,7 @@ ROOMS: dict[type[Picture], ModuleType] = {
     Series: series,
     HeatMap: heatmap,
     Plane: plane,
+    Scatter: scatter,
 }
 # Those that are tables have data and no picture.
 TABLES: dict[type[Picture], ModuleType] = {Contrasts: contrasts, Levels: levels, Pairs: pairs}

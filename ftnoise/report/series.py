@@ -159,7 +159,9 @@ def draw(figure: Figure, results: Results, series: Series) -> None:
 
     # All in inches.
     longest = max(len(line) for label in named for line in _wrapped(label))
-    columns = max(1, min(len(entries), int(WIDTH / (HANDLE + CHARACTER * longest))))
+    fit = max(1, min(len(entries), int(WIDTH / (HANDLE + CHARACTER * longest))))
+    # As many in each line, rather than one left over.
+    columns = -(-len(entries) // -(-len(entries) // fit)) if entries else 1
     deep = max(len(_wrapped(label)) for label in named)
     entries_height = ENTRY * deep * -(-len(entries) // columns)
     above = entries_height + ENTRY * len(patches) + TEXT

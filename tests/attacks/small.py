@@ -54,9 +54,9 @@ def data(count: int = 400) -> tuple[np.ndarray, np.ndarray]:
 def weights(seed: int = 0) -> tuple[np.ndarray, ...]:
     """Those of a network that was trained on such images."""
     x, y = data(1000)
-    network = two_layers()
+    network, generator = two_layers(), np.random.default_rng(seed)
     keras.utils.set_random_seed(seed)
-    network.set_weights([0.3 * np.random.normal(size=w.shape) for w in network.get_weights()])
+    network.set_weights([0.3 * generator.normal(size=w.shape) for w in network.get_weights()])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     network.compile(keras.optimizers.Adam(0.01), loss)
     network.fit(x, y, epochs=10, verbose=0)

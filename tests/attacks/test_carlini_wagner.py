@@ -21,7 +21,7 @@ def test_it_comes_close_to_the_nearest_boundary_of_a_linear_network(channels):
     kernel = network.layers[-1].kernel.numpy()
     logits = network(x).numpy()
     known = np.abs(logits[:, 0] - logits[:, 1]) / np.linalg.norm(kernel[:, 0] - kernel[:, 1])
-    attack = CarliniWagner(attack_epsilon=3, iterations=100, learning_rate=0.01)
+    attack = CarliniWagner(attack_epsilon=3, iterations=150, searches=8, learning_rate=0.01)
     found = attack.perturb(network, x, y, SEED)
     assert not (predicted(network, found) == y).numpy().any()
     size = attack.ball.size(found - x).numpy()

@@ -71,11 +71,11 @@ def test_the_start_is_uniform_in_the_ball(ball, epsilon):
 @BALLS
 def test_the_start_is_clipped_and_keyed(ball):
     x = edged(200)
-    start = ball.start(x, 0.3, SEED)
+    start = ball.neighbor(x, 0.3, SEED)
     assert start.numpy().min() >= 0
     assert start.numpy().max() <= 1
-    assert np.array_equal(start, ball.start(x, 0.3, SEED))
-    other = ball.start(x, 0.3, tf.constant([11, 13], tf.int64))
+    assert np.array_equal(start, ball.neighbor(x, 0.3, SEED))
+    other = ball.neighbor(x, 0.3, tf.constant([11, 13], tf.int64))
     inside = (x.numpy() > 0.3) & (x.numpy() < 0.7)
     moves = [(one - x).numpy()[inside] for one in (start, other)]
     assert abs(np.corrcoef(*moves)[0, 1]) < 0.15

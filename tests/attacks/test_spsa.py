@@ -43,11 +43,10 @@ def test_the_estimate_is_the_gradient_of_a_linear_function():
     moved, state = optimizer.minimize(loss, x, state)
     # The first step of Adam is the learning rate along the sign: 0.01 and not 0.001.
     np.testing.assert_allclose(np.abs(moved[0] - x[0]), 0.01, rtol=1e-3)
-    # What cleverhans calls a gradient has delta^2 in it only once, so it is delta times it.
+    # What cleverhans calls a gradient is delta times it; Adam does not care.
     (found,) = optimizer._compute_gradients(loss, x)
-    scale = np.sum(found * slope) / np.sum(slope**2)
     assert np.corrcoef(np.ravel(found), np.ravel(slope))[0, 1] > 0.99
-    assert scale == pytest.approx(1 * 0.01, rel=0.1) or scale == pytest.approx(1, rel=0.1)
+    assert np.sum(found * slope) / np.sum(slope**2) == pytest.approx(0.01, rel=0.1)
 
 
 @pytest.mark.parametrize("rate", [0.001, 0.02])
@@ -58,8 +57,8 @@ def test_the_learning_rate_counts(rate):
     start_seed = tf.random.experimental.stateless_split(
         tf.random.experimental.stateless_fold_in(SEED, 0), 2
     )[0]
-    start = attack.ball.start(x[:1], 0.5, start_seed)
-    moved = np.abs(attack.perturb(network, x, y, SEED)[:1] - start).numpy()
+    start = attack.ball.neighbor(x[:1], 0.5, start_seed)
+    moved = np.abs(attack.perturb(network, x, y, SEED)[:1] - start)
     inside = (start.numpy() > 0.1) & (start.numpy() < 0.9)
     np.testing.assert_allclose(moved[inside & (moved > 0)], rate, rtol=1e-2)
 

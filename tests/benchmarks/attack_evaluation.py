@@ -49,8 +49,8 @@ def floor_of(network: Any, x: np.ndarray, y: np.ndarray) -> Any:
         return found[-1]
 
     def run() -> None:
-        for start in range(0, len(y), ATTACK.batch):
-            stop = start + ATTACK.batch
+        for start in range(0, len(y), ATTACK.batch_size):
+            stop = start + ATTACK.batch_size
             batch(tf.constant(x[start:stop]), tf.constant(y[start:stop], tf.int32)).numpy()
 
     return run

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ftnoise import cli, report, stored
-from ftnoise.presets import PRESETS
+from ftnoise import cli, presets, report, stored
 from ftnoise.store import Store
 
 REFERENCES = cli.REFERENCES
@@ -16,7 +15,7 @@ PUBLISHED = sorted(path.name.split(".")[:2] for path in REFERENCES.glob("*.*.md"
 
 @pytest.mark.parametrize(("name", "preset"), PUBLISHED, ids=map(".".join, PUBLISHED))
 def test_tables_and_data_are_those_of_the_committed_runs(name, preset):
-    chosen = PRESETS[preset]
+    chosen = presets.named(preset, cli.experiment(name))
     found = stored.results(chosen.of(cli.experiment(name)), chosen, None, Store(REFERENCES))
     stem = REFERENCES / f"{name}.{preset}"
     drawn = {
@@ -36,7 +35,7 @@ def test_tables_and_data_are_those_of_the_committed_runs(name, preset):
 
 def test_all_pictures_of_a_published_table_are_there():
     for name, preset in PUBLISHED:
-        chosen = PRESETS[preset]
+        chosen = presets.named(preset, cli.experiment(name))
         for picture in chosen.of(cli.experiment(name)).pictures:
             assert list(REFERENCES.glob(f"{name}.{preset}.{picture.name}.*"))
 

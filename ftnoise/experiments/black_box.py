@@ -1,0 +1,41 @@
+"""What attackers achieve against the models of Table 5, with their weights and behind an API.
+
+Source: Duddu et al., "Fault Tolerance of Neural Networks in Adversarial Settings", section 3, whose
+attacker sees what goes in and what comes out; the paper prints no such number.
+
+Deviations
+1. The attacker trains a natural network of the same architecture on the same data with another
+   seed, and attacks that; see `measures/black_box_accuracy.py`.
+2. The attack is PGD of 20 steps in one l_inf ball for all rows, so that they can be compared:
+   2/255, the radius of fmnist_dnn's TRADES row and four times that of fmnist_cnn2's.
+"""
+
+from dataclasses import replace
+
+from ftnoise.attacks.pgd import PGD
+from ftnoise.experiments import table5
+from ftnoise.measures import attack_red_flags, black_box_accuracy, robust_accuracy
+from ftnoise.measures.attack_red_flags import AttackRedFlags
+from ftnoise.measures.black_box_accuracy import BlackBoxAccuracy
+from ftnoise.measures.robust_accuracy import RobustAccuracy
+from ftnoise.spec import Experiment
+from ftnoise.training import Training
+
+ATTACK = PGD(attack_epsilon=2 / 255)
+
+EXPERIMENT = Experiment(
+    name="black_box",
+    title="Accuracy under attack, on the model and through another one, Fashion-MNIST",
+    source="Duddu et al., section 3",
+    rows=tuple(replace(row, paper={}) for row in table5.EXPERIMENT.rows),
+    columns=(
+        *robust_accuracy.columns(RobustAccuracy(attack=ATTACK)),
+        *black_box_accuracy.columns(BlackBoxAccuracy(attack=ATTACK, surrogate=Training())),
+        *attack_red_flags.columns(AttackRedFlags(attack=ATTACK)),
+    ),
+    notes=(
+        "The surrogate is a natural network with another seed, one for all rows of a network and "
+        "a seed; the attack never sees the model that has to be right.",
+    ),
+    adopts=True,
+)

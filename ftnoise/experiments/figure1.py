@@ -1,0 +1,30 @@
+"""Figure 1: accuracy against the epoch, natural training and TRADES, CIFAR-10.
+
+Source: Duddu et al., "Fault Tolerance of Neural Networks in Adversarial Settings", figure 1, which
+shows training and testing accuracy and prints no number.
+
+Deviations
+1. The runs are those of Table 4. Training accuracy is that of the batches as they were trained on,
+   with random crops and mirror images, so it lies below that of the table.
+"""
+
+from dataclasses import replace
+
+from ftnoise.experiments import table4
+from ftnoise.measures import generalization
+from ftnoise.measures.learning_curves import PICTURES
+from ftnoise.spec import Experiment
+
+EXPERIMENT = Experiment(
+    name="figure1",
+    title="Accuracy against the epoch, natural training and TRADES, CIFAR-10",
+    source="Duddu et al., figure 1",
+    rows=tuple(
+        replace(row, paper={})
+        for row in table4.EXPERIMENT.rows
+        if row.name in ("natural", "trades")
+    ),
+    columns=generalization.COLUMNS,
+    presets=table4.EXPERIMENT.presets,
+    pictures=PICTURES,
+)

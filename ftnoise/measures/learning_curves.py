@@ -1,0 +1,60 @@
+"""Accuracy against the epoch, as it was logged while the network was trained."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from ftnoise.pictures import Series
+from ftnoise.spec import Spec, expect
+from ftnoise.workspace import Answer, Subject
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningCurves(Spec):
+    """What the training's history says, epoch by epoch; nothing is computed.
+
+    Training accuracy is that of the batches as they were trained on: with their augmentation,
+    before each step, averaged over the epoch; of adversarial training it is on what the loss was
+    taken on. Where batches are private it is missing. Testing accuracy is at the end of the epoch.
+
+    Scalars, in percent: `last_train_accuracy`, `last_test_accuracy`. Arrays, along the epochs:
+    `epochs`, `train_accuracy`, `test_accuracy` (percent; NaN where it was not logged).
+    """
+
+    def evaluate(self, subject: Subject) -> Answer:
+        """Reads the run's record."""
+        import numpy as np
+
+        history = subject.record.get("history") or []
+        expect(len(history) > 0, "the record of a training with its history", epochs=len(history))
+        passes = subject.record.get("passes", 1)
+        curves = {
+            name: np.array([100 * logs.get(key, math.nan) for logs in history])
+            for name, key in (("train_accuracy", "accuracy"), ("test_accuracy", "val_accuracy"))
+        }
+        return Answer(
+            scalars={
+                f"last_{name}": float(values[-1])
+                for name, values in curves.items()
+                if math.isfinite(values[-1])
+            },
+            arrays={"epochs": passes * np.arange(1.0, len(history) + 1), **curves},
+        )
+
+
+def curve(name: str, title: str) -> Series:
+    """The picture of one of the accuracies."""
+    shared: dict[str, Any] = {"measure": LearningCurves(), "x": "epochs", "x_title": "Epoch"}
+    return Series(
+        name=name,
+        title=f"{title} against the epoch",
+        y=f"{name}_accuracy",
+        y_title=title,
+        y_unit="%",
+        **shared,
+    )
+
+
+PICTURES = (curve("train", "Training accuracy"), curve("test", "Testing accuracy"))

@@ -1,0 +1,194 @@
+"""Many examples under attack: what counts, what is kept, what does not depend on interruptions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ftnoise import seeds
+from ftnoise.attacks import evaluation
+from ftnoise.attacks.ascent import L2Ball
+from ftnoise.attacks.carlini_wagner import CarliniWagner
+from ftnoise.attacks.evaluation import Attacked, Evaluation, chosen
+from ftnoise.attacks.fgsm import FGSM
+from ftnoise.attacks.pgd import PGD
+from ftnoise.errors import BadInput
+from ftnoise.workspace import Workspace
+from tests.attacks.small import Around, data, predicted, trained
+
+PGD_5 = PGD(attack_epsilon=0.1, steps=5)
+
+
+class Memory(Workspace):
+    """Keeps what was saved last, and stops at a position."""
+
+    def __init__(self, stop=None):
+        self.stop, self.kept, self.said, self.discarded = stop, None, [], []
+
+    def load(self):
+        return self.kept
+
+    def save(self, arrays, state):
+        self.kept = {name: part.copy() for name, part in arrays.items()}, dict(state)
+
+    def progress(self, done, total, text=""):
+        self.said.append((done, total, text))
+        if done == self.stop:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch):
+    monkeypatch.setattr(PGD, "batch_size", 16)
+
+
+def attacked(network, x, y, workspace=None, attack=PGD_5, judge=None):
+    one = Evaluation(workspace or Workspace(), len(y) * attack.gradients)
+    return one.attacked("all", attack, network, x, y, judge)
+
+
+def same(one, other):
+    kinds = ("clean", "survives", "distortion")
+    return all(np.array_equal(getattr(one, kind), getattr(other, kind)) for kind in kinds)
+
+
+def test_an_example_survives_if_it_is_right_with_and_without_the_attack():
+    network, (x, y) = trained(), data(50)
+    found = attacked(network, x, y)
+    known = []
+    for number, start in enumerate(range(0, 50, 16)):
+        part = slice(start, start + 16)
+        seed = seeds.at_step(seeds.key(0, "attack"), number)
+        moved = PGD_5.perturb(network, x[part], tf.constant(y[part], tf.int32), seed)
+        known.append(moved.numpy())
+    moved = np.concatenate(known)
+    right = predicted(network, x).numpy() == y
+    after = predicted(network, moved).numpy() == y
+    assert np.array_equal(found.clean, right)
+    assert np.array_equal(found.survives, right & after)
+    np.testing.assert_allclose(found.distortion, np.abs(moved - x).max(axis=(1, 2, 3)), atol=1e-6)
+    assert found.clean_accuracy == 100 * right.mean()
+    assert found.accuracy == 100 * (right & after).mean()
+    assert 0 < found.accuracy < found.clean_accuracy
+    broken = right & ~after
+    assert found.mean_distortion == pytest.approx(found.distortion[broken].mean())
+    low, high = found.interval
+    assert 0 < low < found.accuracy < high < 100
+
+
+def test_wrong_examples_do_not_count_even_if_the_attack_makes_them_right():
+    network, (x, y) = trained(), data(60)
+    wrong = np.where(predicted(network, x).numpy() == y, (y + 1) % 3, y)
+    found = attacked(network, x, wrong)
+    assert not found.clean.any()
+    assert not found.survives.any()
+    assert found.mean_distortion is None
+
+
+@pytest.mark.parametrize("stop", [80, 160, 250])
+def test_what_was_interrupted_goes_on_and_ends_with_the_same_bits(monkeypatch, stop):
+    monkeypatch.setattr(evaluation, "SAVE_SECONDS", 0.0)
+    network, (x, y) = trained(), data(50)
+    whole = attacked(network, x, y)
+    workspace = Memory(stop)
+    with pytest.raises(KeyboardInterrupt):
+        attacked(network, x, y, workspace)
+    before = len(workspace.said)
+    workspace.stop = None
+    assert same(attacked(network, x, y, workspace), whole)
+    # Each batch of 16, 5 steps each; that at which it was stopped may come again.
+    positions = [done for done, _, _ in workspace.said[before:]]
+    assert positions == [at for at in (80, 160, 240, 250) if at >= stop]
+    assert workspace.said[0][1:] == (250, "attack with PGD-5, l_inf 25.5/255")
+    again = len(workspace.said)
+    assert same(attacked(network, x, y, workspace), whole)
+    assert len(workspace.said) == again
+
+
+def test_several_parts_are_kept_apart(monkeypatch):
+    monkeypatch.setattr(evaluation, "SAVE_SECONDS", 0.0)
+    network, (x, y) = trained(), data(40)
+    other = FGSM(attack_epsilon=0.1)
+    workspace = Memory()
+    one = Evaluation(workspace, 240)
+    first = one.attacked("first", PGD_5, network, x, y)
+    second = one.attacked("second", other, network, x[:20], y[:20])
+    assert len(second) == 20
+    again = Evaluation(workspace, 240)
+    workspace.said.clear()
+    assert same(again.attacked("second", other, network, x[:20], y[:20]), second)
+    assert same(again.attacked("first", PGD_5, network, x, y), first)
+    assert workspace.said == []
+
+
+def test_what_was_kept_of_other_examples_is_not_used():
+    network, (x, y) = trained(), data(40)
+    workspace = Memory()
+    attacked(network, x, y, workspace)
+    assert same(attacked(network, x[:30], y[:30], workspace), attacked(network, x[:30], y[:30]))
+
+
+def test_another_network_may_be_the_judge():
+    network, other, (x, y) = trained(), trained(seed=3), data(60)
+    found = attacked(other, x, y, judge=network)
+    assert np.array_equal(found.clean, predicted(network, x).numpy() == y)
+    own, there = attacked(network, x, y), attacked(other, x, y)
+    # What is made for another network harms this one, but less.
+    assert own.accuracy < found.accuracy < found.clean_accuracy
+    assert same(attacked(network, x, y, judge=network), own)
+    assert np.array_equal(found.distortion, there.distortion)
+
+
+def test_it_is_compiled_once_for_all_batches():
+    network, (x, y), traced = trained(), data(70), []
+
+    def look(images):
+        traced.append(images.shape)
+        return network(images)
+
+    attacked(Around(look), x, y)
+    # Five steps, and the images before and after; again when the network is built.
+    assert len(traced) <= 8
+    before = len(traced)
+    attacked(Around(look), x[:20], y[:20])
+    assert len(traced) - before == before
+
+
+def test_an_attack_that_is_not_compiled_is_asked_all_the_same():
+    network, (x, y) = trained(), data(4)
+    attack = CarliniWagner(attack_epsilon=5, iterations=40, searches=3, learning_rate=0.05)
+    found = attacked(network, x, y, attack=attack)
+    assert found.accuracy < found.clean_accuracy
+    assert found.mean_distortion > 0
+
+
+def test_images_outside_the_range_are_refused():
+    network, (x, y) = trained(), data(4)
+    with pytest.raises(BadInput, match=r"images in \[0, 1\] to attack"):
+        attacked(network, 255 * x, y)
+    with pytest.raises(BadInput, match="l_2 distance"):
+        attacked(network, x, y, attack=PGD(attack_epsilon=6, ball=L2Ball()))
+
+
+def test_one_does_more_than_another_if_it_surely_breaks_more_of_the_same():
+    def result(survives):
+        survives = np.array(survives, bool)
+        return Attacked(np.ones_like(survives), survives, np.zeros(len(survives)))
+
+    none, few, many = ([True] * 20, [False] * 5 + [True] * 15, [False] * 8 + [True] * 12)
+    assert result(many).does_more_than(result(none))
+    assert not result(few).does_more_than(result(none))  # 5 of 5 can be chance at 2.5 %
+    assert not result(none).does_more_than(result(many))
+    assert not result(many).does_more_than(result(many))
+    reverse = result([True] * 12 + [False] * 8)
+    assert not result(many).does_more_than(reverse)
+    assert result(many).first(8).accuracy == 0
+
+
+def test_the_choice_of_examples_is_the_same_for_all():
+    assert chosen(10, None) == chosen(10, 10) == chosen(10, 99) == slice(None)
+    some = chosen(1000, 7)
+    assert np.array_equal(some, chosen(1000, 7))
+    assert len(set(some)) == 7
+    assert np.array_equal(some, np.sort(some))

@@ -1,0 +1,68 @@
+"""Committed models: accuracy falls with radius and steps of an attack, and no flag is raised."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ftnoise import cli
+from ftnoise.attacks.pgd import PGD
+from ftnoise.datasets import Sources
+from ftnoise.datasets.fashion_mnist import FashionMNIST
+from ftnoise.errors import BadInput
+from ftnoise.measures.attack_red_flags import AttackRedFlags
+from ftnoise.measures.robust_accuracy import RobustAccuracy
+from ftnoise.runner import stored_network
+from ftnoise.spec import canonical
+from ftnoise.store import Store
+from ftnoise.workspace import Subject, Workspace
+
+EXAMPLES = 300
+
+
+def committed(name):
+    """The committed model of a row of table 5 with the first seed."""
+    (row,) = [row for row in cli.experiment("table5").rows if row.name == name]
+    for folder, spec in Store(cli.REFERENCES).finished():
+        if spec["run"] == canonical(row.run):
+            return stored_network(row.run, folder)
+    raise AssertionError(f"no committed run of {name}")
+
+
+def examples(network):
+    """Test images of Fashion-MNIST where they are at hand; else smooth noise, as it is seen."""
+    try:
+        data = FashionMNIST().load(Sources.from_environment(offline=True))
+    except BadInput:
+        coarse = np.random.default_rng(0).random((EXAMPLES, 7, 7, 1), np.float32)
+        x = coarse.repeat(4, axis=1).repeat(4, axis=2)
+        return x, np.argmax(network(x), axis=1)
+    return data.x_test[:EXAMPLES], data.y_test[:EXAMPLES]
+
+
+@pytest.mark.parametrize("name", ["fmnist_dnn natural", "fmnist_dnn trades"])
+def test_it_never_rises_with_radius_or_steps_by_more_than_its_interval(name):
+    network = committed(name)
+    x, y = examples(network)
+    subject = Subject(
+        network=network,
+        data=SimpleNamespace(x_test=x, y_test=y),
+        run=None,
+        workspace=Workspace(),
+    )
+
+    def accuracy(attack):
+        return RobustAccuracy(attack=attack).evaluate(subject).scalars
+
+    radii = [accuracy(PGD(attack_epsilon=part / 255, steps=10)) for part in (0, 1, 2, 4, 8, 255)]
+    steps = [accuracy(PGD(attack_epsilon=8 / 255, steps=count)) for count in (1, 3, 10, 40)]
+    for found in (radii, steps):
+        for before, after in pairwise(found):
+            assert after["robust_accuracy"] <= before["robust_accuracy_high"]
+    assert radii[0]["robust_accuracy"] == radii[0]["unattacked_accuracy"] > 80
+    assert radii[-1]["robust_accuracy"] <= 1
+    flags = AttackRedFlags(attack=PGD(attack_epsilon=2 / 255), examples=200, queried=10)
+    assert flags.evaluate(subject).info["red_flags"] == []
