@@ -282,6 +282,7 @@ def _line(found: Findings, place: int, interval: Interval, asked: Question) -> L
     mean = float(accuracies.mean())
     faults = float(found.numbers["faults"][place].mean())
     mask_error, example_error, enlarge = _sources(found.correct(place))
+    far, farthest = found.distance(place)
     return Line(
         amount=amount.label,
         share=getattr(amount, "rate", None),
@@ -295,8 +296,8 @@ def _line(found: Findings, place: int, interval: Interval, asked: Question) -> L
         free_high=free.high,
         method=interval.method,
         silent_corruptions=float(found.silent_corruptions(place).mean()),
-        distance_mean=_finite(found.numbers["distance_mean"][place].mean()),
-        distance_max=_finite(found.numbers["distance_max"][place].max()),
+        distance_mean=_finite(far),
+        distance_max=_finite(farthest),
         not_finite=float(found.numbers["not_finite"][place].mean()),
         class_accuracies=tuple(map(_finite, found.class_accuracies(place).mean(axis=0))),
         unclear=bool(faults) and is_unclear(interval, free, found.golden_accuracy),

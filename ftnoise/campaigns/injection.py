@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 # What a reader has to know of an interval, by its method.
 METHODS = {
     STUDENT: f"{STUDENT}, for a number of masks that was fixed beforehand",
-    SEQUENCE: f"{SEQUENCE}, which holds whenever one stops (at 100 masks it is about four times as "
-    "wide as Student's)",
+    SEQUENCE: f"{SEQUENCE}, which holds whenever one stops (and is 2 to 20 times as wide as "
+    "Student's)",
 }
+FREE = "for any law"
 LEGEND = (
+    "For any law: an interval that supposes of the accuracies only that they lie in 0 to 100. "
     "Places: the fault sites. Silent %: of the examples that are right without faults, those that "
     "faults make wrong (the SDC rate). Distance: of the outputs to those without faults, mean over "
     "masks and examples."
@@ -234,10 +236,13 @@ class Injection:
         sure = f"{100 * self.confidence:g} %"
         head = ("faults", "places", "masks", "accuracy %", "sd", f"{sure} interval")
         rows: list[tuple[str, ...]] = [
-            (*head, "silent %", "distance"),
-            ("none", "0", "", f"{self.golden_accuracy:.2f}", "", "", "", ""),
+            (*head, FREE, "silent %", "distance"),
+            ("none", "0", "", f"{self.golden_accuracy:.2f}", *[""] * 5),
         ]
         rows += [_row(line) for line in self.lines]
+        if all((line.low, line.high) == (line.free_low, line.free_high) for line in self.lines):
+            # A sequence supposes no distribution itself.
+            rows = [(*row[:6], *row[7:]) for row in rows]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         table = ["  ".join(map(str.rjust, row, widths)).rstrip() for row in rows]
         method = self.lines[0].method
@@ -282,7 +287,11 @@ class Injection:
         value = self.summaries[name]
         if name.startswith("largest"):
             return "none of them" if value is None else f"{value:g} %"
-        return f"not up to {self.lines[-1].amount}" if value is None else f"{value:.2f} %"
+        if value is None:
+            return f"not up to {self.lines[-1].amount}"
+        tested = [100 * line.share for line in self.lines if line.share]
+        below = name.startswith("rate_") and value < min(tested, default=0)
+        return f"{value:.2f} %" + (", below the lowest tested" if below else "")
 
 
 def _sources(line: Line) -> list[str]:
@@ -325,6 +334,7 @@ def _row(line: Line) -> tuple[str, ...]:
         f"{line.accuracy:.2f}",
         "" if line.spread is None else f"{line.spread:.2f}",
         f"{line.low:.2f} to {line.high:.2f}",
+        f"{line.free_low:.2f} to {line.free_high:.2f}",
         f"{line.silent_corruptions:.2f}",
         "not finite" if line.distance_mean is None else f"{line.distance_mean:.3g}",
     )

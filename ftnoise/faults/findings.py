@@ -86,6 +86,17 @@ class Findings:
         wrong = np.count_nonzero(self.golden & ~self.correct(place), axis=1)
         return 100 * wrong / max(1, np.count_nonzero(self.golden))
 
+    def distance(self, place: int) -> tuple[float, float]:
+        """Mean and maximum of Definition 1 over masks that leave finite outputs; infinite if none.
+
+        The paper's distance of the outputs to those without faults, over masks and images.
+        """
+        mean, most = (self.numbers[f"distance_{kind}"][place] for kind in ("mean", "max"))
+        finite = np.isfinite(mean)
+        if not finite.any():
+            return float("inf"), float("inf")
+        return float(mean[finite].mean()), float(most[finite].max())
+
     def to_arrays(self) -> dict[str, np.ndarray]:
         """All of it as arrays by name; `from_arrays` gives it back."""
         return {

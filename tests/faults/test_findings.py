@@ -124,3 +124,13 @@ def test_arrays_of_something_else_are_refused(change):
     change(arrays)
     with pytest.raises((ValueError, KeyError)):
         Findings.from_arrays(AMOUNTS, found.y, arrays)
+
+
+def test_the_distance_is_over_masks_that_leave_finite_outputs():
+    found = Findings((Share(rate=0.5),), np.ones(4, bool), np.zeros(4, int))
+    far = np.array([1.0, np.inf, 3.0])
+    found.add(0, Outcome(np.ones((3, 4), bool), far, 2 * far, np.zeros(3), np.ones(3)))
+    assert found.distance(0) == (2.0, 6.0)
+    none = Findings((Share(rate=0.5),), np.ones(4, bool), np.zeros(4, int))
+    none.add(0, Outcome(np.ones((1, 4), bool), far[1:2], far[1:2], np.ones(1), np.ones(1)))
+    assert none.distance(0) == (np.inf, np.inf)
