@@ -26,7 +26,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,10 +110,14 @@ class Store:
             if (spec := folder.spec()) is not None:
                 yield folder, spec
 
-    def finished(self) -> Iterator[tuple[RunFolder, Content]]:
-        """All finished runs with the content of their spec.json, sorted by id."""
+    def finished(self, beginnings: Iterable[str] = ("",)) -> Iterator[tuple[RunFolder, Content]]:
+        """All finished runs with the content of their spec.json, sorted by id.
+
+        Of those whose ids begin like one of `beginnings`; the others are not looked at.
+        """
+        wanted = tuple(beginnings)
         for folder in self._folders():
-            if (spec := folder.finished()) is not None:
+            if folder.id.startswith(wanted) and (spec := folder.finished()) is not None:
                 yield folder, spec
 
     def _folders(self) -> list[RunFolder]:

@@ -67,7 +67,10 @@ def runs_of(
     """
     check_seeds(seeds)
     by_form: dict[str, list[tuple[int, RunFolder, dict[str, Any]]]] = {}
-    for folder, spec in store.finished():
+    asked = [run for row in experiment.rows for run in preset.runs(experiment, row)]
+    # An id begins with the slug, which ends with the seed.
+    beginnings = {run.slug.removesuffix(str(run.seed)) for run in asked}
+    for folder, spec in store.finished(beginnings):
         form = spec["run"]
         by_form.setdefault(seedless(form), []).append((form.get("seed", 0), folder, spec))
     found: list[Stored] = []

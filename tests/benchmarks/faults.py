@@ -212,13 +212,15 @@ def figure(architecture: Architecture) -> bool:
     slope = (time.monotonic() - middle) / MANY
     once = middle - began - slope * FEW
     minutes = MODELS * (once + slope * MASKS) / 60
+    # The target is of the smaller network.
+    most = MINUTES if architecture.slug == "fmnist_dnn" else None
+    target = "" if most is None else f"   target <= {most}{'' if minutes <= most else ' MISSED'}"
     print(
         f"{architecture.slug}, {len(amounts)} rates x {MASKS} masks x {MODELS} networks, from "
-        f"{MANY} masks\n  {minutes:.1f} min   target <= {MINUTES}"
-        + ("" if minutes <= MINUTES else " MISSED")
+        f"{MANY} masks\n  {minutes:.1f} min{target}"
         + f"\n  peak resident set {peak():.2f} GiB ({before:.2f} with data and network alone)\n"
     )
-    return minutes <= MINUTES
+    return most is None or minutes <= most
 
 
 def peak() -> float:
