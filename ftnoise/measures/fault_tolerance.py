@@ -218,7 +218,6 @@ def columns(measure: FaultTolerance) -> tuple[Column, ...]:
 def pictures(measure: FaultTolerance, compared: tuple[str, ...] = ()) -> tuple[Picture, ...]:
     """What is shown beside a table of this measure; `compared` are rows, all if it is empty."""
     hit = f"{measure.where.label} {measure.what.label}"
-    masks = f"{measure.masks} masks"
     x: dict[str, Any] = {
         "measure": measure,
         "x": "rates",
@@ -228,7 +227,7 @@ def pictures(measure: FaultTolerance, compared: tuple[str, ...] = ()) -> tuple[P
     return (
         Series(
             name="curve",
-            title=f"Testing accuracy against the share of {hit}, {masks} at each",
+            title=f"Testing accuracy against the share of {hit}",
             y="accuracy",
             y_title="Testing accuracy",
             y_unit="%",

@@ -107,12 +107,13 @@ def _accuracies(
     return np.stack(rows)
 
 
+_FAULT = LayerFaults().faults.fault
 PICTURE = HeatMap(
     name="layers",
-    title="Testing accuracy with faults in one layer",
+    title=f"Testing accuracy with {_FAULT.where.label} of one layer {_FAULT.what.label}",
     measure=LayerFaults(),
     x="rates",
-    x_title="Share of faulty places of the layer",
+    x_title=f"Share of the layer's {_FAULT.where.label} {_FAULT.what.label}",
     x_unit="%",
     values="layer_accuracy",
     labels="layers",

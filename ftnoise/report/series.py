@@ -70,8 +70,21 @@ def caption(results: Results, series: Series) -> tuple[str, str]:
     text = f"{series.title}, {seeds_in_words(max(seeds), min(seeds))}."
     if max(seeds) > 1:
         text += " A line is the mean over the seeds."
+    counts = sorted(set(_draws(results, series)))
+    if counts:
+        drawn = " or ".join(map(str, counts))
+        text += f" {drawn} {series.draws} at each {series.x_title[:1].lower()}{series.x_title[1:]}."
     said = bands(found, series)
     return series.title, text + (f" Band: {'; '.join(said)}." if said else "")
+
+
+def _draws(results: Results, series: Series) -> Iterator[int]:
+    """How many draws each reading has, where lines are means over draws."""
+    if series.values is None:
+        return
+    for row in results.experiment.rows:
+        for reading in results.shown(row, series):
+            yield reading.arrays[series.values].shape[1]
 
 
 def bands(found: Sequence[Line], series: Series) -> list[str]:

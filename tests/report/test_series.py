@@ -137,6 +137,8 @@ def test_seeds_that_share_their_draws_have_the_interval_over_both():
         [(x, one.low, one.high) for x, one in zip(RATES, known, strict=True)]
     )
     assert texts(figure) == [["natural"], [f"{OVER_SEEDS} and masks"]]
+    said = caption(results(crossed, {"natural": seeds}), crossed)[1]
+    assert "8 masks at each share of faulty parameters." in said
     alone = drawn(results(crossed, {"natural": seeds[:1]}))
     assert texts(alone) == [["natural"], ["95 % interval over masks"]]
     wrong = [found(1, 2, 3) | {"values": np.zeros((3, 1))}]
