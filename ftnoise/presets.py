@@ -166,11 +166,11 @@ PRESETS = {
         Preset(
             name="quick",
             summary="3,000 training images, half the epochs, thrice the learning rate (but for "
-            "noise in the gradients), 10 masks of faults: a trend",
+            "noise in the gradients), 8 masks of faults: a trend",
             epochs=0.5,
             rate=3.0,
             train_examples=3000,
-            masks=10,
+            masks=8,
             adopted=False,
         ),
         Preset(

@@ -99,8 +99,10 @@ class Reproduction:
 
     def result(self) -> tuple[bytes, dict[str, str]]:
         """The CSV, and the digest of each run's weights."""
-        (csv,) = self.runs.glob("reports/*.csv")
-        return csv.read_bytes(), {run: facts[0] for run, facts in self.finished().items()}
+        # The table's, and those of its pictures.
+        tables = sorted(self.runs.glob("reports/*.csv"))
+        text = b"".join(table.read_bytes() for table in tables)
+        return text, {run: facts[0] for run, facts in self.finished().items()}
 
 
 def without_interruption(words: list[str], runs: Path) -> tuple[Reproduction, float]:

@@ -139,7 +139,7 @@ def test_quick_looks_at_models_of_the_whole_protocol_and_says_so():
     assert QUICK.run(faulty(True), row) == row.run
     assert QUICK.run(faulty(False), row) == QUICK.apply(row.run)
     assert SMOKE.run(faulty(True), row) == SMOKE.apply(row.run)
-    assert "10 masks" in QUICK.says(faulty(True))
+    assert "8 masks" in QUICK.says(faulty(True))
     assert "whole protocol" in QUICK.says(faulty(True))
     assert QUICK.says(faulty(False)) == QUICK.summary
 
