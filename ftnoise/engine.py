@@ -10,7 +10,7 @@ import contextlib
 import time
 import traceback
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.errors import FtnoiseError, RunFailed
@@ -118,18 +118,19 @@ class Engine:
         """
         from ftnoise.runner import missing
 
-        if self.standing(task).complete:
+        standing = self.standing(task)
+        if standing.complete:
             return True
-        self.train_together(task, later)
+        if not standing.trained:
+            self.train_together(task, later)
         with self.folder(task).locked() as mine:
             # Another process may have finished it before the lock was had.
             if not mine or (standing := self.standing(task)).complete:
                 return mine
             asked, everything = self.ready(task), task.asked(self.experiment)
-            if not standing.trained or missing(self.folder(task), asked):
-                rest = [self.standing(other) for other in later]
-                if not self.perform(standing, rest, asked):
-                    return True
+            behind = not standing.trained or missing(self.folder(task), asked)
+            if behind and not self.perform(standing, later, asked):
+                return True
             if len(asked) < len(everything):
                 self.waiting.add(task.run)
             return len(asked) == len(everything)
@@ -179,7 +180,7 @@ class Engine:
                 reason = str(failure).strip().splitlines() or [""]
                 self.progress.say(f"{names}: one by one, as together they fail ({reason[0][:200]})")
 
-    def perform(self, standing: Standing, later: list[Standing], asked: list[Spec]) -> bool:
+    def perform(self, standing: Standing, later: list[Task], asked: list[Spec]) -> bool:
         """The rest of a run, with its line of outcome; False if it fails, and the others go on."""
         from ftnoise.runner import FolderWorkspace, perform
 
@@ -187,18 +188,24 @@ class Engine:
         folder = self.folder(task)
         began = time.monotonic()
         marks: list[tuple[float, int]] = []
-        ahead: list[Standing] | None = later
+        known = True
+
+        @cache
+        def ahead() -> list[Standing]:
+            # Looked up when somebody is told of it: hundreds of short runs say nothing.
+            return [self.standing(other) for other in later]
 
         def report(done: int, total: int, text: str) -> None:
             # Speed counts from the first word: what a checkpoint brought back took no time.
             marks[1:] = [(time.monotonic(), done)]
-            self.progress.update(self.position(standing, ahead, marks, total, text))
+            rest = ahead() if known else None
+            self.progress.update(self.position(standing, rest, marks, total, text))
 
         def begin_measure() -> None:
-            nonlocal ahead
+            nonlocal known
             marks.clear()
             # After a training, what was planned is no more than its last part.
-            ahead = later if standing.trained else None
+            known = standing.trained
 
         try:
             folder.clean()
