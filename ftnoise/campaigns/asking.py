@@ -14,8 +14,8 @@ from ftnoise.faults.amounts import Amount
 from ftnoise.faults.fault import Fault, fault_of
 from ftnoise.progress import duration
 from ftnoise.spec import JSON, digest, expect, is_count, is_number
-from ftnoise.stats import curves
 from ftnoise.stats.curves import Curve, is_unclear
+from ftnoise.stats.curves import summaries as summaries_of
 from ftnoise.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -342,15 +342,10 @@ def summaries(
         # Each amount has its own number of masks; what is asked of this curve are means alone.
         drawn = np.stack([np.full(2, row.mean()) for row in accuracies])
     curve = Curve(rates=rates, accuracies=drawn, golden=golden, percent=True)
-    found = curves.summaries(curve, asked.confidence)
-    if asked.precision:
-        # The bound that holds whenever the masks came to an end; the lower end of a sequence with
-        # both ends holds with more than its confidence.
-        lows = [_interval(row, asked).low for row in accuracies]
-        for points in curves.SURE:
-            if curves.surely(points) in found:
-                found[curves.surely(points)] = curves.tolerated(rates, lows, golden - points)
-    return found
+    # The bounds that hold whenever the masks came to an end; the lower end of a sequence with both
+    # ends holds with more than its confidence.
+    lows = [_interval(row, asked).low for row in accuracies] if asked.precision else None
+    return summaries_of(curve, asked.confidence, lows)
 
 
 def _finite(value: Any) -> float | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftnoise.spec import expect
-from ftnoise.stats.interval import student_interval
+from ftnoise.stats.interval import of_summary
 from ftnoise.stats.summary import summarize
 from ftnoise.stats.values import check_confidence, finite_array
 
@@ -65,7 +65,7 @@ def paired(first: Numbers, second: Numbers, confidence: float = 0.95) -> Compari
     two = finite_array(second, "second values", least=2)
     expect(len(one) == len(two), "as many first as second values", first=len(one), second=len(two))
     summary = summarize((one - two).tolist(), confidence)
-    interval = student_interval(one - two, confidence)
+    interval = of_summary(summary, one - two, confidence)
     assert summary.spread is not None  # there are two pairs
     return Comparison(
         summary.mean,

@@ -142,11 +142,16 @@ class Curve:
             "confidence in (0.5, 1)",
             confidence=confidence,
         )
+        return self.tolerated(points, self.lower_bounds(confidence))
+
+    def lower_bounds(self, confidence: float) -> list[float]:
+        """A one-sided lower bound of the mean accuracy at each rate, whatever the distribution."""
         # Each end of a two-sided interval is a one-sided bound at half the doubt.
-        lows = (
-            bounded_interval(values, 2 * confidence - 1, 0.0, self.full).low
-            for values in self.accuracies
-        )
+        two_sided = 2 * confidence - 1
+        return [bounded_interval(row, two_sided, 0.0, self.full).low for row in self.accuracies]
+
+    def tolerated(self, points: float, lows: Iterable[float]) -> float | None:
+        """As `tolerated_rate`, by these lower bounds of the mean accuracy at each rate."""
         return tolerated(self.rates, lows, self.golden - self._drop(points) * (1 - ROUNDING))
 
     def drop(self, first: float, second: float, confidence: float = 0.95) -> Comparison:
@@ -206,19 +211,22 @@ def is_unclear(interval: Interval, free: Interval, golden: float) -> bool:
     return shown.high - shown.low > abs(golden - (interval.mean or 0.0))
 
 
-def summaries(curve: Curve, confidence: float = 0.95) -> dict[str, float | None]:
+def summaries(
+    curve: Curve, confidence: float = 0.95, lows: Sequence[float] | None = None
+) -> dict[str, float | None]:
     """A curve in a few numbers by their names, in the unit of its accuracies and rates.
 
     `area_under_curve`, a mean accuracy; `rate_<...>_lost`, where the mean accuracy has fallen by so
     many points (None if it never does); `largest_rate_surely_under_<...>_lost`, the largest tested
     rate that costs less, with `confidence` (None if none does, missing for a confidence that is no
-    more than a guess).
+    more than a guess). It rests on `lows`, lower bounds of the mean accuracy at each rate; None
+    takes those of `Curve.lower_bounds`.
     """
     found: dict[str, float | None] = {"area_under_curve": curve.area(confidence).mean}
     found |= {f"rate_{lost(points)}": curve.rate_at_drop(points) for points in FALLS}
     if confidence > 0.5:
-        for points in SURE:
-            found[surely(points)] = curve.tolerated_rate(points, confidence)
+        lows = curve.lower_bounds(confidence) if lows is None else lows
+        found |= {surely(points): curve.tolerated(points, lows) for points in SURE}
     return found
 
 

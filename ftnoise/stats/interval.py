@@ -17,7 +17,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftnoise.stats.summary import summarize
+from ftnoise.stats.summary import Summary, summarize
 from ftnoise.stats.values import check_confidence, finite_array
 
 if TYPE_CHECKING:
@@ -76,10 +76,14 @@ def student_interval(values: Numbers, confidence: float = 0.95) -> Interval:
     """
     check_confidence(confidence)
     array = finite_array(values, "values", least=2)
-    summary = summarize(array.tolist(), confidence)
-    assert summary.low is not None  # there are two values
+    return of_summary(summarize(array.tolist(), confidence), array, confidence)
+
+
+def of_summary(summary: Summary, values: ndarray, confidence: float) -> Interval:
+    """The interval of values that were summarized with this confidence, at least two."""
+    assert summary.low is not None
     assert summary.high is not None
-    shift = skew_shift(array, summary.high - summary.mean)
+    shift = skew_shift(values, summary.high - summary.mean)
     return Interval(
         summary.mean,
         summary.low + min(shift, 0.0),
