@@ -11,12 +11,10 @@ from dataclasses import dataclass, replace
 
 from ftnoise.pictures import Contrasts
 from ftnoise.report.records import csv_of
-from ftnoise.report.results import Results, fixed, heading
+from ftnoise.report.results import LEVEL, Results, fixed, heading, printed_p
 from ftnoise.spec import Column, Row
 from ftnoise.stats.comparing import Comparison, holm, paired
 
-LEVEL = 0.05
-STAR = "*"
 HEADER = (
     *("experiment", "preset", "row", "baseline", "column", "difference", "low", "high"),
     *("p", "p_holm", "seeds"),
@@ -48,7 +46,7 @@ class Contrast:
     @property
     def p_printed(self) -> str:
         """The corrected p-value, to a thousandth."""
-        return "<0.001" if self.p_holm < 0.001 else f"{self.p_holm:.3f}"
+        return printed_p(self.p_holm)
 
     @property
     def difference(self) -> str:

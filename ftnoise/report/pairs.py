@@ -12,11 +12,19 @@ from dataclasses import dataclass, replace
 
 from ftnoise.pictures import Pairs
 from ftnoise.report.records import csv_of
-from ftnoise.report.results import MISSING, Group, Results, fixed, seeds_in_words, titled
+from ftnoise.report.results import (
+    LEVEL,
+    MISSING,
+    Group,
+    Results,
+    fixed,
+    printed_p,
+    seeds_in_words,
+    titled,
+)
 from ftnoise.spec import Row
 from ftnoise.stats.comparing import Comparison, holm, paired
 
-LEVEL = 0.05
 STAR = "*"
 STARRED = f"{STAR} p < {LEVEL:g}."
 HEADER = (
@@ -63,7 +71,7 @@ class Compared:
         """The corrected p-value, to a thousandth."""
         if self.second is None:
             return MISSING
-        return "<0.001" if self.p_holm < 0.001 else f"{self.p_holm:.3f}"
+        return printed_p(self.p_holm)
 
 
 def compare(results: Results, pairs: Pairs) -> list[Compared]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
 MISSING = "-"
+LEVEL = 0.05  # below which a corrected p-value tells a difference from none
 VACUOUS = "vacuous"
 INTERVALS = "95 % t intervals of the means stand in the CSV file and in the picture."
 
@@ -76,6 +77,11 @@ def fixed(value: float | None, digits: int, sign: str = "") -> str:
     rounded = round(value, digits)
     # Zero has no sign, neither -0.00 nor +0.00.
     return f"{rounded:{sign}.{digits}f}" if rounded else f"{0:.{digits}f}"
+
+
+def printed_p(p: float) -> str:
+    """A p-value, to a thousandth."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 @dataclass(frozen=True)
