@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 PACKAGES = ("tensorflow", "tensorflow-privacy", "keras", "numpy")
 # What they are told from outside, and may compute otherwise for.
 SWITCHES = ("TF_", "XLA_", "ONEDNN_", "DNNL_", "MKL_", "OMP_", "KMP_", "CUDA_", "NVIDIA_")
-ONLY_WORDS = "TF_CPP_"
+# TensorFlow's own that change words alone, and those of Terraform, which has the same beginning.
+NO_SWITCHES = ("TF_CPP_", "TF_CLI_", "TF_VAR_")
 # What `FolderWorkspace` keeps beside the arrays of a checkpoint.
 KEPT = {"training", "environments"}
 
@@ -327,7 +328,7 @@ def environment() -> dict[str, Any]:
         "switches": {
             name: value
             for name, value in sorted(os.environ.items())
-            if name.startswith(SWITCHES) and not name.startswith(ONLY_WORDS)
+            if name.startswith(SWITCHES) and not name.startswith(NO_SWITCHES)
         },
         "processor": processor(),
         "cores": cores(),
