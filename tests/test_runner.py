@@ -277,9 +277,11 @@ def test_steps_repeat_with_the_same_code_on_the_same_processor():
 def test_what_may_change_the_bits_from_outside_is_recorded(monkeypatch):
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", "somewhere/terraformrc")
     switches = runner.environment()["switches"]
     assert switches["ONEDNN_MAX_CPU_ISA"] == "AVX2"
     assert "TF_CPP_MIN_LOG_LEVEL" not in switches
+    assert "TF_CLI_CONFIG_FILE" not in switches
 
 
 def test_a_commit_is_known_inside_a_checkout_only(monkeypatch, tmp_path):
