@@ -2,7 +2,7 @@
 
 Source: Madry et al. (2018), "Towards Deep Learning Models Resistant to Adversarial Attacks";
 the l_2 form follows Zhang et al. (2019), "Theoretically Principled Trade-off between Robustness
-and Accuracy". Steps are unrolled: a `tf.while_loop` is slower on CPUs.
+and Accuracy". In a graph steps are unrolled: a `tf.while_loop` is slower on CPUs.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Ball(Spec):
 
     def ascend(
         self,
-        objective: Callable[[Any], Any],
+        gradient: Callable[[Any], Any],
         x: Any,
         start: Any,
         *,
@@ -64,11 +64,10 @@ class Ball(Spec):
         steps: int,
         seed: Any,
     ) -> Any:
-        """Climbs `objective` in the ball around `x`, clipped to [0, 1].
+        """Climbs a function in the ball around `x`, clipped to [0, 1].
 
         Args:
-            objective: `[batch, ...] -> [batch]` or scalar; what is to grow. Its sum's gradient is
-                taken, so examples do not influence each other.
+            gradient: `[batch, ...] -> [batch, ...]`, of what is to grow; see `gradient_of`.
             x: the centers, `[batch, ...]` in [0, 1].
             start: where to begin; neither projected nor clipped before the first step.
             attack_epsilon: radius, in units of the input.
@@ -83,9 +82,9 @@ class Ball(Spec):
 
         project, adversarial = self.projection(x, attack_epsilon), start
         for step in range(steps):
-            gradient = input_gradient(objective, adversarial)
             drawn = tf.random.experimental.stateless_fold_in(seed, step)
-            adversarial = project(adversarial + step_size * self.direction(gradient, drawn))
+            toward = self.direction(gradient(adversarial), drawn)
+            adversarial = project(adversarial + step_size * toward)
         return tf.stop_gradient(adversarial)
 
 
@@ -184,10 +183,16 @@ class L2Ball(Ball):
         return project
 
 
+def gradient_of(objective: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The function that `input_gradient` is of this objective, `[batch, ...] -> [batch, ...]`."""
+    return lambda x: input_gradient(objective, x)
+
+
 def input_gradient(objective: Callable[[Any], Any], x: Any) -> Any:
     """Gradient of the summed objective with respect to `x` alone, `[batch, ...]`.
 
-    Zero where the objective has none, as after rounding.
+    As it is summed, the examples of a batch do not influence each other. Zero where the objective
+    has no gradient, as after rounding.
     """
     import tensorflow as tf
 

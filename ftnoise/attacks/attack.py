@@ -15,7 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftnoise.attacks.ascent import Ball, LinfBall
+from ftnoise.attacks.ascent import Ball, LinfBall, gradient_of
+from ftnoise.attacks.compiled import Compiled
 from ftnoise.spec import Spec, expect, is_count, is_number
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Attack(Spec):
 
     Attributes:
         in_graph: whether it works inside a `tf.function`.
+        stepwise: whether many examples are attacked step by step on a `Compiled` network, instead
+            of by one function that is compiled for this attack alone.
         batch_size: how many examples it is given at a time.
     """
 
@@ -43,6 +46,7 @@ class Attack(Spec):
     ball: Ball = field(default_factory=LinfBall)
 
     in_graph: ClassVar[bool] = True
+    stepwise: ClassVar[bool] = False
     batch_size: ClassVar[int] = 500
 
     def __post_init__(self) -> None:
@@ -193,6 +197,13 @@ def cross_entropy(network: keras.Model, y: Any) -> Callable[[Any], Any]:
         return tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
 
     return objective
+
+
+def loss_gradient(network: keras.Model | Compiled, y: Any) -> Callable[[Any], Any]:
+    """Where a gradient attack goes: `[batch, ...]` -> gradient of the cross-entropy with `y`."""
+    if isinstance(network, Compiled):
+        return lambda x: network.loss_gradient(x, y)
+    return gradient_of(cross_entropy(network, y))
 
 
 def logits_of(network: keras.Model) -> Callable[[Any], Any]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ftnoise import seeds
 from ftnoise.attacks.attack import Attack, check_images
+from ftnoise.attacks.compiled import Compiled
 from ftnoise.stats import proportion_interval
 from ftnoise.workspace import Workspace
 
@@ -92,6 +94,7 @@ class Evaluation:
         self.arrays: dict[str, ndarray] = dict(arrays)
         self.done: dict[str, int] = dict(state["done"])
         self.saved = time.monotonic()
+        self.networks: dict[int, Compiled] = {}
 
     def attacked(
         self,
@@ -115,22 +118,36 @@ class Evaluation:
         Raises:
             BadInput: see `Attack.perturb`.
         """
+        import tensorflow as tf
+
         check_images(x)
         found = self.kept(part, len(y))
-        step: Callable[..., Any] | None = None
+        target, judging = (self.compiled(one, x.shape[1:]) for one in (network, judge or network))
+        perturbed: Callable[..., Any] = partial(attack.perturb, target)
+        if attack.in_graph and not attack.stepwise:
+            perturbed = whole_batch(attack, target, x.shape[1:])
+        key = seeds.key(0, "attack")
         for number, start in enumerate(range(0, len(y), attack.batch_size)):
             stop = min(start + attack.batch_size, len(y))
             self.passed += (stop - start) * attack.gradients
             if stop <= self.done.get(part, 0):
                 continue
-            step = step or one_batch(attack, network, judge or network, x.shape[1:])
-            for kind, values in zip(KINDS, step(x[start:stop], y[start:stop], number), strict=True):
-                found[kind][start:stop] = values
+            images = tf.constant(x[start:stop], tf.float32)
+            labels = tf.constant(y[start:stop], tf.int32)
+            moved = perturbed(images, labels, seeds.at_step(key, tf.constant(number, tf.int64)))
+            clean, after = (judging.right(one, labels).numpy() for one in (images, moved))
+            found["clean"][start:stop], found["survives"][start:stop] = clean, clean & after
+            found["distortion"][start:stop] = attack.ball.size(moved - images).numpy()
             self.done[part] = stop
             self.workspace.progress(self.passed, self.passes, f"attack with {attack.label}")
             if time.monotonic() - self.saved >= SAVE_SECONDS or stop == len(y):
                 self.save()
         return Attacked(**{kind: found[kind].copy() for kind in KINDS})
+
+    def compiled(self, network: keras.Model, shape: tuple[int, ...]) -> Compiled:
+        """The network for attacks on examples of this shape, the same at every call."""
+        # What is compiled keeps the network, so no other one gets its number meanwhile.
+        return self.networks.setdefault(id(network), Compiled(network, shape))
 
     def kept(self, part: str, count: int) -> dict[str, ndarray]:
         """The arrays of a part, as far as they are known."""
@@ -149,38 +166,21 @@ class Evaluation:
         self.saved = time.monotonic()
 
 
-def one_batch(
-    attack: Attack, network: keras.Model, judge: keras.Model, shape: tuple[int, ...]
-) -> Callable[[ndarray, ndarray, int], tuple[ndarray, ...]]:
-    """A function of (x, y, number of the batch) that gives the arrays of `Attacked`.
-
-    It is compiled once, for batches of any size, where the attack can be.
-    """
+def whole_batch(
+    attack: Attack, network: keras.Model, shape: tuple[int, ...]
+) -> Callable[[Any, Any, Any], Any]:
+    """The attack as a function of (x, y, seed), compiled once for batches of any size."""
     import tensorflow as tf
 
-    key = seeds.key(0, "attack")
+    def perturbed(x: Any, y: Any, seed: Any) -> Any:
+        return attack.perturb(network, x, y, seed)
 
-    def attacked(x: Any, y: Any, number: Any) -> tuple[Any, ...]:
-        found = attack.perturb(network, x, y, seeds.at_step(key, number))
-        clean, after = (
-            tf.argmax(judge(images, training=False), axis=-1, output_type=y.dtype) == y
-            for images in (x, found)
-        )
-        return clean, clean & after, attack.ball.size(found - x)
-
-    if attack.in_graph:
-        signature = [
-            tf.TensorSpec([None, *shape], tf.float32),
-            tf.TensorSpec([None], tf.int32),
-            tf.TensorSpec([], tf.int64),
-        ]
-        attacked = tf.function(attacked, input_signature=signature, autograph=False)
-
-    def step(x: ndarray, y: ndarray, number: int) -> tuple[ndarray, ...]:
-        arguments = tf.constant(x, tf.float32), tf.constant(y, tf.int32)
-        return tuple(part.numpy() for part in attacked(*arguments, tf.constant(number, tf.int64)))
-
-    return step
+    signature = [
+        tf.TensorSpec([None, *shape], tf.float32),
+        tf.TensorSpec([None], tf.int32),
+        tf.TensorSpec([2], tf.int64),
+    ]
+    return tf.function(perturbed, input_signature=signature, autograph=False)
 
 
 def chosen(size: int, examples: int | None) -> Any:

@@ -7,9 +7,9 @@ is along the gradient itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftnoise.attacks.attack import Attack, cross_entropy
+from ftnoise.attacks.attack import Attack, loss_gradient
 
 if TYPE_CHECKING:
     import keras
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 class FGSM(Attack):
     """The fast gradient sign method of Goodfellow et al. (2015)."""
 
+    stepwise: ClassVar[bool] = True
+
     @property
     def trains(self) -> bool:
         return True
 
     def adversarial(self, network: keras.Model, x: Any, y: Any, seed: Any) -> Any:
         return self.ball.ascend(
-            cross_entropy(network, y),
+            loss_gradient(network, y),
             x,
             x,
             attack_epsilon=self.attack_epsilon,

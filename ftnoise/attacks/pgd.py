@@ -10,9 +10,9 @@ Deviations
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftnoise.attacks.attack import Iterative, cross_entropy
+from ftnoise.attacks.attack import Iterative, loss_gradient
 from ftnoise.spec import expect, is_count
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class PGD(Iterative):
 
     restarts: int = 1
     random_start: bool = True
+
+    stepwise: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -85,7 +87,7 @@ class PGD(Iterative):
         start_seed, steps_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
         start = self.ball.neighbor(x, self.attack_epsilon, start_seed) if self.random_start else x
         return self.ball.ascend(
-            cross_entropy(network, y),
+            loss_gradient(network, y),
             x,
             start,
             attack_epsilon=self.attack_epsilon,

@@ -10,7 +10,7 @@ the 95 % interval.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ftnoise.attacks.ascent import LinfBall
 from ftnoise.attacks.attack import Attack
@@ -21,9 +21,9 @@ from ftnoise.spec import Column, Spec, expect, is_count
 from ftnoise.workspace import Answer, Subject
 
 if TYPE_CHECKING:
-    import keras
     from numpy import ndarray
 
+    from ftnoise.attacks.compiled import Compiled
     from ftnoise.attacks.evaluation import Attacked
 
 BATCH = 500
@@ -102,7 +102,7 @@ class AttackRedFlags(Spec):
         }
         if "black_box" in found:
             found["white_box"] = found["attacked"].first(len(found["black_box"]))
-        zero, sure = look(subject.network, x, y)
+        zero, sure = look(evaluation.compiled(subject.network, x.shape[1:]), x, y)
         flags = sentences(found, zero, sure)
         return Answer(
             scalars={
@@ -165,32 +165,22 @@ def sentences(found: dict[str, Attacked], zero: float, sure: bool) -> list[str]:
     return flags
 
 
-def look(network: keras.Model, x: ndarray, y: ndarray) -> tuple[float, bool]:
+def look(network: Compiled, x: ndarray, y: ndarray) -> tuple[float, bool]:
     """The share of right examples (%) without a gradient; whether the outputs are probabilities."""
     import numpy as np
     import tensorflow as tf
 
-    from ftnoise.attacks.ascent import input_gradient
-    from ftnoise.attacks.attack import cross_entropy
-
-    @tf.function(reduce_retracing=True, autograph=False)
-    def batch(x: Any, y: Any) -> tuple[Any, ...]:
-        gradient = input_gradient(cross_entropy(network, y), x)
-        logits = network(x, training=False)
-        right = tf.argmax(logits, axis=-1, output_type=y.dtype) == y
-        dead = tf.reduce_all(gradient == 0, axis=list(range(1, gradient.shape.rank)))
-        sums = tf.abs(tf.reduce_sum(logits, axis=-1) - 1) < 1e-3
-        sure = tf.reduce_all(logits >= 0, axis=-1) & sums
-        return right, right & dead, sure
-
-    parts = [
-        batch(
-            tf.constant(x[at : at + BATCH], tf.float32), tf.constant(y[at : at + BATCH], tf.int32)
-        )
-        for at in range(0, len(y), BATCH)
-    ]
-    right, dead, sure = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return 100.0 * float(dead.sum()) / max(int(right.sum()), 1), bool(sure.all())
+    right, dead, sure = [], [], True
+    for start in range(0, len(y), BATCH):
+        images = tf.constant(x[start : start + BATCH], tf.float32)
+        labels = tf.constant(y[start : start + BATCH], tf.int32)
+        gradient = network.loss_gradient(images, labels).numpy()
+        logits = network(images).numpy()
+        right.append(logits.argmax(axis=-1) == labels.numpy())
+        dead.append(~gradient.reshape(len(gradient), -1).any(axis=1))
+        sure &= bool((logits >= 0).all() and (abs(logits.sum(axis=-1) - 1) < 1e-3).all())
+    answered, stuck = np.concatenate(right), np.concatenate(right) & np.concatenate(dead)
+    return 100.0 * float(stuck.sum()) / max(int(answered.sum()), 1), sure
 
 
 def columns(measure: AttackRedFlags) -> tuple[Column, ...]:

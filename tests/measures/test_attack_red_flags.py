@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from ftnoise.attacks.ascent import L2Ball
-from ftnoise.attacks.evaluation import Attacked
+from ftnoise.attacks.compiled import Compiled
+from ftnoise.attacks.evaluation import Attacked, Evaluation
 from ftnoise.attacks.fgsm import FGSM
 from ftnoise.attacks.pgd import PGD
 from ftnoise.attacks.spsa import SPSA
@@ -130,12 +131,32 @@ def test_each_sign_has_its_sentence(changes, said):
 
 def test_zero_gradients_and_probabilities_are_seen():
     network, (x, y) = trained(), data(30)
-    assert look(network, x, y) == (0.0, False)
-    flat = Around(lambda x: tf.stop_gradient(network(x)))
-    assert look(flat, x, y) == (100.0, False)
+
+    def seen(network):
+        return look(Compiled(network, x.shape[1:]), x, y)
+
+    assert seen(network) == (0.0, False)
+    assert seen(Around(lambda x: tf.stop_gradient(network(x)))) == (100.0, False)
     half = Around(lambda x: tf.where(x[:, :1, 0, 0] > 0.375, network(x), 1e4 * network(x)))
-    assert 20 < look(half, x, y)[0] < 80
-    assert look(Around(lambda x: tf.nn.softmax(network(x))), x, y)[1]
+    assert 20 < seen(half)[0] < 80
+    assert seen(Around(lambda x: tf.nn.softmax(network(x))))[1]
+
+
+def test_all_radii_and_steps_share_one_compiled_gradient():
+    network, (x, y), traced = trained(), data(30), []
+
+    def count(images):
+        traced.append(images.shape)
+        return network(images)
+
+    measure = AttackRedFlags(attack=PGD(attack_epsilon=0.1), examples=None, queried=1)
+    attacks = measure.compared(x.shape[1:])
+    assert len(attacks) == 6
+    one, counted = Evaluation(Workspace(), 1), Around(count)
+    for name, attack in attacks.items():
+        one.attacked(name, attack, counted, x, y)
+    # The gradient, and the answers.
+    assert len(traced) == 2
 
 
 def test_what_an_attack_has_not_is_left_out():

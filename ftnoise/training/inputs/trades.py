@@ -21,7 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftnoise.attacks.ascent import Ball, LinfBall
+from ftnoise.attacks.ascent import Ball, LinfBall, gradient_of
 from ftnoise.spec import Spec, expect, is_count, is_number
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class TRADES(Spec):
 
         start = x + START_SCALE * tf.random.stateless_normal(tf.shape(x), seed, dtype=x.dtype)
         return self.ball.ascend(
-            divergence,
+            gradient_of(divergence),
             x,
             start,
             attack_epsilon=self.attack_epsilon,
