@@ -11,6 +11,8 @@ training. All three ways start from the same weights, and see the examples in th
 Deviations
 1. The noise has a standard deviation of 0.1 and the Jacobian penalty is that of such noise. The L2
    penalty has the weight of Table 5, as no theory gives one.
+2. fmnist_dnn is trained for a quarter of Table 5's epochs, as a step with the Jacobian penalty
+   takes ten times as long as another one.
 """
 
 from dataclasses import replace
@@ -37,7 +39,11 @@ NETWORKS: dict[str, tuple[Run, float, float]] = {
         0.0007,
         0.0015,
     ),
-    "fmnist_dnn": (table5.DNN, 0.0025, 0.03),
+    "fmnist_dnn": (
+        replace(table5.DNN, schedule=table5.DNN.schedule.resized(25)),
+        0.0025,
+        0.03,
+    ),
 }
 
 

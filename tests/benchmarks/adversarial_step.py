@@ -30,12 +30,12 @@ def main() -> bool:
     )
     parser.add_argument("--repetitions", type=int, default=15)
     repetitions = parser.parse_args().repetitions
-    reached = True
+    reached, member = True, AdversarialTraining(attack=PGD_2)
     for architecture in (FmnistDNN(), FmnistCNN2(), Cifar10CNN()):
         print(f"{architecture.slug}, a step of PGD training on {BATCH} images")
         seconds = alternating(
             {
-                "step": steps_of_the_loop(architecture, AdversarialTraining(attack=PGD_2)),
+                "step": steps_of_the_loop(architecture, inputs=member),
                 "floor": floor_of(architecture.build(), full_passes=1),
             },
             repetitions,

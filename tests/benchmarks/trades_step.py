@@ -44,11 +44,11 @@ def images(count: int, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     return generator.random((count, *shape), np.float32), generator.integers(0, 10, count)
 
 
-def steps_of_the_loop(architecture: Any, inputs: Any = TRADES_2) -> Any:
-    """Runs `STEPS_PER_EXECUTION_WITH_INPUTS` steps, as `fit` does."""
+def steps_of_the_loop(architecture: Any, **slots: Any) -> Any:
+    """Runs `STEPS_PER_EXECUTION_WITH_INPUTS` steps, as `fit` does; the slots of `Training`."""
     x, y = images(BATCH * STEPS_PER_EXECUTION_WITH_INPUTS, architecture.input_shape)
     data = Data(x, y, x[:BATCH], y[:BATCH], classes=10, digest="")
-    training = Training(inputs=inputs)
+    training = Training(**slots)
     run = Run(architecture=architecture, data=FashionMNIST(), training=training, schedule=SCHEDULE)
     loop = Loop(architecture.build(), run, data)
     execute = loop.make_train_function()
@@ -124,7 +124,7 @@ def main() -> bool:
         network = architecture.build()
         seconds = alternating(
             {
-                "step": steps_of_the_loop(architecture),
+                "step": steps_of_the_loop(architecture, inputs=TRADES_2),
                 "floor": floor_of(network),
                 "floor, full passes as one batch": floor_of(network, one_batch=True),
                 "floor with Keras' Conv2D": floor_of(with_keras_convolutions(network)),
