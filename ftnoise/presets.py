@@ -29,6 +29,7 @@ class Preset:
         attack_steps: steps of an attack in training, at most; None for the run's own.
         train_examples, test_examples: at most that many, chosen once for all runs; None for all.
         masks: at most that many, where a measure draws masks of faults; None for all.
+        attacked: test examples, at most, where a measure attacks them; None for all.
         adopted: whether models that an experiment only looks at (`Experiment.adopts`) are trained
             under it too, and not by the whole protocol, of which there are published ones.
         secret_key: noise in the gradients takes its key from the operating system.
@@ -44,6 +45,7 @@ class Preset:
     train_examples: int | None = None
     test_examples: int | None = None
     masks: int | None = None
+    attacked: int | None = None
     adopted: bool = True
     secret_key: bool = False
     data_seeds: int = 1
@@ -51,8 +53,9 @@ class Preset:
     @property
     def whole(self) -> bool:
         """Whether it is all of the protocol."""
-        sizes = (self.train_examples, self.test_examples, self.masks, self.batch_size)
-        return (self.epochs, self.rate) == (1.0, 1.0) and not any((*sizes, self.attack_steps))
+        examples = (self.train_examples, self.test_examples, self.attacked)
+        others = (self.masks, self.batch_size, self.attack_steps)
+        return (self.epochs, self.rate) == (1.0, 1.0) and not any((*examples, *others))
 
     def with_secret_key(self) -> Preset:
         """The same share of the protocol as a private release, under a name of its own."""
@@ -79,16 +82,17 @@ class Preset:
         """The experiment, its measures being under this preset; its runs are not (see `apply`)."""
         shown = (*experiment.columns, *experiment.pictures)
         columns = len(experiment.columns)
-        found = [self._with_masks(one) for one in shown]
+        found = [self._smaller(one) for one in shown]
         return dataclasses.replace(
             experiment, columns=tuple(found[:columns]), pictures=tuple(found[columns:])
         )
 
-    def _with_masks(self, shown: Any) -> Any:
-        with_masks = getattr(getattr(shown, "measure", None), "with_masks", None)
-        if self.masks is None or with_masks is None:
-            return shown
-        return dataclasses.replace(shown, measure=with_masks(self.masks))
+    def _smaller(self, shown: Any) -> Any:
+        measure = getattr(shown, "measure", None)
+        for most, name in ((self.masks, "with_masks"), (self.attacked, "with_examples")):
+            if most is not None and hasattr(measure, name):
+                measure = getattr(measure, name)(most)
+        return shown if measure is None else dataclasses.replace(shown, measure=measure)
 
     def run(self, experiment: Experiment, row: Row) -> Run:
         """The run of a row of an experiment under this preset."""
@@ -110,7 +114,10 @@ class Preset:
     def says(self, experiment: Experiment) -> str:
         """What it is, of the results of an experiment."""
         if experiment.adopts and not self.adopted:
-            return f"{self.masks} masks of faults, on models of the whole protocol"
+            return (
+                f"{self.masks} masks of faults, {self.attacked:,} attacked examples, "
+                "on models of the whole protocol"
+            )
         return self.summary
 
     def apply(self, run: Run) -> Run:
@@ -166,11 +173,12 @@ PRESETS = {
         Preset(
             name="quick",
             summary="3,000 training images, half the epochs, thrice the learning rate (but for "
-            "noise in the gradients), 8 masks of faults: a trend",
+            "noise in the gradients), 8 masks of faults, 1,000 attacked examples: a trend",
             epochs=0.5,
             rate=3.0,
             train_examples=3000,
             masks=8,
+            attacked=1000,
             adopted=False,
         ),
         Preset(
@@ -180,6 +188,7 @@ PRESETS = {
             train_examples=256,
             test_examples=256,
             masks=2,
+            attacked=32,
         ),
     )
 }

@@ -9,10 +9,15 @@ from typing import Any
 import pytest
 
 from ftnoise import cli, engine, plan, stored
+from ftnoise.attacks.pgd import PGD
+from ftnoise.measures.attack_red_flags import AttackRedFlags
+from ftnoise.measures.black_box_accuracy import BlackBoxAccuracy
 from ftnoise.measures.fault_tolerance import FaultTolerance, columns, pictures
+from ftnoise.measures.robust_accuracy import RobustAccuracy
 from ftnoise.presets import PRESETS
 from ftnoise.spec import spec_id
 from ftnoise.store import Store
+from ftnoise.training import Training
 from tests import fake
 
 PAPER, QUICK, SMOKE = (PRESETS[name] for name in ("paper", "quick", "smoke"))
@@ -132,6 +137,32 @@ def test_a_preset_draws_fewer_masks_in_every_column_and_picture():
         assert len(made.measures()) == 1
         assert [column.name for column in made.columns] == [c.name for c in faulty(False).columns]
     assert spec_id(QUICK.of(faulty(False)).measures()[0]) != spec_id(FaultTolerance())
+
+
+def test_a_preset_attacks_fewer_examples():
+    attack = PGD(attack_epsilon=0.1)
+    asked = (
+        RobustAccuracy(attack=attack),
+        BlackBoxAccuracy(attack=attack, surrogate=Training()),
+        AttackRedFlags(attack=attack),
+    )
+    column = faulty(False).columns[0]
+    table = dataclasses.replace(
+        fake.TABLE,
+        rows=tuple(dataclasses.replace(row, paper={}) for row in fake.TABLE.rows),
+        pictures=(),
+        columns=tuple(
+            dataclasses.replace(column, name=f"column_{n}", measure=measure)
+            for n, measure in enumerate(asked)
+        ),
+    )
+    assert PAPER.of(table).measures() == asked
+    assert [measure.examples for measure in SMOKE.of(table).measures()] == [32, 32, 32]
+    assert [measure.examples for measure in QUICK.of(table).measures()] == [1000, 1000, 500]
+    flags = (SMOKE.of(table).measures()[2], QUICK.of(table).measures()[2])
+    assert [measure.queried for measure in flags] == [6, 100]
+    few = dataclasses.replace(asked[2], examples=None, queried=7).with_examples(3)
+    assert (few.examples, few.queried) == (3, 7)
 
 
 def test_quick_looks_at_models_of_the_whole_protocol_and_says_so():

@@ -9,7 +9,7 @@ the 95 % interval.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from ftnoise.attacks.ascent import LinfBall
@@ -70,6 +70,12 @@ class AttackRedFlags(Spec):
     def passes(self) -> int:
         """Passes over 10,000 test examples that it takes as long as."""
         return 5 * passes(self.attack, self.examples) + passes(SPSA(attack_epsilon=0), self.queried)
+
+    def with_examples(self, examples: int) -> AttackRedFlags:
+        """The same on at most so many examples, of which SPSA attacks its share."""
+        most = self.examples or examples
+        queried = max(1, min(self.queried, self.queried * examples // most))
+        return replace(self, examples=min(most, examples), queried=queried)
 
     def compared(self, shape: tuple[int, ...]) -> dict[str, Attack]:
         """The attacks on all examples, by the names of their accuracies; the first is its own."""

@@ -65,6 +65,10 @@ class BlackBoxAccuracy(Spec):
         """The run of the surrogate, which shares no initial weights with the target."""
         return (replace(run, training=self.surrogate, seed=run.seed + 1),)
 
+    def with_examples(self, examples: int) -> BlackBoxAccuracy:
+        """The same on at most so many examples."""
+        return replace(self, examples=min(self.examples or examples, examples))
+
     def evaluate(self, subject: Subject) -> Answer:
         """Attacks the surrogate, then the target, and goes on where it was if interrupted."""
         import numpy as np

@@ -10,7 +10,7 @@ one would.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ftnoise.attacks.attack import Attack
@@ -46,6 +46,10 @@ class RobustAccuracy(Spec):
     def passes(self) -> int:
         """Passes over 10,000 test examples that it takes as long as."""
         return passes(self.attack, self.examples)
+
+    def with_examples(self, examples: int) -> RobustAccuracy:
+        """The same on at most so many examples."""
+        return replace(self, examples=min(self.examples or examples, examples))
 
     def evaluate(self, subject: Subject) -> Answer:
         """Attacks in batches, which go on where they were if it is interrupted."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.pictures import Scatter
-from ftnoise.report.drawing import CHARACTER, TEXT, WIDTH, rendered
+from ftnoise.report.drawing import CHARACTER, TEXT, WIDTH, decades, rendered
 from ftnoise.report.records import csv_of
 from ftnoise.report.results import Results, heading, seeds_in_words
 
@@ -23,10 +23,16 @@ if TYPE_CHECKING:
 HEADER = ("experiment", "preset", "row", "x_column", "y_column", "x", "y", "on_front")
 ACROSS = 2  # panels beside each other
 PANEL = 2.3  # inches: the height of a panel
-LEFT, BELOW, RIGHT, ABOVE = 0.55, 0.5, 0.12, 0.12  # inches around a panel
+LEFT, BELOW, RIGHT, ABOVE = 0.45, 0.3, 0.12, 0.12  # inches around a panel, without its titles
 SHAPES = ("o", "s", "^", "D", "v", "P")
 COLORS = ("#0072b2", "#e69f00", "#000000", "#009e73", "#cc79a7", "#d55e00")
-MARK = 5.0  # points
+MARK, NUMBER = 5.0, 6.5  # points: of a mark, and of the number beside it
+# Where a number may stand, from its mark, in points: the first that is free.
+BESIDE = tuple(
+    (far * x, far * y)
+    for far in (1.0, 1.8, 2.6, 3.4, 4.2)
+    for x, y in ((6, 5), (6, -5), (-6, 5), (-6, -5), (0, 8), (0, -8), (9, 0), (-9, 0))
+)
 NAMES = 2  # columns of names below
 
 
@@ -103,16 +109,21 @@ def draw(figure: Figure, results: Results, scatter: Scatter) -> None:
     across = min(ACROSS, len(scatter.panels))
     down = -(-len(scatter.panels) // across)
     wide = WIDTH / across
+    titles = _titles(results, scatter)
+    left = LEFT + TEXT * max(len(y) for _, y in titles)
+    below = BELOW + TEXT * max(len(x) for x, _ in titles)
     lines = -(-len(numbers) // NAMES)
     names = TEXT * (lines + 1)
-    height = down * (PANEL + BELOW + ABOVE) + names
+    height = down * (PANEL + below + ABOVE) + names
     figure.set_size_inches(WIDTH, height)
-    for place, (pair, panel) in enumerate(zip(scatter.panels, shown, strict=True)):
-        left = (place % across) * wide + LEFT
-        top = height - (place // across) * (PANEL + BELOW + ABOVE) - ABOVE
-        box = (left, top - PANEL, wide - LEFT - RIGHT, PANEL)
-        axes = figure.add_axes((box[0] / WIDTH, box[1] / height, box[2] / WIDTH, box[3] / height))
-        _panel(axes, panel, results, scatter, pair)
+    for place, (pair, panel, title) in enumerate(zip(scatter.panels, shown, titles, strict=True)):
+        x = (place % across) * wide + left
+        y = height - (place // across) * (PANEL + below + ABOVE) - ABOVE - PANEL
+        box = (x / WIDTH, y / height, (wide - left - RIGHT) / WIDTH, PANEL / height)
+        axes = figure.add_axes(box)
+        _panel(axes, panel, [name in scatter.logarithmic for name in pair])
+        axes.set_xlabel("\n".join(title[0]))
+        axes.set_ylabel("\n".join(title[1]))
     for place, number in enumerate(numbers):
         x = 0.3 + (place // lines) * (WIDTH - 0.3) / NAMES
         y = names - TEXT * (place % lines + 1)
@@ -120,10 +131,20 @@ def draw(figure: Figure, results: Results, scatter: Scatter) -> None:
         figure.text(x / WIDTH, y / height, text, ha="left", va="center")
 
 
-def _panel(
-    axes: Axes, panel: list[Point], results: Results, scatter: Scatter, pair: tuple[str, str]
-) -> None:
+def _titles(results: Results, scatter: Scatter) -> list[tuple[list[str], list[str]]]:
+    """The lines below and beside each panel."""
     columns = {column.name: column for column in results.experiment.columns}
+
+    def lines(name: str, length: float) -> list[str]:
+        better = "less" if name in scatter.low else "more"
+        text = f"{heading(columns[name])}; {better} is better"
+        return textwrap.wrap(text, int(length / CHARACTER))
+
+    wide = WIDTH / min(ACROSS, len(scatter.panels)) - LEFT - RIGHT
+    return [(lines(x, wide - 2 * TEXT), lines(y, PANEL)) for x, y in scatter.panels]
+
+
+def _panel(axes: Axes, panel: list[Point], logarithmic: Sequence[bool]) -> None:
     front = sorted((one.x, one.y) for one in panel if one.on_front)
     axes.plot(*zip(*front, strict=True), color="0.6", linewidth=0.9, zorder=1)
     for one in panel:
@@ -137,16 +158,41 @@ def _panel(
             color=color,
             markerfacecolor=color if one.on_front else "white",
         )
-        axes.annotate(
-            str(one.number), (one.x, one.y), (3.5, 2.5), textcoords="offset points", fontsize=6.5
-        )
-    for name, axis, scale in ((pair[0], axes.xaxis, "x"), (pair[1], axes.yaxis, "y")):
-        if name in scatter.logarithmic:
-            getattr(axes, f"set_{scale}scale")("log")
-        better = "less" if name in scatter.low else "more"
-        title = f"{heading(columns[name])}; {better} is better"
-        length = PANEL if scale == "y" else WIDTH / ACROSS - LEFT - RIGHT
-        axis.set_label_text("\n".join(textwrap.wrap(title, int(length / CHARACTER))))
     axes.spines["left"].set_visible(True)
     axes.tick_params(axis="y", length=3, width=0.6)
     axes.margins(0.1)
+    for scale, axis, wanted in zip("xy", (axes.xaxis, axes.yaxis), logarithmic, strict=True):
+        if wanted:
+            getattr(axes, f"set_{scale}scale")("log")
+            decades(axis, *getattr(axes, f"get_{scale}lim")())
+    _numbers(axes, panel)
+
+
+def _numbers(axes: Axes, panel: list[Point]) -> None:
+    """Writes each point's number where neither a mark nor another number is, if there is room."""
+    scale = 72 * PANEL / axes.bbox.height  # points in a pixel
+    marks = [scale * axes.transData.transform((one.x, one.y)) for one in panel]
+    taken = [(x, y, MARK, MARK) for x, y in marks]
+    for one, (x, y) in zip(panel, marks, strict=True):
+        wide = 0.65 * NUMBER * len(str(one.number))
+        free = [
+            (dx, dy)
+            for dx, dy in BESIDE
+            if not any(_overlap((x + dx, y + dy, wide, NUMBER), other) for other in taken)
+        ]
+        dx, dy = (free or BESIDE)[0]
+        taken.append((x + dx, y + dy, wide, NUMBER))
+        axes.annotate(
+            str(one.number),
+            (one.x, one.y),
+            (dx, dy),
+            textcoords="offset points",
+            fontsize=NUMBER,
+            ha="center",
+            va="center_baseline",
+        )
+
+
+def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """Whether two boxes do, given as middle, width and height."""
+    return all(2 * abs(one[i] - other[i]) < one[i + 2] + other[i + 2] for i in (0, 1))

@@ -79,6 +79,40 @@ def test_a_panel_has_every_point_and_its_number():
     assert names == [f"{n + 1:>2}  {name}" for n, name in enumerate(NAMES)]
 
 
+def test_numbers_do_not_cover_each_other_even_where_points_coincide():
+    ours = {
+        name: {"accuracy": [80.0 + n // 3], "error": [5.0 + n // 3], "spread": [0.1 + n]}
+        for n, name in enumerate(NAMES)
+    }
+    with matplotlib.rc_context(LOOK):
+        figure = Figure()
+        draw(figure, results(ours=ours), SCATTER)
+        figure.draw_without_rendering()
+    for axes in figure.axes:
+        boxes = [text.get_window_extent() for text in axes.texts]
+        for n, box in enumerate(boxes):
+            assert not any(box.padded(-1).overlaps(other.padded(-1)) for other in boxes[:n])
+
+
+def test_a_logarithmic_axis_has_plain_numbers():
+    logarithmic = Scatter(
+        name="a", title="b", panels=(("spread", "accuracy"),), logarithmic=("spread",)
+    )
+    ours = {
+        name: {"accuracy": [80.0 + n], "error": [1.0], "spread": [10.0 ** (n / 3)]}
+        for n, name in enumerate(NAMES)
+    }
+    with matplotlib.rc_context(LOOK):
+        figure = Figure()
+        draw(figure, results(logarithmic, ours), logarithmic)
+        figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert axes.get_xscale() == "log"
+    ticks = [tick.get_text() for tick in axes.get_xticklabels()]
+    assert {"1", "10", "100", "10³"} <= {*ticks}
+    assert not any("$" in tick for tick in ticks)
+
+
 def test_every_form_has_it():
     made = results()
     frame = pandas.read_csv(io.BytesIO(report.plot(made, SCATTER)["csv"]))
