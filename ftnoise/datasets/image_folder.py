@@ -59,19 +59,28 @@ class ImageFolder(DataSet):
         yield origin(Path(self.path))
 
 
-def origin(path: Path, class_names: tuple[str, ...] | None = None) -> Origin:
+def origin(
+    path: Path,
+    class_names: tuple[str, ...] | None = None,
+    shape: tuple[int, ...] | None = None,
+) -> Origin:
     """The folder or `.zip` as an origin; see `read`."""
     files = tuple(path / name for name in _names(path)) if path.is_dir() else (path,)
-    return Origin(path.name, functools.partial(read, path, class_names), path, files)
+    return Origin(path.name, functools.partial(read, path, class_names, shape), path, files)
 
 
-def read(path: Path, class_names: tuple[str, ...] | None = None) -> Raw:
+def read(
+    path: Path,
+    class_names: tuple[str, ...] | None = None,
+    shape: tuple[int, ...] | None = None,
+) -> Raw:
     """The images, uint8 `[n, height, width, channels]`, sorted by class and file name.
 
     Args:
         path: the folder or `.zip`.
         class_names: what the labels mean, if known; the folders are then called like that, or
             by the label's number.
+        shape: height, width and channels of all images, if known; no image is converted to it.
 
     Raises:
         BadInput: naming the file, if the layout or an image cannot be right.
@@ -85,10 +94,12 @@ def read(path: Path, class_names: tuple[str, ...] | None = None) -> Raw:
             labels = _labels(path, names, class_names)
             tell(f"reading {len(names)} images from {path} (once; a copy is kept)")
             arrays = {}
-            form: tuple[int, ...] | None = None
+            form = shape
             for split in ("train", "test"):
                 chosen = [name for name, (of, _) in names.items() if of == split]
-                arrays[f"x_{split}"] = _pixels(path, chosen, read_bytes, form)
+                arrays[f"x_{split}"] = _pixels(
+                    path, chosen, read_bytes, form, strict=shape is not None
+                )
                 arrays[f"y_{split}"] = np.array([labels[names[name][1]] for name in chosen])
                 form = arrays["x_train"].shape[1:]
     except BadInput:
@@ -164,8 +175,13 @@ def _pixels(
     names: list[str],
     read_bytes: Callable[[str], bytes],
     form: tuple[int, ...] | None,
+    *,
+    strict: bool,
 ) -> np.ndarray:
-    """The images, decoded to `form` [height, width, channels], which the first one may decide."""
+    """The images, decoded to `form` [height, width, channels], which the first one may decide.
+
+    Where it is `strict`, the form is the set's own, and gray images do not become color.
+    """
     import numpy as np
     from PIL import Image
 
@@ -182,12 +198,11 @@ def _pixels(
                     needed = len(names) * form[0] * form[1] * form[2]
                     expect(needed <= LARGEST, f"images of {LARGEST} bytes in all", bytes=needed)
                     pixels = np.empty((len(names), *form), np.uint8)
-                expect(size == form[:2], f"{form[0]}x{form[1]} pixels, as the first", size=size)
-                expect(
-                    form[2] == 3 or image.mode in GRAY,
-                    "grayscale, as the first image",
-                    mode=image.mode,
-                )
+                as_what = "as all images of this set" if strict else "as the first image"
+                expect(size == form[:2], f"{form[0]}x{form[1]} pixels, {as_what}", size=size)
+                gray = image.mode in GRAY
+                expect(form[2] == 3 or gray, f"grayscale, {as_what}", mode=image.mode)
+                expect(not (strict and form[2] == 3 and gray), f"color, {as_what}", mode=image.mode)
                 decoded = image.convert("L" if form[2] == 1 else "RGB")
                 pixels[index] = np.asarray(decoded).reshape(form)
         except BadInput as error:

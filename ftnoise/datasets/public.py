@@ -64,7 +64,7 @@ class PublicSet(DataSet):
                 return found
         for name, path in names.items():
             if re.fullmatch(rf"{self.slug}(?![a-z0-9]).*[.]zip", name):
-                return image_folder.origin(path, self.class_names)
+                return image_folder.origin(path, self.class_names, self.shape)
         named = [path for path in own if path != folder]
         if named:
             raise BadInput(f"Expected {named[0]} to be like one of {self.accepted}.")
@@ -79,7 +79,7 @@ class PublicSet(DataSet):
     def in_own_folder(self, folder: Path) -> Origin | None:
         """What a folder called like this set has of it, or None."""
         if (folder / "train").is_dir():
-            return image_folder.origin(folder, self.class_names)
+            return image_folder.origin(folder, self.class_names, self.shape)
         return idx.origin(folder, folder.name)
 
     @property

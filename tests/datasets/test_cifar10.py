@@ -84,3 +84,31 @@ def test_other_class_names_are_refused(sources, small, write_zip):
     write_zip(sources.data_dir / "cifar10.zip", values, names=names)
     with pytest.raises(BadInput, match=r"cifar10\.zip .*truck.*tram"):
         CIFAR10().load(sources)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("gray", r"color, as all images of this set\. Received: mode='L'"),
+        ("small", r"32x32 pixels, as all images of this set\. Received: size=\(28, 28\)"),
+        ("unreadable", r"to be an image\. Received: "),
+    ],
+)
+def test_an_image_that_is_none_of_its_own_is_named(sources, small, image_bytes, kind, message):
+    pixels, labels = small
+    for n, (image, label) in enumerate(zip(pixels, labels, strict=True)):
+        path = sources.data_dir / "cifar10" / ("train" if n < 10 else "test")
+        path = path / CIFAR10.class_names[label] / f"{n}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(image_bytes(image))
+    CIFAR10().load(sources)
+    strange = {
+        "gray": image_bytes(pixels[0][..., 0].copy()),
+        "small": image_bytes(pixels[0][:28, :28].copy()),
+        "unreadable": image_bytes(pixels[0])[:50],
+    }
+    path.write_bytes(strange[kind])
+    with pytest.raises(BadInput, match=message) as caught:
+        CIFAR10().load(sources)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
