@@ -20,8 +20,8 @@ class Preset:
     Args:
         name: as typed after `--preset`.
         summary: one line for `--help` and for the report.
-        epochs: share of the run's epochs, in (0, 1] (drops of the learning rate keep their
-            places), or None for exactly one epoch.
+        epochs: share of the run's epochs, > 0 (drops of the learning rate keep their places; above
+            1 where there are few examples), or None for exactly one epoch.
         rate: factor of the learning rate, > 0, where the gradients have no noise, which would grow
             with it. Above 1 where there are few steps: otherwise they move the weights too little
             for a penalty to be felt or a network to overfit.
@@ -173,12 +173,14 @@ PRESETS = {
         Preset(
             name="quick",
             summary="3,000 training images, half the epochs, thrice the learning rate (but for "
-            "noise in the gradients), 8 masks of faults, 1,000 attacked examples: a trend",
+            "noise in the gradients), 3 steps of attacks in training, 8 masks of faults, 500 "
+            "attacked examples: a trend",
             epochs=0.5,
             rate=3.0,
             train_examples=3000,
+            attack_steps=3,
             masks=8,
-            attacked=1000,
+            attacked=500,
             adopted=False,
         ),
         Preset(

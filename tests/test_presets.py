@@ -75,7 +75,8 @@ def test_quick_does_not_turn_up_the_noise_in_the_gradients():
 
 
 @pytest.mark.parametrize(
-    ("share", "own", "epochs"), [(0.5, 100, 50), (0.5, 1, 1), (0.001, 100, 1), (None, 100, 1)]
+    ("share", "own", "epochs"),
+    [(0.5, 100, 50), (1.5, 10, 15), (0.5, 1, 1), (0.001, 100, 1), (None, 100, 1)],
 )
 def test_a_share_of_the_epochs_is_at_least_one(share, own, epochs):
     run = dataclasses.replace(RUN, schedule=RUN.schedule.resized(own))

@@ -56,7 +56,7 @@ def test_what_attacks_nothing_stays():
     for inputs in (None, GaussianNoise(sigma=0.1)):
         assert FEW.apply(run(inputs)).training == run(inputs).training
     assert FEW.apply(RUN).schedule.batch_size == min(3, RUN.schedule.batch_size)
-    assert PRESETS["quick"].apply(run(TRADES(attack_epsilon=0.1))).training.inputs.steps == 10
+    assert PRESETS["quick"].apply(run(TRADES(attack_epsilon=0.1))).training.inputs.steps == 3
 
 
 def test_fewer_steps_are_not_the_whole():

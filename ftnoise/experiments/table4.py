@@ -9,13 +9,17 @@ Deviations
    but for its rate of 0.1, which is made for networks with batch normalization: the paper's network
    has none and does not leave its start with it (a loss of 2.30 after 400 steps, natural training),
    so the rate is 0.01.
-2. TRADES: radius 8/255, beta 6, 10 steps of 2/255, and the script's weight decay of 2e-4, which is
-   an L2 penalty of 1e-4 on all parameters. PGD takes the same radius, steps and decay; the paper
-   has no number of it. Natural training has no decay.
+2. TRADES: radius 8/255, 10 steps of 2/255, and the script's weight decay of 2e-4, which is an L2
+   penalty of 1e-4 on all parameters; but beta 1, as in Table 5, for the script's 6. With 6 this
+   network had not left its start (a loss of 2.30) after 2,000 steps of 16 images, with 1 it had
+   after 500; and the paper's 93 % training accuracy speaks for a weak robust term. The paper
+   has no number of PGD, which takes the same steps and decay, and a quarter of the radius: with all
+   of it the network did not leave its start either. Natural training has no decay.
 3. The weight of the Tikhonov penalty, which the paper does not print, is that which Table 5 found
    for its convolutional network: it is not calibrated on CIFAR-10, as that takes a GPU.
 4. The paper measures no accuracy under attack. Ours is under PGD of 20 steps in the l_inf ball of
-   8/255 for all rows.
+   8/255 for all rows. Its red flags are looked for on 100 images, 5 of them without gradients, as
+   every pass of this network is dear without a GPU.
 """
 
 from dataclasses import replace
@@ -23,7 +27,8 @@ from dataclasses import replace
 from ftnoise.architectures import Cifar10CNN
 from ftnoise.attacks.pgd import PGD
 from ftnoise.datasets.cifar10 import CIFAR10
-from ftnoise.measures import generalization, robust_accuracy
+from ftnoise.measures import attack_red_flags, generalization, robust_accuracy
+from ftnoise.measures.attack_red_flags import AttackRedFlags
 from ftnoise.measures.robust_accuracy import RobustAccuracy
 from ftnoise.presets import Preset
 from ftnoise.spec import Experiment, Row, Run, Schedule
@@ -41,20 +46,22 @@ NATURAL = Run(
     training=Training(augmentation=CropAndFlip()),
     schedule=Schedule(epochs=76, batch_size=128, learning_rate=0.01, momentum=0.9, drops=(75,)),
 )
+ATTACK = PGD(attack_epsilon=EPSILON)
 COLUMNS = (
     *generalization.COLUMNS,
-    *robust_accuracy.columns(RobustAccuracy(attack=PGD(attack_epsilon=EPSILON))),
+    *robust_accuracy.columns(RobustAccuracy(attack=ATTACK)),
+    *attack_red_flags.columns(AttackRedFlags(attack=ATTACK, examples=100, queried=5)),
 )
-# 76 epochs of these would be days on two cores.
+# 76 epochs on 50,000 images would be days on two cores.
 QUICK = Preset(
     name="quick",
-    summary="1,000 training and testing images, 20 epochs in batches of 32, two attack steps: a "
-    "sign of the trend",
-    epochs=20 / 76,
-    batch_size=32,
-    train_examples=1000,
-    test_examples=1000,
-    attack_steps=2,
+    summary="200 training and 500 testing images, 120 epochs in batches of 16, one attack step: a "
+    "sign of what Tikhonov and TRADES do, far from the paper's accuracies",
+    epochs=120 / 76,
+    batch_size=16,
+    train_examples=200,
+    test_examples=500,
+    attack_steps=1,
     adopted=False,
 )
 
@@ -63,13 +70,13 @@ def trades(attack_epsilon: float) -> Run:
     """TRADES as its authors train on CIFAR-10, with another radius."""
     # Their step is 0.007 for a radius of 0.031.
     member = TRADES(
-        attack_epsilon=attack_epsilon, beta=6.0, steps=STEPS, step_size=attack_epsilon / 4
+        attack_epsilon=attack_epsilon, beta=1.0, steps=STEPS, step_size=attack_epsilon / 4
     )
     return replace(NATURAL, training=replace(NATURAL.training, inputs=member, penalty=DECAY))
 
 
 def pgd(attack_epsilon: float) -> Run:
-    """Adversarial training with the same attack strength."""
+    """Adversarial training as far as TRADES goes, with a radius of its own."""
     attack = PGD(attack_epsilon=attack_epsilon, steps=STEPS, step_size=attack_epsilon / 4)
     member = AdversarialTraining(attack=attack)
     return replace(NATURAL, training=replace(NATURAL.training, inputs=member, penalty=DECAY))
@@ -101,7 +108,7 @@ EXPERIMENT = Experiment(
             step_seconds=2.0,
             pass_seconds=4.0,
         ),
-        Row(name="pgd", run=pgd(EPSILON), step_seconds=1.7, pass_seconds=4.0),
+        Row(name="pgd", run=pgd(EPSILON / 4), step_seconds=1.7, pass_seconds=4.0),
     ),
     columns=COLUMNS,
     presets=(QUICK,),
