@@ -98,7 +98,8 @@ class Standing:
         )
         if self.task.stack_key:
             once, each = STACKED_SECONDS, 0.0
-        training = left * (each + steps * self.task.row.step_seconds)
+        step = self.task.row.step_seconds * _share_of_a_step(run, self.task.row.run)
+        training = left * (each + steps * step)
         share = min(1.0, (run.test_examples or PASS_EXAMPLES) / PASS_EXAMPLES)
         return once + training + self.task.passes * share * self.task.row.pass_seconds
 
@@ -175,6 +176,22 @@ def check_seeds(seeds: int | None) -> None:
         raise BadInput(f"Expected --seeds to be at least 1. Received: {seeds}.")
     if seeds is not None and seeds > MOST_SEEDS:
         raise BadInput(f"Expected --seeds to be at most {MOST_SEEDS:,}. Received: {seeds}.")
+
+
+def _share_of_a_step(run: Run, whole: Run) -> float:
+    """How long a step of a run takes, roughly, as a share of one of its row's own run.
+
+    Presets make batches smaller and attacks shorter; neither makes all of a step cheaper.
+    """
+    size = min(1.0, run.schedule.batch_size / whole.schedule.batch_size)
+    attacks = [_attack_steps(one.training) for one in (run, whole)]
+    few, many = (5 + 2 * steps for steps in attacks)
+    return (0.1 + 0.9 * size) * min(1.0, few / many)
+
+
+def _attack_steps(training: Any) -> int:
+    inputs = getattr(training, "inputs", None)
+    return int(getattr(getattr(inputs, "attack", inputs), "steps", 0))
 
 
 def _matches(name: str, pattern: str) -> bool:
