@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from ftnoise import plan
+from ftnoise import cli, plan
 from ftnoise.errors import BadInput
 from ftnoise.plan import Standing
 from ftnoise.presets import PRESETS
@@ -70,3 +72,19 @@ def test_the_estimate_is_that_of_the_rest_on_this_machine_and_nothing_for_nothin
     left = [Standing(two, epochs=2), Standing(three)]
     seconds = sum(standing.seconds for standing in left)
     assert plan.estimate([done, *left]) == pytest.approx(plan.STARTUP_SECONDS + 2 * seconds)
+
+
+def test_smaller_batches_and_shorter_attacks_are_expected_to_take_less():
+    table4 = cli.experiment("table4")
+    few = dataclasses.replace(PAPER, name="few", attack_steps=1)
+    small = dataclasses.replace(PAPER, name="small", batch_size=16)
+    for preset, shares in ((PAPER, (1.0, 1.0)), (few, (1.0, 7 / 25)), (small, (0.2125, 0.2125))):
+        for name, share in zip(("natural", "pgd"), shares, strict=True):
+            (task,) = plan.tasks(table4, preset, 1, name)
+            run = dataclasses.replace(task.run, train_examples=1280)
+            standing = Standing(dataclasses.replace(task, run=run, passes=0))
+            epochs, steps = run.schedule.epochs, 1280 // run.schedule.batch_size
+            known = plan.RUN_SECONDS + epochs * (
+                plan.EPOCH_SECONDS + steps * share * task.row.step_seconds
+            )
+            assert standing.seconds == pytest.approx(known)
