@@ -148,17 +148,17 @@ class Preset:
 
 
 def _with_steps(member: Any, most: int) -> Any:
-    """A spec, or the attack in it, with at most so many steps, which reach as far together."""
+    """A spec, or the attack in it, with at most so many steps, which reach as far together.
+
+    None is longer than the radius, from which there is nowhere to go.
+    """
     if isinstance(attack := getattr(member, "attack", None), Spec):
         return dataclasses.replace(member, attack=_with_steps(attack, most))
-    steps, size = getattr(member, "steps", 0), getattr(member, "step_size", None)
+    steps = getattr(member, "steps", 0)
     if steps <= most:
         return member
-    further = None if size is None else size * steps / most
-    radius = getattr(member, "attack_epsilon", None)
-    if further is not None and radius is not None:
-        further = min(further, radius)
-    return dataclasses.replace(member, steps=most, step_size=further)
+    size = min(member.step * steps / most, member.attack_epsilon)
+    return dataclasses.replace(member, steps=most, step_size=size or None)
 
 
 def _least(own: int | None, most: int | None) -> int | None:

@@ -33,7 +33,10 @@ def test_an_experiments_own_preset_stands_in_the_place_of_the_common_one():
 @pytest.mark.parametrize(
     ("inputs", "steps", "size"),
     [
-        (TRADES(attack_epsilon=0.1, steps=10), 2, None),
+        # The default is a quarter of the radius.
+        (TRADES(attack_epsilon=0.1, steps=3), 2, 0.0375),
+        (TRADES(attack_epsilon=0.1, steps=10), 2, 0.1),
+        (TRADES(attack_epsilon=0.0, steps=10), 2, None),
         (TRADES(attack_epsilon=0.1, steps=10, step_size=0.01), 2, 0.05),
         # No step is longer than the radius.
         (TRADES(attack_epsilon=0.1, steps=10, step_size=0.03), 2, 0.1),

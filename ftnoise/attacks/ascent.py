@@ -63,6 +63,7 @@ class Ball(Spec):
         step_size: float,
         steps: int,
         seed: Any,
+        first: Any = 0,
     ) -> Any:
         """Climbs a function in the ball around `x`, clipped to [0, 1].
 
@@ -74,6 +75,7 @@ class Ball(Spec):
             step_size: length of a step, in units of the input.
             steps: number of steps, >= 0.
             seed: int64 pair, for directions where the gradient says none.
+            first: the number of the first step, where others were taken before with this seed.
 
         Returns:
             The last iterate, `[batch, ...]`, in the ball and in [0, 1] (if `steps` > 0).
@@ -82,7 +84,7 @@ class Ball(Spec):
 
         project, adversarial = self.projection(x, attack_epsilon), start
         for step in range(steps):
-            drawn = tf.random.experimental.stateless_fold_in(seed, step)
+            drawn = tf.random.experimental.stateless_fold_in(seed, first + step)
             toward = self.direction(gradient(adversarial), drawn)
             adversarial = project(adversarial + step_size * toward)
         return tf.stop_gradient(adversarial)
@@ -167,6 +169,10 @@ class L2Ball(Ball):
     def direction(self, gradient: Any, seed: Any) -> Any:
         import tensorflow as tf
 
+        # Squares of small numbers are 0, as where a network is sure; those of their ratios are not.
+        axes = list(range(1, gradient.shape.rank))
+        largest = tf.reduce_max(tf.abs(gradient), axis=axes, keepdims=True)
+        gradient = tf.math.divide_no_nan(gradient, largest)
         norms = _norms(gradient)
         noise = tf.random.stateless_normal(tf.shape(gradient), seed, dtype=gradient.dtype)
         return tf.where(norms > 0, tf.math.divide_no_nan(gradient, norms), noise)

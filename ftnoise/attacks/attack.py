@@ -10,19 +10,21 @@ the true labels and wants any other. Images are in [0, 1], and the network is in
 from __future__ import annotations
 
 import dataclasses
+import math
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftnoise.attacks.ascent import Ball, LinfBall, gradient_of
-from ftnoise.attacks.compiled import Compiled
+from ftnoise.attacks.ascent import Ball, LinfBall
 from ftnoise.spec import Spec, expect, is_count, is_number
 
 if TYPE_CHECKING:
     import keras
 
-PROBABILITIES = ("softmax", "sigmoid")
+PROBABILITIES = ("softmax", "softmax_v2", "sigmoid", "hard_sigmoid")
+# Numbers in a batch of examples: 500 of CIFAR-10, 13 photographs of 224 x 224 pixels.
+BATCH_NUMBERS = 2**21
 _LOGITS: weakref.WeakKeyDictionary[Any, Callable[[Any], Any]] = weakref.WeakKeyDictionary()
 
 
@@ -39,7 +41,7 @@ class Attack(Spec):
         in_graph: whether it works inside a `tf.function`.
         stepwise: whether many examples are attacked step by step on a `Compiled` network, instead
             of by one function that is compiled for this attack alone.
-        batch_size: how many examples it is given at a time.
+        batch_size: how many examples it is given at a time, at most; see `batch`.
     """
 
     attack_epsilon: float
@@ -50,22 +52,7 @@ class Attack(Spec):
     batch_size: ClassVar[int] = 500
 
     def __post_init__(self) -> None:
-        expect(
-            isinstance(self.ball, Ball) and type(self.ball) is not Ball,
-            "ball to be a ball, such as L2Ball()",
-            ball=self.ball,
-        )
-        expect(
-            is_number(self.attack_epsilon) and self.attack_epsilon >= 0,
-            "attack_epsilon >= 0",
-            attack_epsilon=self.attack_epsilon,
-        )
-        if isinstance(self.ball, LinfBall):
-            expect(
-                self.attack_epsilon <= 1,
-                "attack_epsilon <= 1, as images are in [0, 1]",
-                attack_epsilon=self.attack_epsilon,
-            )
+        check_ball(self.ball, self.attack_epsilon)
 
     @property
     def trains(self) -> bool:
@@ -98,6 +85,10 @@ class Attack(Spec):
         """The same attack with twice the iterations, or None if it has none."""
         return None
 
+    def batch(self, shape: tuple[int, ...]) -> int:
+        """How many examples of this shape it is given at a time."""
+        return max(1, min(self.batch_size, BATCH_NUMBERS // math.prod(shape)))
+
     def perturb(self, network: keras.Model, x: Any, y: Any, seed: Any) -> Any:
         """The worst neighbors that it finds, `[batch, ...]` in the ball and in [0, 1].
 
@@ -121,12 +112,7 @@ class Attack(Spec):
     def check(self, network: keras.Model, shape: tuple[int, ...]) -> None:
         """Raises `BadInput` where it cannot work on examples of this shape."""
         check_logits(network)
-        widest = self.ball.widest(shape)
-        expect(
-            self.attack_epsilon <= widest,
-            f"attack_epsilon <= {widest:g}, the widest {self.ball.label} distance in [0, 1]",
-            attack_epsilon=self.attack_epsilon,
-        )
+        check_widest(self.ball, shape, attack_epsilon=self.attack_epsilon)
 
     def adversarial(self, network: keras.Model, x: Any, y: Any, seed: Any) -> Any:
         """What `perturb` returns, after its checks."""
@@ -149,17 +135,11 @@ class Iterative(Attack):
     def __post_init__(self) -> None:
         super().__post_init__()
         expect(is_count(self.steps), "steps to be an integer >= 1", steps=self.steps)
-        expect(
-            self.step_size is None or (is_number(self.step_size) and self.step_size > 0),
-            "step_size > 0 or None",
-            step_size=self.step_size,
-        )
-        if isinstance(self.ball, LinfBall):
-            expect(
-                self.step_size is None or self.step_size <= 1,
-                "step_size <= 1, as images are in [0, 1]",
-                step_size=self.step_size,
-            )
+        check_step(self.ball, self.step_size)
+
+    def check(self, network: keras.Model, shape: tuple[int, ...]) -> None:
+        super().check(network, shape)
+        check_widest(self.ball, shape, step_size=self.step_size)
 
     @property
     def step(self) -> float:
@@ -188,22 +168,50 @@ class Iterative(Attack):
         return dataclasses.replace(self, steps=2 * self.steps)
 
 
-def cross_entropy(network: keras.Model, y: Any) -> Callable[[Any], Any]:
-    """What a gradient attack climbs: `[batch, ...]` -> cross-entropy `[batch]`, in inference."""
-    import tensorflow as tf
+def check_ball(ball: Any, attack_epsilon: Any) -> None:
+    """Raises `BadInput` unless these are a ball and a radius that it can have."""
+    expect(
+        isinstance(ball, Ball) and type(ball) is not Ball,
+        "ball to be a ball, such as L2Ball()",
+        ball=ball,
+    )
+    expect(
+        is_number(attack_epsilon) and attack_epsilon >= 0,
+        "attack_epsilon >= 0",
+        attack_epsilon=attack_epsilon,
+    )
+    if isinstance(ball, LinfBall):
+        expect(
+            attack_epsilon <= 1,
+            "attack_epsilon <= 1, as images are in [0, 1]",
+            attack_epsilon=attack_epsilon,
+        )
 
-    def objective(x: Any) -> Any:
-        logits = network(x, training=False)
-        return tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
 
-    return objective
+def check_step(ball: Ball, step_size: Any) -> None:
+    """Raises `BadInput` unless this is the length of a step in such a ball, or None."""
+    expect(
+        step_size is None or (is_number(step_size) and step_size > 0),
+        "step_size > 0 or None",
+        step_size=step_size,
+    )
+    if isinstance(ball, LinfBall):
+        expect(
+            step_size is None or step_size <= 1,
+            "step_size <= 1, as images are in [0, 1]",
+            step_size=step_size,
+        )
 
 
-def loss_gradient(network: keras.Model | Compiled, y: Any) -> Callable[[Any], Any]:
-    """Where a gradient attack goes: `[batch, ...]` -> gradient of the cross-entropy with `y`."""
-    if isinstance(network, Compiled):
-        return lambda x: network.loss_gradient(x, y)
-    return gradient_of(cross_entropy(network, y))
+def check_widest(ball: Ball, shape: tuple[int, ...], **lengths: float | None) -> None:
+    """Raises `BadInput` where a radius or a step is longer than any way in [0, 1]."""
+    widest = ball.widest(shape)
+    for name, length in lengths.items():
+        expect(
+            length is None or length <= widest,
+            f"{name} <= {widest:g}, the widest {ball.label} distance in [0, 1]",
+            **{name: length},
+        )
 
 
 def logits_of(network: keras.Model) -> Callable[[Any], Any]:
@@ -226,6 +234,19 @@ def check_logits(network: keras.Model) -> None:
         f"a network that gives logits to attack: take the {activation} off {network.name}, "
         "or its gradients vanish",
         last_layer=getattr(last, "name", None),
+    )
+
+
+def check_answers(answers: Any, name: str) -> None:
+    """Raises `BadInput` if outputs `[batch, classes]` of the network `name` are probabilities."""
+    import numpy as np
+
+    whole = np.abs(answers.sum(axis=-1) - 1) < 1e-4
+    expect(
+        not (answers.size and answers.min() >= 0 and whole.all()),
+        f"a network that gives logits to attack: the outputs of {name} are probabilities, whose "
+        "gradients vanish",
+        sums_of_outputs=float(answers.sum(axis=-1).mean()) if answers.size else None,
     )
 
 

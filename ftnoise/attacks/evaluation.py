@@ -13,8 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ftnoise import seeds
-from ftnoise.attacks.attack import Attack, check_images
+from ftnoise.attacks.attack import Attack, check_answers, check_images
 from ftnoise.attacks.compiled import Compiled
+from ftnoise.spec import spec_id
 from ftnoise.stats import proportion_interval
 from ftnoise.workspace import Workspace
 
@@ -90,9 +91,10 @@ class Evaluation:
 
     def __init__(self, workspace: Workspace, passes: int) -> None:
         self.workspace, self.passes, self.passed = workspace, passes, 0
-        arrays, state = workspace.load() or ({}, {"done": {}})
+        arrays, state = workspace.load() or ({}, {})
         self.arrays: dict[str, ndarray] = dict(arrays)
-        self.done: dict[str, int] = dict(state["done"])
+        self.done: dict[str, int] = dict(state.get("done", {}))
+        self.attacks: dict[str, str] = dict(state.get("attacks", {}))
         self.saved = time.monotonic()
         self.networks: dict[int, Compiled] = {}
 
@@ -121,21 +123,30 @@ class Evaluation:
         import tensorflow as tf
 
         check_images(x)
-        found = self.kept(part, len(y))
+        found = self.kept(part, attack, len(y))
         target, judging = (self.compiled(one, x.shape[1:]) for one in (network, judge or network))
         perturbed: Callable[..., Any] = partial(attack.perturb, target)
         if attack.in_graph and not attack.stepwise:
             perturbed = whole_batch(attack, target, x.shape[1:])
         key = seeds.key(0, "attack")
-        for number, start in enumerate(range(0, len(y), attack.batch_size)):
-            stop = min(start + attack.batch_size, len(y))
+        size = attack.batch(x.shape[1:])
+        for number, start in enumerate(range(0, len(y), size)):
+            stop = min(start + size, len(y))
             self.passed += (stop - start) * attack.gradients
             if stop <= self.done.get(part, 0):
                 continue
             images = tf.constant(x[start:stop], tf.float32)
             labels = tf.constant(y[start:stop], tf.int32)
+            answers = target(images).numpy()
+            check_answers(answers, target.name)
             moved = perturbed(images, labels, seeds.at_step(key, tf.constant(number, tf.int64)))
-            clean, after = (judging.right(one, labels).numpy() for one in (images, moved))
+            # An attack that lost its way has found nothing.
+            moved = tf.where(tf.math.is_finite(moved), moved, images)
+            if judging is target:
+                clean = answers.argmax(axis=-1) == y[start:stop]
+            else:
+                clean = judging.right(images, labels).numpy()
+            after = judging.right(moved, labels).numpy()
             found["clean"][start:stop], found["survives"][start:stop] = clean, clean & after
             found["distortion"][start:stop] = attack.ball.size(moved - images).numpy()
             self.done[part] = stop
@@ -149,20 +160,23 @@ class Evaluation:
         # What is compiled keeps the network, so no other one gets its number meanwhile.
         return self.networks.setdefault(id(network), Compiled(network, shape))
 
-    def kept(self, part: str, count: int) -> dict[str, ndarray]:
-        """The arrays of a part, as far as they are known."""
+    def kept(self, part: str, attack: Attack, count: int) -> dict[str, ndarray]:
+        """The arrays of a part, as far as they are known of this attack."""
         import numpy as np
 
-        names = {kind: f"{part}_{kind}" for kind in KINDS}
-        if any(len(self.arrays.get(name, ())) != count for name in names.values()):
+        names, known = {kind: f"{part}_{kind}" for kind in KINDS}, spec_id(attack)
+        lengths = {len(self.arrays.get(name, ())) for name in names.values()}
+        if lengths != {count} or self.attacks.get(part) != known:
             self.done.pop(part, None)
+            self.attacks[part] = known
             for kind, name in names.items():
                 self.arrays[name] = np.zeros(count, np.float32 if kind == "distortion" else bool)
         return {kind: self.arrays[name] for kind, name in names.items()}
 
     def save(self) -> None:
         """Keeps what was found so far."""
-        self.workspace.save(dict(self.arrays), {"done": dict(self.done)})
+        state = {"done": dict(self.done), "attacks": dict(self.attacks)}
+        self.workspace.save(dict(self.arrays), state)
         self.saved = time.monotonic()
 
 

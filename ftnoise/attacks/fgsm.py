@@ -2,6 +2,10 @@
 
 Source: Goodfellow et al. (2015), "Explaining and Harnessing Adversarial Examples". In l_2 the step
 is along the gradient itself.
+
+Deviations
+1. In l_2 cleverhans goes less far along a gradient shorter than 1e-6, as where a network is sure of
+   its answer. Here a step has its length wherever the gradient is not zero.
 """
 
 from __future__ import annotations
@@ -9,7 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftnoise.attacks.attack import Attack, loss_gradient
+from ftnoise.attacks.attack import Attack
+from ftnoise.attacks.compiled import climb
 
 if TYPE_CHECKING:
     import keras
@@ -26,9 +31,11 @@ class FGSM(Attack):
         return True
 
     def adversarial(self, network: keras.Model, x: Any, y: Any, seed: Any) -> Any:
-        return self.ball.ascend(
-            loss_gradient(network, y),
+        return climb(
+            network,
+            self.ball,
             x,
+            y,
             x,
             attack_epsilon=self.attack_epsilon,
             step_size=self.attack_epsilon,

@@ -5,6 +5,7 @@ Source: Madry et al. (2018), "Towards Deep Learning Models Resistant to Adversar
 Deviations
 1. The network is in inference mode, so that its batch statistics neither move nor depend on what
    else is in the batch; Madry et al.'s training code leaves it in training mode.
+2. In l_2 a step has its length however short the gradient is; see deviation 1 of `fgsm.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftnoise.attacks.attack import Iterative, loss_gradient
+from ftnoise.attacks.attack import Iterative
+from ftnoise.attacks.compiled import climb
 from ftnoise.spec import expect, is_count
 
 if TYPE_CHECKING:
@@ -86,9 +88,11 @@ class PGD(Iterative):
         seed = tf.random.experimental.stateless_fold_in(seed, restart)
         start_seed, steps_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
         start = self.ball.neighbor(x, self.attack_epsilon, start_seed) if self.random_start else x
-        return self.ball.ascend(
-            loss_gradient(network, y),
+        return climb(
+            network,
+            self.ball,
             x,
+            y,
             start,
             attack_epsilon=self.attack_epsilon,
             step_size=self.step,

@@ -1,9 +1,8 @@
 """A user's own images as `train/<class>/*.jpg|png` and `test/<class>/*`, in a folder or a `.zip`.
 
 This is the layout of `tfds.ImageFolder`. Classes are numbered in the sorted order of their names.
-All images have to be of one size. If the first one is grayscale all have to be, and there is one
-channel; otherwise all are converted to RGB, without transparency. Files of other kinds, hidden
-files and other splits are left alone.
+All images have to be of one size, and all grayscale (one channel) or all color (RGB; transparency
+is left out). Files of other kinds, hidden files and other splits are left alone.
 """
 
 from __future__ import annotations
@@ -98,7 +97,7 @@ def read(
             for split in ("train", "test"):
                 chosen = [name for name, (of, _) in names.items() if of == split]
                 arrays[f"x_{split}"] = _pixels(
-                    path, chosen, read_bytes, form, strict=shape is not None
+                    path, chosen, read_bytes, form, known=shape is not None
                 )
                 arrays[f"y_{split}"] = np.array([labels[names[name][1]] for name in chosen])
                 form = arrays["x_train"].shape[1:]
@@ -176,11 +175,11 @@ def _pixels(
     read_bytes: Callable[[str], bytes],
     form: tuple[int, ...] | None,
     *,
-    strict: bool,
+    known: bool,
 ) -> np.ndarray:
     """The images, decoded to `form` [height, width, channels], which the first one may decide.
 
-    Where it is `strict`, the form is the set's own, and gray images do not become color.
+    Where it is `known`, the form is the set's own.
     """
     import numpy as np
     from PIL import Image
@@ -198,11 +197,14 @@ def _pixels(
                     needed = len(names) * form[0] * form[1] * form[2]
                     expect(needed <= LARGEST, f"images of {LARGEST} bytes in all", bytes=needed)
                     pixels = np.empty((len(names), *form), np.uint8)
-                as_what = "as all images of this set" if strict else "as the first image"
+                as_what = "as all images of this set" if known else "as the first image"
                 expect(size == form[:2], f"{form[0]}x{form[1]} pixels, {as_what}", size=size)
-                gray = image.mode in GRAY
-                expect(form[2] == 3 or gray, f"grayscale, {as_what}", mode=image.mode)
-                expect(not (strict and form[2] == 3 and gray), f"color, {as_what}", mode=image.mode)
+                kind = "color" if form[2] == 3 else "grayscale"
+                expect(
+                    (image.mode in GRAY) == (kind == "grayscale"),
+                    f"{kind}, {as_what}",
+                    mode=image.mode,
+                )
                 decoded = image.convert("L" if form[2] == 1 else "RGB")
                 pixels[index] = np.asarray(decoded).reshape(form)
         except BadInput as error:

@@ -116,6 +116,13 @@ def test_a_network_without_logits_is_refused(attack, last):
             attack.perturb(network, images(2), tf.constant([0, 1]), SEED)
 
 
+def test_tensorflows_own_softmax_is_known():
+    ends = keras.layers.Dense(3, activation=tf.nn.softmax)
+    network = keras.Sequential([keras.layers.InputLayer(SHAPE), keras.layers.Flatten(), ends])
+    with pytest.raises(BadInput, match="take the softmax_v2 off"):
+        FGSM(attack_epsilon=0.1).check(network, SHAPE)
+
+
 def test_softmax_as_a_layer_is_refused_and_a_relu_inside_is_not():
     with pytest.raises(BadInput, match="softmax off"):
         FGSM(attack_epsilon=0.1).check(
@@ -171,6 +178,9 @@ def test_an_l2_radius_beyond_all_images_is_refused():
     with pytest.raises(BadInput, match=r"attack_epsilon <= 5, the widest l_2 distance"):
         attack.perturb(two_layers(), images(2), tf.constant([0, 1]), SEED)
     attack.at(5.0).perturb(two_layers(), images(2), tf.constant([0, 1]), SEED)
+    long = PGD(attack_epsilon=0.5, ball=L2Ball(), step_size=5.1)
+    with pytest.raises(BadInput, match=r"step_size <= 5, the widest l_2 distance"):
+        long.perturb(two_layers(), images(2), tf.constant([0, 1]), SEED)
 
 
 def test_a_base_is_no_attack():

@@ -7,8 +7,7 @@ import pytest
 import tensorflow as tf
 
 from ftnoise.attacks.ascent import L2Ball, input_gradient
-from ftnoise.attacks.attack import cross_entropy
-from ftnoise.attacks.compiled import Compiled
+from ftnoise.attacks.compiled import Compiled, cross_entropy
 from ftnoise.attacks.fgsm import FGSM
 from ftnoise.attacks.pgd import PGD
 from tests.attacks.small import SEED, SHAPE, images, predicted, two_layers

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from ftnoise.attacks.ascent import input_gradient
-from ftnoise.attacks.attack import cross_entropy
+from ftnoise.attacks.compiled import cross_entropy
 from ftnoise.attacks.mim import MIM
 from ftnoise.errors import BadInput
 from tests.attacks.small import SEED, Around, edged, predicted, two_layers

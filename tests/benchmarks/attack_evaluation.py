@@ -22,7 +22,7 @@ import numpy as np
 import tensorflow as tf
 
 from ftnoise.architectures import Cifar10CNN, FmnistCNN2, FmnistDNN
-from ftnoise.attacks.attack import cross_entropy
+from ftnoise.attacks.compiled import cross_entropy
 from ftnoise.attacks.evaluation import Evaluation
 from ftnoise.attacks.pgd import PGD
 from ftnoise.workspace import Workspace

@@ -58,17 +58,29 @@ def test_other_files_are_left_alone(tmp_path, write_zip, arrays, sources):
     assert ImageFolder(path=path).digest(sources) == before
 
 
-def test_color_stays_color_and_gray_among_it_is_converted(tmp_path, image_bytes, arrays, sources):
+def test_color_stays_color_without_transparency(tmp_path, image_bytes, sources):
     colors = np.random.default_rng(1).integers(0, 256, (4, 5, 3), np.uint8)
     with zipfile.ZipFile(tmp_path / "c.zip", "w") as archive:
         archive.writestr("train/a/0.png", image_bytes(colors))
-        archive.writestr("train/b/0.PNG", image_bytes(arrays["x_train"][0]))
+        archive.writestr("train/b/0.PNG", image_bytes(colors[::-1].copy()))
         archive.writestr("test/a/0.png", image_bytes(colors, mode="RGBA"))
     data = ImageFolder(path=tmp_path / "c.zip").load(sources)
     np.testing.assert_array_equal(np.rint(data.x_train[0] * 255), colors.astype(np.float32))
     np.testing.assert_array_equal(data.x_test[0], data.x_train[0])
-    gray = np.rint(data.x_train[1] * 255)
-    np.testing.assert_array_equal(gray, np.repeat(arrays["x_train"][0][..., None], 3, -1))
+
+
+@pytest.mark.parametrize("first", ["gray", "color"])
+def test_gray_and_color_do_not_mix(tmp_path, image_bytes, arrays, sources, first):
+    gray = image_bytes(arrays["x_train"][0])
+    color = image_bytes(np.stack([arrays["x_train"][0]] * 3, -1))
+    one, other = (gray, color) if first == "gray" else (color, gray)
+    with zipfile.ZipFile(tmp_path / "c.zip", "w") as archive:
+        archive.writestr("train/a/0.png", one)
+        archive.writestr("train/b/0.png", other)
+        archive.writestr("test/a/0.png", one)
+    kind = {"gray": "grayscale", "color": "color"}[first]
+    with pytest.raises(BadInput, match=rf"train/b/0\.png: Expected {kind}, as the first image"):
+        ImageFolder(path=tmp_path / "c.zip").load(sources)
 
 
 def strange(kind, arrays, image_bytes):

@@ -15,7 +15,12 @@ from ftnoise.attacks.fgsm import FGSM
 from ftnoise.attacks.pgd import PGD
 from ftnoise.attacks.spsa import SPSA
 from ftnoise.errors import BadInput
-from ftnoise.measures.attack_red_flags import AttackRedFlags, columns, look, sentences
+from ftnoise.measures.attack_red_flags import (
+    AttackRedFlags,
+    columns,
+    sentences,
+    without_gradient,
+)
 from ftnoise.workspace import Subject, Workspace
 from tests.attacks.small import Around, data, trained
 
@@ -85,9 +90,10 @@ def test_rounding_masks_the_gradient():
     assert "An attack that asks for no gradient does more" in said
 
 
-def test_probabilities_are_named():
+def test_probabilities_are_refused():
     network = trained()
-    assert "The outputs are probabilities" in flags(Around(lambda x: tf.nn.softmax(network(x))))
+    with pytest.raises(BadInput, match=r"the outputs of .* are probabilities"):
+        asked(Around(lambda x: tf.nn.softmax(network(x))))
 
 
 def result(accuracy: float, count: int = 500):
@@ -124,22 +130,28 @@ SOUND = {
 def test_each_sign_has_its_sentence(changes, said):
     found = {name: result(accuracy) for name, accuracy in (SOUND | changes).items()}
     found["white_box"] = found["attacked"]
-    sentence = " ".join(sentences(found, 0.0, False))
+    sentence = " ".join(sentences(found, 0.0))
     assert said in sentence
     assert bool(said) == bool(sentence)
 
 
-def test_zero_gradients_and_probabilities_are_seen():
+def test_gradients_that_are_zero_or_no_number_are_seen():
     network, (x, y) = trained(), data(30)
 
     def seen(network):
-        return look(Compiled(network, x.shape[1:]), x, y)
+        return without_gradient(Compiled(network, x.shape[1:]), x, y)
 
-    assert seen(network) == (0.0, False)
-    assert seen(Around(lambda x: tf.stop_gradient(network(x)))) == (100.0, False)
+    assert seen(network) == 0
+    assert seen(Around(lambda x: tf.stop_gradient(network(x)))) == 100
+    # The square root has no slope at 0, for the classes that it is added to.
+
+    def root(x):
+        return tf.sqrt(tf.nn.relu(-tf.reduce_sum(x, axis=[1, 2, 3])))
+
+    astray = Around(lambda x: network(x) + [1.0, 0, 0] * root(x)[:, None])
+    assert seen(astray) == 100
     half = Around(lambda x: tf.where(x[:, :1, 0, 0] > 0.375, network(x), 1e4 * network(x)))
-    assert 20 < seen(half)[0] < 80
-    assert seen(Around(lambda x: tf.nn.softmax(network(x))))[1]
+    assert 20 < seen(half) < 80
 
 
 def test_all_radii_and_steps_share_one_compiled_gradient():

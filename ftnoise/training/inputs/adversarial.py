@@ -46,6 +46,10 @@ class AdversarialTraining(Spec):
     def slug(self) -> str:
         return f"adversarial_{self.attack.slug}"
 
+    def check(self, network: keras.Model, shape: tuple[int, ...]) -> None:
+        """Raises `BadInput` where its attack cannot work on examples of this shape."""
+        self.attack.check(network, shape)
+
     def objective(self, network: keras.Model, x: Any, y: Any, seed: Any) -> tuple[Any, Any]:
         """Losses `[batch]` and logits `[batch, classes]`, both on the attacked examples.
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftnoise.attacks.ascent import Ball, LinfBall, gradient_of
+from ftnoise.attacks.attack import check_ball, check_logits, check_step, check_widest
 from ftnoise.spec import Spec, expect, is_count, is_number
 
 if TYPE_CHECKING:
@@ -35,10 +36,11 @@ class TRADES(Spec):
     """The `inputs` member of Zhang et al. (2019).
 
     Args:
-        attack_epsilon: radius of the ball, in units of inputs in [0, 1]; >= 0.
+        attack_epsilon: radius of the ball, in units of inputs in [0, 1]; from 0 to the ball's
+            widest, which is 1 for l_inf.
         beta: weight of the robust term, 1 / lambda of the paper; >= 0.
         steps: steps of the inner maximization; >= 0.
-        step_size: length of a step; None as in deviation 3.
+        step_size: length of a step, > 0 and not beyond the ball's widest; None as in deviation 3.
         ball: which neighbors count, `LinfBall` or `L2Ball`.
     """
 
@@ -51,16 +53,15 @@ class TRADES(Spec):
     needs_unit_range: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        for name in ("attack_epsilon", "beta"):
-            value = getattr(self, name)
-            expect(is_number(value) and value >= 0, f"{name} >= 0", **{name: value})
+        check_ball(self.ball, self.attack_epsilon)
+        check_step(self.ball, self.step_size)
+        expect(is_number(self.beta) and self.beta >= 0, "beta >= 0", beta=self.beta)
         expect(is_count(self.steps, least=0), "steps to be an integer >= 0", steps=self.steps)
-        expect(
-            self.step_size is None or (is_number(self.step_size) and self.step_size > 0),
-            "step_size > 0 or None",
-            step_size=self.step_size,
-        )
-        expect(isinstance(self.ball, Ball), "ball to be a ball, such as L2Ball()", ball=self.ball)
+
+    def check(self, network: keras.Model, shape: tuple[int, ...]) -> None:
+        """Raises `BadInput` where it cannot work on examples of this shape."""
+        check_logits(network)
+        check_widest(self.ball, shape, attack_epsilon=self.attack_epsilon, step_size=self.step_size)
 
     @property
     def step(self) -> float:

@@ -16,6 +16,7 @@ from ftnoise.errors import BadInput
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD
 from ftnoise.training.inputs.adversarial import AdversarialTraining
+from ftnoise.training.inputs.trades import TRADES
 from ftnoise.training.penalties import L2
 from tests.training.inputs.small import SEED, edged_images, images
 
@@ -93,6 +94,24 @@ def test_the_start_is_keyed_by_the_step(network):
     first, second = (spec.objective(network, x, y, seed)[0] for seed in ((1, 2), (1, 3)))
     assert not np.array_equal(first, second)
     assert np.array_equal(first, spec.objective(network, x, y, (1, 2))[0])
+
+
+@pytest.mark.parametrize("member", [AdversarialTraining, TRADES])
+def test_what_cannot_be_attacked_is_refused_in_one_line_before_training(run_of, trained, member):
+    def inputs(**fields):
+        fields = {"attack_epsilon": 0.1, "ball": L2Ball()} | fields
+        return TRADES(**fields) if member is TRADES else member(attack=PGD(**fields))
+
+    for fields, message in (
+        ({"attack_epsilon": 100.0}, r"attack_epsilon <= [\d.]+, the widest l_2 distance"),
+        ({"step_size": 100.0}, r"step_size <= [\d.]+, the widest l_2 distance"),
+    ):
+        with pytest.raises(BadInput, match=message) as failure:
+            trained(run_of(Training(inputs=inputs(**fields))))
+        assert "\n" not in str(failure.value)
+    ends = keras.Sequential([keras.layers.InputLayer((4,)), keras.layers.Dense(3, "softmax")])
+    with pytest.raises(BadInput, match="take the softmax off"):
+        inputs().check(ends, (4,))
 
 
 def test_a_training_repeats_and_goes_on_and_ends_more_robust(run_of, memory, trained, images):
