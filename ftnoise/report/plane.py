@@ -40,7 +40,8 @@ def caption(results: Results, plane: Plane) -> tuple[str, str]:
     seeds = [count for count in seeds if count]
     if not seeds:
         return plane.title, f"{plane.title}. No result yet."
-    text = f"{plane.title}, {seeds_in_words(max(seeds), min(seeds))}."
+    first = "first draw of the data, " if results.draws > 1 else ""
+    text = f"{plane.title}, {first}{seeds_in_words(max(seeds), min(seeds))}."
     if max(seeds) > 1:
         text += " The shade is the mean over seeds, thin lines are the boundaries of each."
     return plane.title, text

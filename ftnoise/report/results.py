@@ -7,8 +7,10 @@ order they stand, and the sentences that say what the numbers are.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ftnoise.pictures import ArrayPicture, Pairs
@@ -39,7 +41,11 @@ class Printed:
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of the table: the paper's and ours, each None where there is none."""
+    """One number of the table: the paper's and ours, each None where there is none.
+
+    Where there are several draws of the data, ours is over the means of the draws; its `count` is
+    that of the numbers behind them.
+    """
 
     row: Row
     column: Column
@@ -207,8 +213,31 @@ class Results:
     def cell(self, row: Row, column: Column) -> Cell:
         """The cell of a row and a column, there or missing."""
         numbers = self.values.get(row.name, {}).get(column.name, ())
-        ours = summarize(numbers) if len(numbers) else None
+        ours = summarize(self._sample(row, column)) if len(numbers) else None
+        if ours and ours.count != len(numbers):
+            ours = replace(ours, count=len(numbers))
         return Cell(row, column, row.paper.get(column.name), ours)
+
+    @cached_property
+    def draws(self) -> int:
+        """Of how many draws of the data there are numbers, at least 1."""
+        runs = (run for found in self.runs.values() for names in found.values() for run in names)
+        return len({draw for draw, *_ in runs}) or 1
+
+    def by_draw(self, row: Row, column: Column) -> dict[int, list[float]]:
+        """The numbers of a cell by the draw of the data; where it is not known, it is the first."""
+        numbers = self.values.get(row.name, {}).get(column.name, ())
+        runs = self.runs.get(row.name, {}).get(column.name) or [(0,)] * len(numbers)
+        found: dict[int, list[float]] = {}
+        for (draw, *_), number in zip(runs, numbers, strict=True):
+            found.setdefault(draw, []).append(number)
+        return found
+
+    def _sample(self, row: Row, column: Column) -> Sequence[float]:
+        """The numbers of a cell that are independent: seeds of a draw share its data."""
+        if self.draws == 1:
+            return self.values.get(row.name, {}).get(column.name, ())
+        return [statistics.fmean(numbers) for numbers in self.by_draw(row, column).values()]
 
     def by_run(self, row: Row, column: Column) -> dict[tuple[int, ...], float]:
         """The numbers of a cell by the run that each is of."""
@@ -226,8 +255,8 @@ class Results:
         return any(column.name in row.paper for row in self.experiment.rows)
 
     def has_spread(self, column: Column) -> bool:
-        """Whether a cell of the column has more than one seed."""
-        return any(len(found.get(column.name, ())) > 1 for found in self.values.values())
+        """Whether a cell of the column has more than one seed, or draw of the data if several."""
+        return any(len(self._sample(row, column)) > 1 for row in self.experiment.rows)
 
     def kinds(self) -> tuple[tuple[Column, ...], ...]:
         """The columns with numbers of the paper, and the others; without a kind that is empty."""
@@ -238,7 +267,7 @@ class Results:
 
     @property
     def has_spreads(self) -> bool:
-        """Whether any cell has more than one seed."""
+        """Whether any cell has more than one seed, or draw of the data if several."""
         return any(map(self.has_spread, self.experiment.columns))
 
     def groups(self) -> tuple[Group, ...]:
@@ -279,10 +308,16 @@ class Results:
     def seeds(self) -> str:
         """How many seeds stand behind the numbers of each row, in words."""
         counts: dict[str, list[int]] = {}
-        for cell in self.cells():
-            if cell.ours:
-                counts.setdefault(cell.row.name, []).append(cell.ours.count)
-        ranges = {row: (max(found), min(found)) for row, found in counts.items()}
+        draws: dict[str, list[int]] = {}
+        for row in self.experiment.rows:
+            for column in self.experiment.columns:
+                if by_draw := self.by_draw(row, column):
+                    counts.setdefault(row.name, []).extend(map(len, by_draw.values()))
+                    draws.setdefault(row.name, []).append(len(by_draw))
+        ranges = {
+            row: (max(found), min(found), max(draws[row]), min(draws[row]))
+            for row, found in counts.items()
+        }
         kinds = sorted(set(ranges.values()), reverse=True)
         if len(kinds) < 2:
             return seeds_in_words(*kinds[0]) if kinds else "no result yet"
@@ -300,7 +335,10 @@ class Results:
         """What the numbers are, in a few sentences."""
         text = f"Ours: {self.seeds()}."
         if self.has_spreads:
-            text = f"Ours: mean ± sample standard deviation over seeds ({self.seeds()})."
+            over = "seeds"
+            if self.draws > 1:
+                over = "draws of the data, the number of a draw being the mean over its seeds"
+            text = f"Ours: mean ± sample standard deviation over {over} ({self.seeds()})."
         if any(map(self.has_paper, self.experiment.columns)):
             text += " Difference: ours minus paper."
         cells = list(self.cells())
@@ -322,11 +360,18 @@ def titled(title: str, unit: str) -> str:
     return f"{title} ({unit})" if unit else title
 
 
-def seeds_in_words(most: int, least: int) -> str:
-    """`1 seed`, `3 seeds`, `2 to 3 seeds`."""
+def seeds_in_words(most: int, least: int, most_draws: int = 1, least_draws: int = 1) -> str:
+    """`1 seed`, `3 seeds`, `2 to 3 seeds`, `5 draws of the data, 20 seeds each`."""
+    seeds = _in_words(most, least, "seed")
+    if most_draws == 1:
+        return seeds
+    return f"{_in_words(most_draws, least_draws, 'draw')} of the data, {seeds} each"
+
+
+def _in_words(most: int, least: int, noun: str) -> str:
     if least < most:
-        return f"{least} to {most} seeds"
-    return "1 seed" if most == 1 else f"{most} seeds"
+        return f"{least} to {most} {noun}s"
+    return f"1 {noun}" if most == 1 else f"{most} {noun}s"
 
 
 def _ranking(numbers: dict[str, float]) -> str:

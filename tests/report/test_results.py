@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from ftnoise.errors import BadInput
-from ftnoise.report import Reading, csv, latex, markdown, terminal
+from ftnoise.pictures import Plane
+from ftnoise.report import Reading, Results, csv, latex, markdown, plane, terminal
 from ftnoise.report.results import Printed
 from ftnoise.spec import Column, spec_id
-from tests.report.conftest import HEAT_MAP, OURS, PAIRS, SERIES, shown
+from ftnoise.stats import summarize
+from tests.report.conftest import HEAT_MAP, OURS, PAIRS, SERIES, SHOWN, shown
 
 PAPER = {"a": {"error": 1.0}, "b": {"error": 2.0}, "c": {"error": 3.0}}
 
@@ -125,6 +127,89 @@ def test_a_row_of_which_a_number_is_missing_has_a_range_of_seeds(make_results, c
         for name, (one, other) in zip(names, counts, strict=True)
     }
     assert make_results(paper={name: {} for name in names}, ours=ours).seeds() == words
+
+
+# Several draws of the data
+
+
+def of_draws(made, runs):
+    """The same results, of these runs in all cells of a row: `(draw, seed)` by row."""
+    keys = {
+        row: {column: runs[row][: len(found)] for column, found in columns.items()}
+        for row, columns in made.values.items()
+    }
+    return Results(made.experiment, made.preset, made.values, made.notes, made.readings, runs=keys)
+
+
+def test_a_cell_of_several_draws_is_over_their_means(make_results):
+    random = np.random.default_rng(0)
+    numbers = np.repeat(random.normal(90, 5, 4), 3) + random.normal(0, 1, 12)
+    made = make_results(paper={"a": {}}, ours={"a": {"error": numbers.tolist()}})
+    runs = [(draw, seed) for draw in range(4) for seed in range(3)]
+    row, column = made.experiment.rows[0], made.experiment.columns[1]
+    assert made.cell(row, column).ours == summarize(numbers.tolist())
+    ours = of_draws(made, {"a": [(0, n) for n in range(12)]}).cell(row, column).ours
+    assert ours == summarize(numbers.tolist())
+
+    several = of_draws(made, {"a": runs})
+    ours, known = several.cell(row, column).ours, summarize(numbers.reshape(4, 3).mean(axis=1))
+    assert ours.count == 12
+    assert (ours.mean, ours.spread, ours.low, ours.high) == pytest.approx(
+        (known.mean, known.spread, known.low, known.high)
+    )
+    # Three seeds of a draw tell less of the mean than three draws.
+    pooled = summarize(numbers.tolist())
+    assert ours.high - ours.low > 2 * (pooled.high - pooled.low)
+    assert several.legend().startswith(
+        "Ours: mean ± sample standard deviation over draws of the data, the number of a draw "
+        "being the mean over its seeds (4 draws of the data, 3 seeds each)."
+    )
+    for form in (terminal, markdown, latex):
+        assert "(4 draws of the data, 3 seeds each)" in " ".join(form(several).split())
+
+
+def test_a_row_of_which_a_single_draw_is_there_has_no_spread(make_results):
+    ours = {"a": {"error": [1.0, 2.0]}, "b": {"error": [1.0, 2.0, 3.0]}, "c": {"error": [1.0]}}
+    made = make_results(paper={name: {} for name in ours}, ours=ours)
+    runs = {"a": [(0, 0), (0, 1)], "b": [(0, 0), (0, 1), (1, 0)], "c": [(0, 0)]}
+    made = of_draws(made, runs)
+    assert (
+        made.seeds() == "2 seeds for a; 2 draws of the data, 1 to 2 seeds each for b; 1 seed for c"
+    )
+    assert cell(made, "a", "error").printed.spread == ""
+    assert cell(made, "b", "error").ours.mean == 2.25
+    assert made.has_spread(made.experiment.columns[1])
+    assert not made.has_spread(made.experiment.columns[0])
+
+
+def test_a_picture_of_the_first_draw_says_so():
+    picture = Plane(
+        name="plane",
+        title="The plane",
+        y="down",
+        y_title="Down",
+        values="values",
+        value_title="Probability",
+        points="points",
+        classes="classes",
+        tested="tested",
+        **SHOWN,
+    )
+    arrays = {
+        "rates": [0.0, 1.0],
+        "down": [0.0, 1.0],
+        "values": np.zeros((2, 2)),
+        "points": np.zeros((1, 2)),
+        "classes": np.zeros(1),
+        "tested": np.zeros(1),
+    }
+    made = shown(picture, {"a": [arrays, arrays]}, ours={"a": {"error": [1.0, 2.0]}})
+    one = of_draws(made, {"a": [(0, 0), (0, 1)]})
+    assert plane.caption(one, picture)[1].startswith("The plane, 2 seeds. The shade")
+    several = of_draws(made, {"a": [(0, 0), (1, 0)]})
+    assert plane.caption(several, picture)[1].startswith(
+        "The plane, first draw of the data, 2 seeds. The shade"
+    )
 
 
 def test_the_legend_counts_what_is_missing(results, make_results):
