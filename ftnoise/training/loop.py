@@ -90,6 +90,8 @@ def check_fit(network: keras.Model, data: Any, run: Run) -> None:
         "given to Training(penalty=...)",
         losses=len(network.losses),
     )
+    if hasattr(run.training.inputs, "check"):
+        run.training.inputs.check(network, tuple(data.x_train.shape[1:]))
     if getattr(run.training.inputs, "needs_unit_range", False):
         low, high = float(data.x_train.min()), float(data.x_train.max())
         expect(
@@ -97,6 +99,12 @@ def check_fit(network: keras.Model, data: Any, run: Run) -> None:
             f"examples in [0, 1] for {run.training.inputs.slug}, which clips to it",
             lowest=low,
             highest=high,
+        )
+    if run.training.augmentation:
+        expect(
+            data.x_train.ndim == 4,
+            "images of height, width and channels for the augmentation",
+            shape=tuple(data.x_train.shape[1:]),
         )
 
 

@@ -13,13 +13,14 @@ import tensorflow as tf
 from ftnoise import seeds
 from ftnoise.architectures import Architecture
 from ftnoise.attacks.ascent import L2Ball
-from ftnoise.errors import RunFailed
+from ftnoise.errors import BadInput, RunFailed
 from ftnoise.measures.generalization import accuracy_and_loss
 from ftnoise.spec import Spec
 from ftnoise.training import Training
+from ftnoise.training.augmentation import CropAndFlip
 from ftnoise.training.inputs.trades import TRADES
 from ftnoise.training.loop import Loop, Shuffle, natural_objective
-from ftnoise.training.penalties import L2, Jacobian
+from ftnoise.training.penalties import L2
 
 EXAMPLES, BATCH, STEPS = 37, 2, 19
 
@@ -48,6 +49,7 @@ MEMBERS = {
     "l2": Training(penalty=L2(weight=0.01)),
     "trades": Training(inputs=TRADES(attack_epsilon=0.1, steps=2)),
     "trades l2": Training(inputs=TRADES(attack_epsilon=0.5, steps=2, ball=L2Ball())),
+    "augmentation": Training(augmentation=CropAndFlip(padding=1)),
 }
 
 
@@ -69,6 +71,7 @@ STOPS = [
         ("l2", STOPS[2:4]),
         ("trades", STOPS[2:4]),
         ("trades l2", STOPS[2:3]),
+        ("augmentation", STOPS[2:4]),
     ],
     ids=MEMBERS,
 )
@@ -136,15 +139,15 @@ def test_progress_rises_to_the_whole(run_of, memory, trained):
 
 @dataclass(frozen=True, kw_only=True)
 class Recorder(Spec):
-    """Natural training that writes down which examples and which seed each step got."""
+    """Natural training that writes down the examples and the seed that each step got."""
 
     steps: ClassVar[list] = []
 
     def objective(self, network, x, y, seed):
-        def record(pixels, seed):
-            self.steps.append((np.rint(pixels.numpy() * 64).astype(int), tuple(seed.numpy())))
+        def record(x, seed):
+            self.steps.append((x.numpy(), tuple(seed.numpy())))
 
-        tf.py_function(record, [x[:, 0, 0, 0], seed], [])
+        tf.py_function(record, [x, seed], [])
         return natural_objective(network, x, y, seed)
 
 
@@ -155,7 +158,7 @@ def recorded(trained, run_of):
     def record(seed=0, epochs=3):
         Recorder.steps.clear()
         trained(run_of(Training(inputs=Recorder()), seed=seed, epochs=epochs))
-        batches = [numbers for numbers, _ in Recorder.steps]
+        batches = [np.rint(x[:, 0, 0, 0] * 64).astype(int) for x, _ in Recorder.steps]
         assert len(batches) == epochs * STEPS
         by_epoch = [batches[n * STEPS : (n + 1) * STEPS] for n in range(epochs)]
         return by_epoch, [noise for _, noise in Recorder.steps]
@@ -182,6 +185,33 @@ def test_every_example_is_visited_once_an_epoch_in_an_order_of_its_own(recorded)
     assert not set(noise) & set(other_noise)
 
 
+def test_each_step_sees_its_batch_augmented_with_a_key_of_its_own(run_of, images, memory):
+    Recorder.steps.clear()
+    data, epochs, workspace = images(), 2, memory()
+    run = run_of(Training(inputs=Recorder(), augmentation=CropAndFlip()), epochs=epochs)
+    network = run.training.train(run, data, workspace)
+    found = [x for x, _ in Recorder.steps]
+    assert len(found) == epochs * STEPS
+    changed, augmentation = 0, CropAndFlip()
+    for step, x in enumerate(found):
+        epoch, place = divmod(step, STEPS)
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(EXAMPLES), [seeds.key(0, "order"), epoch]
+        ).numpy()
+        batch = data.x_train[order[place * BATCH : (place + 1) * BATCH]]
+        seed = seeds.at_step(seeds.key(0, "augmentation"), step)
+        np.testing.assert_array_equal(x, augmentation.augment(tf.constant(batch), seed))
+        changed += not np.array_equal(x, batch)
+    assert changed > 0.9 * len(found)
+
+    # Images that are tested on stay as they are.
+    accuracy, loss = accuracy_and_loss(network, data.x_test, data.y_test)
+    assert workspace.history[-1]["val_accuracy"] == pytest.approx(accuracy / 100, rel=1e-6)
+    assert workspace.history[-1]["val_loss"] == pytest.approx(loss, rel=1e-5)
+    other = augmentation.augment(tf.constant(data.x_test), seed).numpy()
+    assert accuracy_and_loss(network, other, data.y_test)[1] != pytest.approx(loss, rel=1e-3)
+
+
 def test_orders_are_uniform(run_of, images):
     # Where one example stands over many epochs: in each of the 37 places about as often.
     loop, shuffle = Loop(run_of().architecture.build(), run_of(), images()), Shuffle()
@@ -193,8 +223,9 @@ def test_orders_are_uniform(run_of, images):
     assert np.sum((counts - expected) ** 2 / expected) < 77  # chi-squared(36), 1e-4
 
 
-def test_equal_seeds_give_equal_weights_and_others_do_not(run_of, trained):
-    run = [run_of(MEMBERS["trades"], seed=seed, epochs=1) for seed in (0, 0, 1)]
+@pytest.mark.parametrize("name", ["trades", "augmentation"])
+def test_equal_seeds_give_equal_weights_and_others_do_not(name, run_of, trained):
+    run = [run_of(MEMBERS[name], seed=seed, epochs=1) for seed in (0, 0, 1)]
     first, again, other = map(trained, run)
     assert first == again
     assert first != other
@@ -243,31 +274,6 @@ def test_natural_training_is_stochastic_gradient_descent_by_hand(run_of, images,
     assert workspace.history[-1]["accuracy"] > 0.5
 
 
-def test_the_penalty_is_part_of_the_loss_and_of_the_update(run_of, images, memory):
-    # One epoch of one step: the loss is that of the initial network, the update follows it.
-    data = images()
-    for penalty in (L2(weight=0.1), Jacobian(sigma=0.5)):
-        workspace = memory()
-        run = run_of(
-            Training(penalty=penalty), epochs=1, batch_size=64, momentum=0.0, learning_rate=0.1
-        )
-        network = run.training.train(run, data, workspace)
-        seeds.fix_initialization(0)
-        start = run.architecture.build()
-        with tf.GradientTape() as tape:
-            losses = keras.losses.sparse_categorical_crossentropy(
-                data.y_train, start(data.x_train), from_logits=True
-            )
-            extra = penalty.value(start, tf.constant(data.x_train))
-            loss = tf.reduce_mean(losses) + extra
-        assert float(extra) > 0.01
-        assert workspace.history[0]["loss"] == pytest.approx(float(loss), rel=1e-5)
-        slopes = tape.gradient(loss, start.trainable_variables)
-        pairs = zip(network.get_weights(), start.get_weights(), slopes, strict=True)
-        for after, before, slope in pairs:
-            np.testing.assert_allclose(after, before - 0.1 * slope, rtol=1e-4, atol=1e-6)
-
-
 def test_validation_looks_at_every_test_image_after_each_epoch(monkeypatch, run_of, images, memory):
     monkeypatch.setattr("ftnoise.training.loop.TEST_BATCH", 4)
     run, workspace, data = run_of(epochs=2), memory(), images()
@@ -295,6 +301,19 @@ def test_xla_gives_about_the_same_weights(name, tolerance, run_of, images, memor
 
 
 # What can go wrong
+
+
+@pytest.mark.parametrize("shape", [(36,), (2,), (6, 6)])
+def test_only_images_are_augmented(shape, run_of, images, memory, trained):
+    workspace = memory()
+    run = run_of(MEMBERS["augmentation"], architecture=Linear(input_shape=shape))
+    with pytest.raises(BadInput) as failure:
+        trained(run, workspace, images(shape))
+    assert str(failure.value) == (
+        "Expected images of height, width and channels for the augmentation. "
+        f"Received: shape={shape}."
+    )
+    assert workspace.positions == []
 
 
 @pytest.mark.parametrize("logs", [False, True])
