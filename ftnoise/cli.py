@@ -273,7 +273,11 @@ def announce(
         "the same command goes on from there.",
         file=file,
     )
-    if training and arguments.preset == "paper" and not Path("/dev/nvidia0").exists():
+    if training and Path("/dev/nvidia0").exists():
+        print(
+            "That is its processor's time: a GPU needs less, as the first epoch shows.", file=file
+        )
+    elif training and arguments.preset == "paper":
         print("This machine has no GPU: --preset quick shows the trend in minutes.", file=file)
 
 

@@ -199,6 +199,14 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(ftnoise, tmp_pa
     assert re.search(r"small noisy +there already\n", out)
 
 
+@pytest.mark.parametrize("gpu", [False, True])
+def test_the_estimate_says_whose_time_it_is(ftnoise, monkeypatch, gpu):
+    monkeypatch.setattr(cli.Path, "exists", lambda path: gpu if "nvidia" in str(path) else False)
+    said = ftnoise("tiny", "--dry-run")[1]
+    assert ("has no GPU: --preset quick" in said) == (not gpu)
+    assert ("processor's time: a GPU needs less" in said) == gpu
+
+
 def test_what_goes_on_and_what_is_to_be_measured_is_counted_apart_and_takes_less_time(
     ftnoise, tmp_path, monkeypatch
 ):
