@@ -12,9 +12,9 @@ import importlib
 import json
 from pathlib import Path
 
-from ftnoise import cli
+from ftnoise import cli, presets
 from ftnoise.presets import PRESETS
-from ftnoise.spec import canonical, run_id, spec_id
+from ftnoise.spec import Experiment, canonical, run_id, spec_id
 
 GOLDEN = Path(__file__).with_name("golden_ids.json")
 DIGEST = "0" * 64
@@ -30,23 +30,24 @@ def fields() -> dict:
 
 
 def current() -> dict:
-    """The ids of every experiment, on data with the digest `DIGEST`."""
-    ids = {}
-    for name in cli.names():
-        experiment = importlib.import_module(f"ftnoise.experiments.{name}").EXPERIMENT
-        ids[name] = {
-            "measures": {
-                **{c.name: spec_id(c.measure) for c in experiment.columns},
-                **{p.name: spec_id(m) for p in experiment.pictures for m in p.measures},
-            },
-            "runs": {
-                preset.name: {
-                    row.name: run_id(preset.apply(row.run), DIGEST) for row in experiment.rows
-                }
-                for preset in PRESETS.values()
-            },
-        }
-    return ids
+    """The ids of every experiment under every preset, on data with the digest `DIGEST`."""
+    return {
+        name: {preset: under(preset, cli.experiment(name)) for preset in PRESETS}
+        for name in cli.names()
+    }
+
+
+def under(name: str, experiment: Experiment) -> dict:
+    """The ids of an experiment as the command trains and measures it under a preset."""
+    preset = presets.named(name, experiment)
+    shown = preset.of(experiment)
+    return {
+        "measures": {
+            **{c.name: spec_id(c.measure) for c in shown.columns},
+            **{p.name: spec_id(m) for p in shown.pictures for m in p.measures},
+        },
+        "runs": {row.name: run_id(preset.run(experiment, row), DIGEST) for row in experiment.rows},
+    }
 
 
 def holds(golden: object, now: object) -> bool:
@@ -74,9 +75,38 @@ def test_ids_are_the_golden_ones():
 
 
 def test_rows_that_differ_have_ids_that_differ():
-    for experiment in current().values():
-        ids = [run for runs in experiment["runs"].values() for run in runs.values()]
+    for name, by_preset in current().items():
+        for found in by_preset.values():
+            assert len(set(found["runs"].values())) == len(found["runs"])
+        # Presets are other runs, but for models that an experiment only looks at.
+        experiment = cli.experiment(name)
+        trained = [by_preset[p]["runs"] for p in by_preset if not adopts(p, experiment)]
+        ids = [run for runs in trained for run in runs.values()]
         assert len(set(ids)) == len(ids)
+        for preset, found in by_preset.items():
+            if adopts(preset, experiment):
+                assert found["runs"] == by_preset["paper"]["runs"]
+
+
+def adopts(preset: str, experiment: Experiment) -> bool:
+    """Whether the runs under this preset are those of the whole protocol."""
+    return experiment.adopts and not presets.named(preset, experiment).adopted
+
+
+def test_ids_are_under_the_presets_of_the_experiment_itself():
+    ids = current()
+    # A quick preset of its own, adopted models, attacked examples and masks under a preset.
+    table4 = cli.experiment("table4")
+    (own,) = table4.presets
+    for row in table4.rows:
+        run = run_id(own.apply(row.run), DIGEST)
+        assert ids["table4"]["quick"]["runs"][row.name] == run
+        assert run != run_id(PRESETS["quick"].apply(row.run), DIGEST)
+    assert ids["figure3"]["quick"]["runs"] == ids["figure3"]["paper"]["runs"]
+    assert ids["figure3"]["smoke"]["runs"] != ids["figure3"]["paper"]["runs"]
+    for name, column in (("figure3", "accuracy_at_50"), ("table5", "robust_accuracy")):
+        measures = {preset: found["measures"][column] for preset, found in ids[name].items()}
+        assert len(set(measures.values())) == len(measures)
 
 
 if __name__ == "__main__":

@@ -161,6 +161,8 @@ def _panel(axes: Axes, panel: list[Point], logarithmic: Sequence[bool]) -> None:
     axes.spines["left"].set_visible(True)
     axes.tick_params(axis="y", length=3, width=0.6)
     axes.margins(0.1)
+    # Otherwise the limits are set when it is drawn, too late for what stands beside the marks.
+    axes.autoscale_view()
     for scale, axis, wanted in zip("xy", (axes.xaxis, axes.yaxis), logarithmic, strict=True):
         if wanted:
             getattr(axes, f"set_{scale}scale")("log")

@@ -20,33 +20,36 @@ from ftnoise.spec import canonical
 from ftnoise.store import Store
 from ftnoise.workspace import Subject, Workspace
 
-EXAMPLES = 300
+ROWS = [
+    pytest.param(row, id=f"{name} {row.name}", marks=[] if name == "table5" else pytest.mark.slow)
+    for name in ("table5", "table8", "table7")
+    for row in cli.experiment(name).rows
+]
 
 
-def committed(name):
-    """The committed model of a row of table 5 with the first seed."""
-    (row,) = [row for row in cli.experiment("table5").rows if row.name == name]
+def committed(row):
+    """The committed model of a row with the first seed."""
     for folder, spec in Store(cli.REFERENCES).finished():
         if spec["run"] == canonical(row.run):
             return stored_network(row.run, folder)
-    raise AssertionError(f"no committed run of {name}")
+    raise AssertionError(f"no committed run of {row.name}")
 
 
-def examples(network):
+def examples(network, count):
     """Test images of Fashion-MNIST where they are at hand; else smooth noise, as it is seen."""
     try:
         data = FashionMNIST().load(Sources.from_environment(offline=True))
     except BadInput:
-        coarse = np.random.default_rng(0).random((EXAMPLES, 7, 7, 1), np.float32)
+        coarse = np.random.default_rng(0).random((count, 7, 7, 1), np.float32)
         x = coarse.repeat(4, axis=1).repeat(4, axis=2)
         return x, np.argmax(network(x), axis=1)
-    return data.x_test[:EXAMPLES], data.y_test[:EXAMPLES]
+    return data.x_test[:count], data.y_test[:count]
 
 
-@pytest.mark.parametrize("name", ["fmnist_dnn natural", "fmnist_dnn trades"])
-def test_it_never_rises_with_radius_or_steps_by_more_than_its_interval(name):
-    network = committed(name)
-    x, y = examples(network)
+@pytest.mark.parametrize("row", ROWS)
+def test_it_never_rises_with_radius_or_steps_by_more_than_its_interval(row):
+    network = committed(row)
+    x, y = examples(network, 300 if "dnn" in row.name else 60)
     subject = Subject(
         network=network,
         data=SimpleNamespace(x_test=x, y_test=y),
@@ -62,7 +65,7 @@ def test_it_never_rises_with_radius_or_steps_by_more_than_its_interval(name):
     for found in (radii, steps):
         for before, after in pairwise(found):
             assert after["robust_accuracy"] <= before["robust_accuracy_high"]
-    assert radii[0]["robust_accuracy"] == radii[0]["unattacked_accuracy"] > 80
+    assert radii[0]["robust_accuracy"] == radii[0]["unattacked_accuracy"] > 70
     assert radii[-1]["robust_accuracy"] <= 1
-    flags = AttackRedFlags(attack=PGD(attack_epsilon=2 / 255), examples=200, queried=10)
+    flags = AttackRedFlags(attack=PGD(attack_epsilon=2 / 255), examples=100, queried=5)
     assert flags.evaluate(subject).info["red_flags"] == []

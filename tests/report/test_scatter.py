@@ -88,7 +88,10 @@ def test_numbers_do_not_cover_each_other_even_where_points_coincide():
         figure = Figure()
         draw(figure, results(ours=ours), SCATTER)
         figure.draw_without_rendering()
-    for axes in figure.axes:
+        near = Figure()
+        draw(near, results(), SCATTER)
+        near.draw_without_rendering()
+    for axes in (*figure.axes, *near.axes):
         boxes = [text.get_window_extent() for text in axes.texts]
         for n, box in enumerate(boxes):
             assert not any(box.padded(-1).overlaps(other.padded(-1)) for other in boxes[:n])
