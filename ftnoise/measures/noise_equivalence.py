@@ -96,6 +96,7 @@ class NoiseEquivalence(Spec):
     def evaluate(self, subject: Subject) -> Answer:
         """Averages over draws of noise at all strengths."""
         import numpy as np
+        import tensorflow as tf
 
         x = subject.data.x_train
         count = min(self.examples, len(x))
@@ -106,9 +107,12 @@ class NoiseEquivalence(Spec):
         l2 = float(sum(np.square(kernel.astype(np.float64)).sum() for kernel in kernels))
         generator = seeds.generator(0, "noise equivalence")
         forms, drawn = np.zeros(self.draws), np.zeros((self.draws, len(self.sigmas)))
+        look = tf.function(
+            lambda noise: form_and_remainders(twin, chosen, noise, self.sigmas), autograph=False
+        )
         for draw in range(self.draws):
-            noise = generator.standard_normal(chosen.shape)
-            forms[draw], drawn[draw] = form_and_remainders(twin, chosen, noise, self.sigmas)
+            noise = tf.constant(generator.standard_normal(chosen.shape))
+            forms[draw], drawn[draw] = (part.numpy() for part in look(noise))
             subject.workspace.progress(draw + 1, self.draws, f"noise {draw + 1} of {self.draws}")
         sigmas = np.array(self.sigmas)
         scalars: dict[str, float | None] = {
@@ -228,8 +232,8 @@ def jacobian_trace(network: keras.Model, x: np.ndarray) -> float:
 
 
 def form_and_remainders(
-    network: keras.Model, x: np.ndarray, noise: np.ndarray, sigmas: tuple[float, ...]
-) -> tuple[float, np.ndarray]:
+    network: keras.Model, x: np.ndarray, noise: Any, sigmas: tuple[float, ...]
+) -> tuple[Any, Any]:
     """The loss under noise and its mirror image: its second-order form, and what is beyond it.
 
     Args:
@@ -244,7 +248,7 @@ def form_and_remainders(
     """
     import tensorflow as tf
 
-    inputs, direction = tf.constant(x, tf.float64), tf.constant(noise, tf.float64)
+    inputs, direction = (tf.convert_to_tensor(part, tf.float64) for part in (x, noise))
     with tf.autodiff.ForwardAccumulator(inputs, direction) as accumulator:
         logits = network(inputs, training=False)
     p, log_p = tf.nn.softmax(logits), tf.nn.log_softmax(logits)
@@ -260,7 +264,7 @@ def form_and_remainders(
     excess = tf.reduce_sum(p * (log_p - log_q), axis=-1)
     halves = tf.square(steps[::2]) / 2
     beyond = tf.reduce_mean(excess, axis=1) - halves[:, None] * form
-    return float(tf.reduce_mean(form)), tf.reduce_mean(beyond, axis=1).numpy()
+    return tf.reduce_mean(form), tf.reduce_mean(beyond, axis=1)
 
 
 MEASURE = NoiseEquivalence()
