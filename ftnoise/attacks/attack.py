@@ -41,7 +41,7 @@ class Attack(Spec):
         in_graph: whether it works inside a `tf.function`.
         stepwise: whether many examples are attacked step by step on a `Compiled` network, instead
             of by one function that is compiled for this attack alone.
-        batch_size: how many examples it is given at a time, at most; see `batch`.
+        batch_size: how many examples it is given at a time, at most; see `at_a_time`.
     """
 
     attack_epsilon: float
@@ -85,7 +85,7 @@ class Attack(Spec):
         """The same attack with twice the iterations, or None if it has none."""
         return None
 
-    def batch(self, shape: tuple[int, ...]) -> int:
+    def at_a_time(self, shape: tuple[int, ...]) -> int:
         """How many examples of this shape it is given at a time."""
         return max(1, min(self.batch_size, BATCH_NUMBERS // math.prod(shape)))
 

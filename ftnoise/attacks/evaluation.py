@@ -129,7 +129,7 @@ class Evaluation:
         if attack.in_graph and not attack.stepwise:
             perturbed = whole_batch(attack, target, x.shape[1:])
         key = seeds.key(0, "attack")
-        size = attack.batch(x.shape[1:])
+        size = attack.at_a_time(x.shape[1:])
         for number, start in enumerate(range(0, len(y), size)):
             stop = min(start + size, len(y))
             self.passed += (stop - start) * attack.gradients

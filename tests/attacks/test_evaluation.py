@@ -166,7 +166,7 @@ def test_probabilities_are_refused_wherever_they_come_from():
 )
 def test_batches_of_large_images_are_small(monkeypatch, shape, size):
     monkeypatch.undo()
-    assert PGD_5.batch(shape) == size
+    assert PGD_5.at_a_time(shape) == size
 
 
 def test_another_network_may_be_the_judge():
