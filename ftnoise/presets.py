@@ -173,14 +173,14 @@ PRESETS = {
         Preset(
             name="quick",
             summary="3,000 training images, half the epochs, thrice the learning rate (but for "
-            "noise in the gradients), 3 steps of attacks in training, 8 masks of faults, 500 "
+            "noise in the gradients), 3 steps of attacks in training, 8 masks of faults, 200 "
             "attacked examples: a trend",
             epochs=0.5,
             rate=3.0,
             train_examples=3000,
             attack_steps=3,
             masks=8,
-            attacked=500,
+            attacked=200,
             adopted=False,
         ),
         Preset(

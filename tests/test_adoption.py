@@ -158,9 +158,9 @@ def test_a_preset_attacks_fewer_examples():
     )
     assert PAPER.of(table).measures() == asked
     assert [measure.examples for measure in SMOKE.of(table).measures()] == [32, 32, 32]
-    assert [measure.examples for measure in QUICK.of(table).measures()] == [500, 500, 500]
+    assert [measure.examples for measure in QUICK.of(table).measures()] == [200, 200, 200]
     flags = (SMOKE.of(table).measures()[2], QUICK.of(table).measures()[2])
-    assert [measure.queried for measure in flags] == [6, 100]
+    assert [measure.queried for measure in flags] == [6, 40]
     few = dataclasses.replace(asked[2], examples=None, queried=7).with_examples(3)
     assert (few.examples, few.queried) == (3, 7)
 
