@@ -39,8 +39,8 @@ class Attack(Spec):
 
     Attributes:
         in_graph: whether it works inside a `tf.function`.
-        stepwise: whether many examples are attacked step by step on a `Compiled` network, instead
-            of by one function that is compiled for this attack alone.
+        stepwise: whether many examples are attacked a few steps at a time on a `Compiled` network,
+            instead of by one function that is compiled for this attack alone.
         batch_size: how many examples it is given at a time, at most; see `at_a_time`.
     """
 

@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     import keras
 
 
+BLOCK = 5  # steps in a call, where there are so many
+
+
 class Compiled:
-    """A network in inference mode for attacks whose steps are run one by one.
+    """A network in inference mode for attacks whose steps are run a few at a time.
 
     What was compiled serves batches of any size, every radius and every number of steps. Like
     anything compiled it follows the network's parameters, and nothing else that is changed later.
@@ -34,7 +37,7 @@ class Compiled:
         self.gradient = self.compiled(
             lambda x, y: input_gradient(cross_entropy(network, y), x), self.images, self.labels
         )
-        self.steps: dict[Ball, Any] = {}
+        self.steps: dict[tuple[Ball, int], Any] = {}
 
     def __call__(self, x: Any, training: bool = False) -> Any:
         """Logits `[batch, classes]` of `x` `[batch, ...]`; there is no other mode."""
@@ -63,40 +66,42 @@ class Compiled:
         steps: int,
         seed: Any,
     ) -> Any:
-        """`Ball.ascend` on the cross-entropy with labels `y`, a call for each step."""
+        """`Ball.ascend` on the cross-entropy with labels `y`, a few steps a call."""
         import tensorflow as tf
 
-        if ball not in self.steps:
-            self.steps[ball] = self.step(ball)
         radius, size = (tf.constant(value, tf.float32) for value in (attack_epsilon, step_size))
-        seed, adversarial = tf.cast(seed, tf.int64), start
-        for number in range(steps):
-            adversarial = self.steps[ball](
+        seed, adversarial, number = tf.cast(seed, tf.int64), start, 0
+        while number < steps:
+            count = BLOCK if number + BLOCK <= steps else 1
+            if (ball, count) not in self.steps:
+                self.steps[ball, count] = self.step(ball, count)
+            adversarial = self.steps[ball, count](
                 x, y, adversarial, radius, size, tf.constant(number), seed
             )
+            number += count
         return adversarial
 
-    def step(self, ball: Ball) -> Any:
-        """A compiled step in such a ball, of any radius and length."""
+    def step(self, ball: Ball, count: int) -> Any:
+        """So many steps in such a ball, of any radius and length, compiled."""
         import tensorflow as tf
 
         (network,) = self.layers
 
-        def one(x: Any, y: Any, start: Any, radius: Any, size: Any, number: Any, seed: Any) -> Any:
+        def some(x: Any, y: Any, start: Any, radius: Any, size: Any, first: Any, seed: Any) -> Any:
             return ball.ascend(
                 gradient_of(cross_entropy(network, y)),
                 x,
                 start,
                 attack_epsilon=radius,
                 step_size=size,
-                steps=1,
+                steps=count,
                 seed=seed,
-                first=number,
+                first=first,
             )
 
         number = tf.TensorSpec([], tf.float32)
         return self.compiled(
-            one,
+            some,
             self.images,
             self.labels,
             self.images,

@@ -188,8 +188,8 @@ def test_it_is_compiled_once_for_all_batches():
         return network(images)
 
     attacked(Around(look), x, y)
-    # A step, and the answers; five batches of two sizes.
-    assert len(traced) == 2
+    # Five steps in one call, and the answers; five batches of two sizes.
+    assert len(traced) == 6
 
 
 def test_an_attack_that_is_not_compiled_is_asked_all_the_same():

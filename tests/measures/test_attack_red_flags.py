@@ -167,8 +167,8 @@ def test_all_radii_and_steps_share_one_compiled_gradient():
     one, counted = Evaluation(Workspace(), 1), Around(count)
     for name, attack in attacks.items():
         one.attacked(name, attack, counted, x, y)
-    # The gradient, and the answers.
-    assert len(traced) == 2
+    # Five steps in one call, one step in another, and the answers.
+    assert len(traced) == 7
 
 
 def test_what_an_attack_has_not_is_left_out():
