@@ -2,7 +2,7 @@
 
 import sys
 
-from ftnoise.cli import main
+from ftnoise.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

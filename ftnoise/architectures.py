@@ -17,9 +17,10 @@ Deviations
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from ftnoise.spec import Spec, expect, is_count
+from ftnoise.core.checks import expect, is_count
+from ftnoise.core.interfaces import Architecture
 
 if TYPE_CHECKING:
     import keras
@@ -28,7 +29,7 @@ ACTIVATIONS = ("relu", "tanh", "softplus")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Architecture(Spec):
+class SequentialNetwork(Architecture):
     """Base: `layers()` lists the Keras layers between the input and the end.
 
     Args:
@@ -62,7 +63,7 @@ class Architecture(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FmnistDNN(Architecture):
+class FmnistDNN(SequentialNetwork):
     """FMNIST DNN: two hidden layers of 512 units; 669,706 parameters."""
 
     def layers(self) -> list[keras.layers.Layer]:
@@ -77,13 +78,13 @@ class FmnistDNN(Architecture):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FmnistCNN1(Architecture):
+class FmnistCNN1(SequentialNetwork):
     """FMNIST CNN 1: 431,080 parameters."""
 
     def layers(self) -> list[keras.layers.Layer]:
         from keras.layers import Conv2D, Dense, Flatten, MaxPooling2D
 
-        from ftnoise.layers import ImageConv2D
+        from ftnoise.layers.convolution import ImageConv2D
 
         return [
             ImageConv2D(20, 5, activation="relu"),
@@ -97,7 +98,7 @@ class FmnistCNN1(Architecture):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FmnistCNN2(Architecture):
+class FmnistCNN2(SequentialNetwork):
     """FMNIST CNN 2: 75,162 parameters (133,530 with padding "same", "valid").
 
     Args:
@@ -126,7 +127,7 @@ class FmnistCNN2(Architecture):
     def layers(self) -> list[keras.layers.Layer]:
         from keras.layers import Conv2D, Dense, Flatten, MaxPooling2D
 
-        from ftnoise.layers import ImageConv2D
+        from ftnoise.layers.convolution import ImageConv2D
 
         first, second = self.padding
         return [
@@ -141,7 +142,7 @@ class FmnistCNN2(Architecture):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cifar10CNN(Architecture):
+class Cifar10CNN(SequentialNetwork):
     """CIFAR10 architecture: nine convolutions, three dense layers; 1,981,258 parameters."""
 
     input_shape: tuple[int, ...] = (32, 32, 3)
@@ -170,7 +171,7 @@ class Cifar10CNN(Architecture):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CirclesNet(Architecture):
+class CirclesNet(SequentialNetwork):
     """The network of Table 3: one hidden layer of 500 units and a sigmoid unit; 2,001 parameters.
 
     Args:
@@ -183,8 +184,6 @@ class CirclesNet(Architecture):
     classes: int = 2
     units: int = 500
     activation: str = "relu"
-
-    stacks: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -199,6 +198,6 @@ class CirclesNet(Architecture):
     def layers(self) -> list[keras.layers.Layer]:
         from keras.layers import Dense
 
-        from ftnoise.layers import TwoLogits
+        from ftnoise.layers.convolution import TwoLogits
 
         return [Dense(self.units, activation=self.activation), Dense(1), TwoLogits()]

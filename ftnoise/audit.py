@@ -23,8 +23,9 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
 
-from ftnoise import privacy, seeds
-from ftnoise.spec import expect, is_count
+from ftnoise import privacy
+from ftnoise.core import seeds
+from ftnoise.core.checks import expect, is_count
 from ftnoise.stats import proportion_interval
 
 LENGTH = 10.0  # of a canary's gradient before it is clipped, in clipping norms

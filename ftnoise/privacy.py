@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.spec import expect, is_count, is_number
+from ftnoise.core.checks import expect, is_count, is_number
 
 if TYPE_CHECKING:
     from numpy import ndarray

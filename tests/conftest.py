@@ -14,7 +14,7 @@ from tests.disk import ID
 if TYPE_CHECKING:
     import numpy as np
 
-    from ftnoise.store import RunFolder, Store
+    from ftnoise.store.folders import RunFolder, Store
 
 # TensorFlow reads this when it is imported, so it is set before any test module is.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -30,7 +30,7 @@ def ftnoise(monkeypatch, capsys, tmp_path) -> Callable[..., tuple[int, str, str]
 
     Its runs folder is `tmp_path / "runs"` where it takes one.
     """
-    from ftnoise import cli
+    from ftnoise.cli import main as cli
     from tests import fake
 
     fake.install(monkeypatch.setattr)
@@ -64,7 +64,7 @@ def quick_disk(monkeypatch) -> None:
 @pytest.fixture
 def store(tmp_path) -> Store:
     """In `tmp_path / "runs"`, which is not made."""
-    from ftnoise.store import Store
+    from ftnoise.store.folders import Store
 
     return Store(tmp_path / "runs")
 

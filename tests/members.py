@@ -22,6 +22,9 @@ from ftnoise.attacks.fgsm import FGSM
 from ftnoise.attacks.mim import MIM
 from ftnoise.attacks.pgd import PGD
 from ftnoise.attacks.spsa import SPSA
+from ftnoise.core.interfaces import Run
+from ftnoise.core.schedule import Schedule
+from ftnoise.core.spec import Spec
 from ftnoise.datasets import DataSet
 from ftnoise.datasets.fashion_mnist import FashionMNIST
 from ftnoise.datasets.image_folder import ImageFolder
@@ -34,7 +37,6 @@ from ftnoise.faults.places import Neurons, Weights, Where
 from ftnoise.measures.attack_red_flags import AttackRedFlags
 from ftnoise.measures.black_box_accuracy import BlackBoxAccuracy
 from ftnoise.measures.robust_accuracy import RobustAccuracy
-from ftnoise.spec import Run, Schedule, Spec
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD, Bookkeeping, Engine, Reference
 from ftnoise.training.gradients.samplers import Sampler, Shuffled
@@ -80,7 +82,7 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     StuckAt: (StuckAt(), StuckAt(value=1)),
     FmnistCNN2: (FmnistCNN2(), FmnistCNN2(padding=("same", "valid"), first_stride=2)),
     GaussianNoise: (GaussianNoise(sigma=0.1), GaussianNoise(sigma=0.1, multiplicative=True)),
-    ImageFolder: (ImageFolder(path="pictures"),),
+    ImageFolder: (ImageFolder(path="figures"),),
     DPSGD: (
         DPSGD(noise_multiplier=0.1),
         DPSGD(noise_multiplier=0.1, sampler=Shuffled()),

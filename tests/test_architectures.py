@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ftnoise.architectures import Architecture, Cifar10CNN, FmnistCNN1, FmnistCNN2, FmnistDNN
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 
 # Parameter counts of Table 2, with the three readings of CNN 2 that its deviations name.
 COUNTS = [

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from ftnoise.audit import audit
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from ftnoise.training.gradients.clipping import clipped_sum
 from ftnoise.training.gradients.noise import BookkeepingSGD
 

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ftnoise import seeds
 from ftnoise.architectures import CirclesNet
-from ftnoise.datasets import Data
+from ftnoise.core import seeds
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.data import Data
+from ftnoise.core.interfaces import MeasureInput, Measurement
+from ftnoise.core.spec import others
 from ftnoise.measures.decision_boundary import DecisionBoundary
-from ftnoise.spec import others
 from ftnoise.training.gradients.adam import Adam
-from ftnoise.workspace import Answer, Subject, Workspace
 from tests.members import (
     RUN,
     each,
@@ -153,11 +154,11 @@ def test_a_measure_is_deterministic_and_leaves_the_network_as_it_is(spec, networ
     for _ in range(2):
         answers.append(
             spec.evaluate(
-                Subject(
+                MeasureInput(
                     network=network,
                     data=data,
                     run=RUN,
-                    workspace=Workspace(),
+                    checkpointing=Checkpointing(),
                     record={"history": [{"accuracy": 0.5, "val_accuracy": 0.25}]},
                     others=dict.fromkeys(others(spec, RUN), network),
                 )
@@ -166,7 +167,7 @@ def test_a_measure_is_deterministic_and_leaves_the_network_as_it_is(spec, networ
         assert bits(network) == before
         np.testing.assert_array_equal(x, images[0])
     one, two = answers
-    assert isinstance(one, Answer)
+    assert isinstance(one, Measurement)
     assert one.scalars
     for name, value in one.scalars.items():
         assert type(value) is float

@@ -14,10 +14,13 @@ from typing import Any
 import pytest
 
 from ftnoise.architectures import FmnistDNN
+from ftnoise.core.errors import BadInput
+from ftnoise.core.experiment import run_id
+from ftnoise.core.interfaces import Run
+from ftnoise.core.schedule import Schedule
+from ftnoise.core.spec import canonical, digest, spec_id
 from ftnoise.datasets.npz_file import NpzFile
-from ftnoise.errors import BadInput
 from ftnoise.measures.generalization import Generalization
-from ftnoise.spec import Run, Schedule, canonical, digest, run_id, spec_id
 from ftnoise.training import Training
 from ftnoise.training.inputs.trades import TRADES
 from tests.members import (

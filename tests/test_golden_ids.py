@@ -12,9 +12,11 @@ import importlib
 import json
 from pathlib import Path
 
-from ftnoise import cli, presets
-from ftnoise.presets import PRESETS
-from ftnoise.spec import Experiment, canonical, run_id, spec_id
+from ftnoise.cli import main as cli
+from ftnoise.core import preset as presets
+from ftnoise.core.experiment import Experiment, run_id
+from ftnoise.core.preset import PRESETS
+from ftnoise.core.spec import canonical, spec_id
 
 GOLDEN = Path(__file__).with_name("golden_ids.json")
 DIGEST = "0" * 64
@@ -44,7 +46,7 @@ def under(name: str, experiment: Experiment) -> dict:
     return {
         "measures": {
             **{c.name: spec_id(c.measure) for c in shown.columns},
-            **{p.name: spec_id(m) for p in shown.pictures for m in p.measures},
+            **{p.name: spec_id(m) for p in shown.figures for m in p.measures},
         },
         "runs": {row.name: run_id(preset.run(experiment, row), DIGEST) for row in experiment.rows},
     }

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import norm
 
 from ftnoise import privacy
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from ftnoise.privacy import Mechanism, gaussian, noise_for, statement, unamplified
 
 # Tables 7 and 8: 60 epochs of batches of 250 out of 60,000.

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ftnoise import cli
-from ftnoise.datasets import Data
+from ftnoise.cli import main as cli
+from ftnoise.core.data import Data
 from ftnoise.datasets.fashion_mnist import FashionMNIST
 
 ROOT = Path(__file__).resolve().parent.parent

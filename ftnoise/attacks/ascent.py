@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ftnoise.spec import Spec
+from ftnoise.core.spec import Spec
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftnoise.attacks.ascent import Ball, LinfBall
-from ftnoise.spec import Spec, expect, is_count, is_number
+from ftnoise.core.checks import expect, is_count, is_number
+from ftnoise.core.spec import Spec
 
 if TYPE_CHECKING:
     import keras
@@ -166,6 +167,18 @@ class Iterative(Attack):
 
     def longer(self) -> Iterative:
         return dataclasses.replace(self, steps=2 * self.steps)
+
+
+def fewer_steps(member: Any, most: int | None) -> Any:
+    """A spec with `steps`, limited to `most` of them, which reach as far together.
+
+    A step is never longer than the radius. A spec without steps comes back as it is.
+    """
+    names = {f.name for f in dataclasses.fields(member)}
+    if most is None or "steps" not in names or member.steps <= most:
+        return member
+    size = min(member.step * member.steps / most, member.attack_epsilon)
+    return dataclasses.replace(member, steps=most, step_size=size or None)
 
 
 def check_ball(ball: Any, attack_epsilon: Any) -> None:

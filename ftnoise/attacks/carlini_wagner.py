@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftnoise.attacks.ascent import Ball, L2Ball
 from ftnoise.attacks.attack import Attack, check_gradient, logits_of
-from ftnoise.errors import BadInput
-from ftnoise.spec import expect, is_count, is_number
+from ftnoise.core.checks import expect, is_count, is_number
+from ftnoise.core.errors import BadInput
 
 if TYPE_CHECKING:
     import keras

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ftnoise import seeds
 from ftnoise.attacks.attack import Attack, check_answers, check_images
 from ftnoise.attacks.compiled import Compiled
-from ftnoise.spec import spec_id
+from ftnoise.core import seeds
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.spec import spec_id
 from ftnoise.stats import proportion_interval
-from ftnoise.workspace import Workspace
 
 if TYPE_CHECKING:
     import keras
@@ -81,17 +81,17 @@ class Attacked:
 
 
 class Evaluation:
-    """One or several attacks for a measure, which keeps in its workspace what they have found.
+    """One or several attacks for a measure, which keeps in its checkpointing what they have found.
 
     Args:
-        workspace: the measure's.
+        checkpointing: the measure's.
         passes: forward passes with a backward pass to the input that all of it will take, for
             progress: `attack.gradients` for each example.
     """
 
-    def __init__(self, workspace: Workspace, passes: int) -> None:
-        self.workspace, self.passes, self.passed = workspace, passes, 0
-        arrays, state = workspace.load() or ({}, {})
+    def __init__(self, checkpointing: Checkpointing, passes: int) -> None:
+        self.checkpointing, self.passes, self.passed = checkpointing, passes, 0
+        arrays, state = checkpointing.load() or ({}, {})
         self.arrays: dict[str, ndarray] = dict(arrays)
         self.done: dict[str, int] = dict(state.get("done", {}))
         self.attacks: dict[str, str] = dict(state.get("attacks", {}))
@@ -150,7 +150,7 @@ class Evaluation:
             found["clean"][start:stop], found["survives"][start:stop] = clean, clean & after
             found["distortion"][start:stop] = attack.ball.size(moved - images).numpy()
             self.done[part] = stop
-            self.workspace.progress(self.passed, self.passes, f"attack with {attack.label}")
+            self.checkpointing.progress(self.passed, self.passes, f"attack with {attack.label}")
             if time.monotonic() - self.saved >= SAVE_SECONDS or stop == len(y):
                 self.save()
         return Attacked(**{kind: found[kind].copy() for kind in KINDS})
@@ -176,7 +176,7 @@ class Evaluation:
     def save(self) -> None:
         """Keeps what was found so far."""
         state = {"done": dict(self.done), "attacks": dict(self.attacks)}
-        self.workspace.save(dict(self.arrays), state)
+        self.checkpointing.save(dict(self.arrays), state)
         self.saved = time.monotonic()
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.attacks.attack import Iterative, check_gradient, logits_of
-from ftnoise.spec import expect, is_number
+from ftnoise.core.checks import expect, is_number
 
 if TYPE_CHECKING:
     import keras

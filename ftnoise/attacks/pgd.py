@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftnoise.attacks.attack import Iterative
 from ftnoise.attacks.compiled import climb
-from ftnoise.spec import expect, is_count
+from ftnoise.core.checks import expect, is_count
 
 if TYPE_CHECKING:
     import keras

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftnoise.attacks.ascent import LinfBall
 from ftnoise.attacks.attack import Attack, logits_of
-from ftnoise.spec import expect, is_count, is_number
+from ftnoise.core.checks import expect, is_count, is_number
 
 if TYPE_CHECKING:
     import keras

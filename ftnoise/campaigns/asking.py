@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from ftnoise.campaigns.identity import made_of
 from ftnoise.campaigns.injection import Injection, Line, counted
 from ftnoise.campaigns.question import Question, question
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.checks import expect, is_count, is_number
+from ftnoise.core.progress import duration
+from ftnoise.core.spec import JSON, digest
 from ftnoise.faults.amounts import Amount
 from ftnoise.faults.fault import Fault, fault_of
-from ftnoise.progress import duration
-from ftnoise.spec import JSON, digest, expect, is_count, is_number
 from ftnoise.stats.curves import Curve, is_unclear
 from ftnoise.stats.curves import summaries as summaries_of
-from ftnoise.workspace import Workspace
 
 if TYPE_CHECKING:
     import keras
@@ -45,7 +46,7 @@ def inject(
     max_masks: int = 10_000,
     seed: int = 0,
     threshold: float | None = None,
-    workspace: Workspace | None = None,
+    checkpointing: Checkpointing | None = None,
 ) -> Injection:
     """How a trained model fares under random faults.
 
@@ -67,7 +68,7 @@ def inject(
             that `inject(one, ...).against(inject(other, ...))` compares two under the same faults.
         threshold: of a model with one output: above which it says class 1; None is 0.5 for a
             sigmoid and 0 for a logit.
-        workspace: keeps what was found on the way, and is told how far it is.
+        checkpointing: keeps what was found on the way, and is told how far it is.
 
     Raises:
         BadInput: the model has no such places, or something does not fit.
@@ -83,7 +84,7 @@ def inject(
         seed=seed,
         threshold=threshold,
     )
-    return ask(model, x, y, asked, workspace)
+    return ask(model, x, y, asked, checkpointing)
 
 
 def ask(
@@ -91,7 +92,7 @@ def ask(
     x: Any,
     y: Any,
     asked: Question,
-    workspace: Workspace | None = None,
+    checkpointing: Checkpointing | None = None,
     of: dict[str, JSON] | None = None,
 ) -> Injection:
     """As `inject`, with the question as a value; `of` is `made_of` this, if it is at hand."""
@@ -99,18 +100,18 @@ def ask(
     from ftnoise.faults.gates import gates, untouched
     from ftnoise.faults.sweep import sweep
 
-    workspace = workspace or Workspace()
+    checkpointing = checkpointing or Checkpointing()
     of = of or made_of(model, x, y, asked)
     amounts, precision = asked.amounts, asked.precision
     campaign = Campaign(model, x, y, asked.fault, seed=asked.seed, threshold=asked.threshold)
     if campaign.one_by_one:
-        _say_calls(campaign, asked, workspace)
+        _say_calls(campaign, asked, checkpointing)
     seen = gates(campaign, amounts[-1])
-    shared: dict[str, Any] = {"workspace": workspace, "identity": digest(of)}
+    shared: dict[str, Any] = {"checkpointing": checkpointing, "identity": digest(of)}
     if precision:
         pilot = min(PILOT, precision.most)
         found = sweep(campaign, amounts, masks=pilot, **shared)
-        expected = _foreseen(found, precision, workspace)
+        expected = _foreseen(found, precision, checkpointing)
         found = sweep(
             campaign, amounts, precision=precision, begun=found, expected=expected, **shared
         )
@@ -143,7 +144,7 @@ def ask(
     )
 
 
-def _say_calls(campaign: Campaign, asked: Question, workspace: Workspace) -> None:
+def _say_calls(campaign: Campaign, asked: Question, checkpointing: Checkpointing) -> None:
     """Says how long it takes to compute each example by itself, as parameters change with it."""
     few = min(FEW, len(campaign.y))
     began = time.monotonic()
@@ -152,7 +153,7 @@ def _say_calls(campaign: Campaign, asked: Question, workspace: Workspace) -> Non
         len(campaign.y) * len(asked.amounts) * (asked.max_masks if asked.precision else asked.masks)
     )
     seconds = (time.monotonic() - began) / few * calls
-    workspace.say(
+    checkpointing.say(
         f"A transient fault of parameters takes a call for each mask and example: "
         f"{'up to ' if asked.precision else ''}{calls:,} calls, about {duration(seconds)}. A "
         "permanent one takes the examples together."
@@ -240,7 +241,7 @@ def _needed(
     )
 
 
-def _foreseen(found: Findings, precision: Precision, workspace: Workspace) -> int:
+def _foreseen(found: Findings, precision: Precision, checkpointing: Checkpointing) -> int:
     """How many masks will be drawn at all amounts, judged by those of the pilot; says so."""
     total, over = 0, []
     for place, amount in enumerate(found.amounts):
@@ -255,7 +256,7 @@ def _foreseen(found: Findings, precision: Precision, workspace: Workspace) -> in
     )
     if over:
         text += f"; {precision.most:,}, the most, will hardly be enough at {', '.join(over)}"
-    workspace.say(f"{text}.")
+    checkpointing.say(f"{text}.")
     return total
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftnoise.errors import BadInput
-from ftnoise.spec import JSON, expect
+from ftnoise.core.checks import expect
+from ftnoise.core.errors import BadInput
+from ftnoise.core.spec import JSON
 
 if TYPE_CHECKING:
     from ftnoise.campaigns.injection import Injection

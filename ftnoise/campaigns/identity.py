@@ -14,7 +14,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.campaigns.question import Question
-from ftnoise.spec import JSON, digest
+from ftnoise.core.spec import JSON, digest
 
 if TYPE_CHECKING:
     import keras

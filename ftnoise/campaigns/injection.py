@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.campaigns.comparing import Against, compared
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
+from ftnoise.core.spec import JSON, canonical
 from ftnoise.faults.amounts import Amount
 from ftnoise.faults.fault import Fault, restored
-from ftnoise.spec import JSON, canonical
 from ftnoise.stats.bounded import SEQUENCE
 from ftnoise.stats.interval import STUDENT
 

@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftnoise.campaigns.injection import Injection
-from ftnoise.errors import BadInput, RunFailed
-from ftnoise.files import TEMPORARIES, locked, remove, write_bytes
-from ftnoise.records import Checkpoint, PartialWork, Record
-from ftnoise.spec import JSON, digest
+from ftnoise.core.errors import BadInput, RunFailed
+from ftnoise.core.files import TEMPORARIES, locked, remove, write_bytes
+from ftnoise.core.spec import JSON, digest
+from ftnoise.store.records import Checkpoint, PartialWork, Record
 
 if TYPE_CHECKING:
-    from ftnoise.workspace import Workspace
+    from ftnoise.core.checkpointing import Checkpointing
 
 STEM = "injection"
 SUFFIXES = ("json", "npz", "csv", "png", "pdf")
@@ -98,9 +98,9 @@ class InjectionFolder:
             self._record.discard("was written by another version of ftnoise")
             return None
 
-    def workspace(
+    def checkpointing(
         self, report: Callable[[int, int, str], None], say: Callable[[str], None]
-    ) -> Workspace:
+    ) -> Checkpointing:
         """Where the campaign keeps what it has found so far; the lock is held."""
         return PartialWork(self._partial, report, say)
 

@@ -6,11 +6,12 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ftnoise.core.checks import expect, is_count, is_number
+from ftnoise.core.spec import JSON, canonical
 from ftnoise.faults.amounts import Amount, Share
 from ftnoise.faults.fault import Fault, fault_of
 from ftnoise.faults.fault import amount as parse_amount
 from ftnoise.faults.precision import Precision
-from ftnoise.spec import JSON, canonical, expect, is_count, is_number
 
 STEPS = 5  # of a curve up to the fault's own share
 

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ftnoise.core.checks import expect
+from ftnoise.core.errors import BadInput
 from ftnoise.datasets.npz_file import array_names, one_line, opened, read_arrays
-from ftnoise.errors import BadInput
-from ftnoise.spec import expect
 
 if TYPE_CHECKING:
     import keras

@@ -7,106 +7,19 @@ that the next start neither decodes nor downloads. Nothing here imports NumPy be
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from ftnoise import seeds
-from ftnoise.errors import BadInput
-from ftnoise.spec import Spec, expect
+from ftnoise.core.data import Data, Sources
+from ftnoise.core.errors import BadInput
+from ftnoise.core.interfaces import DataSet
 
 if TYPE_CHECKING:
     import numpy as np
 
     Arrays = dict[str, np.ndarray]
-
-
-def _cache_folder() -> Path:
-    configured = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if configured.is_absolute():
-        return configured / "ftnoise"
-    try:
-        return Path.home() / ".cache" / "ftnoise"
-    except RuntimeError:
-        raise BadInput("Expected HOME or XDG_CACHE_HOME to be set. Received: neither.") from None
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Where data may come from.
-
-    Attributes:
-        data_dir: the user's own folder of data sets (`--data-dir` or `FTNOISE_DATA`), or None.
-        offline: never touch the network.
-        cache: where decoded and downloaded data are kept.
-    """
-
-    data_dir: Path | None = None
-    offline: bool = False
-    cache: Path = field(default_factory=_cache_folder)
-
-    @classmethod
-    def from_environment(
-        cls, data_dir: str | os.PathLike[str] | None = None, offline: bool = False
-    ) -> Sources:
-        """Sources with `FTNOISE_DATA` standing in for a `data_dir` that is not given.
-
-        Raises:
-            BadInput: if the folder is not there.
-        """
-        chosen = data_dir or os.environ.get("FTNOISE_DATA") or None
-        if chosen is None:
-            return cls(offline=offline)
-        folder = Path(chosen)
-        expect(folder.is_dir(), "--data-dir or FTNOISE_DATA to be a folder", data_dir=str(folder))
-        return cls(data_dir=folder, offline=offline)
-
-
-@dataclass(frozen=True, eq=False)
-class Data:
-    """What every data set yields.
-
-    Attributes:
-        x_train, x_test: float32 `[n, ...]`; images are `[n, height, width, channels]` in [0, 1].
-            Only feature vectors `[n, features]` of a user's own `.npz` may lie elsewhere.
-        y_train, y_test: int64 `[n]`, in `0..classes-1`.
-        classes: number of classes.
-        digest: SHA-256 (hex) of the content: names, types, shapes and values, order included.
-        source: where the content came from, for a reader.
-    """
-
-    x_train: np.ndarray
-    y_train: np.ndarray
-    x_test: np.ndarray
-    y_test: np.ndarray
-    classes: int
-    digest: str
-    source: str = ""
-
-    def take(self, train: int | None, test: int | None) -> Data:
-        """A random subset of this many examples, the same at every call, in the given order.
-
-        None, or more than there is, takes all. The subset's digest is derived from the whole
-        set's and the two sizes.
-        """
-        sizes = len(self.y_train), len(self.y_test)
-        counts = [
-            size if count is None else min(count, size)
-            for size, count in zip(sizes, (train, test), strict=True)
-        ]
-        if counts == list(sizes):
-            return self
-        parts = {}
-        for split, size, count in zip(("train", "test"), sizes, counts, strict=True):
-            chosen = slice(None) if count == size else seeds.subset(size, count, split)
-            parts[f"x_{split}"] = getattr(self, f"x_{split}")[chosen]
-            parts[f"y_{split}"] = getattr(self, f"y_{split}")[chosen]
-        text = f"{self.digest}/{counts[0]}/{counts[1]}"
-        return dataclasses.replace(self, **parts, digest=hashlib.sha256(text.encode()).hexdigest())
 
 
 class Unavailable(Exception):
@@ -142,19 +55,16 @@ class Origin:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataSet(Spec):
+class OriginDataSet(DataSet):
     """Base of all data sets. A member overrides `origins`, and the class attributes it knows.
 
     Attributes:
-        train_size, test_size: number of examples, if known without reading.
         shape: shape of an example, if known.
         class_names: what the labels mean, if known; otherwise the classes are those that occur
             in `y_train`.
         content: `content.unordered_digest` of the original, if known; anything else is refused.
     """
 
-    train_size: ClassVar[int | None] = None
-    test_size: ClassVar[int | None] = None
     shape: ClassVar[tuple[int, ...] | None] = None
     class_names: ClassVar[tuple[str, ...] | None] = None
     content: ClassVar[str | None] = None

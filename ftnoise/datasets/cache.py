@@ -22,13 +22,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftnoise import files, spec
+from ftnoise.core import files, spec
+from ftnoise.core.errors import BadInput
+from ftnoise.core.progress import tell
 from ftnoise.datasets import Origin
-from ftnoise.errors import BadInput
-from ftnoise.progress import tell
 
 if TYPE_CHECKING:
-    from ftnoise.datasets import Arrays, DataSet
+    from ftnoise.datasets import Arrays, OriginDataSet
 
 FORMAT = 1
 DAMAGE = (
@@ -48,7 +48,7 @@ DAMAGE = (
 class Entry:
     """The place in the cache for what one origin delivers for one data set."""
 
-    def __init__(self, folder: Path, data_set: DataSet, origin: Origin) -> None:
+    def __init__(self, folder: Path, data_set: OriginDataSet, origin: Origin) -> None:
         # Taken before anything is read: a file that changes meanwhile is noticed next time.
         self.signature = _signature(origin.files)
         # What is made anew in each process has neither a file to compare with nor a copy.

@@ -13,10 +13,10 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
+from ftnoise.core.checks import expect
+from ftnoise.core.errors import BadInput
 from ftnoise.datasets import Origin, Raw
 from ftnoise.datasets.public import PublicSet
-from ftnoise.errors import BadInput
-from ftnoise.spec import expect
 
 BINARY, PICKLED = "cifar-10-batches-bin", "cifar-10-batches-py"
 BATCHES = {

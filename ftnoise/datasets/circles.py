@@ -10,14 +10,15 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ftnoise.datasets import DataSet, Origin, Raw, Sources
-from ftnoise.spec import expect, is_count, is_number
+from ftnoise.core.checks import expect, is_count, is_number
+from ftnoise.core.data import Sources
+from ftnoise.datasets import Origin, OriginDataSet, Raw
 
 TRAIN, TEST = 30, 70
 
 
 @dataclass(frozen=True, kw_only=True)
-class Circles(DataSet):
+class Circles(OriginDataSet):
     """Points `[n, 2]`; class 1 is the inner circle, of radius 0.8, class 0 the outer, of radius 1.
 
     Args:

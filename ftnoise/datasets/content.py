@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ftnoise.datasets import Data
-from ftnoise.spec import expect
+from ftnoise.core.checks import expect
+from ftnoise.core.data import Data
 
 if TYPE_CHECKING:
-    from ftnoise.datasets import Arrays, DataSet
+    from ftnoise.datasets import Arrays, OriginDataSet
 
 SPLITS = ("train", "test")
 NAMES = ("x_train", "y_train", "x_test", "y_test")
@@ -30,7 +30,7 @@ LARGEST = 16 * 2**30
 """Bytes that a file may declare for its arrays; more is taken for damage or malice."""
 
 
-def checked(raw: Arrays, where: object, data_set: DataSet) -> Arrays:
+def checked(raw: Arrays, where: object, data_set: OriginDataSet) -> Arrays:
     """The arrays in the form described above.
 
     Args:
@@ -131,7 +131,7 @@ def _checked_labels(y: Any, name: str) -> np.ndarray:
     return np.ascontiguousarray(y.reshape(-1), np.int64)
 
 
-def _check_classes(arrays: Arrays, where: object, data_set: DataSet) -> None:
+def _check_classes(arrays: Arrays, where: object, data_set: OriginDataSet) -> None:
     classes = class_count(arrays, data_set)
     if data_set.class_names is None:
         present = len(np.unique(arrays["y_train"]))
@@ -149,7 +149,7 @@ def _check_classes(arrays: Arrays, where: object, data_set: DataSet) -> None:
         )
 
 
-def class_count(arrays: Arrays, data_set: DataSet) -> int:
+def class_count(arrays: Arrays, data_set: OriginDataSet) -> int:
     """The number of classes: the known one, or as many as `y_train` needs."""
     if data_set.class_names is not None:
         return len(data_set.class_names)
@@ -185,7 +185,7 @@ def unordered_digest(arrays: Arrays) -> str:
     return total.hexdigest()
 
 
-def manifest(arrays: Arrays, source: str, data_set: DataSet) -> dict[str, Any]:
+def manifest(arrays: Arrays, source: str, data_set: OriginDataSet) -> dict[str, Any]:
     """What is written beside kept arrays: their digest, source and number of classes."""
     return {
         "digest": digest(arrays),

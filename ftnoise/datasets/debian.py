@@ -8,9 +8,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftnoise.datasets import Origin, Raw, Sources, Unavailable, idx
+from ftnoise.core.data import Sources
+from ftnoise.core.progress import tell
+from ftnoise.datasets import Origin, Raw, Unavailable, idx
 from ftnoise.datasets.cache import scratch
-from ftnoise.progress import tell
 
 SECONDS = 300
 """Time limit of one command; apt itself gives up on a silent mirror long before."""

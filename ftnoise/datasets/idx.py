@@ -11,10 +11,10 @@ import gzip
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ftnoise.core.checks import expect
+from ftnoise.core.errors import BadInput
 from ftnoise.datasets import Origin, Raw
 from ftnoise.datasets.npz_file import one_line
-from ftnoise.errors import BadInput
-from ftnoise.spec import expect
 
 if TYPE_CHECKING:
     import numpy as np

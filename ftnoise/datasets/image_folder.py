@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ftnoise.datasets import DataSet, Origin, Raw, Sources
+from ftnoise.core.checks import expect
+from ftnoise.core.data import Sources
+from ftnoise.core.errors import BadInput
+from ftnoise.core.progress import tell
+from ftnoise.datasets import Origin, OriginDataSet, Raw
 from ftnoise.datasets.npz_file import one_line
-from ftnoise.errors import BadInput
-from ftnoise.progress import tell
-from ftnoise.spec import expect
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +39,7 @@ GRAY, COLOR = ("1", "L", "LA"), ("RGB", "RGBA", "P", "PA", "CMYK", "YCbCr")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageFolder(DataSet):
+class ImageFolder(OriginDataSet):
     """Images out of a folder or `.zip`; content and name are the identity, the path is not.
 
     Args:

@@ -16,17 +16,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ftnoise.datasets import DataSet, Origin, Raw, Sources
-from ftnoise.errors import BadInput
-from ftnoise.files import read_npy
-from ftnoise.spec import expect
+from ftnoise.core.checks import expect
+from ftnoise.core.data import Sources
+from ftnoise.core.errors import BadInput
+from ftnoise.core.files import read_npy
+from ftnoise.datasets import Origin, OriginDataSet, Raw
 
 if TYPE_CHECKING:
     from ftnoise.datasets import Arrays
 
 
 @dataclass(frozen=True, kw_only=True)
-class NpzFile(DataSet):
+class NpzFile(OriginDataSet):
     """Arrays out of a file; its content and name are its identity, the path is not.
 
     Args:

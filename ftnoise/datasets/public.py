@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from ftnoise.datasets import DataSet, Origin, Sources, idx, image_folder, npz_file, tfds
+from ftnoise.core.data import Sources
+from ftnoise.core.errors import BadInput
+from ftnoise.datasets import Origin, OriginDataSet, idx, image_folder, npz_file, tfds
 from ftnoise.datasets.debian import Package
-from ftnoise.errors import BadInput
 
 
 @dataclass(frozen=True, kw_only=True)
-class PublicSet(DataSet):
+class PublicSet(OriginDataSet):
     """Base of the public sets, whose sizes, shape and classes are known.
 
     Attributes:

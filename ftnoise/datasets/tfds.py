@@ -14,9 +14,10 @@ import sys
 from pathlib import Path
 
 import ftnoise
-from ftnoise.datasets import Raw, Sources, Unavailable, npz_file
+from ftnoise.core.data import Sources
+from ftnoise.core.progress import tell
+from ftnoise.datasets import Raw, Unavailable, npz_file
 from ftnoise.datasets.cache import scratch
-from ftnoise.progress import tell
 
 SECONDS = 1800
 """Time limit of a whole download and preparation."""

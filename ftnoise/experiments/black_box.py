@@ -11,12 +11,12 @@ Deviations
 
 from dataclasses import replace
 
+from ftnoise.core.experiment import Experiment
 from ftnoise.experiments import table5
 from ftnoise.measures import attack_red_flags, black_box_accuracy, robust_accuracy
 from ftnoise.measures.attack_red_flags import AttackRedFlags
 from ftnoise.measures.black_box_accuracy import BlackBoxAccuracy
 from ftnoise.measures.robust_accuracy import RobustAccuracy
-from ftnoise.spec import Experiment
 from ftnoise.training import Training
 
 EXPERIMENT = Experiment(

@@ -19,10 +19,11 @@ from dataclasses import replace
 from typing import Any
 
 from ftnoise.architectures import CirclesNet
+from ftnoise.core.experiment import Column, Experiment, Row
+from ftnoise.core.interfaces import Run
 from ftnoise.experiments import table3, table5
 from ftnoise.measures import generalization, noise_equivalence
 from ftnoise.measures.function_distance import FunctionDistance
-from ftnoise.spec import Column, Experiment, Row, Run
 from ftnoise.training.inputs.gaussian import GaussianNoise
 from ftnoise.training.penalties import L2, Jacobian
 
@@ -61,7 +62,6 @@ EXPERIMENT = Experiment(
         Row(
             name=f"{name} {way}",
             run=replace(run, training=replace(run.training, **slots)),
-            step_seconds=slow if way == "jacobian" else fast,
         )
         for name, (run, fast, slow) in NETWORKS.items()
         for way, slots in WAYS.items()
@@ -74,5 +74,5 @@ EXPERIMENT = Experiment(
         distance("l2", "Distance to L2", seeds_away=0, **WAYS["l2"]),
         distance("other_seed", "Distance to another seed", own=True),
     ),
-    pictures=noise_equivalence.PICTURES,
+    figures=noise_equivalence.PICTURES,
 )

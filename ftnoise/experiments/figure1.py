@@ -10,10 +10,10 @@ Deviations
 
 from dataclasses import replace
 
+from ftnoise.core.experiment import Experiment
 from ftnoise.experiments import table4
 from ftnoise.measures import generalization
 from ftnoise.measures.learning_curves import PICTURES
-from ftnoise.spec import Experiment
 
 EXPERIMENT = Experiment(
     name="figure1",
@@ -26,5 +26,5 @@ EXPERIMENT = Experiment(
     ),
     columns=generalization.COLUMNS,
     presets=table4.EXPERIMENT.presets,
-    pictures=PICTURES,
+    figures=PICTURES,
 )

@@ -11,9 +11,9 @@ Deviations
 2. There are no CIFAR-10 models yet.
 """
 
+from ftnoise.core.experiment import Experiment, Row
 from ftnoise.experiments import table5
 from ftnoise.measures import parameter_histogram, parameter_spread
-from ftnoise.spec import Experiment, Row
 
 NATURAL, TIKHONOV, TRADES, *CNN2 = (row.run for row in table5.EXPERIMENT.rows)
 REGULAR = {"parameter_std": 0.023772, "parameter_spread_eq10": 0.023772}
@@ -36,6 +36,6 @@ EXPERIMENT = Experiment(
         "The paper's 0.032451 (Tikhonov) and 0.125378 (TRADES) are of CIFAR-10, of which there are "
         "no models yet. Its numbers stand beside both networks and both readings of its spread.",
     ),
-    pictures=(parameter_histogram.PICTURE,),
+    figures=(parameter_histogram.PICTURE,),
     adopts=True,
 )

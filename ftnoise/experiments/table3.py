@@ -13,16 +13,17 @@ Deviations
 from dataclasses import replace
 
 from ftnoise.architectures import CirclesNet
+from ftnoise.core.experiment import Experiment, Row
+from ftnoise.core.figures import Contrasts
+from ftnoise.core.interfaces import Run
+from ftnoise.core.schedule import Schedule
 from ftnoise.datasets.circles import Circles
 from ftnoise.measures import generalization
 from ftnoise.measures.decision_boundary import PICTURE
-from ftnoise.pictures import Contrasts
-from ftnoise.spec import Experiment, Row, Run, Schedule
 from ftnoise.training import Training
 from ftnoise.training.gradients.adam import Adam
 from ftnoise.training.inputs.gaussian import GaussianNoise
 
-STEP_SECONDS = 0.00015
 NONE = Run(
     architecture=CirclesNet(),
     data=Circles(),
@@ -37,7 +38,6 @@ def noisy(name: str, noise: GaussianNoise, train: float, test: float, error: flo
         name=name,
         run=replace(NONE, training=replace(NONE.training, inputs=noise)),
         paper=generalization.printed(train, test, error),
-        step_seconds=STEP_SECONDS,
     )
 
 
@@ -50,7 +50,6 @@ EXPERIMENT = Experiment(
             name="none",
             run=NONE,
             paper=generalization.printed(100.0, 75.7, 24.3),
-            step_seconds=STEP_SECONDS,
         ),
         noisy("additive 0.01", GaussianNoise(sigma=0.01), 100.0, 77.1, 22.9),
         noisy("additive 0.1", GaussianNoise(sigma=0.1), 93.3, 67.1, 26.2),
@@ -67,7 +66,7 @@ EXPERIMENT = Experiment(
     ),
     columns=generalization.COLUMNS,
     seeds=20,
-    pictures=(
+    figures=(
         PICTURE,
         Contrasts(
             name="significance",

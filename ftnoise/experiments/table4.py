@@ -25,12 +25,14 @@ from dataclasses import replace
 
 from ftnoise.architectures import Cifar10CNN
 from ftnoise.attacks.pgd import PGD
+from ftnoise.core.experiment import Experiment, Row
+from ftnoise.core.interfaces import Run
+from ftnoise.core.preset import Preset
+from ftnoise.core.schedule import Schedule
 from ftnoise.datasets.cifar10 import CIFAR10
 from ftnoise.measures import attack_red_flags, generalization, robust_accuracy
 from ftnoise.measures.attack_red_flags import AttackRedFlags
 from ftnoise.measures.robust_accuracy import RobustAccuracy
-from ftnoise.presets import Preset
-from ftnoise.spec import Experiment, Row, Run, Schedule
 from ftnoise.training import Training
 from ftnoise.training.augmentation import CropAndFlip
 from ftnoise.training.inputs.adversarial import AdversarialTraining
@@ -90,24 +92,18 @@ EXPERIMENT = Experiment(
             name="natural",
             run=NATURAL,
             paper=generalization.printed(95.50, 86.24, 9.26),
-            step_seconds=0.2,
-            pass_seconds=4.0,
         ),
         Row(
             name="tikhonov",
             run=replace(NATURAL, training=replace(NATURAL.training, penalty=L2(weight=1e-3))),
             paper=generalization.printed(89.19, 82.24, 6.95),
-            step_seconds=0.2,
-            pass_seconds=4.0,
         ),
         Row(
             name="trades",
             run=trades(EPSILON),
             paper=generalization.printed(93.26, 76.04, 17.22),
-            step_seconds=2.0,
-            pass_seconds=4.0,
         ),
-        Row(name="pgd", run=pgd(EPSILON / 4), step_seconds=1.7, pass_seconds=4.0),
+        Row(name="pgd", run=pgd(EPSILON / 4)),
     ),
     columns=COLUMNS,
     presets=(QUICK,),

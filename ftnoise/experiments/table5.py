@@ -35,11 +35,13 @@ from dataclasses import replace
 
 from ftnoise.architectures import FmnistCNN2, FmnistDNN
 from ftnoise.attacks.pgd import PGD
+from ftnoise.core.experiment import Experiment, Row
+from ftnoise.core.interfaces import Run
+from ftnoise.core.schedule import Schedule
 from ftnoise.datasets.fashion_mnist import FashionMNIST
 from ftnoise.measures import attack_red_flags, generalization, parameter_spread, robust_accuracy
 from ftnoise.measures.attack_red_flags import AttackRedFlags
 from ftnoise.measures.robust_accuracy import RobustAccuracy
-from ftnoise.spec import Experiment, Row, Run, Schedule
 from ftnoise.training import Training
 from ftnoise.training.inputs.adversarial import AdversarialTraining
 from ftnoise.training.inputs.trades import TRADES
@@ -68,52 +70,40 @@ EXPERIMENT = Experiment(
             name="fmnist_dnn natural",
             run=DNN,
             paper=generalization.printed(98.83, 90.23, 8.60),
-            step_seconds=0.0025,
         ),
         Row(
             name="fmnist_dnn tikhonov",
             run=replace(DNN, training=Training(penalty=L2(weight=1.7e-3))),
             paper=generalization.printed(90.99, 87.70, 3.29),
-            step_seconds=0.0027,
         ),
         Row(
             name="fmnist_dnn trades",
             run=replace(DNN, training=Training(inputs=TRADES(attack_epsilon=2 / 255))),
             paper=generalization.printed(98.76, 89.93, 8.83),
-            step_seconds=0.02,
         ),
         Row(
             name="fmnist_cnn2 natural",
             run=CNN2,
             paper=generalization.printed(98.60, 90.59, 8.01),
-            step_seconds=0.006,
-            pass_seconds=0.25,
         ),
         Row(
             name="fmnist_cnn2 tikhonov",
             run=replace(CNN2, training=Training(penalty=L2(weight=1e-3))),
             paper=generalization.printed(95.94, 91.04, 4.90),
-            step_seconds=0.0065,
-            pass_seconds=0.25,
         ),
         Row(
             name="fmnist_cnn2 trades",
             run=replace(CNN2, training=Training(inputs=TRADES(attack_epsilon=0.5 / 255))),
             paper=generalization.printed(99.59, 90.73, 8.86),
-            step_seconds=0.065,
-            pass_seconds=0.25,
         ),
         # Last, so that the places of the paper's rows stay what they are.
         Row(
             name="fmnist_dnn pgd",
             run=replace(DNN, training=Training(inputs=AdversarialTraining(attack=PGD_10))),
-            step_seconds=0.018,
         ),
         Row(
             name="fmnist_cnn2 pgd",
             run=replace(CNN2, training=Training(inputs=AdversarialTraining(attack=PGD_3))),
-            step_seconds=0.024,
-            pass_seconds=0.25,
         ),
     ),
     columns=(

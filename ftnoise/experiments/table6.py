@@ -6,9 +6,9 @@ Deviations
 1. As in Table 4, whose TRADES row is the one of 8/255 here, and is trained once for both.
 """
 
+from ftnoise.core.experiment import Experiment, Row
 from ftnoise.experiments import table4
 from ftnoise.measures import generalization
-from ftnoise.spec import Experiment, Row
 
 PAPER = {2: (90.12, 81.93, 8.19), 4: (91.02, 80.05, 10.97), 8: (93.26, 76.04, 17.22)}
 
@@ -21,8 +21,6 @@ EXPERIMENT = Experiment(
             name=f"trades {radius}/255",
             run=table4.trades(radius / 255),
             paper=generalization.printed(*numbers),
-            step_seconds=2.0,
-            pass_seconds=4.0,
         )
         for radius, numbers in PAPER.items()
     ),

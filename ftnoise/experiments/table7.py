@@ -28,9 +28,11 @@ Deviations
 from dataclasses import replace
 
 from ftnoise.architectures import FmnistCNN1
+from ftnoise.core.experiment import Experiment, Row
+from ftnoise.core.interfaces import Run
+from ftnoise.core.schedule import Schedule
 from ftnoise.datasets.fashion_mnist import FashionMNIST
 from ftnoise.measures import generalization, membership, parameter_spread, privacy
-from ftnoise.spec import Experiment, Row, Run, Schedule
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD
 from ftnoise.training.penalties import L2
@@ -52,13 +54,11 @@ EXPERIMENT = Experiment(
             name="fmnist_cnn1 natural",
             run=NATURAL,
             paper=generalization.printed(97.06, 89.92, 7.14),
-            step_seconds=0.02,
         ),
         Row(
             name="fmnist_cnn1 tikhonov",
             run=replace(NATURAL, training=Training(penalty=L2(weight=2e-3))),
             paper=generalization.printed(90.12, 89.43, 0.69),
-            step_seconds=0.02,
         ),
         Row(
             name="fmnist_cnn1 eps 0.49",
@@ -68,7 +68,6 @@ EXPERIMENT = Experiment(
                 schedule=replace(PRIVATE.schedule, learning_rate=0.1, drops=(36,)),
             ),
             paper=generalization.printed(76.84, 76.09, 0.75) | {"privacy_epsilon_paper": 0.49},
-            step_seconds=0.038,
         ),
         Row(
             name="fmnist_cnn1 eps 2.97",
@@ -78,7 +77,6 @@ EXPERIMENT = Experiment(
                 schedule=replace(PRIVATE.schedule, learning_rate=0.25),
             ),
             paper=generalization.printed(84.35, 83.22, 1.13) | {"privacy_epsilon_paper": 2.97},
-            step_seconds=0.038,
         ),
         Row(
             name="fmnist_cnn1 eps 24.66",
@@ -88,7 +86,6 @@ EXPERIMENT = Experiment(
                 schedule=replace(PRIVATE.schedule, learning_rate=0.4),
             ),
             paper=generalization.printed(87.72, 86.26, 1.46) | {"privacy_epsilon_paper": 24.66},
-            step_seconds=0.038,
         ),
         Row(
             name="fmnist_cnn1 eps 2e6",
@@ -98,7 +95,6 @@ EXPERIMENT = Experiment(
                 schedule=replace(PRIVATE.schedule, learning_rate=0.5),
             ),
             paper=generalization.printed(94.21, 89.81, 4.40) | {"privacy_epsilon_paper": 2e6},
-            step_seconds=0.038,
         ),
     ),
     columns=(
@@ -108,5 +104,5 @@ EXPERIMENT = Experiment(
         *membership.COLUMNS,
     ),
     notes=(privacy.NOTE,),
-    pictures=(privacy.AGAINST_EPSILON,),
+    figures=(privacy.AGAINST_EPSILON,),
 )

@@ -31,9 +31,11 @@ Deviations
 from dataclasses import replace
 
 from ftnoise.architectures import FmnistDNN
+from ftnoise.core.experiment import Experiment, Row
+from ftnoise.core.interfaces import Run
+from ftnoise.core.schedule import Schedule
 from ftnoise.datasets.fashion_mnist import FashionMNIST
 from ftnoise.measures import generalization, membership, parameter_spread, privacy
-from ftnoise.spec import Experiment, Row, Run, Schedule
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD
 from ftnoise.training.penalties import L2
@@ -57,13 +59,11 @@ EXPERIMENT = Experiment(
             name="fmnist_dnn natural",
             run=NATURAL,
             paper=generalization.printed(99.58, 89.60, 9.98),
-            step_seconds=0.0025,
         ),
         Row(
             name="fmnist_dnn tikhonov",
             run=replace(NATURAL, training=Training(penalty=L2(weight=2.6e-3))),
             paper=generalization.printed(88.96, 87.45, 1.51),
-            step_seconds=0.0027,
         ),
         Row(
             name="fmnist_dnn eps 0.49",
@@ -73,13 +73,11 @@ EXPERIMENT = Experiment(
                 schedule=replace(PRIVATE.schedule, learning_rate=0.06),
             ),
             paper=generalization.printed(80.44, 79.43, 1.01) | {"privacy_epsilon_paper": 0.49},
-            step_seconds=0.009,
         ),
         Row(
             name="fmnist_dnn eps 2.97",
             run=replace(PRIVATE, training=Training(gradients=DPSGD(noise_multiplier=1.1))),
             paper=generalization.printed(85.70, 83.64, 2.06) | {"privacy_epsilon_paper": 2.97},
-            step_seconds=0.009,
         ),
         Row(
             name="fmnist_dnn eps 24.66",
@@ -89,7 +87,6 @@ EXPERIMENT = Experiment(
                 schedule=replace(PRIVATE.schedule, learning_rate=0.5),
             ),
             paper=generalization.printed(88.21, 85.43, 2.78) | {"privacy_epsilon_paper": 24.66},
-            step_seconds=0.009,
         ),
         Row(
             name="fmnist_dnn eps 2e6",
@@ -99,7 +96,6 @@ EXPERIMENT = Experiment(
                 schedule=replace(PRIVATE.schedule, learning_rate=0.5),
             ),
             paper=generalization.printed(96.64, 88.35, 8.29) | {"privacy_epsilon_paper": 2e6},
-            step_seconds=0.009,
         ),
     ),
     columns=(
@@ -109,5 +105,5 @@ EXPERIMENT = Experiment(
         *membership.COLUMNS,
     ),
     notes=(privacy.NOTE,),
-    pictures=(privacy.AGAINST_EPSILON,),
+    figures=(privacy.AGAINST_EPSILON,),
 )

@@ -15,6 +15,8 @@ Deviations
 
 from dataclasses import replace
 
+from ftnoise.core.experiment import Column, Experiment, Row
+from ftnoise.core.figures import Scatter
 from ftnoise.experiments import equivalence, table5, table7, table8
 from ftnoise.measures import (
     attack_red_flags,
@@ -26,8 +28,6 @@ from ftnoise.measures import (
 from ftnoise.measures.attack_red_flags import AttackRedFlags
 from ftnoise.measures.fault_tolerance import FaultTolerance
 from ftnoise.measures.robust_accuracy import RobustAccuracy
-from ftnoise.pictures import Scatter
-from ftnoise.spec import Column, Experiment, Row
 
 FAULTS = FaultTolerance(rates=(0.5,), masks=50)
 NOISY = ("fmnist_dnn noise", "fmnist_dnn jacobian")
@@ -86,7 +86,7 @@ EXPERIMENT = Experiment(
         named("privacy_epsilon", privacy.COLUMNS),
     ),
     notes=(privacy.NOTE,),
-    pictures=(
+    figures=(
         scatter(
             ("generalization_error", "test_accuracy"),
             ("robust_accuracy", "test_accuracy"),

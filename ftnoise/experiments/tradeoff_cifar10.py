@@ -9,9 +9,9 @@ Deviations
 
 from dataclasses import replace
 
+from ftnoise.core.experiment import Experiment
 from ftnoise.experiments import table4, table6, tradeoff
 from ftnoise.measures import fault_tolerance
-from ftnoise.spec import Experiment
 
 EXPERIMENT = Experiment(
     name="tradeoff_cifar10",
@@ -29,7 +29,7 @@ EXPERIMENT = Experiment(
         tradeoff.named("accuracy_at_50", fault_tolerance.columns(tradeoff.FAULTS)),
     ),
     presets=table4.EXPERIMENT.presets,
-    pictures=(
+    figures=(
         tradeoff.scatter(
             ("generalization_error", "test_accuracy"),
             ("robust_accuracy", "test_accuracy"),

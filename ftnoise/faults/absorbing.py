@@ -18,7 +18,7 @@ import tensorflow as tf
 from ftnoise.faults.graph import Graph, Step
 from ftnoise.faults.injection import put
 from ftnoise.faults.places import OutputSite
-from ftnoise.layers import ImageConv2D
+from ftnoise.layers.convolution import ImageConv2D
 
 LAYERS = keras.layers
 # Unit by unit, they give 0 where all they are given is 0. These classes, and none below them: a

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from ftnoise.core.checks import expect, is_count, is_number
+from ftnoise.core.spec import Spec
 from ftnoise.faults.words import number, share, whole
-from ftnoise.spec import Spec, expect, is_count, is_number
 
 if TYPE_CHECKING:
     import numpy as np

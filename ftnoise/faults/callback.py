@@ -21,8 +21,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ftnoise import seeds
-from ftnoise.errors import BadInput
+from ftnoise.core import seeds
+from ftnoise.core.checks import expect, is_count
+from ftnoise.core.errors import BadInput
 from ftnoise.faults.amounts import Amount, Bernoulli, Share
 from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.fault import Fault, fault_of
@@ -37,7 +38,6 @@ from ftnoise.faults.injection import (
 )
 from ftnoise.faults.masks import Drawer, Mask, Stream
 from ftnoise.faults.step import TrainingStep
-from ftnoise.spec import expect, is_count
 from ftnoise.stats import is_finite
 
 # An amount, a rate in [0, 1], or None for no faults.

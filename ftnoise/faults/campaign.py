@@ -19,8 +19,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ftnoise.core.checks import expect, is_count
+from ftnoise.core.errors import BadInput, FtnoiseError
 from ftnoise.datasets.npz_file import one_line
-from ftnoise.errors import BadInput, FtnoiseError
 from ftnoise.faults.amounts import Amount, Share
 from ftnoise.faults.examples import check_examples, threshold_of
 from ftnoise.faults.fault import Fault
@@ -28,7 +29,6 @@ from ftnoise.faults.faulty_network import FaultyNetwork
 from ftnoise.faults.graph import unfold
 from ftnoise.faults.injection import pairs
 from ftnoise.faults.masks import Drawer, Mask, Stream
-from ftnoise.spec import expect, is_count
 
 # Measured by tests/benchmarks/faults.py on two cores, 10,000 images: 8 masks were no faster than 4
 # for whole networks; 2 took 1.3 times as long on fmnist_dnn.

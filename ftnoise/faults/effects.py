@@ -15,8 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ftnoise.core.checks import expect, is_count, is_number
+from ftnoise.core.spec import Spec, snake_case
 from ftnoise.faults.words import number, whole
-from ftnoise.spec import Spec, expect, is_count, is_number, snake_case
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,9 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from ftnoise.errors import BadInput
+from ftnoise.core.checks import expect, is_number
+from ftnoise.core.errors import BadInput
 from ftnoise.faults.graph import unfold
-from ftnoise.spec import expect, is_number
 
 LAYERS = keras.layers
 # Between these two classes, of what an activation gives.

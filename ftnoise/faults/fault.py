@@ -13,12 +13,13 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ftnoise.errors import BadInput
+from ftnoise.core.checks import expect
+from ftnoise.core.errors import BadInput
+from ftnoise.core.spec import JSON, Spec, snake_case
 from ftnoise.faults.amounts import Amount
 from ftnoise.faults.effects import Effect
 from ftnoise.faults.places import Where
 from ftnoise.faults.words import kinds, whole
-from ftnoise.spec import JSON, Spec, expect, snake_case
 
 EXPLAINED = (
     "SIGMA is the standard deviation of Gaussian noise, as a share of the value (drift_absolute: "

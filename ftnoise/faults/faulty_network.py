@@ -13,6 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from ftnoise.core.checks import expect
 from ftnoise.faults.absorbing import Absorption, absorptions
 from ftnoise.faults.effects import StuckAt
 from ftnoise.faults.fault import Fault
@@ -20,7 +21,6 @@ from ftnoise.faults.graph import Graph, Key, Step
 from ftnoise.faults.injection import faulty_parameters, put, strike, strike_each, taps
 from ftnoise.faults.masks import Mask
 from ftnoise.faults.places import OutputSite, ParameterSite, Site
-from ftnoise.spec import expect
 
 
 class FaultyNetwork:

@@ -8,10 +8,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from ftnoise.faults.graph import Graph, Step, unfold
 from ftnoise.faults.places import OutputSite, ParameterSite, Site
-from ftnoise.layers import ImageConv2D
+from ftnoise.layers.convolution import ImageConv2D
 
 LAYERS = keras.layers
 # They have parameters, but act on the units of the layer before.

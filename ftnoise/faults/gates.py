@@ -22,8 +22,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from ftnoise import seeds
-from ftnoise.errors import BadInput, RunFailed
+from ftnoise.core import seeds
+from ftnoise.core.errors import BadInput, RunFailed
 from ftnoise.faults.amounts import Amount, Share
 from ftnoise.faults.campaign import Campaign, digest
 from ftnoise.faults.effects import StuckAt

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 
 # What names a tensor of the model.
 Key = tuple[str, ...]

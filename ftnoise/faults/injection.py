@@ -17,12 +17,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ftnoise.errors import BadInput
+from ftnoise.core.checks import expect, is_count
+from ftnoise.core.errors import BadInput
 from ftnoise.faults.effects import Effect
 from ftnoise.faults.fault import Fault, fault_of
 from ftnoise.faults.masks import Drawer, Mask, Stream
 from ftnoise.faults.places import OutputSite, ParameterSite, Site
-from ftnoise.spec import expect, is_count
 
 # What Keras keeps compiled of a model.
 COMPILED = ("train_function", "test_function", "predict_function", "train_tf_function")

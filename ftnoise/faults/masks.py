@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ftnoise import seeds
+from ftnoise.core import seeds
 from ftnoise.faults.amounts import Amount
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.places import Site

@@ -22,8 +22,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftnoise.errors import BadInput
-from ftnoise.spec import Spec, expect, is_count
+from ftnoise.core.checks import expect, is_count
+from ftnoise.core.errors import BadInput
+from ftnoise.core.spec import Spec
 
 if TYPE_CHECKING:
     import keras

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ftnoise.spec import expect, is_count, is_number
+from ftnoise.core.checks import expect, is_count, is_number
 from ftnoise.stats.bounded import ConfidenceSequence
 
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from ftnoise.errors import BadInput
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.checks import expect, is_count
+from ftnoise.core.errors import BadInput
 from ftnoise.faults.amounts import Amount
 from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.findings import Findings
 from ftnoise.faults.precision import Precision
-from ftnoise.spec import expect, is_count
 from ftnoise.stats.bounded import ConfidenceSequence
-from ftnoise.workspace import Workspace
 
 SAVE_SECONDS = 5.0
 
@@ -29,7 +29,7 @@ def sweep(
     *,
     masks: int = 100,
     precision: Precision | None = None,
-    workspace: Workspace | None = None,
+    checkpointing: Checkpointing | None = None,
     identity: str = "",
     begun: Findings | None = None,
     expected: int | None = None,
@@ -41,9 +41,9 @@ def sweep(
         amounts: how many places are hit; at least one.
         masks: for each amount, >= 1, unless there is a `precision`; more if more were kept.
         precision: stop at each amount as soon as its interval is as narrow as this.
-        workspace: where what was found is kept on the way, and progress said.
+        checkpointing: where what was found is kept on the way, and progress said.
         identity: what the campaign is of; what was kept of another one is not used.
-        begun: what an earlier call found, to go on from; None takes what the workspace has kept.
+        begun: what an earlier call found, to go on from; None takes what the checkpointing has kept.
         expected: how many masks there will be at all amounts together, to say how far it is; None
             is as many as there can be.
     """
@@ -51,8 +51,8 @@ def sweep(
     expect(is_count(masks), "masks >= 1", masks=masks)
     for amount in amounts:
         amount.check(campaign.drawer.places)
-    workspace = workspace or Workspace()
-    found = _kept(campaign, amounts, workspace, identity) if begun is None else begun
+    checkpointing = checkpointing or Checkpointing()
+    found = _kept(campaign, amounts, checkpointing, identity) if begun is None else begun
     most = precision.most if precision else masks
     sequences = [precision.sequence() if precision else None for _ in amounts]
     for place, sequence in enumerate(sequences):
@@ -71,11 +71,11 @@ def sweep(
             if sequence := sequences[place]:
                 sequence.update(100 * outcome.correct.mean(axis=1))
             if time.monotonic() - saved > SAVE_SECONDS:
-                workspace.save(found.to_arrays(), {"identity": identity})
+                checkpointing.save(found.to_arrays(), {"identity": identity})
                 saved = time.monotonic()
             done = sum(map(found.masks, range(len(amounts))))
             total = most * len(amounts) if expected is None else max(done, expected)
-            workspace.progress(done, total, f"{done} masks")
+            checkpointing.progress(done, total, f"{done} masks")
         if precision and all(_enough(sequence, precision) for sequence in sequences):
             break
     return found
@@ -88,9 +88,9 @@ def _enough(sequence: ConfidenceSequence | None, precision: Precision | None) ->
 
 
 def _kept(
-    campaign: Campaign, amounts: Sequence[Amount], workspace: Workspace, identity: str
+    campaign: Campaign, amounts: Sequence[Amount], checkpointing: Checkpointing, identity: str
 ) -> Findings:
-    kept = workspace.load()
+    kept = checkpointing.load()
     if kept is not None:
         try:
             if kept[1]["identity"] != identity:
@@ -100,5 +100,5 @@ def _kept(
                 return found
         except (BadInput, KeyError, ValueError, TypeError):
             pass
-        workspace.discard("belongs to another campaign")
+        checkpointing.discard("belongs to another campaign")
     return Findings(tuple(amounts), campaign.correct, campaign.y)

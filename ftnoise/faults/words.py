@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TypeVar
 
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 
 T = TypeVar("T")
 

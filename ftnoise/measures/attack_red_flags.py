@@ -10,15 +10,18 @@ the 95 % interval.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from ftnoise.attacks.ascent import LinfBall
 from ftnoise.attacks.attack import Attack
 from ftnoise.attacks.fgsm import FGSM
 from ftnoise.attacks.spsa import SPSA
-from ftnoise.measures.robust_accuracy import check_attack, check_examples, passes
-from ftnoise.spec import Column, Spec, expect, is_count
-from ftnoise.workspace import Answer, Subject
+from ftnoise.core.checks import expect, is_count
+from ftnoise.core.experiment import Column
+from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.preset import Preset
+from ftnoise.core.spec import JSON
+from ftnoise.measures.robust_accuracy import check_attack, check_examples
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -33,7 +36,7 @@ FEW = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttackRedFlags(Spec):
+class AttackRedFlags(Measure):
     """How an attack compares with others that should be weaker or stronger.
 
     Scalars: `red_flags`, how many there are; `zero_gradients`, the share of right examples (%)
@@ -53,9 +56,6 @@ class AttackRedFlags(Spec):
     examples: int | None = 500
     queried: int = 100
 
-    # Its info may have `red_flags`, which every form of the report shows.
-    warns: ClassVar[bool] = True
-
     def __post_init__(self) -> None:
         check_attack(self.attack)
         expect(
@@ -66,16 +66,16 @@ class AttackRedFlags(Spec):
         check_examples(self.examples)
         expect(is_count(self.queried), "queried >= 1", queried=self.queried)
 
-    @property
-    def passes(self) -> int:
-        """Passes over 10,000 test examples that it takes as long as."""
-        return 6 * passes(self.attack, self.examples) + passes(SPSA(attack_epsilon=0), self.queried)
+    def red_flags(self, info: dict[str, JSON]) -> list[str]:
+        return info["red_flags"]
 
-    def with_examples(self, examples: int) -> AttackRedFlags:
-        """The same on at most so many examples, of which SPSA attacks its share."""
-        most = self.examples or examples
-        queried = max(1, min(self.queried, self.queried * examples // most))
-        return replace(self, examples=min(most, examples), queried=queried)
+    def scaled(self, preset: Preset) -> AttackRedFlags:
+        """At most the preset's number of attacked examples, of which SPSA attacks its share."""
+        if preset.attacked is None:
+            return self
+        most = self.examples or preset.attacked
+        queried = max(1, min(self.queried, self.queried * preset.attacked // most))
+        return replace(self, examples=min(most, preset.attacked), queried=queried)
 
     def compared(self, shape: tuple[int, ...]) -> dict[str, Attack]:
         """The attacks on all examples, by the names of their accuracies; the first is its own."""
@@ -90,27 +90,27 @@ class AttackRedFlags(Spec):
         }
         return {name: other for name, other in found.items() if other is not None}
 
-    def evaluate(self, subject: Subject) -> Answer:
+    def evaluate(self, trained: MeasureInput) -> Measurement:
         """Attacks one way after the other, and goes on where it was if it is interrupted."""
         from ftnoise.attacks.evaluation import Evaluation, chosen
 
-        which = chosen(len(subject.data.y_test), self.examples)
-        x, y = subject.data.x_test[which], subject.data.y_test[which]
+        which = chosen(len(trained.data.y_test), self.examples)
+        x, y = trained.data.x_test[which], trained.data.y_test[which]
         asked = {name: (other, len(y)) for name, other in self.compared(x.shape[1:]).items()}
         if isinstance(self.attack.ball, LinfBall):
             query = SPSA(attack_epsilon=self.attack.attack_epsilon)
             asked["black_box"] = (query, min(self.queried, len(y)))
         work = sum(other.gradients * count for other, count in asked.values())
-        evaluation = Evaluation(subject.workspace, work)
+        evaluation = Evaluation(trained.checkpointing, work)
         found = {
-            name: evaluation.attacked(name, other, subject.network, x[:count], y[:count])
+            name: evaluation.attacked(name, other, trained.network, x[:count], y[:count])
             for name, (other, count) in asked.items()
         }
         if "black_box" in found:
             found["white_box"] = found["attacked"].first(len(found["black_box"]))
-        zero = without_gradient(evaluation.compiled(subject.network, x.shape[1:]), x, y)
+        zero = without_gradient(evaluation.compiled(trained.network, x.shape[1:]), x, y)
         flags = sentences(found, zero)
-        return Answer(
+        return Measurement(
             scalars={
                 "red_flags": float(len(flags)),
                 "zero_gradients": zero,

@@ -12,16 +12,18 @@ Deviations
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 from ftnoise.attacks.attack import Attack
-from ftnoise.measures.robust_accuracy import check_attack, check_examples, passes
-from ftnoise.spec import Column, Run, Spec, expect
-from ftnoise.workspace import Answer, Subject
+from ftnoise.core.checks import expect
+from ftnoise.core.experiment import Column
+from ftnoise.core.interfaces import Measure, MeasureInput, Measurement, Run
+from ftnoise.core.preset import Preset, limited
+from ftnoise.core.spec import JSON, Spec
+from ftnoise.measures.robust_accuracy import check_attack, check_examples
 
 
 @dataclass(frozen=True, kw_only=True)
-class BlackBoxAccuracy(Spec):
+class BlackBoxAccuracy(Measure):
     """Share of the test examples that are right without the attack and with what transfers.
 
     Scalars, in percent: `black_box_accuracy` with its Clopper-Pearson 95 % interval
@@ -44,9 +46,6 @@ class BlackBoxAccuracy(Spec):
     surrogate: Spec
     examples: int | None = None
 
-    # Its info may have `red_flags`, which every form of the report shows.
-    warns: ClassVar[bool] = True
-
     def __post_init__(self) -> None:
         check_attack(self.attack)
         expect(
@@ -56,36 +55,34 @@ class BlackBoxAccuracy(Spec):
         )
         check_examples(self.examples)
 
-    @property
-    def passes(self) -> int:
-        """Passes over 10,000 test examples that it takes as long as."""
-        return 2 * passes(self.attack, self.examples)
-
     def others(self, run: Run) -> tuple[Run, ...]:
         """The run of the surrogate, which shares no initial weights with the target."""
         return (replace(run, training=self.surrogate, seed=run.seed + 1),)
 
-    def with_examples(self, examples: int) -> BlackBoxAccuracy:
-        """The same on at most so many examples."""
-        return replace(self, examples=min(self.examples or examples, examples))
+    def red_flags(self, info: dict[str, JSON]) -> list[str]:
+        return info["red_flags"]
 
-    def evaluate(self, subject: Subject) -> Answer:
+    def scaled(self, preset: Preset) -> BlackBoxAccuracy:
+        """At most the preset's number of attacked examples."""
+        return replace(self, examples=limited(self.examples, preset.attacked))
+
+    def evaluate(self, trained: MeasureInput) -> Measurement:
         """Attacks the surrogate, then the target, and goes on where it was if interrupted."""
         import numpy as np
 
         from ftnoise.attacks.evaluation import Evaluation, chosen
         from ftnoise.measures.generalization import accuracy_and_loss
 
-        (run,) = self.others(subject.run)
-        which = chosen(len(subject.data.y_test), self.examples)
-        x, y = subject.data.x_test[which], subject.data.y_test[which]
-        surrogate = subject.others[run]
-        evaluation = Evaluation(subject.workspace, 2 * len(y) * self.attack.gradients)
+        (run,) = self.others(trained.run)
+        which = chosen(len(trained.data.y_test), self.examples)
+        x, y = trained.data.x_test[which], trained.data.y_test[which]
+        surrogate = trained.others[run]
+        evaluation = Evaluation(trained.checkpointing, 2 * len(y) * self.attack.gradients)
 
         transferred = evaluation.attacked(
-            "transferred", self.attack, surrogate, x, y, judge=subject.network
+            "transferred", self.attack, surrogate, x, y, judge=trained.network
         )
-        white = evaluation.attacked("white_box", self.attack, subject.network, x, y)
+        white = evaluation.attacked("white_box", self.attack, trained.network, x, y)
         low, high = transferred.interval
         flags = []
         if transferred.does_more_than(white):
@@ -93,7 +90,7 @@ class BlackBoxAccuracy(Spec):
                 "An attack on another network does more than one on this network itself "
                 f"({transferred.accuracy:.1f} % against {white.accuracy:.1f} % stay right)."
             )
-        return Answer(
+        return Measurement(
             scalars={
                 "black_box_accuracy": transferred.accuracy,
                 "black_box_accuracy_low": low,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ftnoise.pictures import Plane
-from ftnoise.spec import Spec, expect, is_count, is_number
-from ftnoise.workspace import Answer, Subject
+from ftnoise.core.checks import expect, is_count, is_number
+from ftnoise.core.figures import Plane
+from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecisionBoundary(Spec):
+class DecisionBoundary(Measure):
     """The probability of class 1 on a square grid around the origin.
 
     Arrays: `x`, `y` `[points]` (the grid), `probability` `[points, points]` (along y and x),
@@ -30,20 +30,20 @@ class DecisionBoundary(Spec):
         expect(is_number(self.reach) and self.reach > 0, "reach > 0", reach=self.reach)
         expect(is_count(self.points, least=2), "points >= 2", points=self.points)
 
-    def evaluate(self, subject: Subject) -> Answer:
+    def evaluate(self, trained: MeasureInput) -> Measurement:
         """Asks the network about the whole grid at once."""
         import numpy as np
         import tensorflow as tf
 
-        shape = tuple(subject.network.input_shape[1:]), subject.network.output_shape[-1]
+        shape = tuple(trained.network.input_shape[1:]), trained.network.output_shape[-1]
         expect(shape == ((2,), 2), "a network of 2 inputs and 2 classes", shape=shape)
-        data = subject.data
+        data = trained.data
         axis = np.linspace(-self.reach, self.reach, self.points, dtype=np.float32)
         grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
-        logits = subject.network(tf.constant(grid), training=False)
+        logits = trained.network(tf.constant(grid), training=False)
         found = tf.nn.softmax(logits)[:, 1].numpy().reshape(self.points, self.points)
         tested = np.repeat([0, 1], [len(data.y_train), len(data.y_test)])
-        return Answer(
+        return Measurement(
             scalars={"share_of_class_1": 100 * float((found > 0.5).mean())},
             arrays={
                 "x": axis,

@@ -13,13 +13,15 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ftnoise.core.checks import expect, is_count, is_number
+from ftnoise.core.experiment import Column
+from ftnoise.core.figures import Levels, Pairs, Series
+from ftnoise.core.interfaces import Figure, Measure, MeasureInput, Measurement
+from ftnoise.core.preset import Preset, limited
 from ftnoise.faults.amounts import Share
 from ftnoise.faults.effects import Effect, StuckAt
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.places import Parameters, Where
-from ftnoise.pictures import Levels, Pairs, Picture, Series
-from ftnoise.spec import Column, Spec, expect, is_count, is_number
-from ftnoise.workspace import Answer, Subject
 
 if TYPE_CHECKING:
     from ftnoise.faults.findings import Findings
@@ -31,7 +33,7 @@ DROP = (0.5, 0.9)
 
 
 @dataclass(frozen=True, kw_only=True)
-class FaultTolerance(Spec):
+class FaultTolerance(Measure):
     """Testing accuracy under faults at rising rates, from `masks` random masks at each.
 
     Scalars, accuracies in percent, drops in points, rates in percent of the places:
@@ -92,32 +94,27 @@ class FaultTolerance(Spec):
         """The fault, at the highest rate."""
         return Fault(where=self.where, what=self.what, amount=Share(rate=self.rates[-1]))
 
-    @property
-    def passes(self) -> int:
-        """Passes over the test set that it takes, the checks included."""
-        return len(self.rates) * self.masks + 10
+    def scaled(self, preset: Preset) -> FaultTolerance:
+        """At most the preset's number of trials."""
+        return replace(self, masks=limited(self.masks, preset.trials) or self.masks)
 
-    def with_masks(self, masks: int) -> FaultTolerance:
-        """The same from at most so many masks."""
-        return replace(self, masks=min(self.masks, masks))
-
-    def evaluate(self, subject: Subject) -> Answer:
+    def evaluate(self, trained: MeasureInput) -> Measurement:
         """Runs the campaign, which goes on where it was if it is interrupted."""
         from ftnoise.faults.campaign import Campaign, digest
         from ftnoise.faults.gates import gates, untouched
         from ftnoise.faults.sweep import sweep
 
-        before = digest(subject.network)
-        data = subject.data
-        campaign = Campaign(subject.network, data.x_test, data.y_test, self.fault, seed=self.seed)
+        before = digest(trained.network)
+        data = trained.data
+        campaign = Campaign(trained.network, data.x_test, data.y_test, self.fault, seed=self.seed)
         amounts = [Share(rate=rate) for rate in self.rates]
         seen = gates(campaign, amounts[len(amounts) // 2])
-        found = sweep(campaign, amounts, masks=self.masks, workspace=subject.workspace)
-        untouched(subject.network, before)
+        found = sweep(campaign, amounts, masks=self.masks, checkpointing=trained.checkpointing)
+        untouched(trained.network, before)
         return answer(self.rates, found, seen)
 
 
-def answer(rates: tuple[float, ...], found: Findings, seen: Gates) -> Answer:
+def answer(rates: tuple[float, ...], found: Findings, seen: Gates) -> Measurement:
     """Scalars and arrays of a campaign with the same number of masks at each of these shares."""
     import numpy as np
 
@@ -163,7 +160,7 @@ def answer(rates: tuple[float, ...], found: Findings, seen: Gates) -> Answer:
     def mean(name: str) -> Any:
         return np.array([row.mean() for row in found.numbers[name]])
 
-    return Answer(
+    return Measurement(
         scalars={name: value for name, value in scalars.items() if value is not None},
         arrays={
             "rates": np.array(curve.rates),
@@ -215,7 +212,7 @@ def columns(measure: FaultTolerance) -> tuple[Column, ...]:
     )
 
 
-def pictures(measure: FaultTolerance, compared: tuple[str, ...] = ()) -> tuple[Picture, ...]:
+def figures(measure: FaultTolerance, compared: tuple[str, ...] = ()) -> tuple[Figure, ...]:
     """What is shown beside a table of this measure; `compared` are rows, all if it is empty."""
     hit = f"{measure.where.label} {measure.what.label}"
     x: dict[str, Any] = {

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ftnoise.spec import Run, Spec, expect, is_count, is_name
-from ftnoise.workspace import Answer, Subject
+from ftnoise.core.checks import expect, is_count, is_name
+from ftnoise.core.interfaces import Measure, MeasureInput, Measurement, Run
+from ftnoise.core.spec import Spec
 
 BATCH = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class FunctionDistance(Spec):
+class FunctionDistance(Measure):
     """The distance to a network of the same run but for its noise, its penalty or its seed.
 
     Scalars, in percent, over the test set: `distance` (mean total variation distance of the two
@@ -49,17 +50,17 @@ class FunctionDistance(Spec):
             training = replace(training, inputs=self.inputs, penalty=self.penalty)
         return (replace(run, training=training, seed=run.seed + self.seeds_away),)
 
-    def evaluate(self, subject: Subject) -> Answer:
+    def evaluate(self, trained: MeasureInput) -> Measurement:
         """Both networks' answers on the test set; 0 if the other is the run itself."""
         import numpy as np
 
-        (run,) = self.others(subject.run)
-        other = subject.network if run == subject.run else subject.others[run]
+        (run,) = self.others(trained.run)
+        other = trained.network if run == trained.run else trained.others[run]
         one, two = (
-            probabilities(network, subject.data.x_test) for network in (subject.network, other)
+            probabilities(network, trained.data.x_test) for network in (trained.network, other)
         )
         apart = np.abs(one - two).sum(axis=1) / 2
-        return Answer(
+        return Measurement(
             scalars={
                 f"distance_to_{self.name}": 100 * float(apart.mean()),
                 f"disagreement_to_{self.name}": 100

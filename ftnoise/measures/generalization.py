@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.spec import Column, Spec
-from ftnoise.workspace import Answer, Subject
+from ftnoise.core.experiment import Column
+from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 
 if TYPE_CHECKING:
     import keras
@@ -19,7 +19,7 @@ BATCH = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Generalization(Spec):
+class Generalization(Measure):
     """Clean accuracies in percent and their difference in percentage points.
 
     Scalars: `train_accuracy`, `test_accuracy` (percent, 0 to 100), `generalization_error`
@@ -27,12 +27,12 @@ class Generalization(Spec):
     The training accuracy is over the examples that the run was trained on.
     """
 
-    def evaluate(self, subject: Subject) -> Answer:
+    def evaluate(self, trained: MeasureInput) -> Measurement:
         """Accuracy and loss on both splits, in inference mode."""
-        data = subject.data
-        train_accuracy, train_loss = accuracy_and_loss(subject.network, data.x_train, data.y_train)
-        test_accuracy, test_loss = accuracy_and_loss(subject.network, data.x_test, data.y_test)
-        return Answer(
+        data = trained.data
+        train_accuracy, train_loss = accuracy_and_loss(trained.network, data.x_train, data.y_train)
+        test_accuracy, test_loss = accuracy_and_loss(trained.network, data.x_test, data.y_test)
+        return Measurement(
             scalars={
                 "train_accuracy": train_accuracy,
                 "test_accuracy": test_accuracy,

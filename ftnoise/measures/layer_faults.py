@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.checks import expect
+from ftnoise.core.figures import HeatMap
+from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.preset import Preset
 from ftnoise.faults.amounts import Share
 from ftnoise.measures.fault_tolerance import FaultTolerance
-from ftnoise.pictures import HeatMap
-from ftnoise.spec import Spec, expect
-from ftnoise.workspace import Answer, Subject, Workspace
 
 if TYPE_CHECKING:
     from ftnoise.faults.campaign import Campaign
@@ -18,7 +20,7 @@ RATES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerFaults(Spec):
+class LayerFaults(Measure):
     """Testing accuracy with faults in one layer at a time.
 
     Scalars: `most_sensitive_layer` (its position, from 1, among the layers with such places: the
@@ -40,48 +42,46 @@ class LayerFaults(Spec):
             faults=self.faults,
         )
 
-    @property
-    def passes(self) -> int:
-        """Passes over the test set that it takes at most, of the layers together."""
-        return 2 * len(self.faults.rates) * self.faults.masks
-
-    def with_masks(self, masks: int) -> LayerFaults:
+    def scaled(self, preset: Preset) -> LayerFaults:
         """The same from a third of so many masks, as there are several layers; at least 2."""
-        return replace(self, faults=self.faults.with_masks(max(2, masks // 3)))
+        if preset.trials is None:
+            return self
+        fewer = replace(preset, trials=max(2, preset.trials // 3))
+        return replace(self, faults=self.faults.scaled(fewer))
 
-    def evaluate(self, subject: Subject) -> Answer:
+    def evaluate(self, trained: MeasureInput) -> Measurement:
         """A campaign for each layer that has such places."""
         import numpy as np
 
         from ftnoise.faults.campaign import Campaign, digest
         from ftnoise.faults.gates import untouched
 
-        before = digest(subject.network)
-        faults, data = self.faults, subject.data
-        sites = faults.where.sites(subject.network)
+        before = digest(trained.network)
+        faults, data = self.faults, trained.data
+        sites = faults.where.sites(trained.network)
         layers = list(dict.fromkeys(site.layer for site in sites))
-        kept = subject.workspace.load()
+        kept = trained.checkpointing.load()
         rows: list[Any] = list(kept[0]["accuracies"]) if kept else []
         for n in range(len(rows), len(layers)):
             where = replace(faults.where, layers=(n,))
             campaign = Campaign(
-                subject.network,
+                trained.network,
                 data.x_test,
                 data.y_test,
                 replace(faults.fault, where=where),
                 seed=faults.seed,
             )
-            rows.append(_accuracies(campaign, faults, subject.workspace, n, len(layers)))
-            subject.workspace.save({"accuracies": np.stack(rows)}, {})
+            rows.append(_accuracies(campaign, faults, trained.checkpointing, n, len(layers)))
+            trained.checkpointing.save({"accuracies": np.stack(rows)}, {})
         places = [sum(site.size for site in sites if site.layer is layer) for layer in layers]
         labels = [
             f"{n + 1} {type(layer).__name__} ({size:,})"
             for n, (layer, size) in enumerate(zip(layers, places, strict=True))
         ]
         accuracies = np.stack(rows)
-        untouched(subject.network, before)
+        untouched(trained.network, before)
         means = accuracies.mean(axis=2)
-        return Answer(
+        return Measurement(
             scalars={"most_sensitive_layer": float(means.mean(axis=1).argmin() + 1)},
             arrays={
                 "rates": 100 * np.array(faults.rates),
@@ -93,7 +93,11 @@ class LayerFaults(Spec):
 
 
 def _accuracies(
-    campaign: Campaign, faults: FaultTolerance, workspace: Workspace, layer: int, layers: int
+    campaign: Campaign,
+    faults: FaultTolerance,
+    checkpointing: Checkpointing,
+    layer: int,
+    layers: int,
 ) -> Any:
     """Accuracies of a layer's masks in percent, `[rates, masks]`."""
     import numpy as np
@@ -103,7 +107,7 @@ def _accuracies(
         outcome = campaign.run(range(faults.masks), Share(rate=rate))
         rows.append(100 * outcome.correct.mean(axis=1))
         done = layer * len(faults.rates) + n + 1
-        workspace.progress(done, layers * len(faults.rates), f"layer {layer + 1} of {layers}")
+        checkpointing.progress(done, layers * len(faults.rates), f"layer {layer + 1} of {layers}")
     return np.stack(rows)
 
 

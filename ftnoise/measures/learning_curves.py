@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from ftnoise.pictures import Series
-from ftnoise.spec import Spec, expect
-from ftnoise.workspace import Answer, Subject
+from ftnoise.core.checks import expect
+from ftnoise.core.figures import Series
+from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearningCurves(Spec):
+class LearningCurves(Measure):
     """What the training's history says, epoch by epoch; nothing is computed.
 
     Training accuracy is that of the batches as they were trained on: with their augmentation,
@@ -23,18 +23,18 @@ class LearningCurves(Spec):
     `epochs`, `train_accuracy`, `test_accuracy` (percent; NaN where it was not logged).
     """
 
-    def evaluate(self, subject: Subject) -> Answer:
+    def evaluate(self, trained: MeasureInput) -> Measurement:
         """Reads the run's record."""
         import numpy as np
 
-        history = subject.record.get("history") or []
+        history = trained.record.get("history") or []
         expect(len(history) > 0, "the record of a training with its history", epochs=len(history))
-        passes = subject.record.get("passes", 1)
+        passes = trained.record.get("passes", 1)
         curves = {
             name: np.array([100 * logs.get(key, math.nan) for logs in history])
             for name, key in (("train_accuracy", "accuracy"), ("test_accuracy", "val_accuracy"))
         }
-        return Answer(
+        return Measurement(
             scalars={
                 f"last_{name}": float(values[-1])
                 for name, values in curves.items()

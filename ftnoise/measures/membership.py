@@ -12,10 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftnoise import seeds
-from ftnoise.spec import Column, Spec, expect, is_count
+from ftnoise.core import seeds
+from ftnoise.core.checks import expect, is_count
+from ftnoise.core.experiment import Column
+from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.stats import proportion_interval
-from ftnoise.workspace import Answer, Subject
 
 if TYPE_CHECKING:
     import keras
@@ -25,7 +26,7 @@ BATCH = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Membership(Spec):
+class Membership(Measure):
     """Membership inference with the model's own outputs.
 
     Scalars, in points: `membership_advantage` (rate of members found minus rate of non-members
@@ -47,11 +48,11 @@ class Membership(Spec):
             examples=self.examples,
         )
 
-    def evaluate(self, subject: Subject) -> Answer:
+    def evaluate(self, trained: MeasureInput) -> Measurement:
         """Fits each attack on one half and measures it on the other."""
         import numpy as np
 
-        data = subject.data
+        data = trained.data
         count = min(self.examples, len(data.y_train), len(data.y_test)) // 2 * 2
         expect(count >= 4, "at least 4 examples to train and to test on", count=count)
         sets = []
@@ -61,7 +62,7 @@ class Membership(Spec):
         ):
             generator = np.random.default_rng(seeds.key(0, "membership", kind, count))
             chosen = generator.choice(len(y), count, replace=False)
-            sets.append(features(subject.network, x[chosen], y[chosen]))
+            sets.append(features(trained.network, x[chosen], y[chosen]))
         # In each half as many members as non-members.
         fitted, judged = (
             np.concatenate([found[half] for found in sets])
@@ -79,7 +80,7 @@ class Membership(Spec):
         }
         right = int(np.count_nonzero(attacks[strongest][1] == member))
         low, high = proportion_interval(right, count)
-        return Answer(
+        return Measurement(
             scalars={
                 "membership_advantage": scalars[f"membership_by_{strongest}"],
                 "membership_advantage_low": 100 * (2 * low - 1),

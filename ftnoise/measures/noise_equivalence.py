@@ -30,11 +30,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftnoise import seeds
-from ftnoise.pictures import Series
-from ftnoise.spec import Column, Spec, expect, is_count, is_number
+from ftnoise.core import seeds
+from ftnoise.core.checks import expect, is_count, is_number
+from ftnoise.core.experiment import Column
+from ftnoise.core.figures import Series
+from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.stats.interval import student_interval
-from ftnoise.workspace import Answer, Subject
 
 if TYPE_CHECKING:
     import keras
@@ -47,7 +48,7 @@ RESAMPLES = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoiseEquivalence(Spec):
+class NoiseEquivalence(Measure):
     """How the noisy objective and two penalized ones differ, as the noise becomes small.
 
     Scalars: `slope_jacobian` and `slope_l2`, the slopes of log |difference| against log sigma: 4
@@ -93,17 +94,17 @@ class NoiseEquivalence(Spec):
         expect(is_count(self.examples), "examples >= 1", examples=self.examples)
         expect(is_count(self.draws, least=2), "draws >= 2", draws=self.draws)
 
-    def evaluate(self, subject: Subject) -> Answer:
+    def evaluate(self, trained: MeasureInput) -> Measurement:
         """Averages over draws of noise at all strengths."""
         import numpy as np
         import tensorflow as tf
 
-        x = subject.data.x_train
+        x = trained.data.x_train
         count = min(self.examples, len(x))
         chosen = x if count == len(x) else x[seeds.subset(len(x), count, "noise equivalence")]
-        twin = in_double_precision(subject.network)
+        twin = in_double_precision(trained.network)
         jacobian = jacobian_trace(twin, chosen)
-        kernels = [w for w in subject.network.get_weights() if w.ndim > 1]
+        kernels = [w for w in trained.network.get_weights() if w.ndim > 1]
         l2 = float(sum(np.square(kernel.astype(np.float64)).sum() for kernel in kernels))
         generator = seeds.generator(0, "noise equivalence")
         forms, drawn = np.zeros(self.draws), np.zeros((self.draws, len(self.sigmas)))
@@ -113,7 +114,9 @@ class NoiseEquivalence(Spec):
         for draw in range(self.draws):
             noise = tf.constant(generator.standard_normal(chosen.shape))
             forms[draw], drawn[draw] = (part.numpy() for part in look(noise))
-            subject.workspace.progress(draw + 1, self.draws, f"noise {draw + 1} of {self.draws}")
+            trained.checkpointing.progress(
+                draw + 1, self.draws, f"noise {draw + 1} of {self.draws}"
+            )
         sigmas = np.array(self.sigmas)
         scalars: dict[str, float | None] = {
             "penalty_jacobian": jacobian,
@@ -130,7 +133,7 @@ class NoiseEquivalence(Spec):
                 scalars[f"slope_{name}{end}"] = value
             for end, line in zip(("", "_low", "_high"), band(values), strict=True):
                 arrays[f"log_{name}{end}"] = line
-        return Answer(
+        return Measurement(
             scalars={name: float(value) for name, value in scalars.items() if value is not None},
             arrays=arrays,
         )

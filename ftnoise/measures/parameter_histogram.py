@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ftnoise.core.checks import expect, is_count, is_number
+from ftnoise.core.experiment import Column
+from ftnoise.core.figures import Series
+from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.measures.parameter_spread import parameters
-from ftnoise.pictures import Series
-from ftnoise.spec import Column, Spec, expect, is_count, is_number
-from ftnoise.workspace import Answer, Subject
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParameterHistogram(Spec):
+class ParameterHistogram(Measure):
     """A histogram of all trainable parameters together, kernels and biases.
 
     Scalars: `parameters_beyond` (percent of them that lie outside of the bins). Arrays, along the
@@ -33,14 +34,14 @@ class ParameterHistogram(Spec):
         expect(is_count(self.bins), "bins >= 1", bins=self.bins)
         expect(is_number(self.reach) and self.reach > 0, "reach > 0", reach=self.reach)
 
-    def evaluate(self, subject: Subject) -> Answer:
+    def evaluate(self, trained: MeasureInput) -> Measurement:
         """Counts them."""
         import numpy as np
 
-        theta = parameters(subject.network)
+        theta = parameters(trained.network)
         counts, edges = np.histogram(theta, self.bins, (-self.reach, self.reach))
         width = 2 * self.reach / self.bins
-        return Answer(
+        return Measurement(
             scalars={"parameters_beyond": 100 * (1 - float(counts.sum()) / theta.size)},
             arrays={
                 "middles": (edges[1:] + edges[:-1]) / 2,

@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftnoise.spec import Column, Spec
-from ftnoise.workspace import Answer, Subject
+from ftnoise.core.experiment import Column
+from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 
 if TYPE_CHECKING:
     import keras
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParameterSpread(Spec):
+class ParameterSpread(Measure):
     """Spread over all trainable parameters together, kernels and biases.
 
     Scalars: `parameter_std` (population standard deviation), `parameter_spread_eq10`
     (equation (10) as printed), `parameter_count`.
     """
 
-    def evaluate(self, subject: Subject) -> Answer:
+    def evaluate(self, trained: MeasureInput) -> Measurement:
         """Both spreads, computed in double precision."""
-        return Answer(scalars=spreads(parameters(subject.network)))
+        return Measurement(scalars=spreads(parameters(trained.network)))
 
 
 COLUMNS = (

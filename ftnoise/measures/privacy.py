@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ftnoise.pictures import Curves
+from ftnoise.core.checks import expect, is_number
+from ftnoise.core.experiment import Column
+from ftnoise.core.figures import Curves
+from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.privacy import Mechanism, Statement, statement
-from ftnoise.spec import Column, Spec, expect, is_number
-from ftnoise.workspace import Answer, Subject
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrivacyLoss(Spec):
+class PrivacyLoss(Measure):
     """Epsilon of the steps that were taken, and Theorem 1's bound on the generalization error.
 
     Scalars: `privacy_steps` (noised sums that may have been released, lost ones too) and, where
@@ -41,22 +42,22 @@ class PrivacyLoss(Spec):
     def __post_init__(self) -> None:
         expect(is_number(self.delta) and 0 < self.delta < 1, "delta in (0, 1)", delta=self.delta)
 
-    def evaluate(self, subject: Subject) -> Answer:
+    def evaluate(self, trained: MeasureInput) -> Measurement:
         """The statement for the ledger in the run's record."""
-        kept = subject.record.get("gradients")
+        kept = trained.record.get("gradients")
         if kept is None:
-            return Answer(scalars={"privacy_steps": 0.0})
+            return Measurement(scalars={"privacy_steps": 0.0})
         if kept.get("lost"):
-            return Answer(scalars={"privacy_ledger_lost": 1.0})
+            return Measurement(scalars={"privacy_ledger_lost": 1.0})
         steps = sum(attempt["to"] - attempt["from"] for attempt in kept["ledger"])
         secret = all(attempt["key"] == "secret" for attempt in kept["ledger"])
         scalars = {"privacy_steps": float(steps), "privacy_key_secret": float(secret)}
-        gradients = subject.run.training.gradients
+        gradients = trained.run.training.gradients
         if gradients.noise_multiplier > 0:
             found = statement(
                 Mechanism(
                     noise_multiplier=gradients.noise_multiplier,
-                    batch_size=subject.run.schedule.batch_size,
+                    batch_size=trained.run.schedule.batch_size,
                     examples=kept["examples"],
                     steps=steps,
                     sampler=gradients.sampler.slug,
@@ -64,7 +65,7 @@ class PrivacyLoss(Spec):
                 )
             )
             scalars |= numbers(found)
-        return Answer(scalars=scalars)
+        return Measurement(scalars=scalars)
 
 
 def numbers(found: Statement) -> dict[str, float]:

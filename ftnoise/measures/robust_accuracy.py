@@ -14,12 +14,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ftnoise.attacks.attack import Attack
-from ftnoise.spec import Column, Spec, expect, is_count
-from ftnoise.workspace import Answer, Subject
+from ftnoise.core.checks import expect, is_count
+from ftnoise.core.experiment import Column
+from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.preset import Preset, limited
 
 
 @dataclass(frozen=True, kw_only=True)
-class RobustAccuracy(Spec):
+class RobustAccuracy(Measure):
     """Share of the test examples that are right without the attack and with it.
 
     Scalars, in percent: `robust_accuracy` with its Clopper-Pearson 95 % interval
@@ -42,25 +44,20 @@ class RobustAccuracy(Spec):
         check_attack(self.attack)
         check_examples(self.examples)
 
-    @property
-    def passes(self) -> int:
-        """Passes over 10,000 test examples that it takes as long as."""
-        return passes(self.attack, self.examples)
+    def scaled(self, preset: Preset) -> RobustAccuracy:
+        """At most the preset's number of attacked examples."""
+        return replace(self, examples=limited(self.examples, preset.attacked))
 
-    def with_examples(self, examples: int) -> RobustAccuracy:
-        """The same on at most so many examples."""
-        return replace(self, examples=min(self.examples or examples, examples))
-
-    def evaluate(self, subject: Subject) -> Answer:
+    def evaluate(self, trained: MeasureInput) -> Measurement:
         """Attacks in batches, which go on where they were if it is interrupted."""
         import numpy as np
 
         from ftnoise.attacks.evaluation import Evaluation, chosen
 
-        which = chosen(len(subject.data.y_test), self.examples)
-        x, y = subject.data.x_test[which], subject.data.y_test[which]
-        evaluation = Evaluation(subject.workspace, len(y) * self.attack.gradients)
-        found = evaluation.attacked("attack", self.attack, subject.network, x, y)
+        which = chosen(len(trained.data.y_test), self.examples)
+        x, y = trained.data.x_test[which], trained.data.y_test[which]
+        evaluation = Evaluation(trained.checkpointing, len(y) * self.attack.gradients)
+        found = evaluation.attacked("attack", self.attack, trained.network, x, y)
         low, high = found.interval
         scalars: dict[str, float | None] = {
             "robust_accuracy": found.accuracy,
@@ -69,7 +66,7 @@ class RobustAccuracy(Spec):
             "unattacked_accuracy": found.clean_accuracy,
             "attack_distortion": found.mean_distortion,
         }
-        return Answer(
+        return Measurement(
             scalars={name: value for name, value in scalars.items() if value is not None},
             arrays={"survives": np.packbits(found.survives), "right": np.packbits(found.clean)},
             info={"attack": self.attack.label, "images": len(found)},
@@ -94,12 +91,6 @@ def columns(measure: RobustAccuracy) -> tuple[Column, ...]:
             unit="%",
         ),
     )
-
-
-def passes(attack: Attack, examples: int | None) -> int:
-    """Passes over 10,000 examples that take as long as an attack on so many (None: 10,000)."""
-    # There and back is about three times the way there.
-    return -(-3 * attack.gradients * (examples or 10_000) // 10_000)
 
 
 def check_attack(attack: Any) -> None:

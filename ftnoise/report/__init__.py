@@ -47,7 +47,7 @@ def write(results: Results, folder: Path, save: Callable[[Path, bytes], None]) -
         "tex": latex(results).encode(),
         **picture(results),
     }
-    for one in results.experiment.pictures:
+    for one in results.experiment.figures:
         for suffix, content in plot(results, one).items():
             contents[f"{one.name}.{suffix}"] = content
     paths = []

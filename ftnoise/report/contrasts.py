@@ -14,10 +14,10 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ftnoise.pictures import Contrasts
+from ftnoise.core.experiment import Column, Row
+from ftnoise.core.figures import Contrasts
 from ftnoise.report.records import csv_of
 from ftnoise.report.results import LEVEL, Results, fixed, heading, printed_p, seeds_in_words
-from ftnoise.spec import Column, Row
 from ftnoise.stats.comparing import Comparison, holm, paired
 
 HEADER = (

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.pictures import Curves
+from ftnoise.core.experiment import Column
+from ftnoise.core.figures import Curves
 from ftnoise.report.drawing import (
     CHARACTER,
     OURS,
@@ -25,7 +26,6 @@ from ftnoise.report.drawing import (
     rendered,
 )
 from ftnoise.report.results import Group, Results, heading
-from ftnoise.spec import Column
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

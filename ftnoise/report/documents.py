@@ -9,11 +9,12 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-from ftnoise.pictures import Contrasts, Levels, Pairs, Picture
+from ftnoise.core.experiment import Column
+from ftnoise.core.figures import Contrasts, Levels, Pairs
+from ftnoise.core.interfaces import Figure
 from ftnoise.report import contrasts, levels, pairs
 from ftnoise.report.pictures import caption
 from ftnoise.report.results import INTERVALS, MISSING, VACUOUS, Printed, Results, heading, titled
-from ftnoise.spec import Column
 
 MOST = 10  # columns of numbers in a LaTeX table
 MARKDOWN_SPECIAL = re.compile(r"[\\`*|<>\[\]~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
@@ -47,7 +48,7 @@ def markdown(results: Results) -> str:
         *(_markdown_table(results, columns) for columns in results.kinds()),
         *([INTERVALS] if results.has_spreads else []),
         f"![The paper's numbers and ours for each row]({results.stem}.png)",
-        *(text for one in experiment.pictures for text in _markdown_picture(results, one)),
+        *(text for one in experiment.figures for text in _markdown_picture(results, one)),
         *_markdown_orders(results),
     ]
     notes = (*experiment.notes, *results.notes)
@@ -77,7 +78,7 @@ def _markdown_table(results: Results, columns: Sequence[Column]) -> str:
     return _aligned(lines)
 
 
-def _markdown_picture(results: Results, picture: Picture) -> list[str]:
+def _markdown_picture(results: Results, picture: Figure) -> list[str]:
     if isinstance(picture, Pairs):
         return _markdown_pairs(results, picture)
     if isinstance(picture, Levels):
@@ -157,7 +158,7 @@ def latex(results: Results) -> str:
         for kind in results.kinds()
         for columns in _fitting(results, kind)
     ]
-    others = [one for one in experiment.pictures if isinstance(one, Pairs)]
+    others = [one for one in experiment.figures if isinstance(one, Pairs)]
     return "\n".join([
         r"% Needs \usepackage{booktabs}.",
         *(f"% {' '.join(note.split())}" for note in notes),

@@ -11,8 +11,8 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ftnoise.core.experiment import Column
 from ftnoise.report.results import Results, heading
-from ftnoise.spec import Column
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.pictures import HeatMap
+from ftnoise.core.figures import HeatMap
 from ftnoise.report.drawing import CHARACTER, TEXT, WIDTH, rendered
 from ftnoise.report.records import csv_of
 from ftnoise.report.results import MISSING, Results, fixed, seeds_in_words, titled

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.pictures import Levels
+from ftnoise.core.experiment import Row
+from ftnoise.core.figures import Levels
 from ftnoise.report.records import csv_of
 from ftnoise.report.results import MISSING, Results
-from ftnoise.spec import Row
 from ftnoise.stats.levels import COMPONENTS
 
 if TYPE_CHECKING:

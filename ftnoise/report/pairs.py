@@ -10,7 +10,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ftnoise.pictures import Pairs
+from ftnoise.core.experiment import Row
+from ftnoise.core.figures import Pairs
 from ftnoise.report.records import csv_of
 from ftnoise.report.results import (
     LEVEL,
@@ -22,7 +23,6 @@ from ftnoise.report.results import (
     seeds_in_words,
     titled,
 )
-from ftnoise.spec import Row
 from ftnoise.stats.comparing import Comparison, holm, paired
 
 STAR = "*"

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from ftnoise.pictures import (
-    Contrasts,
-    Curves,
-    HeatMap,
-    Levels,
-    Pairs,
-    Picture,
-    Plane,
-    Scatter,
-    Series,
-)
+from ftnoise.core.figures import Contrasts, Curves, HeatMap, Levels, Pairs, Plane, Scatter, Series
+from ftnoise.core.interfaces import Figure
 from ftnoise.report import contrasts, curves, heatmap, levels, pairs, plane, scatter, series
 from ftnoise.report.results import Results
 
-ROOMS: dict[type[Picture], ModuleType] = {
+ROOMS: dict[type[Figure], ModuleType] = {
     Curves: curves,
     Series: series,
     HeatMap: heatmap,
@@ -26,10 +17,10 @@ ROOMS: dict[type[Picture], ModuleType] = {
     Scatter: scatter,
 }
 # Those that are tables have data and no picture.
-TABLES: dict[type[Picture], ModuleType] = {Contrasts: contrasts, Levels: levels, Pairs: pairs}
+TABLES: dict[type[Figure], ModuleType] = {Contrasts: contrasts, Levels: levels, Pairs: pairs}
 
 
-def plot(results: Results, picture: Picture) -> dict[str, bytes]:
+def plot(results: Results, picture: Figure) -> dict[str, bytes]:
     """One of the experiment's `pictures`.
 
     Returns:
@@ -41,6 +32,6 @@ def plot(results: Results, picture: Picture) -> dict[str, bytes]:
     return ROOMS[type(picture)].plot(results, picture)
 
 
-def caption(results: Results, picture: Picture) -> tuple[str, str]:
+def caption(results: Results, picture: Figure) -> tuple[str, str]:
     """What stands in the place of a picture, and below it."""
     return ROOMS[type(picture)].caption(results, picture)

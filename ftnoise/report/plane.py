@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.pictures import Plane
+from ftnoise.core.figures import Plane
 from ftnoise.report.drawing import CHARACTER, TEXT, WIDTH, legend, rendered
 from ftnoise.report.records import csv_of
 from ftnoise.report.results import Results, seeds_in_words

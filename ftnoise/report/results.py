@@ -13,8 +13,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ftnoise.pictures import ArrayPicture, Pairs
-from ftnoise.spec import JSON, Column, Experiment, Row, expect, spec_id
+from ftnoise.core.checks import expect
+from ftnoise.core.experiment import Column, Experiment, Row
+from ftnoise.core.figures import ArrayFigure, Pairs
+from ftnoise.core.spec import JSON, spec_id
 from ftnoise.stats import Summary, is_finite, summarize
 
 if TYPE_CHECKING:
@@ -119,7 +121,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a measure found in the run of a row with this seed; see `workspace.Answer`."""
+    """What a measure found in the run of a row with this seed; see `checkpointing.Measurement`."""
 
     seed: int
     arrays: Mapping[str, ndarray]
@@ -177,11 +179,11 @@ class Results:
                 expect(measure in known, "a measure that a picture shows", measure=measure)
                 seeds = [reading.seed for reading in readings]
                 expect(seeds == sorted(set(seeds)), f"seeds of {row} in order", seeds=seeds)
-        for picture in self.experiment.pictures:
-            if isinstance(picture, ArrayPicture):
+        for picture in self.experiment.figures:
+            if isinstance(picture, ArrayFigure):
                 self._check(picture)
 
-    def _check(self, picture: ArrayPicture) -> None:
+    def _check(self, picture: ArrayFigure) -> None:
         for group in self.groups():
             first = None
             for _, row in group.rows:
@@ -200,7 +202,7 @@ class Results:
                         here=here,
                     )
 
-    def shown(self, row: Row, picture: ArrayPicture) -> tuple[Reading, ...]:
+    def shown(self, row: Row, picture: ArrayFigure) -> tuple[Reading, ...]:
         """The readings of a row that have all that a picture shows, by seed."""
         found = self.readings.get(row.name, {}).get(spec_id(picture.measure), ())
         return tuple(r for r in found if picture.is_in(r.arrays, r.info))

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.pictures import Scatter
+from ftnoise.core.figures import Scatter
 from ftnoise.report.drawing import CHARACTER, TEXT, WIDTH, decades, rendered
 from ftnoise.report.records import csv_of
 from ftnoise.report.results import Results, heading, seeds_in_words

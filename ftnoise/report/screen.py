@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftnoise.pictures import Contrasts, Levels, Pairs
+from ftnoise.core.experiment import Column
+from ftnoise.core.figures import Contrasts, Levels, Pairs
 from ftnoise.report import contrasts, levels, pairs
 from ftnoise.report.results import INTERVALS, MISSING, Group, Printed, Results, heading, titled
-from ftnoise.spec import Column
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -64,11 +64,11 @@ def terminal(results: Results, width: int = 100, color: bool = False) -> str:
     parts += [Text(""), Text(results.legend())]
     parts += [Text(INTERVALS)] if results.has_spreads else []
     parts += _orders(results)
-    compared = [one for one in experiment.pictures if isinstance(one, Pairs)]
+    compared = [one for one in experiment.figures if isinstance(one, Pairs)]
     parts += [part for one in compared for part in _compared(results, one, width)]
-    against = [one for one in experiment.pictures if isinstance(one, Contrasts)]
+    against = [one for one in experiment.figures if isinstance(one, Contrasts)]
     parts += [part for one in against for part in _contrasts(results, one, width)]
-    spreads = [one for one in experiment.pictures if isinstance(one, Levels)]
+    spreads = [one for one in experiment.figures if isinstance(one, Levels)]
     parts += [part for one in spreads for part in _levels(results, one, width)]
     notes = (*experiment.notes, *results.notes)
     parts += [Text("")] if notes else []

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.pictures import Series
-from ftnoise.pictures.arrays import TAKEN
+from ftnoise.core.experiment import Row
+from ftnoise.core.figures import Series
+from ftnoise.core.figures.arrays import TAKEN
 from ftnoise.report.drawing import CHARACTER, TEXT, WIDTH, decades, legend, rendered
 from ftnoise.report.records import csv_of
 from ftnoise.report.results import Group, Results, seeds_in_words, titled
-from ftnoise.spec import Row
 from ftnoise.stats import summarize
 from ftnoise.stats.crossed import crossed_interval
 

@@ -41,7 +41,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ftnoise.spec import expect
+from ftnoise.core.checks import expect
 from ftnoise.stats.interval import Interval
 from ftnoise.stats.values import check_confidence, finite_array, is_finite
 

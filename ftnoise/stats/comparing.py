@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftnoise.spec import expect
+from ftnoise.core.checks import expect
 from ftnoise.stats.interval import of_summary
 from ftnoise.stats.summary import summarize
 from ftnoise.stats.values import check_confidence, finite_array

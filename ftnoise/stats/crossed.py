@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ftnoise.spec import expect
+from ftnoise.core.checks import expect
 from ftnoise.stats.interval import Interval
 from ftnoise.stats.values import check_confidence, finite_array
 

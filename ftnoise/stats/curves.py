@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.spec import expect
+from ftnoise.core.checks import expect
 from ftnoise.stats.bounded import bounded_interval
 from ftnoise.stats.comparing import Comparison, paired
 from ftnoise.stats.interval import Interval, student_interval

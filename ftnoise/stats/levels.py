@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from ftnoise.spec import expect
+from ftnoise.core.checks import expect
 
 if TYPE_CHECKING:
     from numpy import ndarray

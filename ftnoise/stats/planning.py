@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from ftnoise.spec import expect, is_count
+from ftnoise.core.checks import expect, is_count
 from ftnoise.stats.bounded import ConfidenceSequence
 from ftnoise.stats.values import check_confidence, is_finite
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ftnoise.spec import expect, is_count
+from ftnoise.core.checks import expect, is_count
 from ftnoise.stats.values import check_confidence, is_finite
 
 

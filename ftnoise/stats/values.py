@@ -7,7 +7,7 @@ import numbers
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
-from ftnoise.spec import expect
+from ftnoise.core.checks import expect
 
 if TYPE_CHECKING:
     from numpy import ndarray

@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ftnoise.spec import Spec, expect, is_count
+from ftnoise.core.checks import expect, is_count
+from ftnoise.core.interfaces import Augmentation
 
 
 @dataclass(frozen=True, kw_only=True)
-class CropAndFlip(Spec):
+class CropAndFlip(Augmentation):
     """A crop of the image's own size out of the image with a black border, mirrored or not.
 
     Each image has a crop of its own, uniform over all places, and is mirrored with a probability of

@@ -20,12 +20,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ftnoise import seeds
-from ftnoise.errors import RunFailed
-from ftnoise.spec import Run, canonical, expect
+from ftnoise.core import seeds
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.checks import expect
+from ftnoise.core.errors import RunFailed
+from ftnoise.core.interfaces import Run
+from ftnoise.core.spec import canonical
 from ftnoise.training.gradients.plain import Plain
 from ftnoise.training.losses import cross_entropy
-from ftnoise.workspace import Workspace
 
 # Each execution costs a millisecond or two, and says how far it is only at its end; the steps of an
 # `inputs` member, which often attacks, take long by themselves.
@@ -34,19 +36,19 @@ STEPS_PER_EXECUTION_WITH_INPUTS = 16
 TEST_BATCH = 1000
 
 
-def train(run: Run, data: Any, workspace: Workspace) -> keras.Model:
+def train(run: Run, data: Any, checkpointing: Checkpointing) -> keras.Model:
     """See `Training.train`."""
     keras.backend.clear_session()
     seeds.fix_initialization(run.seed)
     network = run.training.build(run)
     check_fit(network, data, run)
-    checkpoint = workspace.load()
+    checkpoint = checkpointing.load()
     # XLA rounds otherwise, so a training ends as it began.
-    xla = checkpoint[1].get("xla", False) if checkpoint else workspace.xla
+    xla = checkpoint[1].get("xla", False) if checkpoint else checkpointing.xla
     loop = Loop(network, run, data, xla=xla)
-    announced = checkpoint[1].get("gradients") if checkpoint else workspace.announced
+    announced = checkpoint[1].get("gradients") if checkpoint else checkpointing.announced
     if checkpoint and not loop.fits(checkpoint[0]):
-        workspace.discard(f"does not fit the network {network.name} and its optimizer")
+        checkpointing.discard(f"does not fit the network {network.name} and its optimizer")
         checkpoint = None
     history, seconds = loop.restore(checkpoint)
     finished = len(history)
@@ -54,7 +56,7 @@ def train(run: Run, data: Any, workspace: Workspace) -> keras.Model:
     if finished == rounds:
         return network
 
-    loop.updater.resume(announced, finished * steps, workspace.repeats)
+    loop.updater.resume(announced, finished * steps, checkpointing.repeats)
     loop.fit(
         tf.data.Dataset.range(finished * steps, rounds * steps),
         validation_data=tf.data.Dataset.range(loop.test_steps),
@@ -64,8 +66,8 @@ def train(run: Run, data: Any, workspace: Workspace) -> keras.Model:
         epochs=rounds,
         callbacks=[
             Shuffle(),
-            *tensorboard(run, workspace),
-            Checkpoint(workspace, history, seconds),
+            *tensorboard(run, checkpointing),
+            Checkpoint(checkpointing, history, seconds),
         ],
         verbose=0,
     )
@@ -264,9 +266,9 @@ class Shuffle(keras.callbacks.Callback):
 class Checkpoint(keras.callbacks.Callback):
     """Keeps weights, optimizer, history and time after each round, and says how far it is."""
 
-    def __init__(self, workspace: Workspace, history: list[dict], seconds: float) -> None:
+    def __init__(self, checkpointing: Checkpointing, history: list[dict], seconds: float) -> None:
         super().__init__()
-        self.workspace, self.history, self.seconds = workspace, list(history), seconds
+        self.checkpointing, self.history, self.seconds = checkpointing, list(history), seconds
         self.epoch, self.step, self.since = len(history), 0, time.monotonic()
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -274,7 +276,7 @@ class Checkpoint(keras.callbacks.Callback):
         del logs
         at_most = self.model.updater.at_most()
         if at_most is not None:
-            self.workspace.announce(at_most)
+            self.checkpointing.announce(at_most)
             self.save()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -314,25 +316,25 @@ class Checkpoint(keras.callbacks.Callback):
         announced = loop.updater.announce(coming)
         if announced is not None:
             state["gradients"] = announced
-        self.workspace.save(self.model.state(), state)
+        self.checkpointing.save(self.model.state(), state)
 
     def say(self, step: int) -> None:
-        """Hands the position to the workspace."""
+        """Hands the position to the checkpointing."""
         loop = self.model
         steps, epochs = loop.steps_per_epoch, loop.run.schedule.epochs
         done = self.epoch * loop.steps_per_round + step
         epoch = (done - 1) // steps + 1
-        self.workspace.progress(done, epochs * steps, f"epoch {epoch} of {epochs}")
+        self.checkpointing.progress(done, epochs * steps, f"epoch {epoch} of {epochs}")
 
 
-def tensorboard(run: Run, workspace: Workspace) -> list[keras.callbacks.Callback]:
+def tensorboard(run: Run, checkpointing: Checkpointing) -> list[keras.callbacks.Callback]:
     """Curves, learning rate and weight histograms of each epoch, and the run's HParams."""
-    if workspace.log_dir is None:
+    if checkpointing.log_dir is None:
         return []
-    hyperparameters(run, workspace.log_dir)
+    hyperparameters(run, checkpointing.log_dir)
     return [
         keras.callbacks.TensorBoard(
-            str(workspace.log_dir), histogram_freq=1, write_graph=False, profile_batch=0
+            str(checkpointing.log_dir), histogram_freq=1, write_graph=False, profile_batch=0
         )
     ]
 

@@ -15,14 +15,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftnoise.spec import Spec, expect, is_number
+from ftnoise.core.checks import expect, is_number
+from ftnoise.core.interfaces import Penalty
 
 if TYPE_CHECKING:
     import keras
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Weights(Spec):
+class _Weights(Penalty):
     """Base of the penalties on the weights; zero where there is none to penalize.
 
     Args:
@@ -76,7 +77,7 @@ class L1(_Weights):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Jacobian(Spec):
+class Jacobian(Penalty):
     """The penalty to which Gaussian input noise of small standard deviation is equivalent.
 
     sigma^2 / 2 * mean over the batch of trace(J^T H J), with J = d logits / d x of an example and

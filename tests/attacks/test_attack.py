@@ -14,7 +14,7 @@ from ftnoise.attacks.fgsm import FGSM
 from ftnoise.attacks.mim import MIM
 from ftnoise.attacks.pgd import PGD
 from ftnoise.attacks.spsa import SPSA
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from tests.attacks.small import (
     SEED,
     SHAPE,

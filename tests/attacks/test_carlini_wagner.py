@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from ftnoise.attacks.ascent import LinfBall
 from ftnoise.attacks.carlini_wagner import CarliniWagner
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from tests.attacks.small import SEED, images, network_of, predicted
 
 

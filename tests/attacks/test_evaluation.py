@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ftnoise import seeds
 from ftnoise.attacks import evaluation
 from ftnoise.attacks.ascent import L2Ball
 from ftnoise.attacks.carlini_wagner import CarliniWagner
 from ftnoise.attacks.evaluation import Attacked, Evaluation, chosen
 from ftnoise.attacks.fgsm import FGSM
 from ftnoise.attacks.pgd import PGD
-from ftnoise.errors import BadInput
-from ftnoise.workspace import Workspace
+from ftnoise.core import seeds
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.errors import BadInput
 from tests.attacks.small import Around, data, predicted, trained
 
 PGD_5 = PGD(attack_epsilon=0.1, steps=5)
 
 
-class Memory(Workspace):
+class Memory(Checkpointing):
     """Keeps what was saved last, and stops at a position."""
 
     def __init__(self, stop=None):
@@ -43,8 +43,8 @@ def _small_batches(monkeypatch):
     monkeypatch.setattr(PGD, "batch_size", 16)
 
 
-def attacked(network, x, y, workspace=None, attack=PGD_5, judge=None):
-    one = Evaluation(workspace or Workspace(), len(y) * attack.gradients)
+def attacked(network, x, y, checkpointing=None, attack=PGD_5, judge=None):
+    one = Evaluation(checkpointing or Checkpointing(), len(y) * attack.gradients)
     return one.attacked("all", attack, network, x, y, judge)
 
 
@@ -91,49 +91,49 @@ def test_what_was_interrupted_goes_on_and_ends_with_the_same_bits(monkeypatch, s
     monkeypatch.setattr(evaluation, "SAVE_SECONDS", 0.0)
     network, (x, y) = trained(), data(50)
     whole = attacked(network, x, y)
-    workspace = Memory(stop)
+    checkpointing = Memory(stop)
     with pytest.raises(KeyboardInterrupt):
-        attacked(network, x, y, workspace)
-    before = len(workspace.said)
-    workspace.stop = None
-    assert same(attacked(network, x, y, workspace), whole)
+        attacked(network, x, y, checkpointing)
+    before = len(checkpointing.said)
+    checkpointing.stop = None
+    assert same(attacked(network, x, y, checkpointing), whole)
     # Each batch of 16, 5 steps each; that at which it was stopped may come again.
-    positions = [done for done, _, _ in workspace.said[before:]]
+    positions = [done for done, _, _ in checkpointing.said[before:]]
     assert positions == [at for at in (80, 160, 240, 250) if at >= stop]
-    assert workspace.said[0][1:] == (250, "attack with PGD-5, l_inf 25.5/255")
-    again = len(workspace.said)
-    assert same(attacked(network, x, y, workspace), whole)
-    assert len(workspace.said) == again
+    assert checkpointing.said[0][1:] == (250, "attack with PGD-5, l_inf 25.5/255")
+    again = len(checkpointing.said)
+    assert same(attacked(network, x, y, checkpointing), whole)
+    assert len(checkpointing.said) == again
 
 
 def test_several_parts_are_kept_apart(monkeypatch):
     monkeypatch.setattr(evaluation, "SAVE_SECONDS", 0.0)
     network, (x, y) = trained(), data(40)
     other = FGSM(attack_epsilon=0.1)
-    workspace = Memory()
-    one = Evaluation(workspace, 240)
+    checkpointing = Memory()
+    one = Evaluation(checkpointing, 240)
     first = one.attacked("first", PGD_5, network, x, y)
     second = one.attacked("second", other, network, x[:20], y[:20])
     assert len(second) == 20
-    again = Evaluation(workspace, 240)
-    workspace.said.clear()
+    again = Evaluation(checkpointing, 240)
+    checkpointing.said.clear()
     assert same(again.attacked("second", other, network, x[:20], y[:20]), second)
     assert same(again.attacked("first", PGD_5, network, x, y), first)
-    assert workspace.said == []
+    assert checkpointing.said == []
 
 
 def test_what_was_kept_of_other_examples_is_not_used():
     network, (x, y) = trained(), data(40)
-    workspace = Memory()
-    attacked(network, x, y, workspace)
-    assert same(attacked(network, x[:30], y[:30], workspace), attacked(network, x[:30], y[:30]))
+    checkpointing = Memory()
+    attacked(network, x, y, checkpointing)
+    assert same(attacked(network, x[:30], y[:30], checkpointing), attacked(network, x[:30], y[:30]))
 
 
 def test_what_was_kept_of_another_attack_is_not_used():
     network, (x, y) = trained(), data(40)
-    workspace, other = Memory(), PGD(attack_epsilon=0.02, steps=5)
-    attacked(network, x, y, workspace)
-    found = attacked(network, x, y, workspace, other)
+    checkpointing, other = Memory(), PGD(attack_epsilon=0.02, steps=5)
+    attacked(network, x, y, checkpointing)
+    found = attacked(network, x, y, checkpointing, other)
     assert same(found, attacked(network, x, y, attack=other))
     assert not same(found, attacked(network, x, y))
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from ftnoise.attacks.ascent import input_gradient
 from ftnoise.attacks.compiled import cross_entropy
 from ftnoise.attacks.mim import MIM
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from tests.attacks.small import SEED, Around, edged, predicted, two_layers
 
 

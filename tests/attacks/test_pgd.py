@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ftnoise.attacks.ascent import L2Ball, LinfBall
 from ftnoise.attacks.pgd import PGD
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from tests.attacks.small import SEED, SHAPE, data, edged, images, predicted, trained, two_layers
 
 BALLS = pytest.mark.parametrize("ball", [LinfBall(), L2Ball()], ids=["linf", "l2"])

@@ -9,7 +9,7 @@ import tensorflow as tf
 from ftnoise.attacks.ascent import L2Ball
 from ftnoise.attacks.pgd import PGD
 from ftnoise.attacks.spsa import SPSA, _keyed
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from tests.attacks.small import SEED, Around, data, images, predicted, trained, two_layers
 
 

@@ -25,7 +25,7 @@ from ftnoise.architectures import Cifar10CNN, FmnistCNN2, FmnistDNN
 from ftnoise.attacks.compiled import cross_entropy
 from ftnoise.attacks.evaluation import Evaluation
 from ftnoise.attacks.pgd import PGD
-from ftnoise.workspace import Workspace
+from ftnoise.core.checkpointing import Checkpointing
 from tests.benchmarks.alternating import show
 
 TARGET = 1.2
@@ -72,7 +72,7 @@ def main() -> bool:
         y = generator.integers(0, 10, arguments.images)
 
         def evaluation(count: int, network: Any = network, x: Any = x, y: Any = y) -> None:
-            Evaluation(Workspace(), 1).attacked("all", ATTACK, network, x[:count], y[:count])
+            Evaluation(Checkpointing(), 1).attacked("all", ATTACK, network, x[:count], y[:count])
 
         floor = floor_of(network, x, y)
         floor()

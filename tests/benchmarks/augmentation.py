@@ -19,8 +19,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
-from ftnoise import seeds
 from ftnoise.architectures import Cifar10CNN
+from ftnoise.core import seeds
 from ftnoise.training.augmentation import CropAndFlip
 from ftnoise.training.loop import STEPS_PER_EXECUTION_WITH_INPUTS as STEPS
 from tests.benchmarks.alternating import alternating, show

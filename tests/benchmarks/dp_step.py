@@ -23,9 +23,10 @@ import tensorflow as tf
 from tensorflow_privacy import DPKerasSGDOptimizer, DPSequential
 
 from ftnoise.architectures import FmnistCNN1, FmnistDNN
-from ftnoise.datasets import Data, Sources
+from ftnoise.core.data import Data, Sources
+from ftnoise.core.interfaces import Run
+from ftnoise.core.schedule import Schedule
 from ftnoise.datasets.fashion_mnist import FashionMNIST
-from ftnoise.spec import Run, Schedule
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD
 from tests.benchmarks.alternating import alternating, show

@@ -38,9 +38,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ftnoise import seeds
 from ftnoise.architectures import Architecture, FmnistCNN1, FmnistDNN
-from ftnoise.datasets import Sources
+from ftnoise.core import seeds
+from ftnoise.core.data import Sources
 from ftnoise.datasets.fashion_mnist import FashionMNIST
 from ftnoise.faults.amounts import Share
 from ftnoise.faults.campaign import Campaign

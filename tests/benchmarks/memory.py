@@ -21,8 +21,8 @@ from tests.benchmarks.alternating import ROOT
 TARGET_GIB = 2.0
 RUN = """
 import sys
-from ftnoise import cli
-from ftnoise.presets import PRESETS, Preset
+from ftnoise.cli import main as cli
+from ftnoise.core.preset import PRESETS, Preset
 PRESETS["epoch"] = Preset(name="epoch", summary="one epoch on everything", epochs=None)
 sys.exit(cli.main(sys.argv[1:]))
 """

@@ -28,11 +28,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ftnoise.datasets import Data
+from ftnoise.core.data import Data
+from ftnoise.core.interfaces import Run
+from ftnoise.engine.runner import FolderCheckpointing
 from ftnoise.experiments.table5 import EXPERIMENT
-from ftnoise.runner import FolderWorkspace
-from ftnoise.spec import Run
-from ftnoise.store import Store
+from ftnoise.store.folders import Store
 from tests.benchmarks.alternating import show
 
 TARGETS = {"fmnist_dnn natural": 0.8, "fmnist_cnn2 natural": 0.9}
@@ -44,8 +44,8 @@ OURS, PART, BARE, SAME = (
 )
 
 
-class Watched(FolderWorkspace):
-    """A run's workspace that remembers when training and epochs ended."""
+class Watched(FolderCheckpointing):
+    """A run's checkpointing that remembers when training and epochs ended."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(Store(folder).run("benchmark"), lambda done, total, text: None)

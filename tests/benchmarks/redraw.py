@@ -17,11 +17,12 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from ftnoise import runner
+from ftnoise.core.experiment import run_id
+from ftnoise.core.preset import PRESETS
+from ftnoise.core.spec import canonical, spec_id
+from ftnoise.engine import runner
 from ftnoise.experiments.table5 import EXPERIMENT
-from ftnoise.presets import PRESETS
-from ftnoise.spec import canonical, run_id, spec_id
-from ftnoise.store import Store
+from ftnoise.store.folders import Store
 from tests.benchmarks.alternating import alternating, command, show
 
 TARGET_SECONDS = 2.0

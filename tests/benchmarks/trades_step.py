@@ -23,10 +23,11 @@ import numpy as np
 import tensorflow as tf
 
 from ftnoise.architectures import Cifar10CNN, FmnistCNN2, FmnistDNN
-from ftnoise.datasets import Data
+from ftnoise.core.data import Data
+from ftnoise.core.interfaces import Run
+from ftnoise.core.schedule import Schedule
 from ftnoise.datasets.fashion_mnist import FashionMNIST
-from ftnoise.layers import ImageConv2D
-from ftnoise.spec import Run, Schedule
+from ftnoise.layers.convolution import ImageConv2D
 from ftnoise.training import Training
 from ftnoise.training.inputs.trades import TRADES
 from ftnoise.training.loop import STEPS_PER_EXECUTION_WITH_INPUTS, Loop

@@ -8,7 +8,8 @@ import pytest
 import ftnoise
 from ftnoise.campaigns import asking
 from ftnoise.campaigns.question import question
-from ftnoise.errors import BadInput, RunFailed
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.errors import BadInput, RunFailed
 from ftnoise.faults.amounts import Count, Share
 from ftnoise.faults.campaign import Campaign, digest
 from ftnoise.faults.fault import parse
@@ -16,7 +17,6 @@ from ftnoise.faults.sweep import sweep
 from ftnoise.stats.bounded import SEQUENCE, ConfidenceSequence
 from ftnoise.stats.interval import STUDENT, student_interval
 from ftnoise.stats.levels import variance_components
-from ftnoise.workspace import Workspace
 from tests.campaigns.made import FAULT, examples, model
 
 
@@ -26,7 +26,7 @@ def own():
     return network, *examples(network)
 
 
-class Kept(Workspace):
+class Kept(Checkpointing):
     """Keeps everything, and is killed at the `kill`-th word."""
 
     def __init__(self, kill=None):
@@ -102,8 +102,8 @@ def test_single_faults_have_a_line_and_no_curve(own):
 @pytest.mark.parametrize(("half_width", "most", "enough"), [(12.0, 400, True), (3.0, 30, False)])
 def test_masks_until_a_half_width_is_reached(own, half_width, most, enough):
     words = {"amounts": [0.2, 0.4], "half_width": half_width, "max_masks": most}
-    workspace = Kept()
-    found = ftnoise.inject(*own, FAULT, workspace=workspace, **words)
+    checkpointing = Kept()
+    found = ftnoise.inject(*own, FAULT, checkpointing=checkpointing, **words)
     assert found.reached == (enough, enough)
     assert found.half_width == half_width
     for line in found.lines:
@@ -112,10 +112,10 @@ def test_masks_until_a_half_width_is_reached(own, half_width, most, enough):
         reach = max(line.accuracy - line.low, line.high - line.accuracy)
         assert (reach <= half_width) == enough
         assert (line.masks < most) == enough
-    (said,) = workspace.lines
+    (said,) = checkpointing.lines
     assert said.startswith("About ")
     assert ("hardly be enough at 20 %, 40 %" in said) == (not enough)
-    done, total = workspace.words[-1]
+    done, total = checkpointing.words[-1]
     assert done == sum(line.masks for line in found.lines)
     assert total >= done
 
@@ -127,21 +127,21 @@ def test_masks_until_a_half_width_is_reached(own, half_width, most, enough):
 def test_an_answer_that_was_interrupted_is_the_same(own, monkeypatch, words, kill):
     monkeypatch.setattr("ftnoise.faults.sweep.SAVE_SECONDS", -1)
     whole = ftnoise.inject(*own, FAULT, amounts=[0.2, 0.5], **words)
-    workspace = Kept(kill)
+    checkpointing = Kept(kill)
     with pytest.raises(KeyboardInterrupt):
-        ftnoise.inject(*own, FAULT, amounts=[0.2, 0.5], workspace=workspace, **words)
-    assert workspace.content is not None
-    workspace.kill, workspace.words = None, []
-    again = ftnoise.inject(*own, FAULT, amounts=[0.2, 0.5], workspace=workspace, **words)
+        ftnoise.inject(*own, FAULT, amounts=[0.2, 0.5], checkpointing=checkpointing, **words)
+    assert checkpointing.content is not None
+    checkpointing.kill, checkpointing.words = None, []
+    again = ftnoise.inject(*own, FAULT, amounts=[0.2, 0.5], checkpointing=checkpointing, **words)
     assert again == whole
-    assert workspace.words[0][0] > 4
+    assert checkpointing.words[0][0] > 4
 
 
 def test_what_was_kept_of_another_question_is_not_used(own, monkeypatch):
     monkeypatch.setattr("ftnoise.faults.sweep.SAVE_SECONDS", -1)
-    workspace = Kept()
-    ftnoise.inject(*own, FAULT, amounts=[0.5], masks=12, workspace=workspace)
-    found = ftnoise.inject(*own, FAULT, amounts=[0.5], masks=8, workspace=workspace)
+    checkpointing = Kept()
+    ftnoise.inject(*own, FAULT, amounts=[0.5], masks=12, checkpointing=checkpointing)
+    found = ftnoise.inject(*own, FAULT, amounts=[0.5], masks=8, checkpointing=checkpointing)
     assert found == ftnoise.inject(*own, FAULT, amounts=[0.5], masks=8)
 
 
@@ -244,17 +244,17 @@ def test_what_a_plan_cannot_be_made_of_is_refused_before_anything_is_computed(
 
 def test_how_long_transient_faults_of_parameters_take_is_said(own):
     network, x, y = own
-    workspace = Kept()
+    checkpointing = Kept()
     few = (network, x[:6], y[:6])
     text = "weights:stuck_at_zero:0.5:transient"
-    ftnoise.inject(*few, text, amounts=[0.2, 0.5], masks=2, workspace=workspace)
-    (said,) = workspace.lines
+    ftnoise.inject(*few, text, amounts=[0.2, 0.5], masks=2, checkpointing=checkpointing)
+    (said,) = checkpointing.lines
     assert said.startswith(
         "A transient fault of parameters takes a call for each mask and example: 24 calls, about "
     )
-    workspace = Kept()
-    ftnoise.inject(*few, FAULT, amounts=[0.5], masks=2, workspace=workspace)
-    assert workspace.lines == []
+    checkpointing = Kept()
+    ftnoise.inject(*few, FAULT, amounts=[0.5], masks=2, checkpointing=checkpointing)
+    assert checkpointing.lines == []
 
 
 def test_a_threshold_is_another_question():

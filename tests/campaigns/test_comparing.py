@@ -9,7 +9,7 @@ import pytest
 
 import ftnoise
 from ftnoise.campaigns.injection import Injection
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from ftnoise.faults.amounts import Share
 from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.fault import parse

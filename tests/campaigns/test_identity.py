@@ -9,7 +9,7 @@ import pytest
 
 from ftnoise.campaigns.identity import architecture, made_of
 from ftnoise.campaigns.question import question
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from tests.campaigns.made import FAULT, examples, model
 
 NETWORK = pytest.fixture(scope="module")(model)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from ftnoise.campaigns.injection import Injection
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from ftnoise.faults.fault import parse
 from ftnoise.stats.bounded import SEQUENCE
 from ftnoise.stats.interval import STUDENT

@@ -7,10 +7,10 @@ import math
 import pytest
 
 from ftnoise.campaigns.question import question, steps
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
+from ftnoise.core.spec import canonical
 from ftnoise.faults.amounts import Bernoulli, Count, Share
 from ftnoise.faults.fault import Fault, fault_of, parse, restored
-from ftnoise.spec import canonical
 from tests.campaigns.made import FAULT
 from tests.members import examples
 

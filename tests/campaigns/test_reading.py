@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ftnoise.campaigns.reading import check_name, load_weights, read_examples, read_weights
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from tests.campaigns.made import model
 
 X, Y = np.arange(6.0).reshape(3, 2), np.array([0, 1, 2])

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ftnoise.datasets import Sources, content, tfds
+from ftnoise.core.data import Sources
+from ftnoise.datasets import content, tfds
 from ftnoise.datasets.debian import Package
 from ftnoise.datasets.public import PublicSet
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from ftnoise import files
+from ftnoise.core import files
 from ftnoise.datasets import cache
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from ftnoise.core.errors import BadInput
 from ftnoise.datasets import cifar10
 from ftnoise.datasets.cifar10 import CIFAR10
-from ftnoise.errors import BadInput
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_circles
 
-from ftnoise.datasets import Sources
+from ftnoise.core.data import Sources
+from ftnoise.core.errors import BadInput
 from ftnoise.datasets.circles import Circles
-from ftnoise.errors import BadInput
 
 
 @pytest.mark.parametrize("number", [0, 2])

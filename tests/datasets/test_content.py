@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from ftnoise.core.errors import BadInput
 from ftnoise.datasets import DataSet, content
-from ftnoise.errors import BadInput
 
 
 class Anything(DataSet):

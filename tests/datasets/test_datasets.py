@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ftnoise import datasets
-from ftnoise.datasets import Data, DataSet, Origin, Raw, Sources, Unavailable
-from ftnoise.errors import BadInput
+from ftnoise.core.data import Data, Sources
+from ftnoise.core.errors import BadInput
+from ftnoise.datasets import DataSet, Origin, Raw, Unavailable
 
 
 def data(train=20, test=10):

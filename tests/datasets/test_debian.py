@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from ftnoise.datasets import Sources, Unavailable, debian
+from ftnoise.core.data import Sources
+from ftnoise.datasets import Unavailable, debian
 from ftnoise.datasets.debian import Package
 
 FOLDER = Path("/usr/share/datasets/tiny-pets")

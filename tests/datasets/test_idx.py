@@ -3,8 +3,8 @@ import gzip
 import numpy as np
 import pytest
 
+from ftnoise.core.errors import BadInput
 from ftnoise.datasets import idx
-from ftnoise.errors import BadInput
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])

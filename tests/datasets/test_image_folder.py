@@ -3,8 +3,8 @@ import zipfile
 import numpy as np
 import pytest
 
+from ftnoise.core.errors import BadInput
 from ftnoise.datasets.image_folder import ImageFolder
-from ftnoise.errors import BadInput
 
 
 def extracted(path):

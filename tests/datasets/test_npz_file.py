@@ -5,10 +5,10 @@ import zipfile
 import numpy as np
 import pytest
 
+from ftnoise.core.errors import BadInput
+from ftnoise.core.spec import canonical
 from ftnoise.datasets.image_folder import ImageFolder
 from ftnoise.datasets.npz_file import NpzFile
-from ftnoise.errors import BadInput
-from ftnoise.spec import canonical
 
 
 def test_a_file_is_read_and_only_its_digest_is_kept(write_npz, arrays, sources):

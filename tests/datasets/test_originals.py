@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ftnoise.datasets import Sources
+from ftnoise.core.data import Sources
 from ftnoise.datasets.cifar10 import CIFAR10
 from ftnoise.datasets.fashion_mnist import FashionMNIST
 from ftnoise.datasets.mnist import MNIST

@@ -3,8 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ftnoise.datasets import Raw, Sources, Unavailable, debian, tfds
-from ftnoise.errors import BadInput
+from ftnoise.core.data import Sources
+from ftnoise.core.errors import BadInput
+from ftnoise.datasets import Raw, Unavailable, debian, tfds
 
 
 @pytest.fixture

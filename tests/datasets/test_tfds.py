@@ -5,7 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from ftnoise.datasets import Sources, Unavailable, tfds
+from ftnoise.core.data import Sources
+from ftnoise.datasets import Unavailable, tfds
 
 ask = tfds._ask
 

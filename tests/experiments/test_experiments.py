@@ -23,7 +23,7 @@ def experiments() -> list[Any]:
 
 def shown(experiment: Any, measure: Any) -> set[str]:
     """The names of the arrays of a measure that pictures show."""
-    of_it = [picture for picture in experiment.pictures if measure in picture.measures]
+    of_it = [picture for picture in experiment.figures if measure in picture.measures]
     return {name for picture in of_it for name in picture.arrays}
 
 

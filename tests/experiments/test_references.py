@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from ftnoise import cli, presets, report, stored
-from ftnoise.store import Store
+from ftnoise import report
+from ftnoise.cli import main as cli
+from ftnoise.core import preset as presets
+from ftnoise.engine import stored
+from ftnoise.store.folders import Store
 
 REFERENCES = cli.REFERENCES
 PUBLISHED = sorted(path.name.split(".")[:2] for path in REFERENCES.glob("*.*.md"))
@@ -25,7 +28,7 @@ def test_tables_and_data_are_those_of_the_committed_runs(name, preset):
     }
     for suffix, text in drawn.items():
         assert Path(f"{stem}{suffix}").read_text() == text
-    for picture in found.experiment.pictures:
+    for picture in found.experiment.figures:
         assert Path(f"{stem}.{picture.name}.md").exists() is False
         data = Path(f"{stem}.{picture.name}.csv")
         if data.exists():

@@ -19,12 +19,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 import ftnoise.experiments
-from ftnoise import cli, report, runner
-from ftnoise.datasets import Data
-from ftnoise.errors import RunFailed
-from ftnoise.pictures import Curves
-from ftnoise.spec import Column, Experiment, Row, Run, Schedule, Spec
-from ftnoise.workspace import Answer
+from ftnoise import report
+from ftnoise.cli import main as cli
+from ftnoise.core.data import Data
+from ftnoise.core.errors import RunFailed
+from ftnoise.core.experiment import Column, Experiment, Row
+from ftnoise.core.figures import Curves
+from ftnoise.core.interfaces import Measurement, Run
+from ftnoise.core.schedule import Schedule
+from ftnoise.core.spec import Spec
+from ftnoise.engine import runner
 
 EXPERIMENTS = Path(__file__).with_name("experiments")
 ENVIRONMENT = {
@@ -115,11 +119,11 @@ class Pretended(Spec):
     def build(self, run: Run) -> Network:
         return run.architecture.build()
 
-    def train(self, run: Run, data: Data, workspace: Any) -> Network:
+    def train(self, run: Run, data: Data, checkpointing: Any) -> Network:
         network = self.build(run)
         (kernel,) = network.weights
         value, state = kernel.value, {"history": [], "seconds": 0.0}
-        if (kept := workspace.load()) is not None:
+        if (kept := checkpointing.load()) is not None:
             value, state = kept[0]["kernel"], kept[1]
         done = len(state["history"])
         note("train", run.slug, "from", done)
@@ -132,8 +136,8 @@ class Pretended(Spec):
             value = (value / 2 + noise + data.x_train.mean()).astype(np.float32)
             history = [*state["history"], {"loss": float(np.abs(value).sum())}]
             state = {"history": history, "seconds": epoch + 1.0}
-            workspace.save({"kernel": value}, state)
-            workspace.progress(epoch + 1, run.schedule.epochs, f"epoch {epoch + 1}")
+            checkpointing.save({"kernel": value}, state)
+            checkpointing.progress(epoch + 1, run.schedule.epochs, f"epoch {epoch + 1}")
             note("epoch", run.slug, epoch + 1)
             if os.environ.get("FAKE_HOLD") == f"{run.slug} {epoch + 1}":
                 time.sleep(60)
@@ -158,12 +162,14 @@ class Total(Spec):
 
     factor: float = 1.0
 
-    def evaluate(self, subject: Any) -> Answer:
-        note("measure", self.slug, subject.run.slug)
-        values = np.concatenate([w.numpy().ravel() for w in subject.network.weights])
+    def evaluate(self, trained: Any) -> Measurement:
+        note("measure", self.slug, trained.run.slug)
+        values = np.concatenate([w.numpy().ravel() for w in trained.network.weights])
         total = self.factor * float(values.astype(np.float64).sum())
-        examples = float(len(subject.data.y_train))
-        return Answer(scalars={"total": total, "examples": examples}, arrays={"values": values})
+        examples = float(len(trained.data.y_train))
+        return Measurement(
+            scalars={"total": total, "examples": examples}, arrays={"values": values}
+        )
 
 
 def row(name: str, training: str, **changes: Any) -> Row:
@@ -190,7 +196,7 @@ TABLE = Experiment(
     ),
     columns=(column(),),
     notes=("A note of the table.",),
-    pictures=(Curves(name="curve", title="A line", x="total", panels=(("total",),)),),
+    figures=(Curves(name="curve", title="A line", x="total", panels=(("total",),)),),
 )
 
 

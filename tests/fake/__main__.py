@@ -2,7 +2,7 @@
 
 import sys
 
-from ftnoise import cli
+from ftnoise.cli import main as cli
 from tests.fake import install
 
 install()

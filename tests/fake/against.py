@@ -9,8 +9,9 @@ import dataclasses
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ftnoise.spec import Column, Run, Spec
-from ftnoise.workspace import Answer, Subject
+from ftnoise.core.experiment import Column
+from ftnoise.core.interfaces import MeasureInput, Measurement, Run
+from ftnoise.core.spec import Spec
 from tests import fake
 
 
@@ -23,14 +24,14 @@ class Against(Spec):
     def others(self, run: Run) -> tuple[Run, ...]:
         return (replace(run, training=self.other, seed=run.seed + 1),)
 
-    def evaluate(self, subject: Subject) -> Answer:
-        fake.note("against", subject.run.slug, len(subject.others))
-        (other,) = self.others(subject.run)
+    def evaluate(self, trained: MeasureInput) -> Measurement:
+        fake.note("against", trained.run.slug, len(trained.others))
+        (other,) = self.others(trained.run)
         here, there = (
-            network.weights[0].numpy() for network in (subject.network, subject.others[other])
+            network.weights[0].numpy() for network in (trained.network, trained.others[other])
         )
-        assert subject.others[other] is subject.others[other]
-        return Answer(
+        assert trained.others[other] is trained.others[other]
+        return Measurement(
             scalars={"distance": float(abs(here - there).sum())},
             info={"red_flags": ["far away"] if abs(here - there).sum() > 0 else []},
         )
@@ -46,5 +47,5 @@ def table(*, rows: tuple[Any, ...] = fake.TABLE.rows, other: str = "natural") ->
         fake.TABLE,
         rows=tuple(replace(row, paper={}) for row in rows),
         columns=(column, *fake.TABLE.columns),
-        pictures=(),
+        figures=(),
     )

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ftnoise.pictures import HeatMap, Pairs, Series
-from ftnoise.spec import Experiment, Spec, spec_id
-from ftnoise.workspace import Answer, Subject
+from ftnoise.core.experiment import Experiment
+from ftnoise.core.figures import HeatMap, Pairs, Series
+from ftnoise.core.interfaces import MeasureInput, Measurement
+from ftnoise.core.spec import Spec, spec_id
 from tests import fake
 
 RATES = np.array([0.0, 0.1, 0.2, 0.4])
@@ -27,24 +28,24 @@ LABELS = ["dense", "output"]
 class Sweep(Spec):
     """What is left of the weights at each rate: a part of the work each."""
 
-    def evaluate(self, subject: Subject) -> Answer:
-        (kernel,) = subject.network.weights
+    def evaluate(self, trained: MeasureInput) -> Measurement:
+        (kernel,) = trained.network.weights
         weight = float(np.abs(kernel.numpy()).mean())
-        kept = subject.workspace.load()
+        kept = trained.checkpointing.load()
         values, state = (
             (kept[0]["values"], kept[1]) if kept else (np.zeros((0, DRAWS)), {"done": 0})
         )
-        fake.note("sweep", subject.run.slug, "from", state["done"])
+        fake.note("sweep", trained.run.slug, "from", state["done"])
         for part in range(state["done"], len(RATES)):
             draws = np.random.default_rng(part).random(DRAWS)
             values = np.concatenate([values, [100 * (1 - RATES[part] * draws) * weight]])
-            subject.workspace.save({"values": values}, {"done": part + 1})
-            subject.workspace.progress(part + 1, len(RATES), f"rate {part + 1}")
-            fake.note("part", subject.run.slug, part + 1)
-            if os.environ.get("FAKE_HOLD") == f"sweep {subject.run.slug} {part + 1}":
+            trained.checkpointing.save({"values": values}, {"done": part + 1})
+            trained.checkpointing.progress(part + 1, len(RATES), f"rate {part + 1}")
+            fake.note("part", trained.run.slug, part + 1)
+            if os.environ.get("FAKE_HOLD") == f"sweep {trained.run.slug} {part + 1}":
                 time.sleep(60)
         mean, spread = values.mean(axis=1), values.std(axis=1)
-        return Answer(
+        return Measurement(
             scalars={"least": float(values.min())},
             arrays={
                 "rates": RATES,
@@ -91,9 +92,9 @@ PAIRS = Pairs(
     **SHARED,
 )
 # None of the columns asks for the sweep.
-TABLE = dataclasses.replace(fake.TABLE, pictures=(SERIES, HEAT_MAP, PAIRS))
+TABLE = dataclasses.replace(fake.TABLE, figures=(SERIES, HEAT_MAP, PAIRS))
 
 
 def without_pictures() -> Experiment:
     """The table that does not show arrays."""
-    return dataclasses.replace(TABLE, pictures=())
+    return dataclasses.replace(TABLE, figures=())

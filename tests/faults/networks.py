@@ -27,7 +27,7 @@ def _dense() -> Any:
 def _convolutions() -> Any:
     from keras import Sequential, layers
 
-    from ftnoise.layers import ImageConv2D
+    from ftnoise.layers.convolution import ImageConv2D
 
     return Sequential(
         [
@@ -135,7 +135,7 @@ def made(name: str, examples: int = 40) -> tuple[Any, Any, np.ndarray]:
     """A network with weights, biases and statistics of its own, examples and labels."""
     import keras
 
-    from ftnoise import seeds
+    from ftnoise.core import seeds
 
     keras.backend.clear_session()
     seeds.fix_initialization(3)

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util.tensor_util import make_ndarray
 
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from ftnoise.faults.amounts import Bernoulli, Count, Share
 from ftnoise.faults.callback import FaultInjection
 from ftnoise.faults.campaign import Campaign

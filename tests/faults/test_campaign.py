@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from ftnoise.faults.amounts import Count, Share
 from ftnoise.faults.campaign import Campaign, digest
 from ftnoise.faults.fault import parse

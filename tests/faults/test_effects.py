@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from ftnoise.faults.effects import BitFlip, Drift, RandomValue, SignFlip, StuckAt
 from tests.samples import spread_is
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from ftnoise.faults.callback import FaultInjection
 from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.examples import check_examples, threshold_of

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftnoise.campaigns.question import question
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
+from ftnoise.core.spec import canonical
 from ftnoise.faults.amounts import Amount, Bernoulli, Count, Share
 from ftnoise.faults.effects import BitFlip, Drift, Effect, RandomValue, SignFlip, StuckAt
 from ftnoise.faults.fault import (
@@ -26,7 +27,6 @@ from ftnoise.faults.fault import (
     restored,
 )
 from ftnoise.faults.places import Biases, Channels, Filters, Neurons, Parameters, Weights
-from ftnoise.spec import canonical
 
 HALF = Share(rate=0.5)
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from ftnoise.faults.fault import places as kinds
 from ftnoise.faults.places import Biases, Channels, Filters, Neurons, Parameters, Weights
 from tests.faults.networks import CLASSES, made

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from ftnoise.errors import BadInput, RunFailed
+from ftnoise.core.errors import BadInput, RunFailed
 from ftnoise.faults.amounts import Share
 from ftnoise.faults.campaign import Campaign, digest
 from ftnoise.faults.fault import parse

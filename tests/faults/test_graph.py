@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from keras import Input, Model, layers
 
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.fault import parse
 from ftnoise.faults.graph import unfold

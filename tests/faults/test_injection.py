@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from ftnoise.faults.fault import parse
 from ftnoise.faults.injection import COMPILED, injected
 from tests.faults.networks import CLASSES, bits, made

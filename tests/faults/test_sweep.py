@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ftnoise.errors import BadInput
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.errors import BadInput
 from ftnoise.faults import sweep as sweeps
 from ftnoise.faults.amounts import Count, Share
 from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.fault import parse
 from ftnoise.faults.findings import NUMBERS, Findings
 from ftnoise.faults.sweep import Precision, sweep
-from ftnoise.records import Checkpoint
-from ftnoise.workspace import Workspace
+from ftnoise.store.records import Checkpoint
 from tests.faults.networks import made
 
 RATES = [Share(rate=rate) for rate in (0.0, 0.1, 0.4, 0.9)]
@@ -47,7 +47,7 @@ def same(found: Findings, other: Findings) -> bool:
     )
 
 
-class Memory(Workspace):
+class Memory(Checkpointing):
     """Keeps what is saved; after so many saves the process is at its end."""
 
     def __init__(self, saves: int = 10**9) -> None:
@@ -140,7 +140,7 @@ def test_it_ends_with_the_most_masks_where_they_are_not_enough(asked):
 
 def test_it_says_how_far_it_is(asked):
     memory = Memory()
-    sweep(asked, RATES[:2], masks=4, workspace=memory)
+    sweep(asked, RATES[:2], masks=4, checkpointing=memory)
     assert memory.said == [
         (3, 8, "3 masks"),
         (6, 8, "6 masks"),
@@ -186,14 +186,14 @@ def test_no_such_precision(wrong):
 def test_it_goes_on_after_a_cut_behind_each_save(asked, precision):
     asks = {"amounts": RATES[1:], "masks": 5, "precision": precision}
     whole_memory = Memory()
-    whole = sweep(asked, workspace=whole_memory, **asks)
+    whole = sweep(asked, checkpointing=whole_memory, **asks)
     saves = 10**9 - whole_memory.saves
     assert saves >= 6
     for cut in range(1, saves + 1):
         memory = Memory(cut)
         with pytest.raises(KeyboardInterrupt):
-            sweep(asked, workspace=memory, **asks)
-        again = sweep(asked, workspace=memory, **asks)
+            sweep(asked, checkpointing=memory, **asks)
+        again = sweep(asked, checkpointing=memory, **asks)
         assert same(again, whole)
         assert not memory.discarded
         # Nothing is asked twice: a cut comes before its group is told.
@@ -205,7 +205,7 @@ def test_it_goes_on_again_and_again(asked):
     whole, memory, cuts = sweep(asked, RATES, masks=7), Memory(1), 0
     while True:
         try:
-            found = sweep(asked, RATES, masks=7, workspace=memory)
+            found = sweep(asked, RATES, masks=7, checkpointing=memory)
         except KeyboardInterrupt:
             memory.saves, cuts = 1, cuts + 1
         else:
@@ -219,8 +219,8 @@ def test_it_goes_on_again_and_again(asked):
 def test_it_goes_on_with_groups_of_another_size(asked, group):
     whole, memory = sweep(asked, RATES, masks=11), Memory(6)
     with pytest.raises(KeyboardInterrupt):
-        sweep(asked, RATES, masks=11, workspace=memory)
-    other = sweep(campaign(masks_per_call=group), RATES, masks=11, workspace=memory)
+        sweep(asked, RATES, masks=11, checkpointing=memory)
+    other = sweep(campaign(masks_per_call=group), RATES, masks=11, checkpointing=memory)
     np.testing.assert_array_equal(other.to_arrays()["masks"], [11] * 4)
     np.testing.assert_array_equal(other.to_arrays()["correct"], whole.to_arrays()["correct"])
 
@@ -230,7 +230,7 @@ def test_it_goes_on_with_groups_of_another_size(asked, group):
 def test_work_of_another_campaign_is_discarded(asked, what):
     memory = Memory(4)
     with pytest.raises(KeyboardInterrupt):
-        sweep(asked, RATES, masks=7, workspace=memory, identity="this one")
+        sweep(asked, RATES, masks=7, checkpointing=memory, identity="this one")
     arrays, state = memory.kept
     if what == "identity":
         state["identity"] = "another"
@@ -244,7 +244,7 @@ def test_work_of_another_campaign_is_discarded(asked, what):
         del arrays["faults"]
     else:
         state.clear()
-    found = sweep(asked, RATES, masks=7, workspace=memory, identity="this one")
+    found = sweep(asked, RATES, masks=7, checkpointing=memory, identity="this one")
     assert memory.discarded == ["belongs to another campaign"]
     assert same(found, sweep(asked, RATES, masks=7))
 
@@ -252,7 +252,7 @@ def test_work_of_another_campaign_is_discarded(asked, what):
 # A process that is killed.
 
 
-class Folder(Workspace):
+class Folder(Checkpointing):
     """Keeps work in a record on the disk."""
 
     def __init__(self, folder: Path) -> None:
@@ -269,8 +269,8 @@ class Folder(Workspace):
 
 
 def test_a_discarded_record_is_set_aside_with_one_line(asked, tmp_path, capsys, saves_always):
-    sweep(asked, RATES, masks=4, workspace=Folder(tmp_path), identity="one")
-    found = sweep(asked, RATES, masks=4, workspace=Folder(tmp_path), identity="other")
+    sweep(asked, RATES, masks=4, checkpointing=Folder(tmp_path), identity="one")
+    found = sweep(asked, RATES, masks=4, checkpointing=Folder(tmp_path), identity="other")
     said = capsys.readouterr().err
     assert "partial.json belongs to another campaign; set aside as partial.json.damaged" in said
     assert said.count("\n") == 1
@@ -282,7 +282,7 @@ def work(folder: Path, ready, masks: int) -> None:
     sweeps.SAVE_SECONDS = -1.0
     asked = campaign()
     ready.set()
-    sweep(asked, RATES, masks=masks, workspace=Folder(folder), identity="killed")
+    sweep(asked, RATES, masks=masks, checkpointing=Folder(folder), identity="killed")
 
 
 def test_it_ends_the_same_after_kills_at_random_moments(asked, tmp_path, capsys):
@@ -308,6 +308,6 @@ def test_it_ends_the_same_after_kills_at_random_moments(asked, tmp_path, capsys)
         behind.append(0 if kept is None else int(kept[0]["masks"].sum()))
     assert max(behind) > 0
     whole = sweep(asked, RATES, masks=masks)
-    again = sweep(asked, RATES, masks=masks, workspace=Folder(folder), identity="killed")
+    again = sweep(asked, RATES, masks=masks, checkpointing=Folder(folder), identity="killed")
     assert same(again, whole)
     assert capsys.readouterr().err == ""

@@ -14,14 +14,15 @@ from ftnoise.attacks.evaluation import Attacked, Evaluation
 from ftnoise.attacks.fgsm import FGSM
 from ftnoise.attacks.pgd import PGD
 from ftnoise.attacks.spsa import SPSA
-from ftnoise.errors import BadInput
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.errors import BadInput
+from ftnoise.core.interfaces import MeasureInput
 from ftnoise.measures.attack_red_flags import (
     AttackRedFlags,
     columns,
     sentences,
     without_gradient,
 )
-from ftnoise.workspace import Subject, Workspace
 from tests.attacks.small import Around, data, trained
 
 PGD_10 = PGD(attack_epsilon=0.08, steps=10)
@@ -41,11 +42,11 @@ def _fewer_queries(monkeypatch):
 def asked(network, measure=MEASURE):
     x, y = data(200)
     return measure.evaluate(
-        Subject(
+        MeasureInput(
             network=network,
             data=SimpleNamespace(x_test=x, y_test=y),
             run=None,
-            workspace=Workspace(),
+            checkpointing=Checkpointing(),
         )
     )
 
@@ -164,7 +165,7 @@ def test_all_radii_and_steps_share_one_compiled_gradient():
     measure = AttackRedFlags(attack=PGD(attack_epsilon=0.1), examples=None, queried=1)
     attacks = measure.compared(x.shape[1:])
     assert len(attacks) == 6
-    one, counted = Evaluation(Workspace(), 1), Around(count)
+    one, counted = Evaluation(Checkpointing(), 1), Around(count)
     for name, attack in attacks.items():
         one.attacked(name, attack, counted, x, y)
     # Five steps in one call, one step in another, and the answers.

@@ -11,12 +11,13 @@ import tensorflow as tf
 
 from ftnoise.attacks.evaluation import Evaluation
 from ftnoise.attacks.pgd import PGD
-from ftnoise.errors import BadInput
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.errors import BadInput
+from ftnoise.core.interfaces import MeasureInput
+from ftnoise.core.spec import others
 from ftnoise.measures.black_box_accuracy import BlackBoxAccuracy, columns
-from ftnoise.spec import others
 from ftnoise.training import Training
 from ftnoise.training.penalties import L2
-from ftnoise.workspace import Subject, Workspace
 from tests.attacks.small import Around, data, trained
 from tests.members import RUN
 
@@ -28,11 +29,11 @@ def asked(network, surrogate, measure=MEASURE, run=RUN):
     x, y = data(200)
     (other,) = measure.others(run)
     return measure.evaluate(
-        Subject(
+        MeasureInput(
             network=network,
             data=SimpleNamespace(x_test=x, y_test=y),
             run=run,
-            workspace=Workspace(),
+            checkpointing=Checkpointing(),
             others={other: surrogate},
         )
     )
@@ -56,7 +57,7 @@ def test_what_transfers_harms_less_than_the_attack_on_the_target():
     assert [w.tobytes() for n in (target, surrogate) for w in n.get_weights()] == weights
     scalars = answer.scalars
     x, y = data(200)
-    one = Evaluation(Workspace(), 1)
+    one = Evaluation(Checkpointing(), 1)
     known = one.attacked("a", PGD_10, surrogate, x, y, judge=target)
     assert scalars["black_box_accuracy"] == known.accuracy
     assert (scalars["black_box_accuracy_low"], scalars["black_box_accuracy_high"]) == known.interval

@@ -7,22 +7,23 @@ import numpy as np
 import pytest
 
 from ftnoise.architectures import CirclesNet
-from ftnoise.datasets import Sources
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.data import Sources
+from ftnoise.core.errors import BadInput
+from ftnoise.core.interfaces import MeasureInput
 from ftnoise.datasets.circles import Circles
-from ftnoise.errors import BadInput
 from ftnoise.measures.decision_boundary import DecisionBoundary
-from ftnoise.workspace import Subject, Workspace
 
 
-def subject(network):
+def trained(network):
     data = Circles().load(Sources(offline=True))
-    return Subject(network=network, data=data, run=None, workspace=Workspace())
+    return MeasureInput(network=network, data=data, run=None, checkpointing=Checkpointing())
 
 
 def test_the_probability_of_each_point():
     keras.utils.set_random_seed(0)
     network = CirclesNet(units=5).build()
-    found = DecisionBoundary(points=7, reach=2).evaluate(subject(network))
+    found = DecisionBoundary(points=7, reach=2).evaluate(trained(network))
     axis = found.arrays["x"]
     assert axis.tolist() == found.arrays["y"].tolist()
     assert axis == pytest.approx(np.linspace(-2, 2, 7))
@@ -39,7 +40,7 @@ def test_the_probability_of_each_point():
 def test_other_networks_are_refused():
     network = keras.Sequential([keras.layers.InputLayer((3,)), keras.layers.Dense(2)])
     with pytest.raises(BadInput, match="a network of 2 inputs and 2 classes"):
-        DecisionBoundary().evaluate(subject(network))
+        DecisionBoundary().evaluate(trained(network))
     for wrong in ({"reach": 0}, {"points": 1}):
         with pytest.raises(BadInput, match="Expected"):
             DecisionBoundary(**wrong)

@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ftnoise.errors import BadInput
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.errors import BadInput
+from ftnoise.core.interfaces import MeasureInput
 from ftnoise.faults import sweep as sweeps
 from ftnoise.faults.amounts import Share
 from ftnoise.faults.campaign import Campaign, Outcome
@@ -17,7 +19,6 @@ from ftnoise.faults.places import Weights
 from ftnoise.measures.fault_tolerance import FaultTolerance, answer, columns
 from ftnoise.stats.comparing import paired
 from ftnoise.stats.interval import student_interval
-from ftnoise.workspace import Subject, Workspace
 from tests.faults.networks import CLASSES, bits, made
 
 IMAGES = 100
@@ -158,11 +159,13 @@ def test_a_table_has_a_column_of_scalars_that_there_are():
 # On a network.
 
 
-def asked(workspace=None) -> Subject:
+def asked(checkpointing=None) -> MeasureInput:
     """A network that is right without faults."""
     network, x, _ = made("dense")
     data = SimpleNamespace(x_test=x, y_test=network(x).numpy().argmax(axis=1))
-    return Subject(network=network, data=data, run=None, workspace=workspace or Workspace())
+    return MeasureInput(
+        network=network, data=data, run=None, checkpointing=checkpointing or Checkpointing()
+    )
 
 
 MEASURE = FaultTolerance(where=Weights(), rates=(0.0, 0.2, 0.5, 0.9), masks=6, seed=3)
@@ -171,17 +174,17 @@ MEASURE = FaultTolerance(where=Weights(), rates=(0.0, 0.2, 0.5, 0.9), masks=6, s
 @pytest.fixture(scope="module")
 def whole():
     """What the measure says of a network, after leaving it as it is."""
-    subject = asked()
-    before = bits(subject.network)
-    found = MEASURE.evaluate(subject)
-    assert bits(subject.network) == before
-    return subject, found
+    trained = asked()
+    before = bits(trained.network)
+    found = MEASURE.evaluate(trained)
+    assert bits(trained.network) == before
+    return trained, found
 
 
 def test_a_measure_is_the_campaign(whole):
-    subject, found = whole
-    data = subject.data
-    campaign = Campaign(subject.network, data.x_test, data.y_test, MEASURE.fault, seed=3)
+    trained, found = whole
+    data = trained.data
+    campaign = Campaign(trained.network, data.x_test, data.y_test, MEASURE.fault, seed=3)
     for n, rate in enumerate(MEASURE.rates):
         correct = campaign.run(range(6), Share(rate=rate)).correct
         np.testing.assert_array_equal(
@@ -208,7 +211,7 @@ def test_a_measure_is_the_campaign(whole):
     }
 
 
-class Cut(Workspace):
+class Cut(Checkpointing):
     """Is cut off after the third save."""
 
     kept, saves = None, 0
@@ -228,12 +231,12 @@ class Cut(Workspace):
 def test_an_interrupted_measure_goes_on_to_the_same_answer(whole, monkeypatch):
     monkeypatch.setattr(sweeps, "SAVE_SECONDS", -1.0)
     _, whole = whole
-    subject = asked(workspace=Cut())
+    trained = asked(checkpointing=Cut())
     with pytest.raises(KeyboardInterrupt):
-        MEASURE.evaluate(subject)
-    before = bits(subject.network)
-    again = MEASURE.evaluate(subject)
-    assert bits(subject.network) == before
+        MEASURE.evaluate(trained)
+    before = bits(trained.network)
+    again = MEASURE.evaluate(trained)
+    assert bits(trained.network) == before
     assert again.scalars == whole.scalars
     assert again.info == whole.info
     for name, values in whole.arrays.items():

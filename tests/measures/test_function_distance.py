@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ftnoise.errors import BadInput
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.errors import BadInput
+from ftnoise.core.interfaces import MeasureInput
 from ftnoise.measures.function_distance import FunctionDistance
 from ftnoise.training import Training
 from ftnoise.training.inputs.gaussian import GaussianNoise
 from ftnoise.training.penalties import L2
-from ftnoise.workspace import Subject, Workspace
 from tests.members import RUN
 
 X = np.eye(4, dtype=np.float32)
@@ -31,7 +32,7 @@ def answering(probabilities):
 def asked(measure, run, one, other):
     data = SimpleNamespace(x_test=X)
     return measure.evaluate(
-        Subject(network=one, data=data, run=run, workspace=Workspace(), others=other)
+        MeasureInput(network=one, data=data, run=run, checkpointing=Checkpointing(), others=other)
     ).scalars
 
 

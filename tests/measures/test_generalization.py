@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.interfaces import MeasureInput
 from ftnoise.measures import generalization
 from ftnoise.measures.generalization import Generalization, accuracy_and_loss
-from ftnoise.workspace import Subject, Workspace
 
 
 @pytest.fixture
@@ -67,8 +68,8 @@ def test_both_splits_and_their_difference_and_the_network_untouched(network):
     (x_train, y_train), (x_test, y_test) = examples(90, seed=5), examples(31, seed=6)
     data = SimpleNamespace(x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
     before = [w.tobytes() for w in network.get_weights()]
-    subject = Subject(network=network, data=data, run=None, workspace=Workspace())
-    scalars = Generalization().evaluate(subject).scalars
+    trained = MeasureInput(network=network, data=data, run=None, checkpointing=Checkpointing())
+    scalars = Generalization().evaluate(trained).scalars
 
     train_accuracy, train_loss = expected(network, x_train, y_train)
     test_accuracy, test_loss = expected(network, x_test, y_test)

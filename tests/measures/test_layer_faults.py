@@ -7,14 +7,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ftnoise.errors import BadInput
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.errors import BadInput
+from ftnoise.core.interfaces import MeasureInput
 from ftnoise.faults.amounts import Share
 from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.fault import parse
 from ftnoise.faults.places import Neurons, Parameters, Weights
 from ftnoise.measures.fault_tolerance import FaultTolerance
 from ftnoise.measures.layer_faults import LayerFaults
-from ftnoise.workspace import Subject, Workspace
 from tests.faults.networks import bits, made
 
 RATES = (0.3, 0.9)
@@ -25,7 +26,7 @@ def measure(where) -> LayerFaults:
     return LayerFaults(faults=FaultTolerance(where=where, rates=RATES, masks=MASKS, seed=2))
 
 
-class Memory(Workspace):
+class Memory(Checkpointing):
     """Is cut off after so many saves, and hears how far it is."""
 
     def __init__(self, saves: int = 10**9) -> None:
@@ -45,11 +46,13 @@ class Memory(Workspace):
         self.said.append((done, total, text))
 
 
-def asked(name="dense", workspace=None) -> Subject:
+def asked(name="dense", checkpointing=None) -> MeasureInput:
     """A network that is right without faults."""
     network, x, _ = made(name)
     data = SimpleNamespace(x_test=x, y_test=network(x).numpy().argmax(axis=1))
-    return Subject(network=network, data=data, run=None, workspace=workspace or Workspace())
+    return MeasureInput(
+        network=network, data=data, run=None, checkpointing=checkpointing or Checkpointing()
+    )
 
 
 @pytest.mark.parametrize(
@@ -61,11 +64,11 @@ def asked(name="dense", workspace=None) -> Subject:
 )
 def test_each_line_is_the_campaign_of_that_layer_alone(name, where, layers):
     memory = Memory()
-    subject = asked(name, memory)
-    before = bits(subject.network)
-    found = measure(where).evaluate(subject)
-    assert bits(subject.network) == before
-    arrays, data = found.arrays, subject.data
+    trained = asked(name, memory)
+    before = bits(trained.network)
+    found = measure(where).evaluate(trained)
+    assert bits(trained.network) == before
+    arrays, data = found.arrays, trained.data
     assert {name: values.shape for name, values in arrays.items()} == {
         "rates": (2,),
         "layer_accuracy": (len(layers), 2),
@@ -76,7 +79,7 @@ def test_each_line_is_the_campaign_of_that_layer_alone(name, where, layers):
     places = []
     for n, layer in enumerate(layers):
         fault = parse(f"{kind}@{layer}:stuck_at_zero:0.5")
-        campaign = Campaign(subject.network, data.x_test, data.y_test, fault, seed=2)
+        campaign = Campaign(trained.network, data.x_test, data.y_test, fault, seed=2)
         places.append(campaign.drawer.places)
         for m, rate in enumerate(RATES):
             rows = 100 * campaign.run(range(MASKS), Share(rate=rate)).correct.mean(axis=1)
@@ -87,7 +90,7 @@ def test_each_line_is_the_campaign_of_that_layer_alone(name, where, layers):
     assert found.scalars == {"most_sensitive_layer": float(np.argmin(lowest) + 1)}
     labels = found.info["layers"]
     for n, (label, layer) in enumerate(zip(labels, layers, strict=True), start=1):
-        assert label.startswith(f"{n} {type(subject.network.get_layer(layer)).__name__} (")
+        assert label.startswith(f"{n} {type(trained.network.get_layer(layer)).__name__} (")
         assert label.endswith(f" ({places[n - 1]:,})")
     total = 2 * len(layers)
     assert [said[:2] for said in memory.said] == [(n, total) for n in range(1, total + 1)]
@@ -95,8 +98,8 @@ def test_each_line_is_the_campaign_of_that_layer_alone(name, where, layers):
 
 
 def test_the_layer_that_all_depends_on_is_named():
-    subject = asked()
-    network = subject.network
+    trained = asked()
+    network = trained.network
     # The middle layer alone: what comes before and after stays the same whatever is hit.
     for n, layer in enumerate(network.layers[1:]):
         if n != 1:
@@ -108,10 +111,10 @@ def test_the_layer_that_all_depends_on_is_named():
     network.layers[2].kernel.assign(kernel)
     network.layers[2].bias.assign(np.zeros(7, np.float32))
     network.layers[1].bias.assign(np.full(8, 0.2, np.float32))
-    data = SimpleNamespace(x_test=subject.data.x_test, y_test=np.zeros(40, int))
+    data = SimpleNamespace(x_test=trained.data.x_test, y_test=np.zeros(40, int))
     faults = FaultTolerance(where=Neurons(output_layer=True), rates=(0.2,), masks=8)
     found = LayerFaults(faults=faults).evaluate(
-        Subject(network=network, data=data, run=None, workspace=Workspace())
+        MeasureInput(network=network, data=data, run=None, checkpointing=Checkpointing())
     )
     means = found.arrays["layer_accuracy"][:, 0]
     assert means[0] == 100  # one or two of eight units that do the same
@@ -122,15 +125,15 @@ def test_the_layer_that_all_depends_on_is_named():
 def test_an_interrupted_measure_goes_on_with_the_next_layer():
     whole = measure(Neurons()).evaluate(asked())
     memory = Memory(1)
-    subject = asked(workspace=memory)
+    trained = asked(checkpointing=memory)
     for saves in (1, 2):
         memory.saves = 1
         memory.said.clear()
         with pytest.raises(KeyboardInterrupt):
-            measure(Neurons()).evaluate(subject)
+            measure(Neurons()).evaluate(trained)
         assert [done for done, *_ in memory.said] == [2 * saves - 1, 2 * saves]
     memory.said.clear()
-    again = measure(Neurons()).evaluate(subject)
+    again = measure(Neurons()).evaluate(trained)
     assert not memory.said
     assert again.scalars == whole.scalars
     assert again.info == whole.info

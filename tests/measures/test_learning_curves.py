@@ -5,16 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ftnoise.errors import BadInput
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.errors import BadInput
+from ftnoise.core.interfaces import MeasureInput
 from ftnoise.measures.learning_curves import PICTURES, LearningCurves
-from ftnoise.workspace import Subject, Workspace
 
 HISTORY = [{"accuracy": 0.5, "val_accuracy": 0.4}, {"accuracy": 0.75, "val_accuracy": 0.625}]
 
 
 def asked(record):
-    subject = Subject(network=None, data=None, run=None, workspace=Workspace(), record=record)
-    return LearningCurves().evaluate(subject)
+    trained = MeasureInput(
+        network=None, data=None, run=None, checkpointing=Checkpointing(), record=record
+    )
+    return LearningCurves().evaluate(trained)
 
 
 def test_the_history_in_percent():

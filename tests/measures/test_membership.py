@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ftnoise.errors import BadInput
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.errors import BadInput
+from ftnoise.core.interfaces import MeasureInput
 from ftnoise.measures.membership import Membership, by_threshold, features
-from ftnoise.workspace import Subject, Workspace
 
 CLASSES = 4
 
 
 def ask(network, data, **fields):
-    subject = Subject(network=network, data=data, run=None, workspace=Workspace())
-    return Membership(**fields).evaluate(subject).scalars
+    trained = MeasureInput(network=network, data=data, run=None, checkpointing=Checkpointing())
+    return Membership(**fields).evaluate(trained).scalars
 
 
 def data_of(count, seed=0):

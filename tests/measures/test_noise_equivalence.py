@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ftnoise.errors import BadInput
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.errors import BadInput
+from ftnoise.core.interfaces import MeasureInput
 from ftnoise.measures import noise_equivalence
 from ftnoise.measures.noise_equivalence import NoiseEquivalence, in_double_precision
 from ftnoise.training.penalties import Jacobian
-from ftnoise.workspace import Subject, Workspace
 
 X = np.random.default_rng(0).normal(size=(12, 4)).astype(np.float32)
 SIGMAS = (0.1, 0.05, 0.025, 0.0125)
@@ -38,7 +39,9 @@ def kinked(activation):
 
 def asked(made, measure=MEASURE, x=X):
     data = SimpleNamespace(x_train=x)
-    return measure.evaluate(Subject(network=made, data=data, run=None, workspace=Workspace()))
+    return measure.evaluate(
+        MeasureInput(network=made, data=data, run=None, checkpointing=Checkpointing())
+    )
 
 
 @pytest.mark.parametrize("hidden", [(), (keras.layers.Dense(9, activation="tanh"),)])

@@ -6,31 +6,32 @@ import keras
 import numpy as np
 import pytest
 
-from ftnoise.errors import BadInput
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.errors import BadInput
+from ftnoise.core.interfaces import MeasureInput
 from ftnoise.measures.parameter_histogram import ParameterHistogram
-from ftnoise.workspace import Subject, Workspace
 
 KERNEL = np.array([[-0.35, -0.3, -0.25], [0.0, 0.1, 0.2]], np.float32)
 BIAS = np.array([0.299, 0.31, 0.05], np.float32)
 
 
 @pytest.fixture
-def subject():
+def trained():
     layers = [keras.layers.Dense(3, input_shape=(2,)), keras.layers.BatchNormalization()]
     network = keras.Sequential(layers)
     gamma, beta = np.full(3, 0.15, np.float32), np.full(3, -0.05, np.float32)
     network.set_weights([KERNEL, BIAS, gamma, beta, np.full(3, 9.0), np.full(3, 9.0)])
-    return Subject(network=network, data=None, run=None, workspace=Workspace())
+    return MeasureInput(network=network, data=None, run=None, checkpointing=Checkpointing())
 
 
 def theta():
     return [*KERNEL.ravel().tolist(), *BIAS.tolist(), *[0.15] * 3, *[-0.05] * 3]
 
 
-def test_the_bins_hold_what_is_in_them_and_no_statistics(subject):
-    before = [weight.tobytes() for weight in subject.network.get_weights()]
-    found = ParameterHistogram(bins=4, reach=0.3).evaluate(subject)
-    assert [weight.tobytes() for weight in subject.network.get_weights()] == before
+def test_the_bins_hold_what_is_in_them_and_no_statistics(trained):
+    before = [weight.tobytes() for weight in trained.network.get_weights()]
+    found = ParameterHistogram(bins=4, reach=0.3).evaluate(trained)
+    assert [weight.tobytes() for weight in trained.network.get_weights()] == before
     np.testing.assert_allclose(found.arrays["middles"], [-0.225, -0.075, 0.075, 0.225])
     counts = [
         sum(low <= value < low + 0.15 for value in theta()) for low in (-0.3, -0.15, 0.0, 0.15)
@@ -42,8 +43,8 @@ def test_the_bins_hold_what_is_in_them_and_no_statistics(subject):
 
 
 @pytest.mark.parametrize(("bins", "reach"), [(1, 1.0), (121, 0.3), (7, 0.05)])
-def test_it_integrates_to_what_is_not_beyond(subject, bins, reach):
-    found = ParameterHistogram(bins=bins, reach=reach).evaluate(subject)
+def test_it_integrates_to_what_is_not_beyond(trained, bins, reach):
+    found = ParameterHistogram(bins=bins, reach=reach).evaluate(trained)
     beyond = 100 * np.mean(np.abs(np.float32(theta()).astype(float)) > reach)
     assert found.scalars["parameters_beyond"] == pytest.approx(beyond)
     whole = found.arrays["density"].sum() * 2 * reach / bins

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.interfaces import MeasureInput
 from ftnoise.measures.parameter_spread import ParameterSpread, spreads
-from ftnoise.workspace import Subject, Workspace
 
 
 def test_the_example_computed_by_hand():
@@ -49,8 +50,8 @@ def test_a_network_counts_by_all_its_trainable_parameters_and_stays_as_it_is():
         ]
     )
     before = [w.tobytes() for w in network.get_weights()]
-    subject = Subject(network=network, data=None, run=None, workspace=Workspace())
-    scalars = ParameterSpread().evaluate(subject).scalars
+    trained = MeasureInput(network=network, data=None, run=None, checkpointing=Checkpointing())
+    scalars = ParameterSpread().evaluate(trained).scalars
 
     kernel, bias, gamma, beta, _, _, last, last_bias = network.get_weights()
     theta = np.concatenate([part.ravel() for part in (kernel, bias, gamma, beta, last, last_bias)])

@@ -5,15 +5,16 @@ from __future__ import annotations
 import pytest
 
 from ftnoise.architectures import FmnistDNN
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.errors import BadInput
+from ftnoise.core.interfaces import MeasureInput, Run
+from ftnoise.core.schedule import Schedule
 from ftnoise.datasets.fashion_mnist import FashionMNIST
-from ftnoise.errors import BadInput
 from ftnoise.measures.privacy import PrivacyLoss
 from ftnoise.privacy import Mechanism, statement
-from ftnoise.spec import Run, Schedule
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD
 from ftnoise.training.gradients.samplers import Shuffled
-from ftnoise.workspace import Subject, Workspace
 
 
 def ask(training, ledger, key="public", **fields):
@@ -25,14 +26,14 @@ def ask(training, ledger, key="public", **fields):
     )
     attempts = [{"key": key, "from": low, "to": high} for low, high in ledger]
     kept = {"ledger": attempts, "examples": 60_000, "steps_per_epoch": 240} if ledger else None
-    subject = Subject(
+    trained = MeasureInput(
         network=None,
         data=None,
         run=run,
-        workspace=Workspace(),
+        checkpointing=Checkpointing(),
         record={"gradients": kept},
     )
-    return PrivacyLoss(**fields).evaluate(subject).scalars
+    return PrivacyLoss(**fields).evaluate(trained).scalars
 
 
 def known(steps, sampler="poisson", delta=1e-5):
@@ -89,14 +90,14 @@ def test_training_without_noise_claims_nothing():
 
 def test_of_a_ledger_that_was_lost_nothing_is_stated():
     record = {"gradients": {"ledger": [], "lost": True, "examples": 10, "steps_per_epoch": 2}}
-    subject = Subject(
+    trained = MeasureInput(
         network=None,
         data=None,
         run=None,
-        workspace=Workspace(),
+        checkpointing=Checkpointing(),
         record=record,
     )
-    assert PrivacyLoss().evaluate(subject).scalars == {"privacy_ledger_lost": 1.0}
+    assert PrivacyLoss().evaluate(trained).scalars == {"privacy_ledger_lost": 1.0}
 
 
 def test_whether_the_key_was_secret_is_told():

@@ -12,33 +12,34 @@ from ftnoise.attacks.attack import Attack
 from ftnoise.attacks.evaluation import Evaluation
 from ftnoise.attacks.fgsm import FGSM
 from ftnoise.attacks.pgd import PGD
-from ftnoise.errors import BadInput
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.errors import BadInput
+from ftnoise.core.interfaces import MeasureInput
 from ftnoise.measures.robust_accuracy import RobustAccuracy, columns
 from ftnoise.stats import proportion_interval
-from ftnoise.workspace import Subject, Workspace
 from tests.attacks.small import data, trained
 from tests.attacks.test_evaluation import Memory
 
 PGD_5 = PGD(attack_epsilon=0.1, steps=5)
 
 
-def subject(network=None, x=None, y=None, workspace=None):
+def trained(network=None, x=None, y=None, checkpointing=None):
     if x is None:
         x, y = data(200)
-    return Subject(
+    return MeasureInput(
         network=network or trained(),
         data=SimpleNamespace(x_test=x, y_test=y),
         run=None,
-        workspace=workspace or Workspace(),
+        checkpointing=checkpointing or Checkpointing(),
     )
 
 
 def test_it_counts_what_survives_with_an_interval():
-    one = subject()
+    one = trained()
     before = [w.tobytes() for w in one.network.get_weights()]
     answer = RobustAccuracy(attack=PGD_5).evaluate(one)
     x, y = one.data.x_test, one.data.y_test
-    known = Evaluation(Workspace(), 1).attacked("attack", PGD_5, one.network, x, y)
+    known = Evaluation(Checkpointing(), 1).attacked("attack", PGD_5, one.network, x, y)
     low, high = proportion_interval(int(known.survives.sum()), 200)
     assert answer.scalars == {
         "robust_accuracy": 100 * known.survives.mean(),
@@ -56,23 +57,23 @@ def test_it_counts_what_survives_with_an_interval():
 
 
 def test_a_radius_of_0_leaves_the_clean_accuracy_and_breaks_nothing():
-    scalars = RobustAccuracy(attack=PGD_5.at(0.0)).evaluate(subject()).scalars
+    scalars = RobustAccuracy(attack=PGD_5.at(0.0)).evaluate(trained()).scalars
     assert scalars["robust_accuracy"] == scalars["unattacked_accuracy"]
     assert "attack_distortion" not in scalars
 
 
 def test_a_part_of_the_examples_is_the_same_for_all_models():
     some = RobustAccuracy(attack=PGD_5, examples=50)
-    first, second = (some.evaluate(subject(trained(seed))).arrays for seed in (0, 3))
+    first, second = (some.evaluate(trained(trained(seed))).arrays for seed in (0, 3))
     assert len(first["right"]) == 7
     assert not np.array_equal(first["survives"], second["survives"])
-    assert some.evaluate(subject()).info["images"] == 50
+    assert some.evaluate(trained()).info["images"] == 50
     everything = RobustAccuracy(attack=PGD_5, examples=999)
-    assert everything.evaluate(subject()).info["images"] == 200
+    assert everything.evaluate(trained()).info["images"] == 200
 
 
 def test_it_never_rises_with_the_radius_or_with_steps():
-    one = subject()
+    one = trained()
 
     def accuracy(attack):
         return RobustAccuracy(attack=attack).evaluate(one).scalars
@@ -90,21 +91,21 @@ def test_it_goes_on_where_it_was_with_the_same_bits(monkeypatch):
     monkeypatch.setattr(PGD, "batch_size", 64)
     monkeypatch.setattr("ftnoise.attacks.evaluation.SAVE_SECONDS", 0.0)
     measure = RobustAccuracy(attack=PGD_5)
-    whole = measure.evaluate(subject())
-    workspace = Memory(2 * 64 * 5)
+    whole = measure.evaluate(trained())
+    checkpointing = Memory(2 * 64 * 5)
     with pytest.raises(KeyboardInterrupt):
-        measure.evaluate(subject(workspace=workspace))
-    workspace.stop = None
-    workspace.said.clear()
-    again = measure.evaluate(subject(workspace=workspace))
+        measure.evaluate(trained(checkpointing=checkpointing))
+    checkpointing.stop = None
+    checkpointing.said.clear()
+    again = measure.evaluate(trained(checkpointing=checkpointing))
     assert again.scalars == whole.scalars
     assert all(np.array_equal(again.arrays[name], part) for name, part in whole.arrays.items())
-    assert [done for done, _, _ in workspace.said] == [640, 960, 1000]
+    assert [done for done, _, _ in checkpointing.said] == [640, 960, 1000]
 
 
 def test_columns_are_among_its_scalars_and_name_the_attack():
     made = columns(RobustAccuracy(attack=PGD(attack_epsilon=2 / 255)))
-    scalars = RobustAccuracy(attack=PGD_5).evaluate(subject()).scalars
+    scalars = RobustAccuracy(attack=PGD_5).evaluate(trained()).scalars
     assert {column.name for column in made} <= set(scalars)
     assert made[0].title == "Accuracy under attack (PGD-20, l_inf 2/255)"
 
@@ -132,4 +133,4 @@ def test_bad_fields_are_named(fields, message):
 def test_what_cannot_be_attacked_is_refused():
     x, y = data(5)
     with pytest.raises(BadInput, match=r"images in \[0, 1\]"):
-        RobustAccuracy(attack=PGD_5).evaluate(subject(x=255 * x, y=y))
+        RobustAccuracy(attack=PGD_5).evaluate(trained(x=255 * x, y=y))

@@ -8,17 +8,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ftnoise import cli
 from ftnoise.attacks.pgd import PGD
-from ftnoise.datasets import Sources
+from ftnoise.cli import main as cli
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.data import Sources
+from ftnoise.core.errors import BadInput
+from ftnoise.core.interfaces import MeasureInput
+from ftnoise.core.spec import canonical
 from ftnoise.datasets.fashion_mnist import FashionMNIST
-from ftnoise.errors import BadInput
+from ftnoise.engine.runner import stored_network
 from ftnoise.measures.attack_red_flags import AttackRedFlags
 from ftnoise.measures.robust_accuracy import RobustAccuracy
-from ftnoise.runner import stored_network
-from ftnoise.spec import canonical
-from ftnoise.store import Store
-from ftnoise.workspace import Subject, Workspace
+from ftnoise.store.folders import Store
 
 ROWS = [
     pytest.param(row, id=f"{name} {row.name}", marks=[] if name == "table5" else pytest.mark.slow)
@@ -50,15 +51,15 @@ def examples(network, count):
 def test_it_never_rises_with_radius_or_steps_by_more_than_its_interval(row):
     network = committed(row)
     x, y = examples(network, 300 if "dnn" in row.name else 60)
-    subject = Subject(
+    trained = MeasureInput(
         network=network,
         data=SimpleNamespace(x_test=x, y_test=y),
         run=None,
-        workspace=Workspace(),
+        checkpointing=Checkpointing(),
     )
 
     def accuracy(attack):
-        return RobustAccuracy(attack=attack).evaluate(subject).scalars
+        return RobustAccuracy(attack=attack).evaluate(trained).scalars
 
     radii = [accuracy(PGD(attack_epsilon=part / 255, steps=10)) for part in (0, 1, 2, 4, 8, 255)]
     steps = [accuracy(PGD(attack_epsilon=8 / 255, steps=count)) for count in (1, 3, 10, 40)]
@@ -68,4 +69,4 @@ def test_it_never_rises_with_radius_or_steps_by_more_than_its_interval(row):
     assert radii[0]["robust_accuracy"] == radii[0]["unattacked_accuracy"] > 70
     assert radii[-1]["robust_accuracy"] <= 1
     flags = AttackRedFlags(attack=PGD(attack_epsilon=2 / 255), examples=100, queried=5)
-    assert flags.evaluate(subject).info["red_flags"] == []
+    assert flags.evaluate(trained).info["red_flags"] == []

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ftnoise.pictures import HeatMap, Pairs, Series
+from ftnoise.core.experiment import Column, Experiment, Row
+from ftnoise.core.figures import HeatMap, Pairs, Series
+from ftnoise.core.interfaces import Run
+from ftnoise.core.schedule import Schedule
+from ftnoise.core.spec import Spec, spec_id
 from ftnoise.report import Reading, Results
-from ftnoise.spec import Column, Experiment, Row, Run, Schedule, Spec, spec_id
 
 PAPER = {
     "dnn natural": {"accuracy": 98.83, "error": 8.60},
@@ -62,8 +65,8 @@ def make(paper=PAPER, ours=OURS, notes=("Two threads.",), readings=None, **chang
 class Faults(Spec):
     """Stands for a measure that finds arrays."""
 
-    def evaluate(self, subject: Any) -> Any:
-        raise AssertionError(subject)
+    def evaluate(self, trained: Any) -> Any:
+        raise AssertionError(trained)
 
 
 SHOWN: dict[str, Any] = {
@@ -91,7 +94,7 @@ def shown(picture, arrays, info=None, **changes) -> Results:
         for row, seeds in arrays.items()
     }
     rows = {row: {} for row in arrays}
-    return make(**{"paper": rows, "ours": {}, "readings": readings, **changes}, pictures=(picture,))
+    return make(**{"paper": rows, "ours": {}, "readings": readings, **changes}, figures=(picture,))
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 import scipy.stats
 
 from ftnoise import report
-from ftnoise.errors import BadInput
-from ftnoise.pictures import Contrasts
+from ftnoise.core.errors import BadInput
+from ftnoise.core.figures import Contrasts
 from ftnoise.report.contrasts import compare
 from ftnoise.stats.comparing import holm, paired
 from tests.report.conftest import make
@@ -44,14 +44,14 @@ def results(values=None, runs=None, picture=AGAINST):
         name: {column: [(0, n) for n in range(len(found))] for column, found in columns.items()}
         for name, columns in values.items()
     }
-    made = make({name: {} for name in NAMES}, values, pictures=(picture,))
+    made = make({name: {} for name in NAMES}, values, figures=(picture,))
     return report.Results(
         made.experiment, made.preset, made.values, made.notes, runs=keys if runs is None else runs
     )
 
 
 def compared(made):
-    return compare(made, made.experiment.pictures[0])
+    return compare(made, made.experiment.figures[0])
 
 
 def test_each_row_of_a_group_against_its_baseline_paired_by_seed():

@@ -16,10 +16,10 @@ from PIL import Image
 from scipy.optimize import isotonic_regression
 
 from ftnoise import report
-from ftnoise.pictures import Curves
+from ftnoise.core.experiment import Column
+from ftnoise.core.figures import Curves
 from ftnoise.report.curves import BEHIND, COLORS, CURVE, STRAIGHT, apart, draw
 from ftnoise.report.drawing import LOOK, power
-from ftnoise.spec import Column
 
 TITLES = {"train": "Training accuracy", "test": "Testing accuracy"}
 COLUMNS = (

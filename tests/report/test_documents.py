@@ -7,9 +7,9 @@ import re
 import numpy as np
 
 from ftnoise import report
-from ftnoise.pictures import Curves
+from ftnoise.core.figures import Curves
+from ftnoise.core.spec import spec_id
 from ftnoise.report import Reading
-from ftnoise.spec import spec_id
 from tests.report.conftest import HEAT_MAP, PAIRS, SERIES, make
 
 SPECIAL = r"a_b | 50% & $x$ {y} #1 ~ ^ \z *b* <c>"
@@ -83,7 +83,7 @@ def test_markdown_shows_the_picture_beside_it(results):
 
 def test_markdown_shows_curves_below_it_and_says_what_they_are(make_results):
     curves = Curves(name="by_error", title="A [x]", x="error", panels=(("accuracy",),))
-    paragraphs = report.markdown(make_results(pictures=(curves,))).split("\n\n")
+    paragraphs = report.markdown(make_results(figures=(curves,))).split("\n\n")
     at = paragraphs.index("![The paper's numbers and ours for each row](table0.quick.png)")
     assert paragraphs[at + 1 : at + 3] == [
         r"![A \[x\]: the paper's numbers and ours](table0.quick.by_error.png)",
@@ -103,7 +103,7 @@ def test_markdown_shows_all_pictures_in_their_order_with_what_they_are():
         row: {spec_id(SERIES.measure): [Reading(0, arrays, {"layers": ["x", "y"]})]}
         for row in ("a", "b")
     }
-    made = make(paper={"a": {}, "b": {}}, ours={}, readings=readings, pictures=pictures)
+    made = make(paper={"a": {}, "b": {}}, ours={}, readings=readings, figures=pictures)
     paragraphs = report.markdown(made).split("\n\n")
     at = paragraphs.index("![The paper's numbers and ours for each row](table0.quick.png)")
     said, table, *others = paragraphs[at + 1 : at + 7]

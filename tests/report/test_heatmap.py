@@ -13,7 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from ftnoise import report
-from ftnoise.pictures import HeatMap
+from ftnoise.core.figures import HeatMap
 from ftnoise.report.drawing import LOOK
 from ftnoise.report.heatmap import COLORS, LONGEST, caption, draw, ink, shortened
 from tests.report.conftest import SHOWN, shown

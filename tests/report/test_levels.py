@@ -9,8 +9,8 @@ import pandas
 import pytest
 
 from ftnoise import report
-from ftnoise.errors import BadInput
-from ftnoise.pictures import Levels
+from ftnoise.core.errors import BadInput
+from ftnoise.core.figures import Levels
 from ftnoise.report.levels import analyze, table
 from ftnoise.stats.levels import variance_components
 from tests.report.conftest import SHOWN, shown
@@ -44,7 +44,7 @@ def found(*sets):
 
 
 def analyzed(made):
-    return analyze(made, made.experiment.pictures[0])
+    return analyze(made, made.experiment.figures[0])
 
 
 def test_the_analysis_is_that_of_the_bits_at_the_x_that_is_meant():

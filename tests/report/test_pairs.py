@@ -12,8 +12,8 @@ import pytest
 import scipy.stats
 
 from ftnoise import report
-from ftnoise.errors import BadInput
-from ftnoise.pictures import Pairs
+from ftnoise.core.errors import BadInput
+from ftnoise.core.figures import Pairs
 from ftnoise.report.pairs import compare
 from ftnoise.stats.comparing import paired
 from ftnoise.stats.interval import student_interval
@@ -47,7 +47,7 @@ def results(arrays=None, **changes):
 
 
 def compared(made):
-    return compare(made, made.experiment.pictures[0])
+    return compare(made, made.experiment.figures[0])
 
 
 def test_every_pair_of_a_group_at_each_x_in_the_experiments_order():
@@ -104,7 +104,7 @@ def test_a_row_alone_has_its_mean_and_no_p_value():
     for text in (report.markdown(made), report.terminal(made, 200)):
         assert "+89" not in text
         assert f"{alone[0].found.difference:.2f}" in text
-    frame = pandas.read_csv(io.BytesIO(report.plot(made, made.experiment.pictures[0])["csv"]))
+    frame = pandas.read_csv(io.BytesIO(report.plot(made, made.experiment.figures[0])["csv"]))
     assert frame[frame.second.isna()].p.isna().all()
     assert not frame[frame.second.notna()].p.isna().any()
 

@@ -11,8 +11,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from ftnoise import report
-from ftnoise.errors import BadInput
-from ftnoise.pictures import Plane
+from ftnoise.core.errors import BadInput
+from ftnoise.core.figures import Plane
 from ftnoise.report.drawing import LOOK
 from ftnoise.report.plane import caption, draw
 from tests.report.conftest import SHOWN, shown
@@ -55,7 +55,7 @@ def results(arrays=None):
 def drawn(made):
     with matplotlib.rc_context(LOOK):
         figure = Figure()
-        draw(figure, made, made.experiment.pictures[0])
+        draw(figure, made, made.experiment.figures[0])
         figure.draw_without_rendering()
     return figure
 

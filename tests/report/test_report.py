@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ftnoise import report
-from ftnoise.pictures import Curves
+from ftnoise.core.figures import Curves
 
 SUFFIXES = ["csv", "md", "tex", "png", "pdf"]
 
@@ -30,7 +30,7 @@ def test_writes_curves_after_them(make_results, tmp_path):
         Curves(name=name, title="E", x="error", panels=((name,),))
         for name in ("accuracy", "spread")
     ]
-    results = make_results(pictures=tuple(curves))
+    results = make_results(figures=tuple(curves))
     paths = report.write(results, tmp_path, Path.write_bytes)[len(SUFFIXES) :]
     assert [path.name for path in paths] == [
         f"table0.quick.{curve.name}.{suffix}" for curve in curves for suffix in ("png", "pdf")

@@ -7,11 +7,12 @@ import re
 import numpy as np
 import pytest
 
-from ftnoise.errors import BadInput
-from ftnoise.pictures import Plane
+from ftnoise.core.errors import BadInput
+from ftnoise.core.experiment import Column
+from ftnoise.core.figures import Plane
+from ftnoise.core.spec import spec_id
 from ftnoise.report import Reading, Results, csv, latex, markdown, plane, terminal
 from ftnoise.report.results import Printed
-from ftnoise.spec import Column, spec_id
 from ftnoise.stats import summarize
 from tests.report.conftest import HEAT_MAP, OURS, PAIRS, SERIES, SHOWN, shown
 
@@ -304,4 +305,4 @@ def test_refuses_arrays_that_the_table_does_not_ask_for(make_results, row, measu
     arrays = {name: np.asarray(values) for name, values in found(0, 1).items()}
     readings = {row: {measure: [Reading(seed, arrays) for seed in seeds]}}
     with pytest.raises(BadInput, match=named):
-        make_results(paper={"a": {}}, ours={}, readings=readings, pictures=(SERIES,))
+        make_results(paper={"a": {}}, ours={}, readings=readings, figures=(SERIES,))

@@ -11,8 +11,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from ftnoise import report
-from ftnoise.errors import BadInput
-from ftnoise.pictures import Scatter
+from ftnoise.core.errors import BadInput
+from ftnoise.core.figures import Scatter
 from ftnoise.report.drawing import LOOK
 from ftnoise.report.scatter import caption, draw, points
 from tests.report.conftest import make
@@ -36,7 +36,7 @@ def results(picture=SCATTER, ours=None):
         }
         for n, name in enumerate(NAMES)
     }
-    return make({name: {} for name in NAMES}, ours, pictures=(picture,))
+    return make({name: {} for name in NAMES}, ours, figures=(picture,))
 
 
 def test_the_front_is_all_that_nothing_beats():

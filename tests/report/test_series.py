@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ftnoise import report
-from ftnoise.errors import BadInput
-from ftnoise.pictures import Series
+from ftnoise.core.errors import BadInput
+from ftnoise.core.figures import Series
 from ftnoise.report.drawing import LOOK
 from ftnoise.report.series import COLORS, DASHES, MARKERS, OVER_SEEDS, caption, draw, look
 from ftnoise.stats import summarize
@@ -56,7 +56,7 @@ def results(series=SERIES, arrays=None, **changes):
 
 
 def drawn(found):
-    (series,) = found.experiment.pictures
+    (series,) = found.experiment.figures
     with matplotlib.rc_context(LOOK):
         figure = Figure()
         draw(figure, found, series)
@@ -294,7 +294,7 @@ def test_rows_without_arrays_are_absent_and_nothing_stored_is_a_picture():
 
 
 def frame(made):
-    (series,) = made.experiment.pictures
+    (series,) = made.experiment.figures
     return pandas.read_csv(io.BytesIO(report.plot(made, series)["csv"]))
 
 

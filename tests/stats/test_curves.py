@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import trapezoid
 
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from ftnoise.stats.comparing import paired
 from ftnoise.stats.curves import Curve, is_unclear, summaries, tolerated
 from ftnoise.stats.interval import Interval, student_interval

@@ -8,7 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from ftnoise.stats import levels
 from ftnoise.stats.levels import COMPONENTS, LEVELS, variance_components
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from ftnoise.stats import planning
 from ftnoise.stats.bounded import ConfidenceSequence
 from ftnoise.stats.planning import masks_needed

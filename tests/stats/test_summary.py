@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from ftnoise.stats import proportion_interval, summarize
 
 FLOATS = st.integers(-(10**6), 10**6).map(lambda number: number / 1000)

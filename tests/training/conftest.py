@@ -1,4 +1,4 @@
-"""A small training: 37 images of 6x6 pixels, a small network, a workspace in memory."""
+"""A small training: 37 images of 6x6 pixels, a small network, a checkpointing in memory."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from ftnoise.architectures import Architecture
-from ftnoise.spec import Run, Schedule, Spec
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.interfaces import Run
+from ftnoise.core.schedule import Schedule
+from ftnoise.core.spec import Spec
 from ftnoise.training import Training
-from ftnoise.workspace import Workspace
 
 EXAMPLES = 37
 BATCH = 2  # 19 steps an epoch: an execution of 16 and one of 3; the last batch has 1 example
@@ -28,7 +30,7 @@ class Tiny(Architecture):
     def layers(self):
         import keras
 
-        from ftnoise.layers import ImageConv2D
+        from ftnoise.layers.convolution import ImageConv2D
 
         return [
             ImageConv2D(4, 3, activation="relu"),
@@ -70,7 +72,7 @@ def make_run(training=None, *, architecture=None, seed=0, epochs=3, **schedule):
     )
 
 
-class Memory(Workspace):
+class Memory(Checkpointing):
     """Keeps the newest checkpoint; stops the training after a save or at a position."""
 
     class Stopped(Exception):
@@ -123,16 +125,16 @@ def run_of():
 
 @pytest.fixture
 def memory():
-    """The workspace's class."""
+    """The checkpointing's class."""
     return Memory
 
 
 @pytest.fixture
 def trained():
-    """`trained(run, workspace, data)` -> bytes of the weights after training."""
+    """`trained(run, checkpointing, data)` -> bytes of the weights after training."""
 
-    def train(run, workspace=None, data=None):
-        network = run.training.train(run, data or make_images(), workspace)
+    def train(run, checkpointing=None, data=None):
+        network = run.training.train(run, data or make_images(), checkpointing)
         return [w.tobytes() for w in network.get_weights()]
 
     return train

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from ftnoise.training.augmentation import CropAndFlip
 
 SEED = tf.constant([1, 2], tf.int64)

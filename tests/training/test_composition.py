@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ftnoise import seeds
 from ftnoise.attacks.pgd import PGD
+from ftnoise.core import seeds
 from ftnoise.training import Training
 from ftnoise.training.inputs.adversarial import AdversarialTraining
 from ftnoise.training.inputs.gaussian import GaussianNoise
@@ -39,7 +39,7 @@ def noisy(inputs, network, x, y, seed):
 @pytest.mark.parametrize("inputs", INPUTS.values(), ids=INPUTS)
 def test_a_step_is_that_of_the_objective_and_the_penalty(inputs, penalty, run_of, images, memory):
     # One epoch of one step: the loss is that of the initial network, the update follows it.
-    data, workspace = images(), memory()
+    data, checkpointing = images(), memory()
     run = run_of(
         Training(inputs=inputs, penalty=penalty),
         epochs=1,
@@ -47,7 +47,7 @@ def test_a_step_is_that_of_the_objective_and_the_penalty(inputs, penalty, run_of
         momentum=0.0,
         learning_rate=RATE,
     )
-    network = run.training.train(run, data, workspace)
+    network = run.training.train(run, data, checkpointing)
 
     seeds.fix_initialization(0)
     start = run.architecture.build()
@@ -59,7 +59,7 @@ def test_a_step_is_that_of_the_objective_and_the_penalty(inputs, penalty, run_of
         extra = penalty.value(start, x)
         loss = mean + extra
     assert float(extra) > 0.01
-    assert workspace.history[0]["loss"] == pytest.approx(float(loss), rel=1e-5)
+    assert checkpointing.history[0]["loss"] == pytest.approx(float(loss), rel=1e-5)
 
     known, without = (
         [

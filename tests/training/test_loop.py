@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ftnoise import seeds
 from ftnoise.architectures import Architecture
 from ftnoise.attacks.ascent import L2Ball
-from ftnoise.errors import BadInput, RunFailed
+from ftnoise.core import seeds
+from ftnoise.core.errors import BadInput, RunFailed
+from ftnoise.core.spec import Spec
 from ftnoise.measures.generalization import accuracy_and_loss
-from ftnoise.spec import Spec
 from ftnoise.training import Training
 from ftnoise.training.augmentation import CropAndFlip
 from ftnoise.training.inputs.trades import TRADES
@@ -99,17 +99,17 @@ def test_an_interrupted_training_ends_with_the_same_weights_and_history(
 
 
 def test_a_finished_training_is_not_trained_again(run_of, memory, trained):
-    run, workspace = run_of(epochs=2), memory()
-    weights = trained(run, workspace)
-    workspace.positions.clear()
-    assert trained(run, workspace) == weights
-    assert workspace.positions == []
+    run, checkpointing = run_of(epochs=2), memory()
+    weights = trained(run, checkpointing)
+    checkpointing.positions.clear()
+    assert trained(run, checkpointing) == weights
+    assert checkpointing.positions == []
 
 
 def test_a_checkpoint_holds_every_variable_and_says_how_far_it_is(run_of, images, memory):
-    run, workspace = run_of(epochs=1), memory()
-    network = run.training.train(run, images(), workspace)
-    arrays, state = workspace.load()
+    run, checkpointing = run_of(epochs=1), memory()
+    network = run.training.train(run, images(), checkpointing)
+    arrays, state = checkpointing.load()
     assert len(state["history"]) == 1
     weights = network.get_weights()
     # Momentum keeps a slot for each weight, beside the number of updates.
@@ -124,9 +124,9 @@ def test_a_checkpoint_holds_every_variable_and_says_how_far_it_is(run_of, images
 
 
 def test_progress_rises_to_the_whole(run_of, memory, trained):
-    run, workspace = run_of(epochs=2), memory()
-    trained(run, workspace)
-    assert workspace.positions == [
+    run, checkpointing = run_of(epochs=2), memory()
+    trained(run, checkpointing)
+    assert checkpointing.positions == [
         (16, 2 * STEPS, "epoch 1 of 2"),
         (STEPS, 2 * STEPS, "epoch 1 of 2"),
         (STEPS + 16, 2 * STEPS, "epoch 2 of 2"),
@@ -187,9 +187,9 @@ def test_every_example_is_visited_once_an_epoch_in_an_order_of_its_own(recorded)
 
 def test_each_step_sees_its_batch_augmented_with_a_key_of_its_own(run_of, images, memory):
     Recorder.steps.clear()
-    data, epochs, workspace = images(), 2, memory()
+    data, epochs, checkpointing = images(), 2, memory()
     run = run_of(Training(inputs=Recorder(), augmentation=CropAndFlip()), epochs=epochs)
-    network = run.training.train(run, data, workspace)
+    network = run.training.train(run, data, checkpointing)
     found = [x for x, _ in Recorder.steps]
     assert len(found) == epochs * STEPS
     changed, augmentation = 0, CropAndFlip()
@@ -206,8 +206,8 @@ def test_each_step_sees_its_batch_augmented_with_a_key_of_its_own(run_of, images
 
     # Images that are tested on stay as they are.
     accuracy, loss = accuracy_and_loss(network, data.x_test, data.y_test)
-    assert workspace.history[-1]["val_accuracy"] == pytest.approx(accuracy / 100, rel=1e-6)
-    assert workspace.history[-1]["val_loss"] == pytest.approx(loss, rel=1e-5)
+    assert checkpointing.history[-1]["val_accuracy"] == pytest.approx(accuracy / 100, rel=1e-6)
+    assert checkpointing.history[-1]["val_loss"] == pytest.approx(loss, rel=1e-5)
     other = augmentation.augment(tf.constant(data.x_test), seed).numpy()
     assert accuracy_and_loss(network, other, data.y_test)[1] != pytest.approx(loss, rel=1e-3)
 
@@ -235,8 +235,8 @@ def test_equal_seeds_give_equal_weights_and_others_do_not(name, run_of, trained)
 
 
 def test_natural_training_is_stochastic_gradient_descent_by_hand(run_of, images, memory):
-    run, data, workspace = run_of(drops=(2,)), images(), memory()
-    network = run.training.train(run, data, workspace)
+    run, data, checkpointing = run_of(drops=(2,)), images(), memory()
+    network = run.training.train(run, data, checkpointing)
 
     seeds.fix_initialization(0)
     by_hand = run.architecture.build()
@@ -262,7 +262,7 @@ def test_natural_training_is_stochastic_gradient_descent_by_hand(run_of, images,
             for variable, speed in zip(by_hand.trainable_variables, speeds, strict=True):
                 variable.assign_add(speed)
 
-        logged = workspace.history[epoch]
+        logged = checkpointing.history[epoch]
         assert logged["loss"] == pytest.approx(np.mean(losses), rel=1e-5)
         assert logged["accuracy"] == pytest.approx(np.mean(hits), rel=1e-6)
         accuracy, loss = accuracy_and_loss(by_hand, data.x_test, data.y_test)
@@ -271,18 +271,18 @@ def test_natural_training_is_stochastic_gradient_descent_by_hand(run_of, images,
 
     for ours, known in zip(network.get_weights(), by_hand.get_weights(), strict=True):
         np.testing.assert_allclose(ours, known, rtol=1e-5, atol=2e-6)
-    assert workspace.history[-1]["accuracy"] > 0.5
+    assert checkpointing.history[-1]["accuracy"] > 0.5
 
 
 def test_validation_looks_at_every_test_image_after_each_epoch(monkeypatch, run_of, images, memory):
     monkeypatch.setattr("ftnoise.training.loop.TEST_BATCH", 4)
-    run, workspace, data = run_of(epochs=2), memory(), images()
-    network = run.training.train(run, data, workspace)
+    run, checkpointing, data = run_of(epochs=2), memory(), images()
+    network = run.training.train(run, data, checkpointing)
     accuracy, loss = accuracy_and_loss(network, data.x_test, data.y_test)
-    assert workspace.history[-1]["val_accuracy"] == pytest.approx(accuracy / 100, rel=1e-6)
+    assert checkpointing.history[-1]["val_accuracy"] == pytest.approx(accuracy / 100, rel=1e-6)
     # A mean over images, also where the last batch is smaller.
-    assert workspace.history[-1]["val_loss"] == pytest.approx(loss, rel=1e-5)
-    assert workspace.history[0]["val_loss"] != workspace.history[1]["val_loss"]
+    assert checkpointing.history[-1]["val_loss"] == pytest.approx(loss, rel=1e-5)
+    assert checkpointing.history[0]["val_loss"] != checkpointing.history[1]["val_loss"]
 
 
 @pytest.mark.parametrize(("name", "tolerance"), [("natural", 1e-5), ("trades", 1e-2)])
@@ -305,25 +305,25 @@ def test_xla_gives_about_the_same_weights(name, tolerance, run_of, images, memor
 
 @pytest.mark.parametrize("shape", [(36,), (2,), (6, 6)])
 def test_only_images_are_augmented(shape, run_of, images, memory, trained):
-    workspace = memory()
+    checkpointing = memory()
     run = run_of(MEMBERS["augmentation"], architecture=Linear(input_shape=shape))
     with pytest.raises(BadInput) as failure:
-        trained(run, workspace, images(shape))
+        trained(run, checkpointing, images(shape))
     assert str(failure.value) == (
         "Expected images of height, width and channels for the augmentation. "
         f"Received: shape={shape}."
     )
-    assert workspace.positions == []
+    assert checkpointing.positions == []
 
 
 @pytest.mark.parametrize("logs", [False, True])
 def test_a_diverging_training_names_the_epoch(logs, tmp_path, run_of, memory, trained):
-    workspace = memory(log_dir=tmp_path if logs else None)
+    checkpointing = memory(log_dir=tmp_path if logs else None)
     run = run_of(architecture=Linear(), epochs=5, learning_rate=1e6)
     with pytest.raises(RunFailed, match="no longer finite in epoch 1:") as failure:
-        trained(run, workspace)
+        trained(run, checkpointing)
     assert "\n" not in str(failure.value)
-    assert workspace.kept is None
+    assert checkpointing.kept is None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -336,8 +336,8 @@ class Poison(Spec):
 
 
 def test_a_later_failure_leaves_the_last_good_checkpoint(run_of, memory, trained):
-    workspace = memory()
+    checkpointing = memory()
     with pytest.raises(RunFailed, match="in epoch 2:"):
-        trained(run_of(Training(inputs=Poison())), workspace)
-    assert len(json.loads(workspace.kept[1])["history"]) == 1
-    assert all(np.all(np.isfinite(array)) for array in workspace.kept[0].values())
+        trained(run_of(Training(inputs=Poison())), checkpointing)
+    assert len(json.loads(checkpointing.kept[1])["history"]) == 1
+    assert all(np.all(np.isfinite(array)) for array in checkpointing.kept[0].values())

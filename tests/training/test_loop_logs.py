@@ -29,13 +29,13 @@ def test_tensorboard_gets_curves_rates_histograms_and_hparams(
 ):
     folder = tmp_path / "a-run"
     run = run_of(Training(penalty=L2(weight=0.01)), epochs=3, drops=drops)
-    workspace = memory(log_dir=folder)
-    trained(run, workspace)
+    checkpointing = memory(log_dir=folder)
+    trained(run, checkpointing)
 
     training, validation = events(folder / "train"), events(folder / "validation")
     for accumulator, prefix in ((training, ""), (validation, "val_")):
         for name in ("loss", "accuracy"):
-            known = [epoch[prefix + name] for epoch in workspace.history]
+            known = [epoch[prefix + name] for epoch in checkpointing.history]
             assert scalars(accumulator, f"epoch_{name}") == pytest.approx(
                 dict(enumerate(known)), rel=1e-6
             )

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ftnoise.errors import BadInput
-from ftnoise.layers import ImageConv2D
+from ftnoise.core.errors import BadInput
+from ftnoise.layers.convolution import ImageConv2D
 from ftnoise.training.penalties import L1, L2, Jacobian
 
 

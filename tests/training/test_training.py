@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from ftnoise.errors import BadInput
-from ftnoise.spec import Spec
+from ftnoise.core.errors import BadInput
+from ftnoise.core.spec import Spec
 from ftnoise.training import Training
 from ftnoise.training.inputs.trades import TRADES
 from ftnoise.training.penalties import L2
@@ -28,11 +28,11 @@ class Other(Spec):
     ids=["size", "rank", "classes"],
 )
 def test_data_that_do_not_fit_are_bad_input(data, message, run_of, images, memory, trained):
-    workspace = memory()
+    checkpointing = memory()
     with pytest.raises(BadInput) as failure:
-        trained(run_of(), workspace, images(**data))
+        trained(run_of(), checkpointing, images(**data))
     assert message in str(failure.value)
-    assert workspace.positions == []
+    assert checkpointing.positions == []
 
 
 @pytest.mark.parametrize("slot", ["inputs", "penalty", "gradients", "weights"])

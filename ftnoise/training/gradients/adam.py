@@ -6,18 +6,18 @@ Source: Kingma and Ba (2015), "Adam: A Method for Stochastic Optimization".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from ftnoise.spec import Run, Spec, expect, is_number
+from ftnoise.core.checks import expect, is_number
+from ftnoise.core.interfaces import Gradients, Run, Updater
 from ftnoise.training.gradients.plain import PlainUpdater, learning_rate
-from ftnoise.training.gradients.updater import Updater
 
 if TYPE_CHECKING:
     import keras
 
 
 @dataclass(frozen=True, kw_only=True)
-class Adam(Spec):
+class Adam(Gradients):
     """Steps of about the learning rate in each coordinate; the schedule's momentum has to be 0.
 
     Args:
@@ -28,9 +28,6 @@ class Adam(Spec):
     beta_1: float = 0.9
     beta_2: float = 0.999
     floor: float = 1e-7
-
-    noisy: ClassVar[bool] = False
-    stacks: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for name in ("beta_1", "beta_2"):

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from ftnoise.training.gradients.clipping import clipped_sum
 from ftnoise.training.gradients.recording import RecordingTape, refuse, refuse_calls
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from ftnoise.layers import ImageConv2D
+from ftnoise.layers.convolution import ImageConv2D
 
 # What an example may add to a sum in single precision beside its own gradient: of the sizes of what
 # cancels in it, by which the rest of the sum is rounded.

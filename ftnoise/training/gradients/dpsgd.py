@@ -23,16 +23,18 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftnoise import seeds
-from ftnoise.errors import BadInput
+from ftnoise.core import seeds
+from ftnoise.core.checks import expect, is_number
+from ftnoise.core.errors import BadInput
+from ftnoise.core.interfaces import Gradients, Inputs, Objective, Penalty, Run, Updater, Weights
+from ftnoise.core.preset import Preset
+from ftnoise.core.spec import JSON, Spec, canonical, digest
 from ftnoise.privacy import NOISE
-from ftnoise.spec import JSON, Run, Spec, canonical, digest, expect, is_number
 from ftnoise.training.gradients.plain import learning_rate
 from ftnoise.training.gradients.samplers import Poisson, Sampler, Shuffled
-from ftnoise.training.gradients.updater import Objective, Updater
 
 if TYPE_CHECKING:
     import keras
@@ -63,7 +65,7 @@ class Reference(Engine):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DPSGD(Spec):
+class DPSGD(Gradients):
     """The `gradients` member of Abadi et al. (2016).
 
     Args:
@@ -80,6 +82,12 @@ class DPSGD(Spec):
     sampler: Sampler = field(default_factory=Poisson)
     engine: Engine = field(default_factory=Bookkeeping)
     secret_key: bool = False
+
+    noisy: ClassVar[bool] = True
+
+    def scaled(self, preset: Preset) -> DPSGD:
+        """A key from the operating system where the preset wants one."""
+        return replace(self, secret_key=self.secret_key or preset.secret_key)
 
     def __post_init__(self) -> None:
         least, most = NOISE
@@ -117,7 +125,9 @@ class DPSGD(Spec):
             engine=self.engine,
         )
 
-    def check(self, training: Any) -> None:
+    def check(
+        self, inputs: Inputs | None, penalty: Penalty | None, weights: Weights | None
+    ) -> None:
         """Refuses what cannot be right together with it.
 
         Raises:
@@ -125,21 +135,21 @@ class DPSGD(Spec):
                 examples, or the network's weights change by themselves.
         """
         expect(
-            training.inputs is None or getattr(training.inputs, "one_pass", False),
+            inputs is None or inputs.one_pass,
             "DP-SGD with an objective of one forward pass, as each example is clipped by itself: "
             "leave `inputs` empty",
-            inputs=training.inputs,
+            inputs=inputs,
         )
         expect(
-            training.penalty is None or not getattr(training.penalty, "looks_at_data", True),
+            penalty is None or not penalty.looks_at_data,
             "DP-SGD with a penalty on the weights alone, as what comes from the examples must be "
             "clipped: use L2 or L1",
-            penalty=training.penalty,
+            penalty=penalty,
         )
         expect(
-            training.weights is None,
+            weights is None,
             "DP-SGD with the network's own weights: leave `weights` empty",
-            weights=training.weights,
+            weights=weights,
         )
 
     def start(self, network: keras.Model, run: Run, examples: int, *, xla: bool) -> Updater:

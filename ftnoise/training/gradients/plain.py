@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.spec import Run, Schedule, Spec
-from ftnoise.training.gradients.updater import Objective, Updater
+from ftnoise.core.interfaces import Gradients, Objective, Run, Updater
+from ftnoise.core.schedule import Schedule
 
 if TYPE_CHECKING:
     import keras
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plain(Spec):
+class Plain(Gradients):
     """What an empty `gradients` slot means."""
 
     def start(self, network: keras.Model, run: Run, examples: int, *, xla: bool) -> Updater:

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from ftnoise.training.gradients.clipping import known_kinds, refusal
 
 

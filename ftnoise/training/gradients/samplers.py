@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ftnoise.spec import Spec
+from ftnoise.core.spec import Spec
 from ftnoise.training.gradients.plain import batch_of
 
 

@@ -12,11 +12,13 @@ Deviations
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftnoise.attacks.attack import Attack
-from ftnoise.spec import Spec, expect
+from ftnoise.attacks.attack import Attack, fewer_steps
+from ftnoise.core.checks import expect
+from ftnoise.core.interfaces import Inputs
+from ftnoise.core.preset import Preset
 from ftnoise.training.losses import cross_entropy
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdversarialTraining(Spec):
+class AdversarialTraining(Inputs):
     """The `inputs` member of Madry et al. (2018).
 
     Args:
@@ -45,6 +47,10 @@ class AdversarialTraining(Spec):
     @property
     def slug(self) -> str:
         return f"adversarial_{self.attack.slug}"
+
+    def scaled(self, preset: Preset) -> AdversarialTraining:
+        """An attack of at most the preset's number of steps."""
+        return replace(self, attack=fewer_steps(self.attack, preset.attack_steps))
 
     def check(self, network: keras.Model, shape: tuple[int, ...]) -> None:
         """Raises `BadInput` where its attack cannot work on examples of this shape."""

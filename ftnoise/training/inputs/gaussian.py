@@ -15,8 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftnoise import seeds
-from ftnoise.spec import Spec, expect, is_number
+from ftnoise.core import seeds
+from ftnoise.core.checks import expect, is_number
+from ftnoise.core.interfaces import Inputs
 from ftnoise.training.losses import cross_entropy
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GaussianNoise(Spec):
+class GaussianNoise(Inputs):
     """The `inputs` member of the paper's Table 3.
 
     Args:
@@ -35,8 +36,7 @@ class GaussianNoise(Spec):
     sigma: float
     multiplicative: bool = False
 
-    # Its noise is drawn for each member of a stack.
-    stacks: ClassVar[bool] = True
+    one_pass: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         expect(is_number(self.sigma) and self.sigma >= 0, "sigma >= 0", sigma=self.sigma)

@@ -22,8 +22,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftnoise.attacks.ascent import Ball, LinfBall, gradient_of
-from ftnoise.attacks.attack import check_ball, check_logits, check_step, check_widest
-from ftnoise.spec import Spec, expect, is_count, is_number
+from ftnoise.attacks.attack import check_ball, check_logits, check_step, check_widest, fewer_steps
+from ftnoise.core.checks import expect, is_count, is_number
+from ftnoise.core.interfaces import Inputs
+from ftnoise.core.preset import Preset
 
 if TYPE_CHECKING:
     import keras
@@ -32,7 +34,7 @@ START_SCALE = 0.001
 
 
 @dataclass(frozen=True, kw_only=True)
-class TRADES(Spec):
+class TRADES(Inputs):
     """The `inputs` member of Zhang et al. (2019).
 
     Args:
@@ -57,6 +59,10 @@ class TRADES(Spec):
         check_step(self.ball, self.step_size)
         expect(is_number(self.beta) and self.beta >= 0, "beta >= 0", beta=self.beta)
         expect(is_count(self.steps, least=0), "steps to be an integer >= 0", steps=self.steps)
+
+    def scaled(self, preset: Preset) -> TRADES:
+        """An inner maximization of at most the preset's number of steps."""
+        return fewer_steps(self, preset.attack_steps)
 
     def check(self, network: keras.Model, shape: tuple[int, ...]) -> None:
         """Raises `BadInput` where it cannot work on examples of this shape."""

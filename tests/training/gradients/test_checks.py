@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 from ftnoise.architectures import FmnistCNN1, FmnistDNN
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from ftnoise.training.gradients import checks
 from ftnoise.training.gradients.checks import check
 from ftnoise.training.gradients.recording import RecordingTape

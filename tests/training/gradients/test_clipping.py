@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from keras import layers
 
 from ftnoise.architectures import FmnistCNN1, FmnistDNN
-from ftnoise.layers import ImageConv2D
+from ftnoise.layers.convolution import ImageConv2D
 from ftnoise.training.gradients.checks import check
 from ftnoise.training.gradients.clipping import clipped_sum
 from ftnoise.training.gradients.recording import RecordingTape

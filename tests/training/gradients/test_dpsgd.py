@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ftnoise import seeds
-from ftnoise.errors import BadInput
+from ftnoise.core import seeds
+from ftnoise.core.errors import BadInput
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD, Engine, Reference
 from ftnoise.training.gradients.samplers import Poisson, Sampler, Shuffled
@@ -160,21 +160,21 @@ def test_a_training_that_was_stopped_ends_with_the_same_bits(run_of, memory, tra
     run = private_run(run_of, DPSGD(noise_multiplier=0.5, sampler=sampler))
     whole = memory()
     known = trained(run, whole)
-    workspace = memory(after_epoch=2)
+    checkpointing = memory(after_epoch=2)
     with pytest.raises(memory.Stopped):
-        trained(run, workspace)
-    workspace.after_epoch = None
-    assert trained(run, workspace) == known
-    state = json.loads(workspace.kept[1])
+        trained(run, checkpointing)
+    checkpointing.after_epoch = None
+    assert trained(run, checkpointing) == known
+    state = json.loads(checkpointing.kept[1])
     assert state["gradients"] == json.loads(whole.kept[1])["gradients"]
     assert [entry["to"] for entry in state["gradients"]["ledger"]] == [4 * STEPS]
 
 
 def test_an_epoch_is_announced_before_it_begins(run_of, memory, trained):
-    workspace = memory(at_position=20)
+    checkpointing = memory(at_position=20)
     with pytest.raises(memory.Stopped):
-        trained(private_run(run_of), workspace)
-    state = json.loads(workspace.kept[1])
+        trained(private_run(run_of), checkpointing)
+    state = json.loads(checkpointing.kept[1])
     assert len(state["history"]) == 1
     assert [entry["to"] for entry in state["gradients"]["ledger"]] == [2 * STEPS]
 
@@ -189,12 +189,12 @@ def test_an_epoch_is_announced_before_it_begins(run_of, memory, trained):
 def test_going_on_elsewhere_counts_the_lost_steps_and_ends_otherwise(run_of, memory, trained):
     run = private_run(run_of)
     known = trained(run, memory())
-    workspace = memory(at_position=30)
+    checkpointing = memory(at_position=30)
     with pytest.raises(memory.Stopped):
-        trained(run, workspace)
-    workspace.at_position, workspace.repeats = None, False
-    assert trained(run, workspace) != known
-    ledger = json.loads(workspace.kept[1])["gradients"]["ledger"]
+        trained(run, checkpointing)
+    checkpointing.at_position, checkpointing.repeats = None, False
+    assert trained(run, checkpointing) != known
+    ledger = json.loads(checkpointing.kept[1])["gradients"]["ledger"]
     assert [(entry["from"], entry["to"]) for entry in ledger] == [(0, 30), (20, 40)]
 
 
@@ -227,19 +227,19 @@ def test_examples_without_a_finite_gradient_are_counted_in_the_history(
 ):
     data = images()
     data.x_train[3] = np.nan
-    workspace = memory()
+    checkpointing = memory()
     run = private_run(run_of, DPSGD(noise_multiplier=0.1, sampler=Shuffled()))
-    trained(run, workspace, data)
-    assert [epoch["not_finite"] for epoch in workspace.history] == [1.0] * 4
-    assert all(np.isfinite(list(epoch.values())).all() for epoch in workspace.history)
+    trained(run, checkpointing, data)
+    assert [epoch["not_finite"] for epoch in checkpointing.history] == [1.0] * 4
+    assert all(np.isfinite(list(epoch.values())).all() for epoch in checkpointing.history)
 
 
 def test_with_a_secret_key_nothing_exact_about_the_training_examples_is_logged(
     run_of, memory, trained
 ):
-    workspace = memory()
-    trained(private_run(run_of, DPSGD(noise_multiplier=1.0, secret_key=True)), workspace)
-    assert [epoch.keys() for epoch in workspace.history] == [
+    checkpointing = memory()
+    trained(private_run(run_of, DPSGD(noise_multiplier=1.0, secret_key=True)), checkpointing)
+    assert [epoch.keys() for epoch in checkpointing.history] == [
         {"step", "val_loss", "val_accuracy"}
     ] * 4
 
@@ -277,11 +277,11 @@ def test_the_reference_engine_refuses_what_mixes_examples(run_of):
 def test_the_reference_engine_trains_and_never_repeats(run_of, memory, trained):
     spec = DPSGD(noise_multiplier=0.1, sampler=Shuffled(), engine=Reference())
     run = run_of(Training(gradients=spec), batch_size=37, epochs=2)
-    workspace = memory(after_epoch=1)
+    checkpointing = memory(after_epoch=1)
     with pytest.raises(memory.Stopped):
-        trained(run, workspace)
-    workspace.after_epoch = None
-    trained(run, workspace)
-    ledger = json.loads(workspace.kept[1])["gradients"]["ledger"]
+        trained(run, checkpointing)
+    checkpointing.after_epoch = None
+    trained(run, checkpointing)
+    ledger = json.loads(checkpointing.kept[1])["gradients"]["ledger"]
     assert [(entry["from"], entry["to"]) for entry in ledger] == [(0, 2), (1, 2)]
     assert isinstance(spec.engine, Engine)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ftnoise.spec import Schedule
+from ftnoise.core.schedule import Schedule
 from ftnoise.training.gradients.plain import Plain, PlainUpdater, learning_rate
 
 STEPS = 7

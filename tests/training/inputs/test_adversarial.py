@@ -12,7 +12,7 @@ from ftnoise.attacks.fgsm import FGSM
 from ftnoise.attacks.mim import MIM
 from ftnoise.attacks.pgd import PGD
 from ftnoise.attacks.spsa import SPSA
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD
 from ftnoise.training.inputs.adversarial import AdversarialTraining
@@ -119,11 +119,11 @@ def test_a_training_repeats_and_goes_on_and_ends_more_robust(run_of, memory, tra
     training = Training(inputs=spec, penalty=L2(weight=1e-4))
     whole = trained(run_of(training))
     assert trained(run_of(training)) == whole
-    workspace = memory(after_epoch=1)
+    checkpointing = memory(after_epoch=1)
     with pytest.raises(memory.Stopped):
-        trained(run_of(training), workspace)
-    workspace.after_epoch = None
-    assert trained(run_of(training), workspace) == whole
+        trained(run_of(training), checkpointing)
+    checkpointing.after_epoch = None
+    assert trained(run_of(training), checkpointing) == whole
     assert trained(run_of(Training(penalty=L2(weight=1e-4)))) != whole
 
     data = images()

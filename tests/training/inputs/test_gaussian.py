@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from ftnoise import seeds
-from ftnoise.errors import BadInput
+from ftnoise.core import seeds
+from ftnoise.core.errors import BadInput
 from ftnoise.training.inputs.gaussian import GaussianNoise
 
 SEED = tf.constant([3, 5], tf.int64)

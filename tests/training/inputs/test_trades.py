@@ -10,7 +10,7 @@ from scipy.special import log_softmax, rel_entr, softmax
 
 from ftnoise.architectures import FmnistCNN1, FmnistCNN2
 from ftnoise.attacks.ascent import Ball, L2Ball
-from ftnoise.errors import BadInput
+from ftnoise.core.errors import BadInput
 from ftnoise.training.inputs import trades
 from ftnoise.training.inputs.trades import TRADES, kl_divergence, same_in_training
 from tests.training.inputs.small import (

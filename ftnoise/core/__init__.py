@@ -1,0 +1,1 @@
+"""What every room rests on: specs, checks, seeds, files, progress."""

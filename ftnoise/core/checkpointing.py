@@ -1,0 +1,57 @@
+"""What long work may keep and report while it runs: checkpoints, logs, progress.
+
+The base keeps nothing and reports nothing, so that a caller from Python who only wants the trained
+network passes none. The runner passes one that writes into the run's folder.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+class Checkpointing:
+    """Base: no checkpoint, no TensorBoard, no progress.
+
+    Attributes:
+        log_dir: folder for TensorBoard's event files, or None for none.
+        xla: compile the training step with XLA (faster on some GPUs, slower on CPUs).
+        repeats: whether steps that an earlier process may have taken after the newest checkpoint
+            come out the same again, bit for bit.
+        announced: what the gradients' updater announced last (see `interfaces.Updater`), or an
+            upper bound on it, where it is known without a checkpoint.
+    """
+
+    log_dir: Path | None = None
+    xla: bool = False
+    repeats: bool = True
+    announced: Any = None
+
+    def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """The newest checkpoint as (arrays by name, JSON state), or None at the start."""
+        return None
+
+    def save(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
+        """Keeps a checkpoint: arrays by name and a JSON state."""
+
+    def discard(self, reason: str) -> None:
+        """Sets aside a checkpoint that cannot be used."""
+        self.repeats = False
+
+    def announce(self, announced: Any) -> None:
+        """Keeps, before the first step and outside any checkpoint, what `at_most` gave."""
+        self.announced = announced
+
+    def part(self, name: str) -> Checkpointing:
+        """Checkpointing of its own for one part of a procedure, such as `round-3`.
+
+        A part that is finished keeps its last checkpoint until the whole run is finished, so a
+        resumed procedure gets its result at once.
+        """
+        return self
+
+    def progress(self, done: int, total: int, text: str = "") -> None:
+        """Reports that `done` of `total` units of work are completed."""
+
+    def show(self, text: str) -> None:
+        """Shows a message to the user."""

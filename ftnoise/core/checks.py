@@ -1,0 +1,83 @@
+"""Checks of what comes from outside, named after what they expect.
+
+Each raises `BadInput` with one line: "Expected rate > 0. Received: rate=-1.". Values are passed by
+keyword, and the keyword is the name in the message: `positive(rate=self.rate)`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from ftnoise.core.errors import BadInput
+
+
+def expect(condition: bool, expected: str, **received: object) -> None:
+    """Raises `BadInput` ("Expected ... Received: name=value.") unless the condition holds."""
+    if not condition:
+        got = ", ".join(f"{name}={value!r}" for name, value in received.items())
+        raise BadInput(f"Expected {expected}. Received: {got}.")
+
+
+def positive(**values: object) -> None:
+    """Finite numbers > 0."""
+    for name, value in values.items():
+        expect(is_number(value) and value > 0, f"{name} > 0", **{name: value})  # type: ignore[operator]
+
+
+def non_negative(**values: object) -> None:
+    """Finite numbers >= 0."""
+    for name, value in values.items():
+        expect(is_number(value) and value >= 0, f"{name} >= 0", **{name: value})  # type: ignore[operator]
+
+
+def fraction(*, zero: bool = True, one: bool = True, **values: object) -> None:
+    """Numbers from 0 to 1; `zero` and `one` say whether the ends are allowed."""
+    interval = f"{'[' if zero else '('}0, 1{']' if one else ')'}"
+    for name, value in values.items():
+        inside = is_number(value) and 0 <= value <= 1  # type: ignore[operator]
+        inside = inside and (zero or value != 0) and (one or value != 1)
+        expect(inside, f"{name} in {interval}", **{name: value})
+
+
+def count(*, least: int = 1, optional: bool = False, **values: object) -> None:
+    """Integers >= `least`, or None where `optional`."""
+    expected = f"an integer >= {least}{' or None' if optional else ''}"
+    for name, value in values.items():
+        allowed = is_count(value, least) or (optional and value is None)
+        expect(allowed, f"{name} to be {expected}", **{name: value})
+
+
+def boolean(**values: object) -> None:
+    """True or False."""
+    for name, value in values.items():
+        expect(isinstance(value, bool), f"{name} to be a bool", **{name: value})
+
+
+def instance(
+    kind: type | tuple[type, ...], expected: str, *, optional: bool = False, **values: object
+) -> None:
+    """Objects of a class, or None where `optional`; `expected` describes the class to a user."""
+    for name, value in values.items():
+        allowed = isinstance(value, kind) or (optional and value is None)
+        expect(allowed, f"{name} to be {expected}{' or None' if optional else ''}", **{name: value})
+
+
+def is_number(value: object) -> bool:
+    """True for a finite int or float, False for bool, NaN, infinities and everything else."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond every float
+        return False
+
+
+def is_name(value: object) -> bool:
+    """True for a lower case letter and then letters, digits and _: names of scalars and arrays."""
+    return isinstance(value, str) and re.fullmatch("[a-z][a-z0-9_]*", value) is not None
+
+
+def is_count(value: object, least: int = 1) -> bool:
+    """True for an int (not bool) of at least `least`."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least

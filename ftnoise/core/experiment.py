@@ -1,0 +1,154 @@
+"""A table as data: rows are runs, columns are measures, the paper's numbers beside them."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+
+from ftnoise.core.checks import count, expect
+from ftnoise.core.interfaces import Figure, Measure, Run
+from ftnoise.core.preset import PRESETS, Preset
+from ftnoise.core.spec import JSON, canonical, digest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row of a table: a named run, with the paper's number for each column that has one."""
+
+    name: str
+    run: Run
+    paper: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of a table: a scalar `name` out of what `measure` returns, in `unit`.
+
+    `ranked`: the report compares the order of the rows in this column with the paper's.
+    `vacuous`: from this value on the number, a bound, says nothing, and is printed so.
+    """
+
+    name: str
+    measure: Measure
+    title: str
+    unit: str = ""
+    digits: int = 2
+    ranked: bool = False
+    vacuous: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """A table, and the figures drawn from it.
+
+    Args:
+        name: its file's name, and the command's argument.
+        title, source: what it shows, and where the paper prints it.
+        rows, columns: runs and measures, each with a name of its own.
+        notes: sentences under the table.
+        figures: what is shown beside the table.
+        adopts: its models are those of other tables: published runs are copied, not trained again,
+            unless training of them has begun here.
+        seeds: number of seeds unless the user gives one.
+        presets: replace the common presets of the same names.
+        minutes: what it takes on two cores by preset, as measured; for the reader of the list.
+        data_seeds: number of draws of a random data set.
+    """
+
+    name: str
+    title: str
+    source: str
+    rows: tuple[Row, ...]
+    columns: tuple[Column, ...]
+    notes: tuple[str, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    adopts: bool = False
+    seeds: int = 1
+    presets: tuple[Preset, ...] = ()
+    minutes: dict[str, float] = field(default_factory=dict)
+    data_seeds: int = 1
+
+    def __post_init__(self) -> None:
+        count(seeds=self.seeds, data_seeds=self.data_seeds)
+        for kind, items in (
+            ("rows", self.rows),
+            ("columns", self.columns),
+            ("figures", self.figures),
+        ):
+            names = [item.name for item in items]
+            expect(
+                len(names) > 0 or kind == "figures",
+                f"{kind} of {self.name} not to be empty",
+                **{kind: names},
+            )
+            expect(len(set(names)) == len(names), f"{kind} with different names", **{kind: names})
+        # A stored run is found by its form without the seed.
+        forms: dict[str, str] = {}
+        for row in self.rows:
+            same = forms.setdefault(seedless(canonical(row.run)), row.name)
+            expect(
+                same == row.name,
+                f"rows of {self.name} with different runs (own files are told apart by `name`)",
+                rows=[same, row.name],
+            )
+        units = {column.name: column.unit for column in self.columns}
+        for row in self.rows:
+            expect(
+                row.paper.keys() <= units.keys(),
+                f"paper numbers of known columns in {row.name}",
+                paper=sorted(row.paper),
+            )
+        for figure in self.figures:
+            figure.check([row.name for row in self.rows], units)
+
+    def scaled(self, preset: Preset) -> Experiment:
+        """The whole experiment within the limits of a preset."""
+        trains = preset.adopted or not self.adopts
+        return dataclasses.replace(
+            self,
+            rows=tuple(
+                dataclasses.replace(row, run=row.run.scaled(preset)) if trains else row
+                for row in self.rows
+            ),
+            columns=tuple(
+                dataclasses.replace(column, measure=column.measure.scaled(preset))
+                for column in self.columns
+            ),
+            figures=tuple(figure.scaled(preset) for figure in self.figures),
+            data_seeds=preset.data_seeds,
+        )
+
+    def preset(self, name: str) -> Preset:
+        """Its own preset of that name, or else the common one."""
+        return next((own for own in self.presets if own.name == name), PRESETS[name])
+
+    def draws(self, row: Row) -> list[Run]:
+        """The run of a row on each draw of the data; the first is the row's own."""
+        if self.data_seeds == 1:
+            return [row.run]
+        return [
+            dataclasses.replace(row.run, data=row.run.data.redrawn(number))
+            for number in range(self.data_seeds)
+        ]
+
+    def drawn(self) -> tuple[Measure, ...]:
+        """The measures whose arrays its figures show, each once."""
+        return tuple(dict.fromkeys(m for figure in self.figures for m in figure.measures))
+
+    def measures(self) -> tuple[Measure, ...]:
+        """The measures of each trained network, each once."""
+        return tuple(dict.fromkeys([*(c.measure for c in self.columns), *self.drawn()]))
+
+    def others(self, run: Run) -> tuple[Run, ...]:
+        """The other runs that the measures of this one need, each once."""
+        return tuple(dict.fromkeys(o for m in self.measures() for o in m.others(run)))
+
+
+def run_id(run: Run, data_digest: str) -> str:
+    """`<slug>-<10 hex digits>`: the identity of a run on data of this content."""
+    return f"{run.slug}-{digest({'run': canonical(run), 'data': data_digest})[:10]}"
+
+
+def seedless(form: JSON) -> str:
+    """SHA-256 (hex) of a run's canonical form without its seed, which the seeds of a row share."""
+    return digest({name: value for name, value in form.items() if name != "seed"})

@@ -1,0 +1,201 @@
+"""A file has its old content or all of its new one; what an array file declares is checked first.
+
+Files are written to a temporary one beside them, synced and renamed, so that a process killed at
+any moment leaves the old content or the new, and at most a temporary file, which `sweep` removes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import math
+import os
+import secrets
+import time
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from ftnoise.core.checks import expect
+from ftnoise.core.errors import RunFailed
+from ftnoise.core.spec import JSON
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+
+TEMPORARIES = ".ftnoise-*.tmp"
+LOCK = ".lock"
+# A temporary file that nobody has written to for so long belongs to nobody.
+ABANDONED_SECONDS = 3600.0
+
+
+def write_json(path: Path, content: JSON) -> None:
+    """Writes `content` as JSON, atomically; NaN and infinities are a `RunFailed`."""
+    write_text(path, json_text(path, content) + "\n")
+
+
+def json_text(path: Path, content: JSON) -> str:
+    """`content` as indented JSON, for `path`; NaN and infinities are a `RunFailed`."""
+    try:
+        return json.dumps(content, indent=2, allow_nan=False)
+    except ValueError as error:
+        raise RunFailed(f"Could not write {path}: {error}.") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes `text` as UTF-8, atomically; see `write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Replaces the file by `content`, atomically; makes the folder if it is missing.
+
+    Raises:
+        RunFailed: it cannot be written (no space, read-only, ...); the old content stays.
+    """
+    with failing("write", path), replacing(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write to, which replaces `path` at the end of the block unless that raises."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with temporary_file(path.parent) as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+        os.replace(file.name, path)
+    _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def temporary_file(folder: Path) -> Iterator[IO[bytes]]:
+    """A new file in `folder`, removed after the block if it is still there."""
+    path = folder / TEMPORARIES.replace("*", secrets.token_hex(8))
+    try:
+        with open(path, "xb") as file:
+            yield file
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Removes the temporary files that a killed process left in `folder` long ago."""
+    remove(abandoned(folder.glob(TEMPORARIES)))
+
+
+def abandoned(paths: Iterable[Path]) -> Iterator[Path]:
+    """Those that nobody has written to for long."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
+                yield path
+
+
+def remove(files: Iterable[Path]) -> None:
+    """Removes files that can be removed."""
+    for file in files:
+        with contextlib.suppress(OSError):
+            file.unlink()
+
+
+@contextlib.contextmanager
+def failing(verb: str, path: Path) -> Iterator[None]:
+    """Turns an `OSError` into a `RunFailed` ("Could not <verb> <path>: <reason>.")."""
+    try:
+        yield
+    except OSError as error:
+        raise RunFailed(f"Could not {verb} {path}: {reason(error)}.") from error
+
+
+def reason(error: OSError) -> str:
+    """What the system says, without numbers and file names."""
+    return error.strerror or str(error)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[bool]:
+    """Gives True if this call got the folder's lock, which it then holds until the block ends.
+
+    It does not wait, and a second call while the first holds the lock gives False. The kernel frees
+    the lock of a killed process.
+
+    Raises:
+        RunFailed: nothing can be locked here (read-only, no such file system feature, ...).
+    """
+    lock = folder / LOCK
+    with failing("lock", lock):
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        with failing("lock", lock):
+            got = try_lock(descriptor, fcntl.LOCK_EX)
+        if not got:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            # Closing alone would leave the lock to a process forked meanwhile.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+    finally:
+        os.close(descriptor)
+
+
+def try_lock(descriptor: int, kind: int) -> bool:
+    """Whether an open file could be locked (`fcntl.LOCK_EX` or `LOCK_SH`) without waiting."""
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def read_npy(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> ndarray:
+    """The array of one `.npy` file in an archive; nothing pickled is read.
+
+    Raises:
+        BadInput: it is in a format newer than 2, or declares more or less than the
+            archive says it holds; nothing is allocated for the array then.
+    """
+    import numpy as np
+
+    name = member.filename
+    with archive.open(member) as stream:
+        version = np.lib.format.read_magic(stream)
+        expect(version in ((1, 0), (2, 0)), f"{name} in NumPy's format 1 or 2", version=version)
+        read_header = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read_header(stream)
+        expect(not dtype.hasobject, f"{name} without pickled objects", dtype=str(dtype))
+        # In Python's integers, which do not overflow.
+        declared = dtype.itemsize * math.prod(shape)
+        held = member.file_size - stream.tell()
+        expect(
+            all(length >= 0 for length in shape) and declared == held,
+            f"{name} to hold as many bytes as its header declares",
+            declared=declared,
+            held=held,
+        )
+    with archive.open(member) as stream:
+        return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot sync a folder, and need not.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)

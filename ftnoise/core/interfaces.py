@@ -1,0 +1,475 @@
+"""What each kind of member may do: one base class a kind, and the run that puts them together.
+
+Everything optional is a method or a class attribute with a default here, so nobody asks a member
+whether it has something. A new member is a subclass in a file of its own.
+
+| kind | must define | where members live |
+|---|---|---|
+| `DataSet` | `load`, `digest` | `datasets/` |
+| `Architecture` | `build` | `architectures.py` |
+| `Inputs` | `objective` | `training/inputs/` |
+| `Penalty` | `value` | `training/penalties.py` |
+| `Gradients` | `start` | `training/gradients/` |
+| `Weights` | what it needs | `training/weights/` |
+| `Augmentation` | `augment` | `training/augmentation.py` |
+| `Procedure` | `build`, `train` | `training/` |
+| `Measure` | `evaluate` | `measures/` |
+| `Figure` | `measures`, `check` | `core/figures/`, drawn by `report/` |
+
+Attacks have their base in `attacks/attack.py`, faults theirs in `faults/`: no other room runs them
+but through a network, an input array and a seed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.checks import count, expect, instance, is_name, is_number
+from ftnoise.core.data import Data, Sources
+from ftnoise.core.errors import BadInput
+from ftnoise.core.preset import Preset, limited
+from ftnoise.core.schedule import Schedule
+from ftnoise.core.spec import JSON, Spec
+
+if TYPE_CHECKING:
+    import keras
+
+# What a tensor is called in a signature; TensorFlow brings no types.
+Tensor = Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet(Spec, ABC):
+    """Examples to train and to test on.
+
+    Attributes:
+        train_size, test_size: number of examples, if known without reading.
+    """
+
+    train_size: ClassVar[int | None] = None
+    test_size: ClassVar[int | None] = None
+
+    @abstractmethod
+    def load(self, sources: Sources) -> Data:
+        """The arrays.
+
+        Raises:
+            BadInput: they are not found, or cannot be right.
+        """
+
+    @abstractmethod
+    def digest(self, sources: Sources) -> str:
+        """`load(sources).digest`, without reading the arrays where it is known."""
+
+    def redrawn(self, number: int) -> DataSet:
+        """Draw `number` of a random data set; 0 is the set itself.
+
+        Raises:
+            BadInput: the data are not drawn at random.
+        """
+        raise BadInput(
+            "Expected --data-seeds with data that are drawn, such as the circles of table3. "
+            f"Received: data={self.slug!r}."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture(Spec, ABC):
+    """A network before it is trained."""
+
+    @abstractmethod
+    def build(self) -> keras.Model:
+        """A new, untrained `keras.Model`: `[batch, ...]` -> logits `[batch, classes]`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs(Spec, ABC):
+    """The `inputs` slot: what the loss is taken on.
+
+    Attributes:
+        needs_unit_range: examples have to lie in [0, 1], to which the member clips.
+        one_pass: an example's loss comes from one forward pass of that example alone, so that
+            DP-SGD can clip its gradient.
+    """
+
+    needs_unit_range: ClassVar[bool] = False
+    one_pass: ClassVar[bool] = False
+
+    @abstractmethod
+    def objective(
+        self, network: keras.Model, x: Tensor, y: Tensor, seed: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Losses `[batch]` and the logits `[batch, classes]` that the training accuracy counts.
+
+        Args:
+            network: gives logits.
+            x: examples `[batch, ...]`.
+            y: integer labels `[batch]`.
+            seed: int64 pair for stateless generators, different at every step.
+        """
+
+    def check(self, network: keras.Model, shape: tuple[int, ...]) -> None:
+        """Raises `BadInput` where it cannot work with this network on examples of this shape."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Penalty(Spec, ABC):
+    """The `penalty` slot: a scalar beside the loss, outside any clipping.
+
+    Attributes:
+        looks_at_data: whether the value depends on the examples.
+    """
+
+    looks_at_data: ClassVar[bool] = True
+
+    @abstractmethod
+    def value(self, network: keras.Model, x: Tensor) -> Tensor:
+        """The penalty, a scalar, on a batch `[batch, ...]`."""
+
+
+Objective = Callable[[], tuple[Tensor, Tensor]]
+
+
+class Updater:
+    """How losses become an update: what a `Gradients` member starts for one training.
+
+    Attributes:
+        optimizer: the Keras optimizer, whose variables a checkpoint holds.
+        metrics: Keras metrics of its own, reset at the start of each log interval and logged.
+        discloses: what is measured on the training examples meanwhile may be logged.
+    """
+
+    optimizer: Any
+    metrics: tuple[Any, ...] = ()
+    discloses: bool = True
+
+    @abstractmethod
+    def batch(self, order: Tensor, step: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The examples of a step.
+
+        Args:
+            order: this epoch's permutation of the examples, int32 `[examples]`.
+            step: number of the step since the start of the training, int64 scalar.
+
+        Returns:
+            Indices `[batch]`, and for each whether it counts, bool `[batch]`; None if all do.
+        """
+
+    @abstractmethod
+    def update(
+        self, objective: Objective, penalty: Callable[[], Tensor] | None, present: Tensor | None
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """One step.
+
+        Args:
+            objective: gives losses `[batch]` and logits `[batch, classes]`; called once.
+            penalty: gives a scalar to be added to the mean loss, or None.
+            present: which examples count, from `batch`.
+
+        Returns:
+            The mean loss, penalty included; the logits; and the gradients that the optimizer
+            applied, one for each trainable variable of the network, in its order.
+        """
+
+    def resume(self, kept: JSON, step: int, repeats: bool) -> None:
+        """Called once before the first step of this process.
+
+        Args:
+            kept: what `announce` gave last, or None at the very start.
+            step: number of the step that comes next.
+            repeats: whether steps that an earlier process may have taken after `step` come out the
+                same, bit for bit; False also if `kept` should exist and was lost.
+        """
+
+    def at_most(self) -> JSON:
+        """What `announce` would give before the last step: all that this process may release."""
+        return None
+
+    def announce(self, step: int) -> JSON:
+        """What a checkpoint keeps before the steps up to number `step` (exclusive) are taken."""
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gradients(Spec, ABC):
+    """The `gradients` slot: how batches are drawn and how losses become an update.
+
+    Attributes:
+        noisy: the update has noise that grows with the learning rate.
+    """
+
+    noisy: ClassVar[bool] = False
+
+    @abstractmethod
+    def start(self, network: keras.Model, run: Run, examples: int, *, xla: bool) -> Updater:
+        """The updater of one training on `examples` training examples.
+
+        Raises:
+            BadInput: it cannot work with this network, schedule or number of examples.
+        """
+
+    def check(
+        self, inputs: Inputs | None, penalty: Penalty | None, weights: Weights | None
+    ) -> None:
+        """Raises `BadInput` where it cannot be combined with the other slots."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights(Spec):
+    """The `weights` slot: noise or a constraint on the network itself.
+
+    Variables of its own belong to the network that `rebuild` returns (as weights of a layer, say):
+    then they are stored, checkpointed and resumed with it. A layer that draws takes the key of
+    the draw from `layers.drawing`, which the loop sets anew at each step.
+    """
+
+    def rebuild(self, network: keras.Model) -> keras.Model:
+        """The network that is trained, stored and measured instead of `network`."""
+        return network
+
+    def before_step(self, network: keras.Model, seed: Tensor) -> None:
+        """Called in the compiled step before the forward pass; `seed` is an int64 pair."""
+
+    def after_step(self, network: keras.Model, gradients: list[Tensor], seed: Tensor) -> None:
+        """Called in the compiled step after the update.
+
+        Args:
+            network: the network that `rebuild` returned, updated.
+            gradients: what the optimizer applied, one for each trainable variable.
+            seed: int64 pair, the same as before the step.
+        """
+
+    def callbacks(self, network: keras.Model, run: Run) -> list[keras.callbacks.Callback]:
+        """Keras callbacks for `fit`, such as a schedule of the noise.
+
+        A killed training calls them again from the last completed log interval on: what they
+        change has to follow from the epoch's number, or be kept in variables of the network.
+        """
+        return []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation(Spec, ABC):
+    """What changes the examples of a batch before anything else looks at them."""
+
+    @abstractmethod
+    def augment(self, x: Tensor, seed: Tensor) -> Tensor:
+        """The images `[batch, height, width, channels]`, each changed by itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Procedure(Spec, ABC):
+    """How a run's network is made: one training, or several that build on each other."""
+
+    @property
+    def noisy(self) -> bool:
+        """Whether its gradients have noise that grows with the learning rate."""
+        return False
+
+    @abstractmethod
+    def build(self, run: Run) -> keras.Model:
+        """The untrained network of a run, as `train` returns it: stored weights are put in it."""
+
+    @abstractmethod
+    def train(
+        self,
+        run: Run,
+        data: Data,
+        checkpointing: Checkpointing | None = None,
+        network: keras.Model | None = None,
+    ) -> keras.Model:
+        """The trained network of a run.
+
+        Args:
+            run: its architecture, schedule and seed are used.
+            data: what it is trained and tested on.
+            checkpointing: where to keep partial work and logs; with it, an interrupted training
+                resumes and ends with the same weights, bit for bit, on the same CPU with the same
+                number of threads. `checkpointing.part(name)` is for one training of several.
+            network: start from the weights of this network, as `build` returned it; None builds
+                a new one.
+
+        Raises:
+            RunFailed: the loss is no longer finite.
+            BadInput: the data do not fit the architecture.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Spec):
+    """One trained network: what is trained, on what, how, for how long, and with which seed.
+
+    Args:
+        architecture, data, training, schedule: the parts.
+        train_examples, test_examples: use a fixed random subset of this size; None uses all.
+        seed: an integer >= 0.
+    """
+
+    architecture: Architecture
+    data: DataSet
+    training: Procedure
+    schedule: Schedule
+    train_examples: int | None = None
+    test_examples: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        instance(Architecture, "an architecture", architecture=self.architecture)
+        instance(DataSet, "a data set", data=self.data)
+        instance(Procedure, "a training or another procedure", training=self.training)
+        instance(Schedule, "a schedule", schedule=self.schedule)
+        count(optional=True, train_examples=self.train_examples, test_examples=self.test_examples)
+        count(least=0, seed=self.seed)
+
+    @property
+    def slug(self) -> str:
+        size = f"-{self.train_examples}x" if self.train_examples else "-"
+        return (
+            f"{self.data.slug}-{self.architecture.slug}-{self.training.slug}"
+            f"{size}{self.schedule.epochs}e-s{self.seed}"
+        )
+
+    def scaled(self, preset: Preset) -> Run:
+        """Fewer epochs and examples; a larger rate where the gradients have no noise."""
+        schedule = self.schedule.scaled(preset)
+        if not self.training.noisy:
+            rate = preset.rate * schedule.learning_rate
+            schedule = dataclasses.replace(schedule, learning_rate=rate)
+        return dataclasses.replace(
+            self,
+            training=self.training.scaled(preset),
+            schedule=schedule,
+            train_examples=limited(self.train_examples, preset.train_examples),
+            test_examples=limited(self.test_examples, preset.test_examples),
+        )
+
+    def examples(self) -> int | None:
+        """Training examples an epoch, or None where the data set has to be read to know."""
+        size = self.data.train_size
+        if size is None or self.train_examples is None:
+            return self.train_examples if size is None else size
+        return min(size, self.train_examples)
+
+    def steps(self) -> int | None:
+        """Steps of the whole training, or None where the data set has to be read to know."""
+        examples = self.examples()
+        if examples is None:
+            return None
+        return self.schedule.epochs * self.schedule.steps_per_epoch(examples)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureInput:
+    """What a measure gets to evaluate.
+
+    Attributes:
+        network: the trained `keras.Model`, giving logits; measures leave it bit-identical.
+        data: the arrays that it was trained and is tested on.
+        run: the run that it comes from.
+        checkpointing: progress, and partial results: what `save` was handed last, `load` gives to
+            the next process if this one is killed.
+        record: what is known of the training: the content of the run's spec.json.
+        others: the trained networks of the runs that the measure's `others(run)` names, by run;
+            each is loaded on first access. Measures leave them bit-identical too.
+    """
+
+    network: keras.Model
+    data: Data
+    run: Run
+    checkpointing: Checkpointing
+    record: dict[str, JSON] = field(default_factory=dict)
+    others: Mapping[Run, keras.Model] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """What a measure returns. Names are lower case letters, digits and _.
+
+    Attributes:
+        scalars: finite numbers by name.
+        arrays: numbers (NaN too) of any shape by name.
+        info: JSON by name: what is no number, such as the names of layers. `measure` is reserved.
+    """
+
+    scalars: dict[str, float]
+    arrays: dict[str, Any] = field(default_factory=dict)
+    info: dict[str, JSON] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for kind, values in dataclasses.asdict(self).items():
+            expect(
+                all(map(is_name, values)),
+                f"{kind} named in lower case letters, digits and _",
+                names=list(values),
+            )
+        expect("measure" not in self.info, "info without `measure`", names=list(self.info))
+        expect(is_json(self.info), "info to be JSON with finite numbers", info=self.info)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure(Spec, ABC):
+    """A question to a trained network, stored by run and measure."""
+
+    @abstractmethod
+    def evaluate(self, trained: MeasureInput) -> Measurement:
+        """Measures the network, and leaves it as it is."""
+
+    def others(self, run: Run) -> tuple[Run, ...]:
+        """Other runs whose trained networks it needs to measure this one."""
+        return ()
+
+    def red_flags(self, info: dict[str, JSON]) -> Sequence[str]:
+        """Sentences about a stored measurement that every form of the report has to show."""
+        return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure(Spec):
+    """What is shown of a table beside it; a description, which `report/` draws.
+
+    Args:
+        name: ends the names of the figure's files; lower case letters, digits and _.
+        title: what the figure shows.
+    """
+
+    name: str
+    title: str
+
+    def __post_init__(self) -> None:
+        expect(
+            isinstance(self.name, str) and re.fullmatch("[a-z0-9_]+", self.name) is not None,
+            "a figure named in lower case letters, digits and _",
+            name=self.name,
+        )
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """The measures whose arrays are shown."""
+        return ()
+
+    def check(self, rows: Sequence[str], columns: Mapping[str, str]) -> None:
+        """Raises `BadInput` unless the figure fits a table.
+
+        Args:
+            rows: names of the rows.
+            columns: unit of each column by its name.
+        """
+
+
+def is_json(value: object) -> bool:
+    """Whether a value comes back as it is when it is written as JSON: no tuple, no NumPy number."""
+    if isinstance(value, dict):
+        return all(isinstance(name, str) for name in value) and all(map(is_json, value.values()))
+    if isinstance(value, list):
+        return all(map(is_json, value))
+    return (
+        value is None
+        or type(value) in (str, bool)
+        or (type(value) in (int, float) and is_number(value))
+    )

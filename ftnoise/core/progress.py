@@ -1,0 +1,71 @@
+"""What people are told on stderr: lines, and a progress line that rewrites itself on a terminal.
+
+There is one stderr, so this module knows what stands on its last line. Results go to stdout.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+
+TERMINAL_SECONDS = 0.2
+ELSEWHERE_SECONDS = 30.0
+GOES_ON = "What was finished is kept; the same command goes on from there."
+
+# Width of the progress line that stands, unfinished, on the terminal.
+_standing = 0
+
+
+def tell(text: str) -> None:
+    """Leaves `ftnoise: <text>` as a line of its own."""
+    _line(f"ftnoise: {text}")
+
+
+class Progress:
+    """Shows how far long work is; rate-limited, so it may be called at every step."""
+
+    def __init__(self) -> None:
+        self.shown = 0.0 if sys.stderr.isatty() else time.monotonic()
+
+    def update(self, text: str) -> None:
+        """Shows `text` if the last one has stood long enough."""
+        now, live = time.monotonic(), sys.stderr.isatty()
+        if now - self.shown < (TERMINAL_SECONDS if live else ELSEWHERE_SECONDS):
+            return
+        self.shown = now
+        if live:
+            _progress(text)
+        else:
+            _line(text)
+
+    def say(self, text: str) -> None:
+        """Leaves `text` status as a line of its own."""
+        _line(text)
+
+
+def _line(text: str) -> None:
+    global _standing
+    start = "\r" if _standing else ""
+    sys.stderr.write(start + text.ljust(_standing) + "\n")
+    sys.stderr.flush()
+    _standing = 0
+
+
+def _progress(text: str) -> None:
+    global _standing
+    # A line that is broken by the terminal could not be rewritten.
+    text = text[: shutil.get_terminal_size().columns - 1]
+    sys.stderr.write("\r" + text.ljust(_standing))
+    sys.stderr.flush()
+    _standing = len(text)
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `7 min`, `2 h 05 min`."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60:02d} min"

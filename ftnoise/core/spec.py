@@ -1,0 +1,103 @@
+"""A spec is a frozen value that is also the behavior; its content is its identity.
+
+`Spec` is the base of everything that can stand in a row of a table: data sets, architectures,
+training slots, measures. Nothing here imports TensorFlow or NumPy, so that reading an experiment is
+instant.
+
+Identity. The canonical form of a spec names its class, its `revision` and the fields that differ
+from their defaults; a number is written the same whether it came as 1 or 1.0. A run's id is a
+readable slug and the SHA-256 of that form and of the data set's content digest.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from ftnoise.core.checks import expect
+from ftnoise.core.errors import BadInput
+from ftnoise.core.preset import Preset
+
+JSON = Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """Base of all specs. Subclasses are frozen keyword-only dataclasses that check themselves.
+
+    `revision` is raised by hand when the meaning of a class changes, so that stored results of
+    the old meaning are not taken for results of the new one. A field with
+    `metadata={"identity": False}` says where something lies, not what it is.
+    """
+
+    revision: ClassVar[int] = 1
+
+    @property
+    def slug(self) -> str:
+        """A short readable name: the class name in snake case."""
+        return snake_case(type(self).__name__)
+
+    def scaled(self, preset: Preset) -> Self:
+        """The same spec within the limits of a preset.
+
+        By default each field that is a spec is scaled. A member with a size of its own overrides
+        it; one whose specs have to stay as they are returns itself.
+        """
+        smaller = {}
+        for f in dataclasses.fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, Spec):
+                smaller[f.name] = value.scaled(preset)
+        return dataclasses.replace(self, **smaller) if smaller else self
+
+
+def snake_case(name: str) -> str:
+    """`FashionMNIST` -> `fashion_mnist`, `FMNISTCNN2` -> `fmnistcnn2`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def canonical(value: object, *, everything: bool = False) -> JSON:
+    """The JSON form of a spec (or of a field's value) on which identity rests.
+
+    With `everything`, fields that have their defaults are written too; that is what `spec.json`
+    keeps for a reader. Fields that only say where something lies are never written.
+    """
+    if isinstance(value, Spec):
+        form: dict[str, JSON] = {"class": type(value).__name__, "revision": value.revision}
+        for f in dataclasses.fields(value):
+            content = getattr(value, f.name)
+            if f.metadata.get("identity", True) and (everything or content != _default(f)):
+                form[f.name] = canonical(content, everything=everything)
+        return form
+    if isinstance(value, tuple):
+        return [canonical(item, everything=everything) for item in value]
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        expect(math.isfinite(value), "a finite number in a spec", value=value)
+        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    raise BadInput(
+        f"Expected a spec's field to be a number, string, tuple or spec. Received: {value!r}."
+    )
+
+
+def _default(f: dataclasses.Field) -> object:
+    if f.default_factory is not dataclasses.MISSING:
+        return f.default_factory()
+    return f.default
+
+
+def digest(form: JSON) -> str:
+    """SHA-256 (hex) of a canonical form."""
+    text = json.dumps(form, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def spec_id(spec: Spec) -> str:
+    """`<slug>-<8 hex digits>`: the id of a spec that stands by itself, such as a measure."""
+    return f"{spec.slug}-{digest(canonical(spec))[:8]}"

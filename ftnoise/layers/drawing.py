@@ -1,0 +1,76 @@
+"""Networks that draw: a layer reads the key of the draw from the context of the forward pass.
+
+`with drawing(seed): network(x)` gives every stochastic layer of `network` noise that follows from
+`seed`, an int64 pair that may be a tensor: a `tf.function` of `(x, seed)` is traced once and
+repeats exactly. Several passes in one context see the same noise. Outside any context, as in plain
+`predict`, each pass draws anew. A deterministic network ignores the context, so whoever runs a
+network uses `forward` and needs no second code path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ftnoise.core import seeds
+
+_SEED: ContextVar[Any] = ContextVar("seed", default=None)
+
+
+@contextlib.contextmanager
+def drawing(seed: Any) -> Iterator[None]:
+    """The draw of every network that is called in the block; `seed` is an int64 pair."""
+    token = _SEED.set(tf.convert_to_tensor(seed, tf.int64))
+    try:
+        yield
+    finally:
+        _SEED.reset(token)
+
+
+def forward(network: keras.Model, x: Any, seed: Any, training: bool = False) -> Any:
+    """The outputs of a network in one draw.
+
+    Args:
+        network: `[batch, ...] -> [batch, classes]`.
+        x: `[batch, ...]`.
+        seed: int64 pair; without effect on a deterministic network.
+        training: Keras' argument.
+    """
+    with drawing(seed):
+        return network(x, training=training)
+
+
+def is_stochastic(network: keras.Model) -> bool:
+    """Whether a layer of the network draws."""
+    layers = network._flatten_layers(include_self=True, recursive=True)
+    return any(isinstance(layer, StochasticLayer) for layer in layers)
+
+
+class StochasticLayer(keras.layers.Layer):
+    """Base of the layers that draw, in training and in inference.
+
+    Args:
+        stream: tells its noise from that of other layers; default its name. Networks that shall
+            repeat their draws in another process name their layers or their streams.
+    """
+
+    def __init__(self, stream: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.stream = stream or self.name
+
+    def seed(self) -> Any:
+        """The int64 pair for stateless generators: that of the draw, or a new one."""
+        seed = _SEED.get()
+        if seed is None:
+            return tf.random.uniform([2], maxval=tf.int64.max, dtype=tf.int64)
+        own = tf.constant(seeds.key(0, "layer", self.stream), tf.int64)
+        return tf.stack([tf.bitwise.bitwise_xor(seed[0], own), seed[1]])
+
+    def get_config(self) -> dict[str, Any]:
+        """Keras' config with the stream."""
+        return {**super().get_config(), "stream": self.stream}

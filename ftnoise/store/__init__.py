@@ -1,0 +1,1 @@
+"""The run folders, and the only code that touches them."""

@@ -1,0 +1,136 @@
+"""Kills `ftnoise inject` at random moments, and starts two at once; prints what came of it as JSON.
+
+    python -m tests.cli.kills FOLDER KILLS
+
+TensorFlow is imported once; each command is a fork, made before TensorFlow has computed anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas
+import tensorflow
+from ftnoise.commands import inject
+
+from ftnoise.campaigns import keeping
+from ftnoise.cli import main as cli
+from ftnoise.faults import sweep
+from tests.campaigns.made import examples
+
+# What a command would import, slowly, after each fork.
+IMPORTED = (pandas, tensorflow, inject)
+
+WORDS = ["inject", "--model", "own_killed:build", "--data", "d.npz", "--seed", "3"]
+WORDS += ["--fault", "weights:stuck_at_zero:0.5", "--half-width", "2", "--max-masks", "160"]
+# A single layer, as most of a command's time goes into compiling.
+SOURCE = """
+import keras
+
+def build():
+    first = keras.initializers.GlorotUniform(seed=1)
+    layers = [keras.layers.InputLayer((5,)), keras.layers.Dense(3, kernel_initializer=first)]
+    return keras.Sequential(layers, name="own")
+"""
+
+
+def start(folder: Path) -> int:
+    """A command that works in the folder; its process id."""
+    if child := os.fork():
+        return child
+    with open(f"{folder}.log", "a") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        os._exit(cli.main([*WORDS, "--out", str(folder)]))
+
+
+def ended(child: int) -> int:
+    """Its exit code, once it has ended."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def killed(child: int, when: Callable[[], bool]) -> bool:
+    """Kills it when that is so; False if it ended before."""
+    while not when():
+        done, _ = os.waitpid(child, os.WNOHANG)
+        if done:
+            return False
+        time.sleep(0.0005)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child, signal.SIGKILL)
+    return ended(child) == -signal.SIGKILL
+
+
+def masks(folder: Path) -> int:
+    """How many masks are kept; all there are, where the answer is."""
+    if (folder / "injection.json").exists():
+        return sys.maxsize
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        kept = json.loads((folder / "partial.json").read_text())
+        entries = {entry["name"]: entry["shape"] for entry in kept["array_file"]["entries"]}
+        return entries["correct"][0]
+    return 0
+
+
+def wait(seconds: float) -> Callable[[], bool]:
+    """Whether so much time has passed since now."""
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() > until
+
+
+def main(here: Path, kills: int) -> None:
+    """Runs, kills, starts two at once."""
+    os.chdir(here)
+    (here / "own_killed.py").write_text(SOURCE)
+    # In a process of its own, as all that computes.
+    if not (child := os.fork()):
+        sys.path.insert(0, str(here))
+        import own_killed
+
+        x, y = examples(own_killed.build())
+        np.savez("d.npz", x=x, y=y)
+        os._exit(0)
+    assert ended(child) == 0
+    sweep.SAVE_SECONDS = -1.0
+    # A killed process needs no disk; only a machine without power does.
+    os.fsync = lambda descriptor: None
+    keeping.picture = lambda injection: {"png": b"a picture", "pdf": b"the same"}
+
+    began = time.monotonic()
+    whole = ended(start(here / "whole"))
+    seconds = time.monotonic() - began
+
+    moments, folder, kept = random.Random(1), here / "killed", [0]
+    for number in range(kills):
+        child, before = start(folder), kept[-1]
+        # In the middle of a file that is written while masks are drawn.
+        more = before + moments.randint(1, 40)
+        if number == kills - 1:
+            # While the answer is written.
+            landed = killed(child, (folder / "injection.csv").exists)
+        elif number % 2:
+            landed = killed(child, lambda more=more: masks(folder) > more)
+        else:
+            # Wherever it is then, but before there is an answer.
+            over = wait(moments.uniform(0.1, 0.9) * seconds)
+            landed = killed(child, lambda over=over, more=more: over() or masks(folder) > more + 40)
+        if landed:
+            kept.append(masks(folder))
+    last = ended(start(folder))
+
+    both = [start(here / "both"), start(here / "both")]
+    codes = sorted(ended(child) for child in both)
+    print(json.dumps({"whole": whole, "kept": kept, "last": last, "both": codes}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,44 @@
+"""A campaign that is killed at any moment goes on, and ends with the same bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+from ftnoise.cli.main import ROOT
+
+KILLS = 10
+
+
+def test_killed_at_random_moments_and_two_at_once(tmp_path):
+    said = subprocess.run(
+        [sys.executable, "-m", "tests.cli.kills", str(tmp_path), str(KILLS)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    logs = "".join(log.read_text() for log in tmp_path.glob("*.log"))
+    assert said.returncode == 0, said.stderr + logs
+    found = json.loads(said.stdout)
+    assert (found["whole"], found["last"]) == (0, 0), logs
+    # Masks that are kept are never lost, and some kills hit a campaign that had some.
+    assert found["kept"] == sorted(found["kept"])
+    assert found["kept"][-1] > 0
+    # The last one may come too late.
+    assert len(found["kept"]) - 1 >= KILLS - 1
+    # One of two works; the other says that, or comes when the answer is there.
+    assert found["both"] in ([0, 0], [0, 1])
+    for name in ("injection.json", "injection.npz", "injection.csv"):
+        whole = (tmp_path / "whole" / name).read_bytes()
+        assert (tmp_path / "killed" / name).read_bytes() == whole
+        assert (tmp_path / "both" / name).read_bytes() == whole
+    left = {path.name for path in (tmp_path / "killed").iterdir()}
+    assert left == {path.name for path in (tmp_path / "whole").iterdir()}
+    if found["both"] == [0, 1]:
+        assert logs.count("another process works") == 1
+    assert "Traceback" not in logs

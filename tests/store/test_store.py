@@ -1,0 +1,356 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ftnoise.core.errors import BadInput, RunFailed
+from ftnoise.core.files import write_json
+from ftnoise.store.folders import RunFolder, Store
+from tests.disk import ID, MEASURE, failing_with, files
+
+pytestmark = pytest.mark.usefixtures("quick_disk")
+WEIGHTS = [
+    ("dense/kernel", np.arange(6, dtype=np.float32).reshape(2, 3)),
+    ("dense/kernel", np.array(0.5, np.float32)),
+    ("bias", np.zeros((0, 3), np.float32)),
+]
+
+
+def fill(folder: RunFolder) -> None:
+    folder.write_spec({"run": 1, "finished": "today"})
+    folder.save_weights(WEIGHTS, {})
+    folder.save_checkpoint({"w": np.array([1.0, np.nan])}, {"epoch": 1})
+    folder.write_measure(MEASURE, {"accuracy": 0.5}, {"hits": np.arange(3)}, {"layers": ["a"]})
+    folder.partial_work(MEASURE).keep({"hits": np.arange(2)}, {"done": 2})
+
+
+def plain(weights) -> list:
+    return [(name, values.dtype, values.tolist()) for name, values in weights]
+
+
+def python(code: str, *words: str, **streams) -> subprocess.Popen:
+    """A process that runs `code`; its output is text."""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    command = [sys.executable, "-c", code, *words]
+    return subprocess.Popen(command, env=environment, stdout=-1, text=True, **streams)
+
+
+# What is stored comes back.
+
+
+def test_asking_whether_a_run_is_trained_needs_neither_numpy_nor_tensorflow(folder):
+    folder.save_weights(WEIGHTS, {})
+    code = (
+        "import sys; sys.modules.update(numpy=None, tensorflow=None);"
+        "from ftnoise.store.folders import Store; print(Store(sys.argv[1]).run(sys.argv[2]).trained())"
+    )
+    assert python(code, str(folder.path.parent), ID).communicate()[0] == "True\n"
+
+
+def test_weights(folder):
+    assert folder.load_weights() is None
+    assert not folder.trained()
+    folder.save_weights(WEIGHTS, {"seconds": 3})
+    assert folder.trained()
+    assert plain(folder.load_weights()) == plain(WEIGHTS)
+    assert files(folder.path) == ["weights.json", "weights.npz"]
+    assert json.loads((folder.path / "weights.json").read_text())["info"] == {"seconds": 3}
+
+
+def test_weights_are_finite(folder):
+    folder.save_weights(WEIGHTS, {})
+    with pytest.raises(RunFailed, match="Received: NaN or infinity in 'x'"):
+        folder.save_weights([("ok", np.ones(2)), ("x", np.array([1, np.nan]))], {})
+    assert plain(folder.load_weights()) == plain(WEIGHTS)
+
+
+def test_checkpoint(folder):
+    assert folder.load_checkpoint() is None
+    for epoch in (1, 2):
+        folder.save_checkpoint({"w": np.array([epoch, np.inf])}, {"epoch": epoch})
+    arrays, state = folder.load_checkpoint()
+    assert ({"w": arrays["w"].tolist()}, state) == ({"w": [2, np.inf]}, {"epoch": 2})
+    (folder.path / "checkpoint-2.npz").write_bytes(b"not looked at")
+    assert folder.checkpoint_state() == {"epoch": 2}
+    folder.drop_checkpoint()
+    assert folder.load_checkpoint() is None
+    assert files(folder.path) == []
+
+
+def test_measures(folder):
+    assert folder.read_measure(MEASURE) is None
+    assert folder.read_measure_arrays(MEASURE) is None
+    assert folder.read_measure_info(MEASURE) is None
+    assert not folder.measured(MEASURE)
+    scalars = {"accuracy": np.float32(0.5), "n": 3, "tenth": 0.1}
+    info = {"layers": ["a", "b"]}
+    folder.write_measure(MEASURE, scalars, {"hits": np.array([True, False])}, info)
+    assert folder.measured(MEASURE)
+    assert folder.read_measure_info(MEASURE) == info
+    assert folder.read_measure(MEASURE) == {"accuracy": 0.5, "n": 3.0, "tenth": 0.1}
+    assert folder.read_measure_arrays(MEASURE)["hits"].tolist() == [True, False]
+    place = folder.path / "measures" / MEASURE
+    assert sorted(os.listdir(place)) == ["result.json", "result.npz"]
+    folder.write_measure(MEASURE, {"accuracy": 0.25}, {})
+    assert folder.read_measure(MEASURE) == {"accuracy": 0.25}
+    assert folder.read_measure_arrays(MEASURE) is None
+    assert folder.read_measure_info(MEASURE) == {}
+    assert folder.measured(MEASURE)
+    assert os.listdir(place) == ["result.json"]
+
+
+def test_partial_work_of_a_measure_is_there_until_its_result_is(folder):
+    work, place = folder.partial_work(MEASURE), folder.path / "measures" / MEASURE
+    assert work.kept() is None
+    for done in (1, 2):
+        work.keep({"hits": np.full(done, np.nan)}, {"done": done})
+    arrays, state = folder.partial_work(MEASURE).kept()
+    assert (arrays["hits"].shape, state) == ((2,), {"done": 2})
+    assert sorted(os.listdir(place)) == ["partial-2.npz", "partial.json"]
+    folder.write_measure(MEASURE, {"accuracy": 0.5})
+    assert os.listdir(place) == ["result.json"]
+    assert folder.partial_work(MEASURE).kept() is None
+
+
+def test_a_measure_whose_arrays_are_damaged_is_not_measured(folder, capsys):
+    fill(folder)
+    (file,) = folder.path.glob(f"measures/{MEASURE}/result.npz")
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    assert folder.read_measure(MEASURE) == {"accuracy": 0.5}
+    assert not folder.measured(MEASURE)
+    with folder.locked():
+        assert not folder.measured(MEASURE)
+    assert capsys.readouterr().err.count("result.npz has another SHA-256") == 2
+    assert folder.read_measure(MEASURE) is None
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_scalars_are_finite(folder, bad):
+    folder.write_measure(MEASURE, {"accuracy": 0.5})
+    with pytest.raises(RunFailed, match=rf"from {MEASURE} of {ID}\. Received: loss=-?(nan|inf)"):
+        folder.write_measure(MEASURE, {"accuracy": 0.7, "loss": bad})
+    assert folder.read_measure(MEASURE) == {"accuracy": 0.5}
+
+
+def test_a_folder_can_be_moved_and_names_no_place(store, folder, tmp_path):
+    fill(folder)
+    for file in folder.path.rglob("*.json"):
+        assert str(tmp_path) not in file.read_text()
+    store.root.rename(tmp_path / "elsewhere")
+    moved = Store(tmp_path / "elsewhere").run(ID)
+    assert moved.spec() == {"run": 1, "finished": "today"}
+    assert moved.trained()
+    assert moved.load_checkpoint() is not None
+    assert moved.read_measure_arrays(MEASURE) is not None
+
+
+READERS = {
+    "spec.json": RunFolder.spec,
+    "weights.json": RunFolder.trained,
+    "weights.npz": RunFolder.load_weights,
+    "checkpoint.json": RunFolder.load_checkpoint,
+    "checkpoint.npz": RunFolder.load_checkpoint,
+    f"measures/{MEASURE}/result.json": lambda folder: folder.read_measure(MEASURE),
+    f"measures/{MEASURE}/result.npz": lambda folder: folder.read_measure_arrays(MEASURE),
+    f"measures/{MEASURE}/partial.json": lambda folder: folder.partial_work(MEASURE).kept(),
+    f"measures/{MEASURE}/partial.npz": lambda folder: folder.partial_work(MEASURE).kept(),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_damage_is_named_and_never_used(folder, capsys, name):
+    fill(folder)
+    file, read = folder.path / name, READERS[name]
+    whole = str(read(folder))
+    file.write_bytes(file.read_bytes()[:-20])
+    with folder.locked():
+        assert not read(folder)
+    said = capsys.readouterr().err
+    assert said.startswith(f"ftnoise: {file} ")
+    assert said.count("\n") == 1
+    assert file.with_name(f"{file.name}.damaged").exists()
+    others = [other for other in READERS if Path(other).stem != file.stem]
+    assert all(READERS[other](folder) for other in others)
+    fill(folder)
+    assert str(read(folder)) == whole
+    assert capsys.readouterr().err == ""
+
+
+def test_scalars_without_their_arrays_are_measured_again(folder, capsys):
+    fill(folder)
+    (folder.path / "measures" / MEASURE / "result.npz").unlink()
+    with folder.locked():
+        assert folder.read_measure_arrays(MEASURE) is None
+    assert "result.npz is missing" in capsys.readouterr().err
+    assert folder.read_measure(MEASURE) is None
+
+
+def test_failure_log(folder, monkeypatch):
+    folder.write_failure("Traceback")
+    assert (folder.path / "failure.log").read_text() == "Traceback"
+    for _ in range(2):
+        folder.clean()
+        assert files(folder.path) == []
+    monkeypatch.setattr(os, "replace", failing_with(errno.ENOSPC))
+    folder.write_failure("Traceback")
+    assert files(folder.path) == []
+
+
+# Which runs there are.
+
+
+def test_finished(store):
+    form, other = {"class": "Run", "seed": 1}, {"class": "Run", "seed": True}
+    assert list(store.finished()) == list(store.begun()) == []
+    for id, run in (("b-2", form), ("a-1", form), ("c-3", other)):
+        store.run(id).write_spec({"run": run, "finished": "today"})
+        store.run(id).save_weights(WEIGHTS, {})
+    store.run("no-spec-5").save_weights(WEIGHTS, {})
+    # Trained again: the record is that of the new training, the weights are still the old ones.
+    store.run("not-again-6").write_spec({"run": form})
+    store.run("not-again-6").save_weights(WEIGHTS, {})
+    store.run("not-trained-4").write_spec({"run": form, "finished": "today"})
+    write_json(store.root / "reference" / "spec.json", {})
+    write_json(store.root / "Not an id" / "spec.json", {})
+    write_json(store.root / "environment.json", {})
+    assert [folder.id for folder, _ in store.finished()] == ["a-1", "b-2", "c-3"]
+    assert [spec["run"] for _, spec in store.finished()] == [form, form, other]
+    begun = [folder.id for folder, _ in store.begun()]
+    assert begun == ["a-1", "b-2", "c-3", "not-again-6", "not-trained-4"]
+
+
+def test_damaged_runs_are_not_finished(store, capsys):
+    for id in ("a-1", "b-2", "c-3"):
+        store.run(id).write_spec({"run": 1, "finished": "today"})
+        store.run(id).save_weights(WEIGHTS, {})
+    (store.root / "a-1" / "spec.json").write_text("{")
+    (store.root / "b-2" / "weights.npz").write_text("")
+    assert [folder.id for folder, _ in store.finished()] == ["c-3"]
+    lines = capsys.readouterr().err.splitlines()
+    assert ["a-1/spec.json" in lines[0], "b-2/weights.npz" in lines[1]] == [True, True]
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOTDIR])
+def test_a_folder_of_runs_that_cannot_be_read_is_not_an_empty_one(store, monkeypatch, number):
+    fill(store.run(ID))
+    monkeypatch.setattr(os, "scandir", failing_with(number))
+    for read in (store.begun, store.finished):
+        with pytest.raises(BadInput, match=rf"Received: {store.root} \({os.strerror(number)}\)"):
+            list(read())
+
+
+def test_a_file_in_the_place_of_the_folder_of_runs_is_not_an_empty_one(tmp_path):
+    (tmp_path / "file").write_text("")
+    for root in (tmp_path / "file", tmp_path / "file" / "runs"):
+        with pytest.raises(BadInput, match=rf"Received: {root} \(Not a directory\)"):
+            list(Store(root).finished())
+
+
+def test_a_run_that_cannot_be_read_is_not_a_missing_one(store, monkeypatch):
+    for id in ("a-1", "b-2"):
+        fill(store.run(id))
+    stat = os.stat
+
+    def locked_up(path, *args, **kwargs):
+        if Path(path).parent == store.root / "b-2":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return stat(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "stat", locked_up)
+    for read in (store.begun, store.finished):
+        with pytest.raises(RunFailed, match=r"Could not read .*/b-2/spec\.json: Permission denied"):
+            list(read())
+
+
+@pytest.mark.parametrize(
+    "id",
+    [
+        "",
+        ".",
+        "..",
+        "../x",
+        "a/b",
+        "/etc",
+        ".lock",
+        "-x",
+        "A",
+        "a b",
+        "a\n",
+        "ü",
+        "\0",
+        "reports",
+        "lost+found",
+    ],
+)
+def test_ids_lead_nowhere_else(store, folder, id):
+    with pytest.raises(BadInput, match="Expected a run id"):
+        store.run(id)
+    read = (folder.read_measure, folder.read_measure_info, folder.measured, folder.partial_work)
+    for act in (*read, lambda id: folder.write_measure(id, {})):
+        with pytest.raises(BadInput, match="Expected a measure id"):
+            act(id)
+    assert not store.root.exists()
+
+
+def test_copy_to_another_store(folder, tmp_path):
+    fill(folder)
+    target = Store(tmp_path / "reference")
+    folder.copy_to(target)
+    folder.copy_to(target)
+    result = f"measures/{MEASURE}/result"
+    records = [f"{result}.json", f"{result}.npz", "spec.json", "weights.json", "weights.npz"]
+    assert files(target.root / ID) == [".lock", *records]
+    assert [copy.id for copy, _ in target.finished()] == [ID]
+    assert target.run(ID).read_measure(MEASURE) == {"accuracy": 0.5}
+
+
+def test_only_sound_runs_are_copied_and_only_into_free_folders(folder, tmp_path, capsys):
+    fill(folder)
+    target = Store(tmp_path / "reference")
+    with target.run(ID).locked(), pytest.raises(RunFailed, match="locked folder"):
+        folder.copy_to(target)
+    (folder.path / "weights.npz").write_text("")
+    with pytest.raises(RunFailed, match=r"sound .*weights\.json"):
+        folder.copy_to(target)
+    assert "weights.npz has 0 bytes" in capsys.readouterr().err
+    assert not target.run(ID).trained()
+
+
+# The folder of all runs.
+
+
+def test_prepare(store):
+    for _ in range(2):
+        store.prepare()
+        assert os.listdir(store.root) == []
+    assert store.reports == store.root / "reports"
+
+
+def test_prepare_names_what_cannot_be_used(store, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    for root in (tmp_path / "file", tmp_path / "file" / "runs"):
+        with pytest.raises(BadInput, match=rf"Received: {root} \((Not a dir|File exists)"):
+            Store(root).prepare()
+    monkeypatch.setattr(os, "fsync", failing_with(errno.ENOSPC))
+    with pytest.raises(BadInput, match=rf"Received: {store.root} \(No space left on device\)"):
+        store.prepare()
+    assert os.listdir(store.root) == []
+
+
+def test_prepare_removes_old_temporaries_of_reports(store):
+    store.reports.mkdir(parents=True)
+    for place in (store.root, store.reports):
+        for name, age in ((".ftnoise-old.tmp", 7200), (".ftnoise-new.tmp", 0), ("table.md", 7200)):
+            (place / name).write_text("x")
+            written = (place / name).stat().st_mtime - age
+            os.utime(place / name, (written, written))
+    store.prepare()
+    left = [".ftnoise-new.tmp", "reports/.ftnoise-new.tmp", "reports/table.md", "table.md"]
+    assert files(store.root) == left

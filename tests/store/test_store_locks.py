@@ -1,0 +1,190 @@
+"""The lock of a run's folder, and what only its holder may do."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ftnoise.core.errors import RunFailed
+from ftnoise.store.folders import RunFolder
+from tests.disk import ID, MEASURE, failing_with, files
+
+pytestmark = pytest.mark.usefixtures("quick_disk")
+ROOT = Path(__file__).resolve().parents[1]
+
+
+# Locks.
+
+HOLDER = """
+import sys
+from ftnoise.store.folders import Store
+with Store(sys.argv[1]).run(sys.argv[2]).locked() as mine:
+    print(mine, flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def holder(store):
+    """Starts a process that tries to hold the lock of a run until it gets a line."""
+    started = []
+
+    def start(id: str) -> tuple[subprocess.Popen, str]:
+        command = [sys.executable, "-c", HOLDER, str(store.root), id]
+        started.append(
+            subprocess.Popen(
+                command,
+                env=os.environ | {"PYTHONPATH": str(ROOT)},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return started[-1], started[-1].stdout.readline()
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_one_process_holds_the_lock(folder, holder):
+    with folder.locked() as mine:
+        assert mine
+        assert holder(ID)[1] == "False\n"
+        assert holder("other-1")[1] == "True\n"
+    process, answer = holder(ID)
+    assert answer == "True\n"
+    with folder.locked() as mine:
+        assert not mine
+    process.communicate("\n")
+    with folder.locked() as mine:
+        assert mine
+    assert files(folder.path) == [".lock"]
+
+
+def test_the_kernel_frees_the_lock_of_a_killed_process(folder, holder):
+    process, _ = holder(ID)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    with folder.locked() as mine:
+        assert mine
+
+
+def raise_under_the_lock(folder: RunFolder, copies: list[int]) -> None:
+    opened = os.open
+    with pytest.MonkeyPatch.context() as patch:
+        # A forked process has the same open file; so has a duplicate.
+        patch.setattr(os, "open", lambda *a: copies.append(os.dup(fd := opened(*a))) or fd)
+        with folder.locked() as mine:
+            raise ZeroDivisionError(mine)
+
+
+def test_the_lock_is_free_after_an_exception_and_in_spite_of_forked_processes(folder):
+    copies: list[int] = []
+    with pytest.raises(ZeroDivisionError, match="True"):
+        raise_under_the_lock(folder, copies)
+    assert len(copies) == 1
+    with folder.locked() as mine:
+        assert mine
+    os.close(copies[0])
+
+
+def test_wait_returns_when_the_lock_is_free(folder, holder):
+    folder.wait()
+    with folder.locked():
+        folder.wait()
+    process, _ = holder(ID)
+    waiting = threading.Thread(target=folder.wait, args=(0.01,), daemon=True)
+    waiting.start()
+    waiting.join(0.1)
+    assert waiting.is_alive()
+    process.communicate("\n")
+    waiting.join(30)
+    assert not waiting.is_alive()
+
+
+def test_what_killed_processes_left_is_removed_under_the_lock(folder):
+    place = folder.path / "measures" / MEASURE
+    place.mkdir(parents=True)
+    for left in (folder.path / ".ftnoise-0.tmp", place / ".ftnoise-1.tmp", place / "mine.tmp"):
+        left.write_text("half")
+    with folder.locked():
+        assert files(folder.path) == [".lock", f"measures/{MEASURE}/mine.tmp"]
+        (folder.path / ".ftnoise-2.tmp").write_text("being written")
+        with folder.locked() as second:
+            assert not second
+            assert (folder.path / ".ftnoise-2.tmp").exists()
+
+
+def test_what_cannot_be_locked_is_named(folder, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("fcntl.flock", failing_with(errno.ENOLCK))
+        with pytest.raises(RunFailed, match=r"Could not lock .*/\.lock: No locks"):
+            folder.locked().__enter__()
+    (folder.path / ".lock").unlink()
+    folder.path.rmdir()
+    folder.path.write_text("a file")
+    with pytest.raises(RunFailed, match=r"Could not lock .*/\.lock: "):
+        folder.locked().__enter__()
+
+
+# Who sets damage aside.
+
+
+def fill(folder: RunFolder) -> None:
+    folder.write_spec({"run": 1, "finished": "today"})
+    folder.save_weights([("kernel", np.ones(3))], {})
+    folder.save_checkpoint({"w": np.ones(2)}, {"epoch": 1})
+    folder.write_measure(MEASURE, {"accuracy": 0.5}, {"hits": np.arange(3)})
+
+
+READERS = {
+    "spec.json": RunFolder.spec,
+    "weights.npz": RunFolder.load_weights,
+    "checkpoint.json": RunFolder.checkpoint_state,
+    "checkpoint.npz": RunFolder.load_checkpoint,
+    f"measures/{MEASURE}/result.json": lambda folder: folder.read_measure(MEASURE),
+    f"measures/{MEASURE}/result.npz": lambda folder: folder.read_measure_arrays(MEASURE),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_reader_says_damage_once_and_leaves_it_to_whoever_holds_the_lock(
+    store, folder, capsys, name
+):
+    fill(folder)
+    file, read = folder.path / name, READERS[name]
+    file.write_bytes(file.read_bytes()[:-20])
+    before = {path: (folder.path / path).read_bytes() for path in files(folder.path)}
+    for _ in range(2):
+        assert read(store.run(ID)) is None
+    said = capsys.readouterr().err
+    assert said.startswith(f"ftnoise: {file} ")
+    assert said.endswith("; not used, and made again by the next training.\n")
+    assert said.count("\n") == 1
+    assert {path: (folder.path / path).read_bytes() for path in files(folder.path)} == before
+
+    with folder.locked():
+        assert read(store.run(ID)) is None
+    assert "; set aside as " in capsys.readouterr().err
+    assert file.with_name(f"{file.name}.damaged").exists()
+
+
+def test_what_does_not_fit_is_set_aside_under_the_lock_alone(folder, capsys):
+    fill(folder)
+    folder.discard_weights("does not fit")
+    assert folder.trained()
+    with folder.locked():
+        folder.discard_weights("does not fit")
+    assert not folder.trained()
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split("; ")[1][:9] for line in lines] == ["not used,", "set aside"]
