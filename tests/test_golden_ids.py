@@ -8,12 +8,10 @@ An id that changes without intent orphans finished runs. Where it is intended (a
 
 from __future__ import annotations
 
-import importlib
 import json
 from pathlib import Path
 
-from ftnoise.cli import main as cli
-from ftnoise.core import preset as presets
+from ftnoise.cli.catalog import experiment, names
 from ftnoise.core.experiment import Experiment, run_id
 from ftnoise.core.preset import PRESETS
 from ftnoise.core.spec import canonical, spec_id
@@ -26,29 +24,27 @@ def fields() -> dict:
     """All fields of every row, defaults included: an id says nothing of a default that changed."""
     return {
         f"{name}/{row.name}": canonical(row.run, everything=True)
-        for name in cli.names()
-        for row in importlib.import_module(f"ftnoise.experiments.{name}").EXPERIMENT.rows
+        for name in names()
+        for row in experiment(name).rows
     }
 
 
 def current() -> dict:
     """The ids of every experiment under every preset, on data with the digest `DIGEST`."""
     return {
-        name: {preset: under(preset, cli.experiment(name)) for preset in PRESETS}
-        for name in cli.names()
+        name: {preset: under(preset, experiment(name)) for preset in PRESETS} for name in names()
     }
 
 
-def under(name: str, experiment: Experiment) -> dict:
+def under(name: str, table: Experiment) -> dict:
     """The ids of an experiment as the command trains and measures it under a preset."""
-    preset = presets.named(name, experiment)
-    shown = preset.of(experiment)
+    shown = table.preset(name).of(table)
     return {
         "measures": {
             **{c.name: spec_id(c.measure) for c in shown.columns},
             **{p.name: spec_id(m) for p in shown.figures for m in p.measures},
         },
-        "runs": {row.name: run_id(preset.run(experiment, row), DIGEST) for row in experiment.rows},
+        "runs": {row.name: run_id(row.run, DIGEST) for row in shown.rows},
     }
 
 
@@ -81,29 +77,29 @@ def test_rows_that_differ_have_ids_that_differ():
         for found in by_preset.values():
             assert len(set(found["runs"].values())) == len(found["runs"])
         # Presets are other runs, but for models that an experiment only looks at.
-        experiment = cli.experiment(name)
-        trained = [by_preset[p]["runs"] for p in by_preset if not adopts(p, experiment)]
+        table = experiment(name)
+        trained = [by_preset[p]["runs"] for p in by_preset if not adopts(p, table)]
         ids = [run for runs in trained for run in runs.values()]
         assert len(set(ids)) == len(ids)
         for preset, found in by_preset.items():
-            if adopts(preset, experiment):
+            if adopts(preset, table):
                 assert found["runs"] == by_preset["paper"]["runs"]
 
 
-def adopts(preset: str, experiment: Experiment) -> bool:
+def adopts(preset: str, table: Experiment) -> bool:
     """Whether the runs under this preset are those of the whole protocol."""
-    return experiment.adopts and not presets.named(preset, experiment).adopted
+    return table.adopts and not table.preset(preset).adopted
 
 
 def test_ids_are_under_the_presets_of_the_experiment_itself():
     ids = current()
-    # A quick preset of its own, adopted models, attacked examples and masks under a preset.
-    table4 = cli.experiment("table4")
+    # A quick preset of its own, adopted models, attacked examples and trials under a preset.
+    table4 = experiment("table4")
     (own,) = table4.presets
     for row in table4.rows:
-        run = run_id(own.apply(row.run), DIGEST)
+        run = run_id(row.run.scaled(own), DIGEST)
         assert ids["table4"]["quick"]["runs"][row.name] == run
-        assert run != run_id(PRESETS["quick"].apply(row.run), DIGEST)
+        assert run != run_id(row.run.scaled(PRESETS["quick"]), DIGEST)
     assert ids["figure3"]["quick"]["runs"] == ids["figure3"]["paper"]["runs"]
     assert ids["figure3"]["smoke"]["runs"] != ids["figure3"]["paper"]["runs"]
     for name, column in (("figure3", "accuracy_at_50"), ("table5", "robust_accuracy")):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
+import re
 from dataclasses import dataclass, field
 
-from ftnoise.core.checks import count, expect
+from ftnoise.core.checks import count, expect, positive
+from ftnoise.core.errors import BadInput
 from ftnoise.core.interfaces import Figure, Measure, Run
 from ftnoise.core.preset import PRESETS, Preset
 from ftnoise.core.spec import JSON, canonical, digest
@@ -19,13 +22,23 @@ class Row:
     run: Run
     paper: dict[str, float] = field(default_factory=dict)
 
+    def with_paper(self, **paper: float) -> Row:
+        """The same run beside other printed numbers, by column; without any, beside none."""
+        return dataclasses.replace(self, paper=paper)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column of a table: a scalar `name` out of what `measure` returns, in `unit`.
+    """One column of a table: the scalar `name` that `measure` returns.
 
-    `ranked`: the report compares the order of the rows in this column with the paper's.
-    `vacuous`: from this value on the number, a bound, says nothing, and is printed so.
+    Args:
+        name: the scalar.
+        measure: what is evaluated for each run.
+        title: the heading.
+        unit: of the scalar, such as `%`.
+        digits: digits after the decimal point.
+        ranked: the report compares the order of the rows with the paper's.
+        vacuous: a bound of at least this value is marked as one without content.
     """
 
     name: str
@@ -42,16 +55,18 @@ class Experiment:
     """A table, and the figures drawn from it.
 
     Args:
-        name: its file's name, and the command's argument.
-        title, source: what it shows, and where the paper prints it.
-        rows, columns: runs and measures, each with a name of its own.
+        name: its file's name, which is the command's argument and begins the report's files.
+        title: what it shows.
+        source: where the paper prints it.
+        rows: the runs, each with a name of its own.
+        columns: the measures, each with a name of its own.
         notes: sentences under the table.
         figures: what is shown beside the table.
-        adopts: its models are those of other tables: published runs are copied, not trained again,
-            unless training of them has begun here.
+        adopts: its models are those of other tables. Published runs are copied, not trained again,
+            unless their training has begun in the user's own runs folder.
         seeds: number of seeds unless the user gives one.
         presets: replace the common presets of the same names.
-        minutes: what it takes on two cores by preset, as measured; for the reader of the list.
+        minutes: measured cost on two cores by preset, in minutes, for the list.
         data_seeds: number of draws of a random data set.
     """
 
@@ -69,7 +84,13 @@ class Experiment:
     data_seeds: int = 1
 
     def __post_init__(self) -> None:
+        expect(
+            isinstance(self.name, str) and re.fullmatch("[A-Za-z0-9_-]+", self.name) is not None,
+            "an experiment named in letters, digits, _ and -",
+            name=self.name,
+        )
         count(seeds=self.seeds, data_seeds=self.data_seeds)
+        positive(**self.minutes)
         for kind, items in (
             ("rows", self.rows),
             ("columns", self.columns),
@@ -117,6 +138,38 @@ class Experiment:
             figures=tuple(figure.scaled(preset) for figure in self.figures),
             data_seeds=preset.data_seeds,
         )
+
+    def row(self, name: str) -> Row:
+        """The row of that name.
+
+        Raises:
+            BadInput: there is none.
+        """
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise BadInput(
+            f"Expected a row of {self.name} ({', '.join(row.name for row in self.rows)}). "
+            f"Received: {name!r}."
+        )
+
+    def matching(self, pattern: str | None) -> tuple[Row, ...]:
+        """The rows whose names contain `pattern` or match it (`*trades`); None takes all.
+
+        Raises:
+            BadInput: no row matches; the empty pattern matches none.
+        """
+        if pattern is None:
+            return self.rows
+        rows = tuple(
+            row
+            for row in self.rows
+            if pattern and (pattern in row.name or fnmatch.fnmatchcase(row.name, pattern))
+        )
+        if not rows:
+            names = ", ".join(row.name for row in self.rows)
+            raise BadInput(f"Expected --rows to match one of: {names}. Received: {pattern!r}.")
+        return rows
 
     def preset(self, name: str) -> Preset:
         """Its own preset of that name, or else the common one."""

@@ -1,1 +1,1 @@
-"""The tables and figures: one file each, holding one value, `EXPERIMENT`, and no logic."""
+"""The tables and figures: one file each, with one value, `EXPERIMENT`, and no logic."""

@@ -8,8 +8,6 @@ Deviations
    with random crops and mirror images, so it lies below that of the table.
 """
 
-from dataclasses import replace
-
 from ftnoise.core.experiment import Experiment
 from ftnoise.experiments import table4
 from ftnoise.measures import generalization
@@ -19,12 +17,9 @@ EXPERIMENT = Experiment(
     name="figure1",
     title="Accuracy against the epoch, natural training and TRADES, CIFAR-10",
     source="Duddu et al., figure 1",
-    rows=tuple(
-        replace(row, paper={})
-        for row in table4.EXPERIMENT.rows
-        if row.name in ("natural", "trades")
-    ),
+    rows=tuple(table4.EXPERIMENT.row(name).with_paper() for name in ("natural", "trades")),
     columns=generalization.COLUMNS,
     presets=table4.EXPERIMENT.presets,
     figures=PICTURES,
+    minutes={"paper": 1090, "quick": 4, "smoke": 0.2},
 )

@@ -10,8 +10,6 @@ Deviations
    neighbor by one or two of them: 20 seeds are the default, and the paper's numbers are of one.
 """
 
-from dataclasses import replace
-
 from ftnoise.architectures import CirclesNet
 from ftnoise.core.experiment import Experiment, Row
 from ftnoise.core.figures import Contrasts
@@ -20,7 +18,7 @@ from ftnoise.core.schedule import Schedule
 from ftnoise.datasets.circles import Circles
 from ftnoise.measures import generalization
 from ftnoise.measures.decision_boundary import PICTURE
-from ftnoise.training import Training
+from ftnoise.training import Training, with_slots
 from ftnoise.training.gradients.adam import Adam
 from ftnoise.training.inputs.gaussian import GaussianNoise
 
@@ -36,7 +34,7 @@ def noisy(name: str, noise: GaussianNoise, train: float, test: float, error: flo
     """A row with noise on the inputs and the paper's three numbers."""
     return Row(
         name=name,
-        run=replace(NONE, training=replace(NONE.training, inputs=noise)),
+        run=with_slots(NONE, inputs=noise),
         paper=generalization.printed(train, test, error),
     )
 
@@ -46,11 +44,7 @@ EXPERIMENT = Experiment(
     title="Generalization error with Gaussian noise on the inputs, two circles",
     source="Duddu et al., Table 3",
     rows=(
-        Row(
-            name="none",
-            run=NONE,
-            paper=generalization.printed(100.0, 75.7, 24.3),
-        ),
+        Row(name="none", run=NONE, paper=generalization.printed(100.0, 75.7, 24.3)),
         noisy("additive 0.01", GaussianNoise(sigma=0.01), 100.0, 77.1, 22.9),
         noisy("additive 0.1", GaussianNoise(sigma=0.1), 93.3, 67.1, 26.2),
         noisy("additive 0.5", GaussianNoise(sigma=0.5), 73.3, 44.3, 29.0),
@@ -66,6 +60,7 @@ EXPERIMENT = Experiment(
     ),
     columns=generalization.COLUMNS,
     seeds=20,
+    minutes={"paper": 2, "quick": 1.4, "smoke": 0.7},
     figures=(
         PICTURE,
         Contrasts(

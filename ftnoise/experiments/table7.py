@@ -30,20 +30,18 @@ from dataclasses import replace
 from ftnoise.architectures import FmnistCNN1
 from ftnoise.core.experiment import Experiment, Row
 from ftnoise.core.interfaces import Run
-from ftnoise.core.schedule import Schedule
 from ftnoise.datasets.fashion_mnist import FashionMNIST
-from ftnoise.measures import generalization, membership, parameter_spread, privacy
-from ftnoise.training import Training
-from ftnoise.training.gradients.dpsgd import DPSGD
+from ftnoise.experiments.table8 import COLUMNS, TUTORIAL, private
+from ftnoise.measures import generalization, privacy
+from ftnoise.training import Training, with_slots
 from ftnoise.training.penalties import L2
 
 NATURAL = Run(
     architecture=FmnistCNN1(),
     data=FashionMNIST(),
     training=Training(),
-    schedule=Schedule(epochs=60, batch_size=250, learning_rate=0.075),
+    schedule=replace(TUTORIAL, learning_rate=0.075),
 )
-PRIVATE = replace(NATURAL, schedule=replace(NATURAL.schedule, learning_rate=0.15))
 
 EXPERIMENT = Experiment(
     name="table7",
@@ -57,52 +55,16 @@ EXPERIMENT = Experiment(
         ),
         Row(
             name="fmnist_cnn1 tikhonov",
-            run=replace(NATURAL, training=Training(penalty=L2(weight=2e-3))),
+            run=with_slots(NATURAL, penalty=L2(weight=2e-3)),
             paper=generalization.printed(90.12, 89.43, 0.69),
         ),
-        Row(
-            name="fmnist_cnn1 eps 0.49",
-            run=replace(
-                PRIVATE,
-                training=Training(gradients=DPSGD(noise_multiplier=5.0)),
-                schedule=replace(PRIVATE.schedule, learning_rate=0.1, drops=(36,)),
-            ),
-            paper=generalization.printed(76.84, 76.09, 0.75) | {"privacy_epsilon_paper": 0.49},
-        ),
-        Row(
-            name="fmnist_cnn1 eps 2.97",
-            run=replace(
-                PRIVATE,
-                training=Training(gradients=DPSGD(noise_multiplier=1.1)),
-                schedule=replace(PRIVATE.schedule, learning_rate=0.25),
-            ),
-            paper=generalization.printed(84.35, 83.22, 1.13) | {"privacy_epsilon_paper": 2.97},
-        ),
-        Row(
-            name="fmnist_cnn1 eps 24.66",
-            run=replace(
-                PRIVATE,
-                training=Training(gradients=DPSGD(noise_multiplier=0.5)),
-                schedule=replace(PRIVATE.schedule, learning_rate=0.4),
-            ),
-            paper=generalization.printed(87.72, 86.26, 1.46) | {"privacy_epsilon_paper": 24.66},
-        ),
-        Row(
-            name="fmnist_cnn1 eps 2e6",
-            run=replace(
-                PRIVATE,
-                training=Training(gradients=DPSGD(noise_multiplier=0.05, clip=4.0)),
-                schedule=replace(PRIVATE.schedule, learning_rate=0.5),
-            ),
-            paper=generalization.printed(94.21, 89.81, 4.40) | {"privacy_epsilon_paper": 2e6},
-        ),
+        private(NATURAL, "0.49", 5.0, (76.84, 76.09, 0.75), learning_rate=0.1, drops=(36,)),
+        private(NATURAL, "2.97", 1.1, (84.35, 83.22, 1.13), learning_rate=0.25),
+        private(NATURAL, "24.66", 0.5, (87.72, 86.26, 1.46), learning_rate=0.4),
+        private(NATURAL, "2e6", 0.05, (94.21, 89.81, 4.40), clip=4.0, learning_rate=0.5),
     ),
-    columns=(
-        *generalization.COLUMNS,
-        *parameter_spread.COLUMNS,
-        *privacy.COLUMNS,
-        *membership.COLUMNS,
-    ),
+    columns=COLUMNS,
     notes=(privacy.NOTE,),
     figures=(privacy.AGAINST_EPSILON,),
+    minutes={"paper": 47, "quick": 2, "smoke": 0.3},
 )

@@ -1,21 +1,21 @@
-"""What one pays for what: the models of Fashion-MNIST by all that is asked of them.
+"""Trade-offs: all models of Fashion-MNIST by generalization, robustness, faults and privacy.
 
 Source: Duddu et al., "Fault Tolerance of Neural Networks in Adversarial Settings", sections 4 and
-5, which draw their conclusions from the tables one by one; the paper has no such picture.
+5, which draw their conclusions from the tables one by one. The paper has no such figure.
 
 These are the models of Tables 5, 7 and 8, each once, and those with Gaussian noise and its Jacobian
 penalty of `equivalence`, which are trained for a quarter of the epochs.
 
 Deviations
-1. What the paper takes for fault tolerance is the generalization error. Beside it stands the
-   accuracy with half of the parameters stuck at 0, from 50 masks that all models of a network
+1. The paper's measure of fault tolerance is the generalization error. Another column has the
+   accuracy with half of the parameters stuck at 0, over 50 trials that all models of a network
    share.
 2. Accuracy under attack is that of Table 5, under one attack for all models.
 """
 
 from dataclasses import replace
 
-from ftnoise.core.experiment import Column, Experiment, Row
+from ftnoise.core.experiment import Column, Experiment
 from ftnoise.core.figures import Scatter
 from ftnoise.experiments import equivalence, table5, table7, table8
 from ftnoise.measures import (
@@ -30,20 +30,20 @@ from ftnoise.measures.fault_tolerance import FaultTolerance
 from ftnoise.measures.robust_accuracy import RobustAccuracy
 
 FAULTS = FaultTolerance(rates=(0.5,), masks=50)
-NOISY = ("fmnist_dnn noise", "fmnist_dnn jacobian")
-
-
-def private_tables() -> tuple[Row, ...]:
-    """The rows of Tables 7 and 8 without the natural one of Table 8, which is Table 5's."""
-    rows = (*table8.EXPERIMENT.rows, *table7.EXPERIMENT.rows)
-    return tuple(
-        # Table 8 has another weight of the penalty than Table 5.
-        replace(row, name=f"{row.name} {row.run.training.penalty.weight:g}")
-        if row.name == "fmnist_dnn tikhonov"
-        else row
-        for row in rows
-        if row.name != "fmnist_dnn natural"
+DNN, CNN2 = (
+    tuple(
+        table5.EXPERIMENT.row(f"{network} {training}")
+        for training in ("natural", "tikhonov", "trades", "pgd")
     )
+    for network in ("fmnist_dnn", "fmnist_cnn2")
+)
+NOISY = tuple(
+    equivalence.EXPERIMENT.row(name) for name in ("fmnist_dnn noise", "fmnist_dnn jacobian")
+)
+# Table 8 has another weight of the penalty than Table 5, and the same natural row.
+TIKHONOV_8 = replace(
+    table8.EXPERIMENT.row("fmnist_dnn tikhonov"), name=f"fmnist_dnn tikhonov {table8.WEIGHT:g}"
+)
 
 
 def named(name: str, columns: tuple[Column, ...]) -> Column:
@@ -52,7 +52,7 @@ def named(name: str, columns: tuple[Column, ...]) -> Column:
 
 
 def scatter(*panels: tuple[str, str]) -> Scatter:
-    """The picture of a trade-off."""
+    """The figure of a trade-off: a panel for each pair of columns."""
     shown = {name for pair in panels for name in pair}
     low = tuple(name for name in ("generalization_error", "privacy_epsilon") if name in shown)
     return Scatter(
@@ -69,13 +69,14 @@ EXPERIMENT = Experiment(
     title="Generalization, robustness, fault tolerance and privacy of all models, Fashion-MNIST",
     source="After Duddu et al., sections 4 and 5",
     rows=tuple(
-        replace(row, paper={})
+        row.with_paper()
         for row in (
-            *(row for row in table5.EXPERIMENT.rows if row.name.startswith("fmnist_dnn")),
-            *(row for row in equivalence.EXPERIMENT.rows if row.name in NOISY),
-            *(row for row in private_tables() if row.name.startswith("fmnist_dnn")),
-            *(row for row in table5.EXPERIMENT.rows if row.name.startswith("fmnist_cnn2")),
-            *(row for row in private_tables() if row.name.startswith("fmnist_cnn1")),
+            *DNN,
+            *NOISY,
+            TIKHONOV_8,
+            *table8.PRIVATE,
+            *CNN2,
+            *table7.EXPERIMENT.rows,
         )
     ),
     columns=(
@@ -97,4 +98,5 @@ EXPERIMENT = Experiment(
         ),
     ),
     adopts=True,
+    minutes={"paper": 9, "quick": 3, "smoke": 1.1},
 )

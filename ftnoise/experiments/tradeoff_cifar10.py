@@ -1,4 +1,4 @@
-"""What one pays for what: the models of CIFAR-10 by all that is asked of them.
+"""Trade-offs: all models of CIFAR-10 by generalization, robustness and faults.
 
 Source: Duddu et al., "Fault Tolerance of Neural Networks in Adversarial Settings", section 4, as in
 `tradeoff`.
@@ -6,8 +6,6 @@ Source: Duddu et al., "Fault Tolerance of Neural Networks in Adversarial Setting
 Deviations
 1. As in Tables 4 and 6, whose models these are, and in `tradeoff`.
 """
-
-from dataclasses import replace
 
 from ftnoise.core.experiment import Experiment
 from ftnoise.experiments import table4, table6, tradeoff
@@ -18,9 +16,9 @@ EXPERIMENT = Experiment(
     title="Generalization, robustness and fault tolerance of all models, CIFAR-10",
     source="After Duddu et al., section 4",
     rows=tuple(
-        replace(row, paper={})
+        row.with_paper()
         for row in (
-            *(row for row in table4.EXPERIMENT.rows if row.name != "trades"),
+            *(table4.EXPERIMENT.row(name) for name in ("natural", "tikhonov", "pgd")),
             *table6.EXPERIMENT.rows,
         )
     ),
@@ -29,6 +27,7 @@ EXPERIMENT = Experiment(
         tradeoff.named("accuracy_at_50", fault_tolerance.columns(tradeoff.FAULTS)),
     ),
     presets=table4.EXPERIMENT.presets,
+    minutes={"paper": 4060, "quick": 15, "smoke": 0.8},
     figures=(
         tradeoff.scatter(
             ("generalization_error", "test_accuracy"),

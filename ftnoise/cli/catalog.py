@@ -1,0 +1,104 @@
+"""The experiments that a user can name: those of the package, and files outside it."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ftnoise import experiments
+from ftnoise.core.checks import expect
+from ftnoise.core.errors import BadInput
+
+if TYPE_CHECKING:
+    from ftnoise.core.experiment import Experiment
+
+
+def names() -> list[str]:
+    """The experiments of the package, by file name."""
+    return sorted(path.stem for path in _folder().glob("[!_]*.py"))
+
+
+def _folder() -> Path:
+    return Path(experiments.__path__[0])
+
+
+def is_file(word: str) -> bool:
+    """Whether a word of the command line names a file rather than an experiment."""
+    return word.endswith(".py") or "/" in word
+
+
+def experiment(word: str, commands: Sequence[str] = ()) -> Experiment:
+    """The value `EXPERIMENT` of an experiment, by its name or by the path of its file.
+
+    Args:
+        word: the name, or the path.
+        commands: further names for the suggestion in the error.
+
+    Raises:
+        BadInput: there is no such experiment, or its file cannot be used.
+    """
+    if is_file(word):
+        return _own(Path(word))
+    if word not in names():
+        close = difflib.get_close_matches(word, [*names(), *commands], n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise BadInput(f"Expected an experiment ({', '.join(names())}). Received: {word!r}.{hint}")
+    return importlib.import_module(f"ftnoise.experiments.{word}").EXPERIMENT
+
+
+def _own(path: Path) -> Experiment:
+    """The experiment of a file outside the package."""
+    from ftnoise.core.experiment import Experiment
+
+    expect(path.is_file() and path.suffix == ".py", "a Python file", path=str(path))
+    if path.resolve().parent == _folder().resolve():
+        return experiment(path.stem)
+    found = vars(_imported(path)).get("EXPERIMENT")
+    if not isinstance(found, Experiment):
+        received = "none" if found is None else type(found).__name__
+        raise BadInput(f"Expected EXPERIMENT of {path} to be an Experiment. Received: {received}.")
+    if found.name in names():
+        raise BadInput(
+            f"Expected EXPERIMENT of {path} to have a name of its own, which begins the report's "
+            f"files. Received: name={found.name!r}."
+        )
+    return found
+
+
+def _imported(path: Path) -> object:
+    """The module of a file, importable under its own name, so that worker processes find it."""
+    name, folder = path.stem, str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
+    spec = importlib.util.find_spec(name) if name.isidentifier() else None
+    if spec is None or spec.origin is None or Path(spec.origin).resolve() != path.resolve():
+        raise BadInput(
+            f"Expected {path} to have a name that can be imported and no other module has. "
+            f"Received: {name!r}."
+        )
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        text = str(error).strip().splitlines() or [""]
+        raise BadInput(
+            f"Expected {path} to be imported without an error. Received: "
+            f"{type(error).__name__}: {text[0]}{_place(error, path)}"
+        ) from error
+
+
+def _place(error: Exception, path: Path) -> str:
+    """The last line of the file that an error came from: ` (line 3)`."""
+    if isinstance(error, SyntaxError):
+        return f" (line {error.lineno})"
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).resolve() == path.resolve()
+    ]
+    return f" (line {lines[-1]})" if lines else ""
