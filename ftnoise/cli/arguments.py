@@ -1,14 +1,23 @@
-"""The words of the command line that several commands share, and a parser with one-line errors."""
+"""Arguments that several commands share, and a parser with one-line errors."""
 
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
+from ftnoise.cli import catalog
+from ftnoise.core.checks import expect
 from ftnoise.core.errors import BadInput
 from ftnoise.core.preset import PRESETS
+
+if TYPE_CHECKING:
+    from ftnoise.core.experiment import Experiment
+    from ftnoise.core.preset import Preset
+
+ROOT = Path(__file__).resolve().parents[2]
+# Each seed is a training of every row.
+MOST_SEEDS = 10_000
 
 
 class Parser(argparse.ArgumentParser):
@@ -20,49 +29,72 @@ class Parser(argparse.ArgumentParser):
 
 
 def folder(text: str) -> Path:
-    """A folder's name, which is not empty."""
+    """The type of an argument that names a folder: not empty."""
     if not text:
         raise argparse.ArgumentTypeError("expected a folder. Received: ''")
     return Path(text)
 
 
-def common(command: argparse.ArgumentParser, root: Path, seeds_help: str) -> None:
-    """Which runs: preset, seeds, and where they are stored."""
+def named(parser: argparse.ArgumentParser) -> None:
+    """Adds the experiment, for a command that does not begin with it."""
+    parser.add_argument("experiment", help="its name, or the path of its file")
+
+
+def common(parser: argparse.ArgumentParser, seeds_help: str) -> None:
+    """Adds the preset, the seeds, and the folder of runs."""
     summaries = "; ".join(f"{preset.name}: {preset.summary}" for preset in PRESETS.values())
-    command.add_argument(
-        "--preset", choices=list(PRESETS), default="paper", help=f"{summaries} (default: paper)"
-    )
-    command.add_argument(
+    add = parser.add_argument
+    add("--preset", choices=list(PRESETS), default="paper", help=f"{summaries} (default: paper)")
+    add(
         "--secret-key",
         action="store_true",
         help="noise in gradients takes its key from the operating system: for a private release",
     )
-    command.add_argument("--seeds", type=int, metavar="N", help=seeds_help)
-    command.add_argument(
+    add("--seeds", type=int, metavar="N", help=seeds_help)
+    add(
         "--data-seeds",
         type=int,
         default=1,
         metavar="N",
-        help="so many draws of the data, where they are drawn (table3)",
+        help="draw random data N times (table3; default: 1)",
     )
-    command.add_argument(
-        "--runs", type=folder, default=root / "runs", metavar="DIR", help="where runs are stored"
-    )
-
-
-def training(command: argparse.ArgumentParser) -> None:
-    """Where data come from, and what of the runs is trained, how."""
-    command.add_argument(
-        "--data-dir",
+    add(
+        "--runs",
         type=folder,
-        default=os.environ.get("FTNOISE_DATA") or None,
+        default=ROOT / "runs",
         metavar="DIR",
-        help="a folder with data sets, looked into first (or the variable FTNOISE_DATA)",
+        help="where runs are stored (default: runs)",
     )
-    command.add_argument("--offline", action="store_true", help="never touch the network")
-    command.add_argument("--rows", metavar="PATTERN", help="only rows whose name matches")
-    command.add_argument("--dry-run", action="store_true", help="say what would be trained")
-    command.add_argument("--fail-fast", action="store_true", help="stop at the first failed run")
-    command.add_argument(
-        "--xla", action="store_true", help="compile training steps with XLA (for some GPUs)"
-    )
+
+
+def chosen(arguments: argparse.Namespace, rows: str | None = None) -> tuple[Experiment, Preset]:
+    """The named experiment within the limits of the named preset, and the preset.
+
+    Args:
+        arguments: those of `named` and `common`.
+        rows: pattern of the rows that are of interest, or None for all.
+
+    Raises:
+        BadInput: there is no such experiment or row, or an argument does not fit the rows.
+    """
+    whole = catalog.experiment(arguments.experiment)
+    if arguments.seeds is not None:
+        expect(
+            1 <= arguments.seeds <= MOST_SEEDS,
+            f"--seeds in 1 to {MOST_SEEDS:,}",
+            seeds=arguments.seeds,
+        )
+    preset = whole.preset(arguments.preset).with_data_seeds(arguments.data_seeds)
+    experiment = preset.of(whole)
+    names = {row.name for row in whole.matching(rows)}
+    if arguments.secret_key:
+        preset = preset.with_secret_key()
+        plain, experiment = experiment, preset.of(whole)
+        if not any(experiment.row(name) != plain.row(name) for name in names):
+            raise BadInput(
+                "Expected --secret-key with rows that have noise in their gradients. "
+                f"Received: {whole.name}."
+            )
+    for name in names:
+        experiment.draws(experiment.row(name))  # refuses --data-seeds of data that are not random
+    return experiment, preset

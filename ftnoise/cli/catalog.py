@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
-import importlib.util
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,22 +30,31 @@ def is_file(word: str) -> bool:
     return word.endswith(".py") or "/" in word
 
 
-def experiment(word: str, commands: Sequence[str] = ()) -> Experiment:
-    """The value `EXPERIMENT` of an experiment, by its name or by the path of its file.
+def check(word: str, commands: Sequence[str] = ()) -> None:
+    """Raises `BadInput` unless an experiment has that name, or the word names a file.
 
     Args:
-        word: the name, or the path.
+        word: of the command line.
         commands: further names for the suggestion in the error.
+    """
+    known = names()
+    if not is_file(word) and word not in known:
+        import difflib
+
+        close = difflib.get_close_matches(word, [*known, *commands], n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise BadInput(f"Expected an experiment ({', '.join(known)}). Received: {word!r}.{hint}")
+
+
+def experiment(word: str) -> Experiment:
+    """The value `EXPERIMENT` of an experiment, by its name or by the path of its file.
 
     Raises:
         BadInput: there is no such experiment, or its file cannot be used.
     """
+    check(word)
     if is_file(word):
         return _own(Path(word))
-    if word not in names():
-        close = difflib.get_close_matches(word, [*names(), *commands], n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise BadInput(f"Expected an experiment ({', '.join(names())}). Received: {word!r}.{hint}")
     return importlib.import_module(f"ftnoise.experiments.{word}").EXPERIMENT
 
 
@@ -73,10 +79,13 @@ def _own(path: Path) -> Experiment:
 
 def _imported(path: Path) -> object:
     """The module of a file, importable under its own name, so that worker processes find it."""
+    import importlib.util
+
     name, folder = path.stem, str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.append(folder)
-    spec = importlib.util.find_spec(name) if name.isidentifier() else None
+    importlib.invalidate_caches()
+    spec = importlib.util.find_spec(name) if name.isidentifier() and name != "__main__" else None
     if spec is None or spec.origin is None or Path(spec.origin).resolve() != path.resolve():
         raise BadInput(
             f"Expected {path} to have a name that can be imported and no other module has. "
@@ -94,6 +103,8 @@ def _imported(path: Path) -> object:
 
 def _place(error: Exception, path: Path) -> str:
     """The last line of the file that an error came from: ` (line 3)`."""
+    import traceback
+
     if isinstance(error, SyntaxError):
         return f" (line {error.lineno})"
     lines = [

@@ -1,0 +1,34 @@
+"""`ftnoise list`: the experiments and their cost."""
+
+from __future__ import annotations
+
+import argparse
+
+from ftnoise.cli import catalog
+from ftnoise.core.preset import PRESETS
+from ftnoise.core.progress import duration
+
+HELP = "the experiments, and what each costs"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments."""
+    parser.add_argument("--plain", action="store_true", help="only the names, one a line")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the list."""
+    if arguments.plain:
+        print("\n".join(catalog.names()))
+        return 0
+    print("Experiments, with the time to train them on two cores:\n")
+    for name in catalog.names():
+        found = catalog.experiment(name)
+        costs = [
+            f"{preset} {duration(60 * found.minutes[preset])}"
+            for preset in PRESETS
+            if preset in found.minutes
+        ]
+        print(f"  {name:16} {found.title}\n{'':19}{', '.join(costs)}")
+    print("\nFor example: ./reproduce.sh table5 --preset quick")
+    return 0

@@ -1,0 +1,31 @@
+"""`ftnoise publish`: a table's finished runs and report in a folder of their own."""
+
+from __future__ import annotations
+
+import argparse
+
+from ftnoise.cli.arguments import chosen, common, folder, named
+
+HELP = "copy a table's finished runs and report into a folder of their own"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments."""
+    named(parser)
+    parser.add_argument("--to", type=folder, required=True, metavar="DIR", help="the folder")
+    common(parser, "copy the first N seeds (default: all stored)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Copies the runs, writes the report, and prints the paths of its files."""
+    from ftnoise import report
+    from ftnoise.engine import stored
+    from ftnoise.store.folders import Store
+
+    experiment, preset = chosen(arguments)
+    store, target = Store(arguments.runs), Store(arguments.to)
+    stored.publish(experiment, preset, arguments.seeds, store, target)
+    runs = stored.runs_of(experiment, arguments.seeds, target)
+    paths = report.write(report.results(experiment, preset, runs), target.root)
+    print("\n".join(map(str, paths)))
+    return 0

@@ -1,0 +1,152 @@
+"""`ftnoise EXPERIMENT`: trains what is missing of a table, then draws it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from ftnoise.cli.arguments import ROOT, chosen, common, folder
+from ftnoise.cli.report import draw
+from ftnoise.core.checks import expect
+from ftnoise.core.progress import GOES_ON, duration, tell
+
+if TYPE_CHECKING:
+    from ftnoise.core.experiment import Experiment
+    from ftnoise.core.preset import Preset
+    from ftnoise.engine.plan import Status, Task
+    from ftnoise.store.folders import Store
+
+HELP = "train what is missing of the table, then draw it"
+REFERENCES = ROOT / "runs" / "reference"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments."""
+    common(parser, "train with N seeds (default: what the table needs)")
+    add = parser.add_argument
+    add(
+        "--set",
+        action="append",
+        default=[],
+        dest="settings",
+        metavar="FIELD=VALUE",
+        help="change a field of the rows that have it, such as training.penalty.weight=1e-3; the "
+        "value is a Python literal, and the report is marked as changed (repeatable)",
+    )
+    add(
+        "--data-dir",
+        type=folder,
+        default=os.environ.get("FTNOISE_DATA") or None,
+        metavar="DIR",
+        help="a folder with data sets, searched first (default: the variable FTNOISE_DATA)",
+    )
+    add("--offline", action="store_true", help="never use the network")
+    add("--rows", metavar="PATTERN", help="only rows whose name contains or matches the pattern")
+    add("--workers", type=int, default=1, metavar="N", help="train in N processes (default: 1)")
+    add("--dry-run", action="store_true", help="show what would be trained")
+    add("--fail-fast", action="store_true", help="stop at the first failed run")
+    add("--xla", action="store_true", help="compile training steps with XLA (for some GPUs)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Trains what is missing and draws the table."""
+    from ftnoise.engine import plan
+    from ftnoise.store.folders import Store
+
+    expect(arguments.workers >= 1, "--workers to be at least 1", workers=arguments.workers)
+    experiment, preset = chosen(arguments, arguments.rows)
+    if arguments.settings:
+        from ftnoise.cli import overrides
+
+        experiment, preset = overrides.changed(
+            experiment, preset, arguments.settings, arguments.rows
+        )
+    tasks = plan.tasks(experiment, arguments.seeds or experiment.seeds, arguments.rows)
+    store = Store(arguments.runs)
+    if arguments.dry_run:
+        return dry_run(experiment, preset, tasks, store)
+    try:
+        return train(experiment, preset, tasks, store, arguments)
+    except KeyboardInterrupt as stop:
+        stop.add_note(GOES_ON)
+        raise
+
+
+def train(
+    experiment: Experiment,
+    preset: Preset,
+    tasks: list[Task],
+    store: Store,
+    arguments: argparse.Namespace,
+) -> int:
+    """Trains and measures what is missing of the tasks, then draws the table."""
+    from ftnoise.core.data import Sources
+    from ftnoise.engine.executor import Engine
+
+    sources = Sources.from_environment(arguments.data_dir, arguments.offline)
+    store.prepare()
+    engine = Engine(
+        experiment,
+        tasks,
+        store,
+        sources,
+        references=references(experiment),
+        xla=arguments.xla,
+        fail_fast=arguments.fail_fast,
+        workers=arguments.workers,
+    )
+    if adopted := engine.adopt():
+        print(f"Copied instead of trained: {', '.join(adopted)}.", file=sys.stderr)
+    announce(experiment, preset, [engine.status(task) for task in tasks], sys.stderr)
+    failures = engine.run()
+    own = {engine.folder(task).id for task in tasks}
+    code = draw(experiment, preset, arguments.seeds or experiment.seeds, store, own) or 0
+    if failures:
+        tell(f"error: {len(failures)} of {len(tasks)} runs failed.")
+    return max([code, *(failure.exit_code for failure in failures)])
+
+
+def dry_run(experiment: Experiment, preset: Preset, tasks: list[Task], store: Store) -> int:
+    """Prints the status of each task, without reading data or writing anything."""
+    from ftnoise.engine.executor import foreseen
+
+    statuses = foreseen(experiment, tasks, store, references(experiment))
+    announce(experiment, preset, statuses, sys.stdout)
+    for status in statuses:
+        print(f"  {status.task.name:40} {status}")
+    return 0
+
+
+def announce(experiment: Experiment, preset: Preset, statuses: list[Status], file: TextIO) -> None:
+    """Prints what is stored, what will be trained or measured, and how to stop."""
+    training = [status for status in statuses if not status.trained]
+    measuring = [status for status in statuses if status.trained and not status.complete]
+    stored = len(statuses) - len(training) - len(measuring)
+    print(f"{experiment.name}, preset {preset.name}: {experiment.title}.", file=file)
+    runs = "1 run" if len(statuses) == 1 else f"{len(statuses)} runs"
+    counts = [f"{stored} stored", f"{len(training)} to train"]
+    counts += [f"{len(measuring)} to measure"] if measuring else []
+    print(f"{runs}: {', '.join(counts)}.", file=file)
+    for verb, left in (("train", training), ("measure", measuring)):
+        if left:
+            names = (f"{s.task.name} ({s})" if s.epochs else s.task.name for s in left)
+            print(f"To {verb}: {', '.join(names)}.", file=file)
+    if not training and not measuring:
+        return
+    cost = ""
+    if preset.name in experiment.minutes:
+        minutes = duration(60 * experiment.minutes[preset.name])
+        cost = f"The whole table takes about {minutes} on two cores. "
+    print(f"{cost}Ctrl-C keeps finished work; the same command resumes.", file=file)
+    if training and preset.name == "paper" and not Path("/dev/nvidia0").exists():
+        print("This machine has no GPU: --preset quick shows the trend in minutes.", file=file)
+
+
+def references(experiment: Experiment) -> list[Store]:
+    """Where runs are published that the experiment may adopt."""
+    from ftnoise.store.folders import Store
+
+    return [Store(REFERENCES)] if experiment.adopts else []

@@ -1,0 +1,22 @@
+"""`ftnoise test`: the tests of the checkout."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+
+from ftnoise.cli.arguments import ROOT
+
+HELP = "run the tests; all further arguments go to pytest"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments."""
+    parser.add_argument("words", nargs="*", help="arguments of pytest")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs pytest in up to four processes; returns its exit code."""
+    command = [sys.executable, "-m", "pytest", "--numprocesses=auto", "--maxprocesses=4"]
+    return subprocess.run([*command, *arguments.words], cwd=ROOT, check=False).returncode
