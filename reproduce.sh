@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The one door: makes .venv from the hash lock, keeps it while the lock is unchanged, and then runs
-# `python -m ftnoise` with the same words. What is said on the way goes to stderr.
+# Entry point: makes .venv from the hash lock, keeps it while the lock is unchanged, and then runs
+# `python -m ftnoise` with the same arguments. Its own messages go to stderr.
 set -euo pipefail
 
 here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
@@ -8,8 +8,8 @@ lock=$here/requirements.txt
 venv=$here/.venv
 stamp=$venv/made-from
 
-say() { printf '%s\n' "$*" >&2; }
-fail() { say "$@" && exit 2; }
+log() { printf '%s\n' "$*" >&2; }
+fail() { log "$@" && exit 2; }
 
 find_python() {
     local python found="there is no Python 3.11 here"
@@ -26,14 +26,14 @@ find_python() {
 
 pip_install() {
     "$venv/bin/python" -P -m pip install --disable-pip-version-check --require-hashes "$@" >&2 ||
-        { say "The installation failed, as said above; the same command tries again." && exit 1; }
+        { log "The installation failed, see above; the same command tries again." && exit 1; }
 }
 
 install() {
     local python
     [[ $(uname -sm) == "Linux x86_64" ]] || fail "requirements.txt is for Linux x86_64, not $(uname -sm)."
     python=$(find_python)
-    say "Making $venv with $python: about 2 minutes and 3 GB, once."
+    log "Making $venv with $python: about 2 minutes and 3 GB, once."
     trap 'exit 130' INT
     rm -rf -- "$venv"
     "$python" -P -m venv "$venv" >&2
@@ -51,13 +51,13 @@ is_current() {
 
 hold() {
     flock --nonblock "$1" 9 && return
-    say "Waiting for another ftnoise that makes or uses $venv."
+    log "Waiting for another ftnoise that makes or uses $venv."
     flock "$1" 9
 }
 
 unset PYTHONHOME PYTHONPATH
-# A program that runs holds this lock shared, whoever makes .venv holds it alone: two first starts
-# install once, and a new lock file does not pull the environment from under a training.
+# A running program holds this lock shared, an installation holds it alone: two first starts install
+# once, and a new lock file does not replace the environment of a running training.
 if [[ -w $here ]]; then
     exec 9<>"$here/.venv.lock"
     hold --shared
@@ -70,6 +70,6 @@ elif ! is_current; then
     fail "Expected $here to be writable, so that .venv can be made in it."
 fi
 
-# Safe path: the package of this checkout is used, whatever lies in the folder one stands in.
+# Safe path: the package of this checkout is used, never one in the current folder.
 export PYTHONPATH=$here PYTHONSAFEPATH=1
 exec "$venv/bin/python" -m ftnoise "$@"

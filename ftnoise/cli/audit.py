@@ -1,4 +1,4 @@
-"""`ftnoise audit`: an experiment that could show that DP-SGD here does not keep its claim."""
+"""`ftnoise audit`: an experiment that can refute the claimed epsilon of DP-SGD."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ftnoise.audit import Audit
 
-HELP = "a lower bound on epsilon of DP-SGD as it is implemented here, by experiment"
+HELP = "an empirical lower bound on the epsilon of this implementation of DP-SGD"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,36 +22,37 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
 
 
-def run(words: argparse.Namespace) -> int:
-    """Prints what was found; exit code 1 if it speaks against the claim."""
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the result; exit code 1 if it refutes the claim."""
     from ftnoise.audit import SIGMAS, audit
 
     found = audit(
-        noise_multiplier=words.noise_multiplier,
-        steps=words.steps,
-        canaries=words.canaries,
-        delta=words.delta,
-        seed=words.seed,
+        noise_multiplier=arguments.noise_multiplier,
+        steps=arguments.steps,
+        canaries=arguments.canaries,
+        delta=arguments.delta,
+        seed=arguments.seed,
     )
     print(
-        f"{words.canaries} canaries, {words.steps} steps with all examples, noise multiplier "
-        f"{words.noise_multiplier:g}, delta {words.delta:g}.\n\n"
+        f"{arguments.canaries} canaries, {arguments.steps} steps with all examples, noise "
+        f"multiplier {arguments.noise_multiplier:g}, delta {arguments.delta:g}.\n\n"
         f"  epsilon is at least      {found.epsilon:.3f}   (95 % confidence)\n"
-        f"  epsilon that is claimed  {found.claim:.3f}\n"
+        f"  claimed epsilon          {found.claim:.3f}\n"
         f"  noise of different steps and layers is correlated by at most "
         f"{found.correlation:.1f} standard deviations (limit {SIGMAS:g})\n\n"
-        "Assumes a Gaussian mechanism; sampling is not audited. " + verdict(found, words.canaries)
+        "Assumes a Gaussian mechanism; sampling is not audited. "
+        + verdict(found, arguments.canaries)
     )
     return 0 if found.sound else 1
 
 
 def verdict(found: Audit, canaries: int) -> str:
-    """What the audit says, in a sentence."""
+    """The conclusion of the audit, in a sentence."""
     if not found.sound:
         return "THE CLAIM DOES NOT HOLD."
     if found.most <= found.claim:
         return (
-            f"The claim was NOT TESTED: {canaries} canaries can show {found.most:.3f} at most; use "
+            f"The claim was NOT TESTED: {canaries} canaries can show at most {found.most:.3f}. Use "
             "more noise or fewer steps."
         )
-    return "Nothing speaks against the claim."
+    return "Nothing contradicts the claim."

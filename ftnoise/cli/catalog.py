@@ -25,37 +25,37 @@ def _folder() -> Path:
     return Path(experiments.__path__[0])
 
 
-def is_file(word: str) -> bool:
-    """Whether a word of the command line names a file rather than an experiment."""
-    return word.endswith(".py") or "/" in word
+def is_file(name: str) -> bool:
+    """Whether an argument is the path of a file rather than the name of an experiment."""
+    return name.endswith(".py") or "/" in name
 
 
-def check(word: str, commands: Sequence[str] = ()) -> None:
-    """Raises `BadInput` unless an experiment has that name, or the word names a file.
+def check(name: str, commands: Sequence[str] = ()) -> None:
+    """Raises `BadInput` unless an experiment has that name, or the argument is the path of a file.
 
     Args:
-        word: of the command line.
+        name: the argument.
         commands: further names for the suggestion in the error.
     """
     known = names()
-    if not is_file(word) and word not in known:
+    if not is_file(name) and name not in known:
         import difflib
 
-        close = difflib.get_close_matches(word, [*known, *commands], n=1)
+        close = difflib.get_close_matches(name, [*known, *commands], n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise BadInput(f"Expected an experiment ({', '.join(known)}). Received: {word!r}.{hint}")
+        raise BadInput(f"Expected an experiment ({', '.join(known)}). Received: {name!r}.{hint}")
 
 
-def experiment(word: str) -> Experiment:
+def experiment(name: str) -> Experiment:
     """The value `EXPERIMENT` of an experiment, by its name or by the path of its file.
 
     Raises:
         BadInput: there is no such experiment, or its file cannot be used.
     """
-    check(word)
-    if is_file(word):
-        return _own(Path(word))
-    return importlib.import_module(f"ftnoise.experiments.{word}").EXPERIMENT
+    check(name)
+    if is_file(name):
+        return _own(Path(name))
+    return importlib.import_module(f"ftnoise.experiments.{name}").EXPERIMENT
 
 
 def _own(path: Path) -> Experiment:

@@ -1,7 +1,7 @@
 """Entry of the command line: finds the command, and turns every end into an exit code.
 
 `./reproduce.sh` and `python -m ftnoise` take the same arguments. Only the command that is called is
-imported, so `--help` and a wrong argument answer at once. Results go to stdout, progress and errors
+imported, so `--help` and a wrong argument return at once. Results go to stdout, progress and errors
 to stderr. The exit code is 0, 1 for a failed run, 2 for bad input and 130 after Ctrl-C.
 """
 
@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ftnoise.cli import catalog
 from ftnoise.cli.arguments import Parser
@@ -28,18 +28,18 @@ SHARED = ("main", "arguments", "catalog", "overrides", "reproduce")
 STOPPED = "Stopped."
 
 
-def main(words: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Runs one command and returns its exit code.
 
     Args:
-        words: the command line without the program; None takes `sys.argv`.
+        argv: the command line without the program; None takes `sys.argv`.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         # An old terminal may lack characters of a table: it shows a ? instead.
         sys.stdout.reconfigure(errors="replace")
     previous = signal.signal(signal.SIGTERM, _terminated)
     try:
-        code = dispatch(sys.argv[1:] if words is None else words)
+        code = dispatch(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
         return code
     except FtnoiseError as failure:
@@ -64,35 +64,35 @@ def _terminated(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt(128 + number)
 
 
-def dispatch(words: list[str]) -> int:
-    """Parses the words and runs the command; without words, `list`."""
-    module, arguments = parse(words or ["list"])
+def dispatch(argv: list[str]) -> int:
+    """Parses the arguments and runs the command; without any, `list`."""
+    command, arguments = parse(argv or ["list"])
     _quiet_tensorflow()
-    return importlib.import_module(module).run(arguments)
+    return command.run(arguments)
 
 
-def parse(words: list[str]) -> tuple[str, argparse.Namespace]:
+def parse(argv: list[str]) -> tuple[Any, argparse.Namespace]:
     """The module of the command, and its arguments.
 
     Raises:
         BadInput: there is no such command or experiment, or an argument is wrong.
     """
-    word, *rest = words
-    if word in ("-h", "--help"):
-        _overview().parse_args(words)
-    if word.startswith("-"):
-        raise BadInput(f"Expected an experiment or a command first. Received: {word!r}.")
+    name, *rest = argv
+    if name in ("-h", "--help"):
+        _overview().parse_args(argv)
+    if name.startswith("-"):
+        raise BadInput(f"Expected an experiment or a command first. Received: {name!r}.")
     known = commands()
-    if word not in known:
-        catalog.check(word, [*known])
-    module = f"ftnoise.cli.{known.get(word, 'reproduce')}"
-    command = importlib.import_module(module)
-    parser = Parser(prog=f"ftnoise {word}", description=f"{command.HELP}.")
-    parser.set_defaults(experiment=word)
+    if name not in known:
+        catalog.check(name, [*known])
+    command = importlib.import_module(f"ftnoise.cli.{known.get(name, 'reproduce')}")
+    about = f"{command.HELP[0].upper()}{command.HELP[1:]}."
+    parser = Parser(prog=f"ftnoise {name}", description=about)
+    parser.set_defaults(experiment=name)
     command.arguments(parser)
-    if word == "test":  # all of its arguments are pytest's
+    if name == "test":  # all of its arguments are pytest's
         rest = ["--", *rest]
-    return module, parser.parse_args(rest)
+    return command, parser.parse_args(rest)
 
 
 def commands() -> dict[str, str]:

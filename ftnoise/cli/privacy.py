@@ -1,15 +1,14 @@
-"""`ftnoise privacy`: what may be said of DP-SGD with these numbers; trains nothing."""
+"""`ftnoise privacy`: the privacy of DP-SGD by its parameters, without training."""
 
 from __future__ import annotations
 
 import argparse
 import math
 
-from ftnoise.core.checks import is_number
-from ftnoise.core.errors import BadInput
+from ftnoise.core.checks import expect, positive
 from ftnoise.privacy import MOST_STEPS, SAMPLERS, Mechanism, Statement, noise_for, statement
 
-HELP = "what epsilon DP-SGD with these numbers has, without training"
+HELP = "the epsilon of DP-SGD with given parameters, without training"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,73 +25,73 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--batch", type=int, required=True, metavar="N", help="expected batch size")
     parser.add_argument("--examples", type=int, required=True, metavar="N", help="training set")
-    parser.add_argument("--epochs", type=float, required=True, metavar="X", help="passes over it")
+    parser.add_argument("--epochs", type=float, required=True, metavar="X", help="epochs over it")
     parser.add_argument("--delta", type=float, default=1e-5, metavar="X", help="default: 1e-5")
     parser.add_argument(
         "--sampler", choices=SAMPLERS, default="poisson", help="how batches are drawn"
     )
 
 
-def run(words: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Prints the statement."""
-    if not is_number(words.epochs) or words.epochs <= 0:
-        raise BadInput(f"Expected --epochs > 0. Received: {words.epochs}.")
+    positive(**{"--epochs": arguments.epochs})
     shared = {
-        "batch_size": words.batch,
-        "examples": words.examples,
-        "sampler": words.sampler,
-        "delta": words.delta,
+        "batch_size": arguments.batch,
+        "examples": arguments.examples,
+        "sampler": arguments.sampler,
+        "delta": arguments.delta,
     }
-    # Checked before anything is computed from them; the noise itself comes later.
-    steps_per_epoch = Mechanism(noise_multiplier=1.0, steps=1, **shared).steps_per_pass
-    if words.epochs > MOST_STEPS / steps_per_epoch:
-        raise BadInput(
-            f"Expected --epochs of {steps_per_epoch} steps that make {MOST_STEPS:g} steps at most. "
-            f"Received: {words.epochs}."
-        )
-    steps = math.ceil(words.epochs * steps_per_epoch)
-    noise = words.noise_multiplier
+    # Checked before anything is computed from them; the noise follows.
+    Mechanism(noise_multiplier=1.0, steps=1, **shared)
+    steps_per_epoch = -(-arguments.examples // arguments.batch)
+    expect(
+        arguments.epochs <= MOST_STEPS / steps_per_epoch,
+        f"--epochs of {steps_per_epoch} steps that make {MOST_STEPS:g} steps at most",
+        epochs=arguments.epochs,
+    )
+    steps = math.ceil(arguments.epochs * steps_per_epoch)
+    noise = arguments.noise_multiplier
     if noise is None:
-        noise = noise_for(words.target_epsilon, steps=steps, **shared)
+        noise = noise_for(arguments.target_epsilon, steps=steps, **shared)
     print("\n".join(lines(statement(Mechanism(noise_multiplier=noise, steps=steps, **shared)))))
     return 0
 
 
-def lines(said: Statement) -> list[str]:
-    """The statement for a reader."""
-    mechanism = said.mechanism
+def lines(found: Statement) -> list[str]:
+    """The statement as lines of text."""
+    mechanism = found.mechanism
     poisson = mechanism.sampler == "poisson"
-    found = [
+    text = [
         f"Noise multiplier {mechanism.noise_multiplier:.4g}, {mechanism.sampler} batches of "
         f"{'expected ' if poisson else ''}{mechanism.batch_size} out of {mechanism.examples}, "
         f"{mechanism.steps} steps, delta {mechanism.delta:g}.",
-        f"Neighboring training sets: {said.adjacency}.",
+        f"Neighboring training sets: {found.adjacency}.",
         "",
     ]
     if poisson:
-        found += [
-            f"  epsilon, smallest sound value     {_number(said.epsilon)}",
-            f"    by RDP, today's accounting      {_number(said.epsilon_rdp)}",
-            f"    by privacy loss distributions   {_number(said.epsilon_pld)}",
-            f"  as the paper's software said it   {_number(said.epsilon_paper)}",
+        text += [
+            f"  epsilon, smallest sound value     {_number(found.epsilon)}",
+            f"    by RDP, today's accounting      {_number(found.epsilon_rdp)}",
+            f"    by privacy loss distributions   {_number(found.epsilon_pld)}",
+            f"  as the paper's software gave it   {_number(found.epsilon_paper)}",
         ]
     else:
-        found += [
-            f"  epsilon is at most                {_number(said.epsilon)}",
-            f"  and at least                      {_number(said.low)}",
-            f"  as the paper's software said it   {_number(said.epsilon_paper)}   NO guarantee: it "
-            "assumes Poisson batches",
+        text += [
+            f"  epsilon is at most                {_number(found.epsilon)}",
+            f"  and at least                      {_number(found.low)}",
+            f"  as the paper's software gave it   {_number(found.epsilon_paper)}   NO guarantee: "
+            "it assumes Poisson batches",
         ]
     return [
-        *found,
+        *text,
         "",
         "Bound on the generalization error of a loss in [0, 1], by Theorem 1 of the paper:",
-        f"  as printed                        {_bound(said.theorem1)}",
-        f"  for one example replaced          {_bound(said.theorem1_replace_one)}",
+        f"  as printed                        {_bound(found.theorem1)}",
+        f"  for one example replaced          {_bound(found.theorem1_replace_one)}",
         "",
-        "Assumes: nobody knows the key of the noise; noise drawn in single precision is Gaussian; "
-        "what was",
-        "calibrated on the same examples before is not counted.",
+        "Assumes a secret key of the noise, and that noise drawn in single precision is Gaussian. "
+        "Does not count",
+        "earlier calibration on the same examples.",
     ]
 
 
@@ -101,4 +100,4 @@ def _number(value: float | None) -> str:
 
 
 def _bound(value: float) -> str:
-    return f"{value:.4g}" + ("   says nothing, as it is 1 or more" if value >= 1 else "")
+    return f"{value:.4g}" + ("   vacuous: 1 or more" if value >= 1 else "")

@@ -13,10 +13,10 @@ HELP = "run the tests; all further arguments go to pytest"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
-    parser.add_argument("words", nargs="*", help="arguments of pytest")
+    parser.add_argument("pytest", nargs="*", help="arguments of pytest")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs pytest in up to four processes; returns its exit code."""
     command = [sys.executable, "-m", "pytest", "--numprocesses=auto", "--maxprocesses=4"]
-    return subprocess.run([*command, *arguments.words], cwd=ROOT, check=False).returncode
+    return subprocess.run([*command, *arguments.pytest], cwd=ROOT, check=False).returncode

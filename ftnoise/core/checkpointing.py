@@ -1,4 +1,4 @@
-"""What long work may keep and report while it runs: checkpoints, logs, progress.
+"""Checkpoints, logs and progress of long work: a training, a measure.
 
 The base keeps nothing and reports nothing, so that a caller from Python who only wants the trained
 network passes none. The runner passes one that writes into the run's folder.

@@ -32,7 +32,7 @@ def non_negative(**values: object) -> None:
 
 
 def fraction(*, zero: bool = True, one: bool = True, **values: object) -> None:
-    """Numbers from 0 to 1; `zero` and `one` say whether the ends are allowed."""
+    """Numbers from 0 to 1; `zero` and `one` allow the ends."""
     interval = f"{'[' if zero else '('}0, 1{']' if one else ')'}"
     for name, value in values.items():
         inside = is_number(value) and 0 <= value <= 1  # type: ignore[operator]

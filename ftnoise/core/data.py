@@ -1,4 +1,4 @@
-"""Where data come from, and what every data set yields. Nothing here imports NumPy at once."""
+"""Sources of data, and the arrays that every data set gives. NumPy is imported in functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two ways in which a command can fail, each with one line for the person who typed it."""
+"""The errors of the package, each with a message of one line for the user."""
 
 
 class FtnoiseError(Exception):
@@ -8,7 +8,7 @@ class FtnoiseError(Exception):
 
 
 class BadInput(FtnoiseError, ValueError):
-    """What came from outside cannot be right: names the thing, what was expected and what came.
+    """An input is wrong: the message names it, what was expected and what was received.
 
     It is a `ValueError` too, so that callers from Python can treat it as one.
     """
@@ -17,7 +17,7 @@ class BadInput(FtnoiseError, ValueError):
 
 
 class StoredDamage(FtnoiseError):
-    """A stored file is not what was written: names the file; it is not used, and made again."""
+    """A stored file was damaged: the message names it. It is not used, and made again."""
 
 
 class RunFailed(FtnoiseError):

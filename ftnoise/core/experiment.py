@@ -1,4 +1,4 @@
-"""A table as data: rows are runs, columns are measures, the paper's numbers beside them."""
+"""A table as data: rows are runs, columns are measures, compared to the paper's numbers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Row:
     paper: dict[str, float] = field(default_factory=dict)
 
     def with_paper(self, **paper: float) -> Row:
-        """The same run beside other printed numbers, by column; without any, beside none."""
+        """The same run with other printed numbers, by column; with none by default."""
         return dataclasses.replace(self, paper=paper)
 
 
@@ -61,7 +61,7 @@ class Experiment:
         rows: the runs, each with a name of its own.
         columns: the measures, each with a name of its own.
         notes: sentences under the table.
-        figures: what is shown beside the table.
+        figures: drawn from the same runs.
         adopts: its models are those of other tables. Published runs are copied, not trained again,
             unless their training has begun in the user's own runs folder.
         seeds: number of seeds unless the user gives one.
@@ -109,7 +109,7 @@ class Experiment:
             same = forms.setdefault(seedless(canonical(row.run)), row.name)
             expect(
                 same == row.name,
-                f"rows of {self.name} with different runs (own files are told apart by `name`)",
+                f"rows of {self.name} with different runs (give your own files different `name`s)",
                 rows=[same, row.name],
             )
         units = {column.name: column.unit for column in self.columns}

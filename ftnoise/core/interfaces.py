@@ -1,7 +1,7 @@
 """What each kind of member may do: one base class a kind, and the run that puts them together.
 
-Everything optional is a method or a class attribute with a default here, so nobody asks a member
-whether it has something. A new member is a subclass in a file of its own.
+Everything optional is a method or a class attribute with a default here, so that no caller has to
+test whether a member has it. A new member is a subclass in a file of its own.
 
 | kind | must define | where members live |
 |---|---|---|
@@ -120,7 +120,7 @@ class Inputs(Spec, ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Penalty(Spec, ABC):
-    """The `penalty` slot: a scalar beside the loss, outside any clipping.
+    """The `penalty` slot: a scalar added to the mean loss, outside any clipping.
 
     Attributes:
         looks_at_data: whether the value depends on the examples.
@@ -224,9 +224,9 @@ class Gradients(Spec, ABC):
 class Weights(Spec):
     """The `weights` slot: noise or a constraint on the network itself.
 
-    Variables of its own belong to the network that `rebuild` returns (as weights of a layer, say):
-    then they are stored, checkpointed and resumed with it. A layer that draws takes the key of
-    the draw from `layers.drawing`, which the loop sets anew at each step.
+    Variables of its own belong to the network that `rebuild` returns, for example as weights of a
+    layer: then they are stored, checkpointed and resumed with it. A layer that draws takes the key
+    of the draw from `layers.drawing`, which the loop sets anew at each step.
     """
 
     def rebuild(self, network: keras.Model) -> keras.Model:
@@ -414,7 +414,7 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True)
 class Measure(Spec, ABC):
-    """A question to a trained network, stored by run and measure."""
+    """What is measured on a trained network; results are stored by run and measure."""
 
     @abstractmethod
     def evaluate(self, trained: MeasureInput) -> Measurement:
@@ -431,7 +431,7 @@ class Measure(Spec, ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Figure(Spec):
-    """What is shown of a table beside it; a description, which `report/` draws.
+    """A figure of a table: a description, which `report/` draws.
 
     Args:
         name: ends the names of the figure's files; lower case letters, digits and _.

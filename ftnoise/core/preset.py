@@ -1,4 +1,4 @@
-"""How much of the paper's protocol is run: all of it, minutes of it, or a sign of life.
+"""How much of the paper's protocol is run: all of it, minutes of it, or a smoke test.
 
 A preset is a set of limits. Each spec knows its own smaller self under them (`Spec.scaled`), so
 that a preset knows no member, and `Preset.of` gives one complete, smaller experiment.
@@ -62,7 +62,7 @@ class Preset:
 
     @property
     def whole(self) -> bool:
-        """Whether it is all of the protocol."""
+        """Whether it limits nothing: the paper's whole protocol."""
         sizes: tuple[int | None, ...] = (self.train_examples, self.test_examples, self.attacked)
         sizes += (self.trials, self.batch_size, self.attack_steps)
         return (self.epochs, self.rate) == (1.0, 1.0) and not any(sizes)

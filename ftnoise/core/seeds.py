@@ -52,14 +52,14 @@ def normal(shape: Any, seed: Any, dtype: Any) -> Any:
 
 
 def generator(seed: int, *purpose: object) -> np.random.Generator:
-    """NumPy's generator for `purpose` under `seed`, which draws the same everywhere."""
+    """NumPy's generator for `purpose` under `seed`, which draws the same on every machine."""
     import numpy as np
 
     return np.random.Generator(np.random.SFC64(key(seed, *purpose)))
 
 
 def subset(size: int, count: int, purpose: str) -> np.ndarray:
-    """`count` of `range(size)` without replacement, rising, the same for every run."""
+    """`count` of `range(size)` without replacement, in order, the same for every run."""
     import numpy as np
 
     generator = np.random.Generator(np.random.Philox(key(0, "subset", purpose, count)))

@@ -32,7 +32,7 @@ class Spec:
 
     `revision` is raised by hand when the meaning of a class changes, so that stored results of
     the old meaning are not taken for results of the new one. A field with
-    `metadata={"identity": False}` says where something lies, not what it is.
+    `metadata={"identity": False}` is a place, such as a path, and no part of the identity.
     """
 
     revision: ClassVar[int] = 1
@@ -65,7 +65,7 @@ def canonical(value: object, *, everything: bool = False) -> JSON:
     """The JSON form of a spec (or of a field's value) on which identity rests.
 
     With `everything`, fields that have their defaults are written too; that is what `spec.json`
-    keeps for a reader. Fields that only say where something lies are never written.
+    keeps for a reader. Fields without identity are never written.
     """
     if isinstance(value, Spec):
         form: dict[str, JSON] = {"class": type(value).__name__, "revision": value.revision}

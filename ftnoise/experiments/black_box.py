@@ -1,4 +1,4 @@
-"""What attackers achieve against the models of Table 5, with their weights and behind an API.
+"""Attacks on the models of Table 5, with access to their weights and without it.
 
 Source: Duddu et al., "Fault Tolerance of Neural Networks in Adversarial Settings", section 3, whose
 attacker sees inputs and outputs only. The paper prints no such number.

@@ -5,7 +5,7 @@ section 4.3, which prints a spread for each model: 0.023772 (Tikhonov) and 0.179
 Fashion-MNIST, 0.032451 and 0.125378 on CIFAR-10.
 
 Deviations
-1. The paper does not say whether its spread is the standard deviation, which its text names, or
+1. The paper leaves open whether its spread is the standard deviation, which its text names, or
    equation (10), which has no square, nor of which network it is. Its numbers are compared to both
    readings, and to both networks of Table 5.
 2. There are no CIFAR-10 models yet.

@@ -9,7 +9,7 @@ Deviations
 2. The paper prints neither the weight of the Tikhonov penalty nor the radius of TRADES. Both were
    calibrated on the paper's TRAINING accuracy alone, one knob at a time, seed 0, to within a
    point; the testing accuracies and the generalization errors are outcomes. Tried, with training /
-   testing accuracy at the end of the full schedule unless it says otherwise (* taken):
+   testing accuracy at the end of the full schedule unless stated otherwise (* taken):
 
    fmnist_dnn tikhonov (paper 90.99)   1e-3 93.16 / 89.36, 1.7e-3* 90.74 / 88.33,
                                        2e-3 90.13 / 87.81

@@ -67,7 +67,7 @@ def private(
     clip: float = 1.0,
     **schedule: Any,
 ) -> Row:
-    """The row of an epsilon: DP-SGD on the tutorial's schedule, or one that differs from it."""
+    """A row of DP-SGD at an epsilon of the paper: the tutorial's schedule with changes."""
     run = with_slots(natural, gradients=DPSGD(noise_multiplier=noise, clip=clip))
     return Row(
         name=f"{natural.architecture.slug} eps {epsilon}",
