@@ -1,4 +1,4 @@
-"""A table's own presets, and what they leave of batches and attacks."""
+"""Members under a preset: shorter attacks that reach as far, noise with a secret key."""
 
 from __future__ import annotations
 
@@ -7,28 +7,16 @@ import dataclasses
 import pytest
 
 from ftnoise.attacks.pgd import PGD
-from ftnoise.cli import main as cli
-from ftnoise.core import preset as presets
+from ftnoise.core.experiment import run_id
 from ftnoise.core.preset import PRESETS, Preset
-from ftnoise.training import Training
+from ftnoise.training import with_slots
+from ftnoise.training.gradients.dpsgd import DPSGD
 from ftnoise.training.inputs.adversarial import AdversarialTraining
 from ftnoise.training.inputs.gaussian import GaussianNoise
 from ftnoise.training.inputs.trades import TRADES
 from tests.members import RUN
 
 FEW = Preset(name="quick", summary="few", batch_size=3, attack_steps=2)
-
-
-def run(inputs):
-    return dataclasses.replace(RUN, training=Training(inputs=inputs))
-
-
-def test_an_experiments_own_preset_stands_in_the_place_of_the_common_one():
-    table4, table5 = cli.experiment("table4"), cli.experiment("table5")
-    assert presets.named("quick", table4) == table4.presets[0] != PRESETS["quick"]
-    assert presets.named("paper", table4) == PRESETS["paper"]
-    assert presets.named("quick", table5) == PRESETS["quick"]
-    assert all(own.name in PRESETS for own in table4.presets)
 
 
 @pytest.mark.parametrize(
@@ -45,24 +33,33 @@ def test_an_experiments_own_preset_stands_in_the_place_of_the_common_one():
     ],
 )
 def test_fewer_attack_steps_reach_as_far(inputs, steps, size):
-    found = FEW.apply(run(inputs)).training.inputs
+    found = with_slots(RUN, inputs=inputs).scaled(FEW).training.inputs
     assert (found.steps, found.step_size) == (steps, pytest.approx(size))
     assert dataclasses.replace(found, steps=inputs.steps, step_size=inputs.step_size) == inputs
 
 
 def test_the_attack_of_adversarial_training_has_them():
     attack = PGD(attack_epsilon=0.1, steps=10, step_size=0.02)
-    found = FEW.apply(run(AdversarialTraining(attack=attack))).training.inputs
-    assert found.attack == PGD(attack_epsilon=0.1, steps=2, step_size=0.1)
+    run = with_slots(RUN, inputs=AdversarialTraining(attack=attack)).scaled(FEW)
+    assert run.training.inputs.attack == PGD(attack_epsilon=0.1, steps=2, step_size=0.1)
 
 
-def test_what_attacks_nothing_stays():
+def test_members_without_an_attack_stay():
     for inputs in (None, GaussianNoise(sigma=0.1)):
-        assert FEW.apply(run(inputs)).training == run(inputs).training
-    assert FEW.apply(RUN).schedule.batch_size == min(3, RUN.schedule.batch_size)
-    assert PRESETS["quick"].apply(run(TRADES(attack_epsilon=0.1))).training.inputs.steps == 3
+        run = with_slots(RUN, inputs=inputs)
+        assert run.scaled(FEW).training == run.training
 
 
-def test_fewer_steps_are_not_the_whole():
-    assert not Preset(name="a", summary="b", attack_steps=2).whole
-    assert not Preset(name="a", summary="b", batch_size=2).whole
+def test_a_secret_key_is_a_run_of_its_own():
+    private = with_slots(RUN, gradients=DPSGD(noise_multiplier=1))
+    for preset in PRESETS.values():
+        secret = private.scaled(preset.with_secret_key())
+        assert secret.training.gradients.secret_key
+        assert run_id(secret, "d") != run_id(private.scaled(preset), "d")
+        assert RUN.scaled(preset.with_secret_key()) == RUN.scaled(preset)
+
+
+def test_the_rate_of_dp_sgd_is_not_raised():
+    private = with_slots(RUN, gradients=DPSGD(noise_multiplier=1)).scaled(PRESETS["quick"])
+    assert private.schedule.learning_rate == RUN.schedule.learning_rate
+    assert private.train_examples == 3000
