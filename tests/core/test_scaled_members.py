@@ -9,12 +9,12 @@ import pytest
 from ftnoise.attacks.pgd import PGD
 from ftnoise.core.experiment import run_id
 from ftnoise.core.preset import PRESETS, Preset
+from ftnoise.experiments.table5 import DNN as RUN
 from ftnoise.training import with_slots
 from ftnoise.training.gradients.dpsgd import DPSGD
 from ftnoise.training.inputs.adversarial import AdversarialTraining
 from ftnoise.training.inputs.gaussian import GaussianNoise
 from ftnoise.training.inputs.trades import TRADES
-from tests.members import RUN
 
 FEW = Preset(name="quick", summary="few", batch_size=3, attack_steps=2)
 
