@@ -82,13 +82,13 @@ def test_what_is_copied_is_there_and_not_ignored() -> None:
 @pytest.mark.parametrize(
     ("path", "passes"),
     [
-        ("ftnoise/cli.py", True),
+        ("ftnoise/cli/main.py", True),
         ("tests/test_docker.py", True),
         ("runs/reference/table5.paper.csv", True),
         ("runs/some-run/weights.npz", False),
         (".git/HEAD", False),
         (".venv/bin/python", False),
-        ("ftnoise/__pycache__/cli.pyc", False),
+        ("ftnoise/cli/__pycache__/main.pyc", False),
     ],
 )
 def test_the_image_gets_the_code_and_nothing_that_the_machine_made(path: str, passes: bool) -> None:

@@ -36,7 +36,7 @@ def test_commands_are_understood():
     assert ["table5", "--preset", "quick"] in found
     for words in found:
         if not any("<" in word for word in words):
-            cli.parser().parse_args(words)
+            cli.parse(words)
 
 
 def test_the_second_command_runs_the_tests():

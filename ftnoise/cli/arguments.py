@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ftnoise.core.preset import Preset
 
 ROOT = Path(__file__).resolve().parents[2]
+# Published runs.
+REFERENCES = ROOT / "runs" / "reference"
 # Each seed is a training of every row.
 MOST_SEEDS = 10_000
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from ftnoise.cli.arguments import ROOT, chosen, common, folder
+from ftnoise.cli.arguments import REFERENCES, chosen, common, folder
 from ftnoise.cli.report import draw
 from ftnoise.core.checks import expect
 from ftnoise.core.progress import GOES_ON, duration, tell
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ftnoise.store.folders import Store
 
 HELP = "train what is missing of the table, then draw it"
-REFERENCES = ROOT / "runs" / "reference"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

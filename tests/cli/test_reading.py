@@ -1,4 +1,4 @@
-"""Commands that only read change no run, and never take trouble for emptiness."""
+"""Report, publish and dry runs change no run, and an unreadable folder is an error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ reading = pytest.mark.parametrize("words", READING, ids=" ".join)
 
 
 @reading
-def test_a_runs_folder_that_is_a_file_is_no_empty_one(ftnoise, tmp_path, words):
+def test_a_runs_folder_that_is_a_file_is_an_error(ftnoise, tmp_path, words):
     (tmp_path / "runs").write_text("")
     code, out, err = ftnoise(*words)
     assert (code, out, err.count("\n")) == (2, "", 1)
@@ -32,7 +32,7 @@ def test_a_runs_folder_that_is_a_file_is_no_empty_one(ftnoise, tmp_path, words):
 
 
 @reading
-def test_a_runs_folder_that_cannot_be_read_is_no_empty_one(ftnoise, tmp_path, monkeypatch, words):
+def test_an_unreadable_runs_folder_is_an_error(ftnoise, tmp_path, monkeypatch, words):
     scandir = os.scandir
 
     def locked_up(path: Path) -> Any:
@@ -48,7 +48,7 @@ def test_a_runs_folder_that_cannot_be_read_is_no_empty_one(ftnoise, tmp_path, mo
 
 
 @reading
-def test_a_run_that_cannot_be_read_is_no_missing_one(ftnoise, tmp_path, monkeypatch, words):
+def test_an_unreadable_run_is_an_error(ftnoise, tmp_path, monkeypatch, words):
     ftnoise("tiny")
     (noisy,) = (tmp_path / "runs").glob("*noisy*")
     stat = os.stat
@@ -66,7 +66,7 @@ def test_a_run_that_cannot_be_read_is_no_missing_one(ftnoise, tmp_path, monkeypa
 
 @pytest.mark.parametrize("file", ["weights.npz", "spec.json", "measures/*/result.json"])
 @reading
-def test_reading_says_damage_in_one_line_and_renames_nothing(ftnoise, tmp_path, words, file):
+def test_reading_reports_damage_in_one_line_and_renames_nothing(ftnoise, tmp_path, words, file):
     ftnoise("tiny")
     (noisy,) = (tmp_path / "runs").glob("*noisy*")
     (damaged,) = noisy.glob(file)
@@ -88,3 +88,26 @@ def test_a_report_that_cannot_be_written_is_exit_code_1_after_the_table(ftnoise,
         code, out, err = ftnoise(*words)
         assert (code, out) == (1, table)
         assert "ftnoise: error: The report is not written: Could not write" in err
+
+
+def test_a_report_draws_what_is_stored_and_writes_the_same_files(ftnoise, tmp_path):
+    _, out, _ = ftnoise("tiny")
+    drawn = files(tmp_path / "runs/reports")
+    for file in drawn:
+        file.unlink()
+    code, redrawn, err = ftnoise("report", "tiny")
+    assert (code, redrawn) == (0, out)
+    assert err.count("\n") == 1
+    assert files(tmp_path / "runs/reports") == drawn
+
+
+def test_publish_prints_the_files_that_it_wrote(ftnoise, tmp_path):
+    ftnoise("tiny", "--seeds", "2")
+    code, out, err = ftnoise("publish", "tiny", "--to", str(tmp_path / "there"))
+    assert (code, err) == (0, "")
+    assert [Path(line).name for line in out.splitlines()] == [
+        f"tiny.paper.{suffix}"
+        for suffix in ("csv", "md", "tex", "png", "pdf", "curve.png", "curve.pdf")
+    ]
+    assert all(Path(line).is_file() for line in out.splitlines())
+    assert ftnoise("report", "tiny")[1] == ftnoise("report", "tiny", at="there")[1]
