@@ -65,7 +65,7 @@ def test_an_own_file_is_found_in_the_current_folder_and_may_import_its_neighbors
         ("", "to be an Experiment. Received: none."),
         ("EXPERIMENT = 3", "to be an Experiment. Received: int."),
         ("x = 1\n\ny = 1 / 0\n", "Received: ZeroDivisionError: division by zero (line 3)"),
-        ("def f():\n    raise KeyError('a\\nb')\n\nf()", "Received: KeyError: 'a\\\\nb' (line 2)"),
+        ("def f():\n    raise KeyError('a\\nb')\n\nf()", "Received: KeyError: 'a\\nb' (line 2)"),
         ("x = 1\nif\n", "Received: SyntaxError: invalid syntax"),
         ("import no_such_module", "No module named 'no_such_module' (line 1)"),
         (

@@ -86,11 +86,11 @@ def test_the_list_names_every_experiment_and_what_each_preset_costs(ftnoise, mon
     assert (code, err) == (0, "")
     assert "tiny" in out
     assert fake.TABLE.title in out
+    assert ftnoise("list") == (0, out, "")
     costs = {"paper": 90.0, "quick": 2.0, "smoke": 0.1}
     put = dataclasses.replace(fake.TABLE, minutes=costs)
     monkeypatch.setattr("ftnoise.experiments.tiny.EXPERIMENT", put)
     assert "paper 1 h 30 min, quick 2 min, smoke 6 s" in ftnoise()[1]
-    assert ftnoise("list") == (0, out, "")
     assert ftnoise("list", "--plain") == (0, "tiny\n", "")
 
 
