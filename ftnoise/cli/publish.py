@@ -19,13 +19,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Copies the runs, writes the report, and prints the paths of its files."""
     from ftnoise import report
-    from ftnoise.engine import stored
+    from ftnoise.engine.publish import publish
     from ftnoise.store.folders import Store
+    from ftnoise.store.lookup import runs_of
 
     experiment, preset = chosen(arguments)
     store, target = Store(arguments.runs), Store(arguments.to)
-    stored.publish(experiment, preset, arguments.seeds, store, target)
-    runs = stored.runs_of(experiment, arguments.seeds, target)
+    publish(experiment, arguments.seeds, store, target)
+    runs = runs_of(experiment, arguments.seeds, target)
     paths = report.write(report.results(experiment, preset, runs), target.root)
     print("\n".join(map(str, paths)))
     return 0

@@ -64,9 +64,9 @@ def draw(
     import shutil
 
     from ftnoise import report
-    from ftnoise.engine import stored
+    from ftnoise.store.lookup import runs_of
 
-    runs = stored.runs_of(experiment, seeds, store, preferred)
+    runs = runs_of(experiment, seeds, store, preferred)
     results = report.results(experiment, preset, runs)
     if not results.values:
         return None

@@ -44,7 +44,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--offline", action="store_true", help="never use the network")
     add("--rows", metavar="PATTERN", help="only rows whose name contains or matches the pattern")
-    add("--workers", type=int, default=1, metavar="N", help="train in N processes (default: 1)")
+    add(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="use N processes of one thread each (default: this process with all cores)",
+    )
     add("--dry-run", action="store_true", help="show what would be trained")
     add("--fail-fast", action="store_true", help="stop at the first failed run")
     add("--xla", action="store_true", help="compile training steps with XLA (for some GPUs)")
@@ -55,7 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ftnoise.engine import plan
     from ftnoise.store.folders import Store
 
-    expect(arguments.workers >= 1, "--workers to be at least 1", workers=arguments.workers)
+    if arguments.workers is not None:
+        expect(arguments.workers >= 1, "--workers to be at least 1", workers=arguments.workers)
     experiment, preset = chosen(arguments, arguments.rows)
     if arguments.settings:
         from ftnoise.cli import overrides
@@ -131,7 +137,7 @@ def announce(experiment: Experiment, preset: Preset, statuses: list[Status], fil
     print(f"{runs}: {', '.join(counts)}.", file=file)
     for verb, left in (("train", training), ("measure", measuring)):
         if left:
-            names = (f"{s.task.name} ({s})" if s.epochs else s.task.name for s in left)
+            names = (f"{s.task.name} ({s})" if s.position else s.task.name for s in left)
             print(f"To {verb}: {', '.join(names)}.", file=file)
     if not training and not measuring:
         return

@@ -1,6 +1,7 @@
-"""One run: train it or find it, ask the measures that are missing, record everything.
+"""One unit of work: train a run or load it, evaluate the measures that are missing, store both.
 
-Knows specs by their methods and the store by its folders; it knows no member of either.
+A unit is picklable and idempotent: it asks the store first, so it may be tried again anywhere, and
+returns only the id of its run. Units know specs by their base classes and the store by its folders.
 """
 
 from __future__ import annotations
@@ -11,52 +12,260 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ftnoise
 from ftnoise.core.checkpointing import Checkpointing
-from ftnoise.core.errors import RunFailed
-from ftnoise.core.interfaces import MeasureInput, Run
+from ftnoise.core.data import Data, Sources
+from ftnoise.core.errors import FtnoiseError, RunFailed
+from ftnoise.core.experiment import run_id
+from ftnoise.core.interfaces import Measure, MeasureInput, Run
 from ftnoise.core.progress import tell
-from ftnoise.core.spec import Spec, canonical, others, spec_id
-from ftnoise.store.records import PartialWork
+from ftnoise.core.spec import JSON, canonical, spec_id
+from ftnoise.store.folders import RunFolder, Store
+from ftnoise.store.records import Record
 
 if TYPE_CHECKING:
-    from ftnoise.store.folders import RunFolder
+    import keras
+
+Report = Callable[[int, int, str], None]
 
 PACKAGES = ("tensorflow", "tensorflow-privacy", "keras", "numpy")
-# What they are told from outside, and may compute otherwise for.
+# Prefixes of environment variables that change what these packages compute.
 SWITCHES = ("TF_", "XLA_", "ONEDNN_", "DNNL_", "MKL_", "OMP_", "KMP_", "CUDA_", "NVIDIA_")
-# TensorFlow's own that change words alone, and those of Terraform, which has the same beginning.
+# TensorFlow's own that change messages alone, and those of Terraform, which share the prefix.
 NO_SWITCHES = ("TF_CPP_", "TF_CLI_", "TF_VAR_")
-# What `FolderCheckpointing` keeps beside the arrays of a checkpoint.
-KEPT = {"training", "environments"}
+# The keys of a checkpoint's state.
+KEPT = {"training", "environments", "position"}
 
 
-class FolderCheckpointing(Checkpointing):
-    """A checkpointing in a run's folder."""
+@dataclass(frozen=True)
+class Unit:
+    """A run, and the measures to evaluate on it.
+
+    Args:
+        run: trained unless it is stored.
+        measures: evaluated unless they are stored.
+        root: folder of the store.
+        sources: where the data come from.
+        digest: the data's expected content digest.
+        xla: see `Checkpointing.xla`.
+    """
+
+    run: Run
+    measures: tuple[Measure, ...]
+    root: Path
+    sources: Sources
+    digest: str
+    xla: bool = False
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return run_id(self.run, self.digest)
+
+
+def perform(unit: Unit, report: Report = lambda done, total, text: None) -> str | None:
+    """Does what is missing of a unit.
+
+    Interrupted at any moment, nothing finished is lost, and the next call resumes: a training from
+    its newest checkpoint, a measure from its partial work.
+
+    Args:
+        unit: the unit.
+        report: gets the number of completed and of all steps, and a text, while it works.
+
+    Returns:
+        The run's id; None if another process works on the run.
+
+    Raises:
+        FtnoiseError: it failed. The reason is one line; an unexpected exception is kept in the
+            run's failure.log.
+    """
+    folder = _store(unit.root).run(unit.id)
+    with folder.locked() as mine:
+        if not mine:
+            return None
+        folder.clean()
+        try:
+            _perform(unit, folder, report)
+        except FtnoiseError:
+            raise
+        except Exception as failure:  # a run may fail in any way; the others must go on
+            log = folder.write_failure(traceback.format_exc())
+            reason = (str(failure).strip().splitlines() or [""])[0][:200]
+            text = f"{type(failure).__name__}: {reason} (details: {log})"
+            raise FtnoiseError(text) from failure
+    return unit.id
+
+
+def _perform(unit: Unit, folder: RunFolder, report: Report) -> None:
+    if folder.finished() is not None and not missing(folder, unit.measures):
+        return
+    # Weights that turn out to be damaged are set aside, and the run is trained again.
+    network = stored_network(unit.run, folder) if folder.finished() else None
+    if network is None:
+        network = _train(unit, folder, report)
+    folder.drop_checkpoints()
+    for measure in missing(folder, unit.measures):
+        others = measure.others(unit.run)
+        trained = MeasureInput(
+            network=network,
+            data=_data(unit),
+            run=unit.run,
+            checkpointing=PartialWork(folder.partial_work(spec_id(measure)), report),
+            record=folder.spec() or {},
+            others=Others(others, unit),
+        )
+        result = measure.evaluate(trained)
+        info = {"measure": canonical(measure, everything=True), **result.info}
+        folder.write_measure(spec_id(measure), result.scalars, result.arrays, info)
+    del network
+    gc.collect()
+
+
+def _train(unit: Unit, folder: RunFolder, report: Report) -> keras.Model:
+    run, data = unit.run, _data(unit)
+    # Results that are stored here belong to weights that were damaged.
+    folder.drop_measures()
+    before = folder.spec() or {}
+    started = before.get("started") or now()
+    checkpointing = FolderCheckpointing(folder, report, xla=unit.xla)
+    checkpointing.announced = before.get("gradients")
+    folder.write_spec(record(run, data, folder.id, checkpointing) | {"started": started})
+    network = run.training.train(run, data, checkpointing)
+    # The weights come last: they mark the run as finished.
+    times = {"started": started, "finished": now()}
+    folder.write_spec(record(run, data, folder.id, checkpointing) | times)
+    folder.save_weights(named_weights(network), {"architecture": run.architecture.slug})
+    return network
+
+
+def missing(folder: RunFolder, measures: Iterable[Measure]) -> list[Measure]:
+    """The measures that a run's folder has no result of."""
+    return [measure for measure in measures if not folder.measured(spec_id(measure))]
+
+
+def position(folder: RunFolder) -> str:
+    """Where an interrupted training resumes, by its newest checkpoint; "" at the start."""
+    records = [folder.checkpoint(), *(folder.checkpoint(p) for p in _parts(folder))]
+    states = [(content or {}).get("state", {}) for content in (r.content() for r in records)]
+    positions = [state.get("position", "") for state in states if state.keys() == KEPT]
+    return positions[-1] if positions else ""
+
+
+def _parts(folder: RunFolder) -> list[str]:
+    files = folder.path.glob("*/checkpoint.json")
+    return [file.parent.name for file in sorted(files, key=lambda file: file.stat().st_mtime)]
+
+
+@cache
+def _store(root: Path) -> Store:
+    # One value for a process: it knows which locks the process holds.
+    return Store(root)
+
+
+_LOADED: list[tuple[Any, Data]] = []
+
+
+def _data(unit: Unit) -> Data:
+    """The unit's data; those of the last unit are kept, as units often share them."""
+    run = unit.run
+    wanted = (run.data, run.train_examples, run.test_examples, unit.digest, unit.sources)
+    if not _LOADED or _LOADED[0][0] != wanted:
+        _LOADED.clear()
+        data = run.data.load(unit.sources)
+        if data.digest != unit.digest:
+            raise RunFailed(f"The data set {run.data.slug} has changed since this command began.")
+        _LOADED.append((wanted, data.take(run.train_examples, run.test_examples)))
+    return _LOADED[0][1]
+
+
+class PartialWork(Checkpointing):
+    """Checkpointing of unfinished work in a record, with progress.
+
+    Args:
+        work: where the work is kept until its result is written.
+        report: gets the number of completed and of all units of work, and a text.
+        show: gets messages to the user.
+    """
 
     def __init__(
-        self, folder: RunFolder, report: Callable[[int, int, str], None], *, xla: bool = False
+        self, work: Record, report: Report, show: Callable[[str], None] = lambda text: None
     ) -> None:
-        self.folder, self.report = folder, report
-        self.log_dir = folder.log_dir
-        self.xla = xla
+        self.work, self.report, self._show = work, report, show
+
+    def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """What an earlier process kept."""
+        kept = self.work.load()
+        return None if kept is None else (dict(kept[1]), kept[0].get("state", {}))
+
+    def discard(self, reason: str) -> None:
+        """Sets it aside."""
+        self.work.discard(reason)
+
+    def save(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
+        """Keeps it until the result is written."""
+        self.work.save({"state": state}, list(arrays.items()))
+
+    def progress(self, done: int, total: int, text: str = "") -> None:
+        """Hands the position on."""
+        self.report(done, total, text)
+
+    def show(self, text: str) -> None:
+        """Hands the message on."""
+        self._show(text)
+
+
+class FolderCheckpointing(PartialWork):
+    """Checkpointing of a training, or of a part of a procedure, in a run's folder.
+
+    Args:
+        folder: the run's folder, locked.
+        report: gets the number of completed and of all steps, and a text.
+        xla: see `Checkpointing`.
+        name: of the part; "" for the run itself.
+    """
+
+    def __init__(
+        self, folder: RunFolder, report: Report, *, xla: bool = False, name: str = ""
+    ) -> None:
+        super().__init__(folder.checkpoint(name), report)
+        self.folder, self.xla, self.name = folder, xla, name
+        self.log_dir = folder.path / name
         self.state: dict[str, Any] = {}
         self.earlier: list[dict[str, Any]] = []
+        self.parts: dict[str, FolderCheckpointing] = {}
+        self.position = ""
 
     @cached_property
     def environment(self) -> dict[str, Any]:
         """That of this process."""
         return environment()
 
+    def part(self, name: str) -> FolderCheckpointing:
+        """Checkpointing in a subfolder of the run."""
+        if name not in self.parts:
+            part = FolderCheckpointing(
+                self.folder,
+                lambda done, total, text: self.report(done, total, f"{name}, {text}"),
+                xla=self.xla,
+                name=f"{self.name}.{name}" if self.name else name,
+            )
+            before = (self.folder.spec() or {}).get("parts", {})
+            part.announced = before.get(part.name, {}).get("gradients")
+            self.parts[name] = part
+        return self.parts[name]
+
     def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """The folder's newest checkpoint."""
-        checkpoint = self.folder.load_checkpoint()
+        """The newest checkpoint."""
+        checkpoint = super().load()
         if checkpoint is None:
             self.repeats = self.announced is None and not self.folder.set_aside()
             return None
@@ -70,64 +279,75 @@ class FolderCheckpointing(Checkpointing):
         here = arithmetic(self.environment)
         if others := sorted({arithmetic(other) for other in self.earlier} - {here}):
             tell(
-                f"{self.folder.id} goes on with {here} after {'; '.join(others)}: its last bits "
+                f"{self.folder.id} resumes with {here} after {'; '.join(others)}: its last bits "
                 "differ from those of a training in one place."
             )
         return arrays, self.state
 
     def discard(self, reason: str) -> None:
-        """Sets the folder's checkpoint aside."""
+        """Sets the checkpoint aside."""
         self.announced = self.state.get("gradients", self.announced)
         self.state, self.earlier, self.repeats = {}, [], False
-        self.folder.discard_checkpoint(reason)
+        super().discard(reason)
 
     def announce(self, announced: Any) -> None:
         """Keeps it in spec.json."""
         self.announced = announced
-        self.folder.write_spec((self.folder.spec() or {}) | {"gradients": announced})
+        spec = self.folder.spec() or {}
+        if self.name:
+            parts = spec.get("parts", {})
+            parts[self.name] = parts.get(self.name, {}) | {"gradients": announced}
+            self.folder.write_spec(spec | {"parts": parts})
+        else:
+            self.folder.write_spec(spec | {"gradients": announced})
 
     def save(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
         """Keeps a checkpoint in the folder."""
         self.state = state
         environments = [*self.earlier, self.environment]
-        self.folder.save_checkpoint(arrays, {"training": state, "environments": environments})
+        kept = {"training": state, "environments": environments, "position": self.position}
+        super().save(arrays, kept)
 
     def progress(self, done: int, total: int, text: str = "") -> None:
         """Hands the position on."""
-        self.report(done, total, text)
+        self.position = f"{self.name}, {text}" if self.name else text
+        super().progress(done, total, text)
 
-
-class MeasureCheckpointing(PartialWork):
-    """A checkpointing in a measure's folder, whose work is on the run's trained weights.
-
-    Training again drops it with all results.
-    """
-
-    def __init__(
-        self, folder: RunFolder, measure: Spec, report: Callable[[int, int, str], None]
-    ) -> None:
-        super().__init__(folder.partial_work(spec_id(measure)), report)
+    def summary(self) -> dict[str, JSON]:
+        """What spec.json keeps of the training."""
+        return {
+            # Of the processes before, where a training was resumed in another one.
+            "earlier_environments": self.earlier,
+            "xla": self.state.get("xla", self.xla),
+            "seconds": self.state.get("seconds", 0.0),
+            "epochs_per_entry": self.state.get("epochs_per_entry", 1),
+            "history": self.state.get("history", []),
+            "gradients": self.state.get("gradients", self.announced),
+        }
 
 
 class Others(Mapping[Run, Any]):
-    """The trained networks of other runs, each loaded once, when it is asked for.
+    """The trained networks of other runs, each loaded once, on first access.
 
     Args:
         runs: which runs.
-        folder: where each of them is stored.
+        unit: the unit whose measure needs them.
     """
 
-    def __init__(self, runs: Iterable[Run], folder: Callable[[Run], RunFolder]) -> None:
-        self._folder = folder
+    def __init__(self, runs: Iterable[Run], unit: Unit) -> None:
+        self._unit = unit
         self._networks: dict[Run, Any] = dict.fromkeys(runs)
 
-    def __getitem__(self, run: Run) -> Any:
+    def __getitem__(self, run: Run) -> keras.Model:
         if self._networks[run] is None:
-            folder = self._folder(run)
-            if folder.finished() is None:
+            unit = self._unit
+            known = unit.digest if run.data == unit.run.data else run.data.digest(unit.sources)
+            folder = _store(unit.root).run(run_id(run, known))
+            # The network that is measured is in use, so Keras' state stays as it is.
+            network = _rebuilt(run, folder) if folder.finished() else None
+            if network is None:
                 raise RunFailed(f"Expected {folder.id}, another run, to be trained. It is not.")
-            # The network that is measured is alive, so Keras' state stays as it is.
-            self._networks[run] = rebuilt(run, folder)
+            self._networks[run] = network
         return self._networks[run]
 
     def __iter__(self) -> Iterator[Run]:
@@ -137,122 +357,26 @@ class Others(Mapping[Run, Any]):
         return len(self._networks)
 
 
-def missing(folder: RunFolder, measures: Iterable[Spec]) -> list[Spec]:
-    """The measures that a run's folder has no sound result of."""
-    return [measure for measure in measures if not folder.measured(spec_id(measure))]
+def stored_network(run: Run, folder: RunFolder) -> keras.Model | None:
+    """The trained network of a stored run, rebuilt from its spec; no code is read.
 
-
-def epochs_done(folder: RunFolder) -> int:
-    """How many epochs are behind in a run's folder, by its newest checkpoint."""
-    state = folder.checkpoint_state()
-    if state is None or state.keys() != KEPT:
-        return 0
-    training = state["training"]
-    return len(training["history"]) * training.get("passes", 1)
-
-
-def perform(
-    run: Run,
-    data: Any,
-    folder: RunFolder,
-    measures: Iterable[Spec],
-    checkpointing: FolderCheckpointing,
-    begin: Callable[[], None] = lambda: None,
-    elsewhere: Callable[[Run], RunFolder] | None = None,
-) -> None:
-    """Trains a run if it is not there, and asks the measures that are missing.
-
-    The caller holds the folder's lock. Interrupted at any moment, nothing finished is lost, and
-    the next call goes on from the newest checkpoint, and a measure from what it kept.
-
-    Args:
-        run: the run.
-        data: its `Data`, subset included.
-        folder: where it is stored.
-        measures: specs with `evaluate(trained)`.
-        checkpointing: where the training keeps checkpoints and says how far it is.
-        begin: called before each measure, which counts its own work.
-        elsewhere: where another run is stored, for measures that need one.
-
-    Raises:
-        RunFailed: the training fails, or another run that a measure needs is not trained; the
-            measures that need none are asked before.
+    None if its weights are damaged or do not fit: they are set aside then.
     """
-    network = None
-    if folder.finished() is None:
-        (network,) = train([run], [data], [folder], [checkpointing])
-    folder.drop_checkpoint()
-    for measure in sorted(missing(folder, measures), key=lambda one: bool(others(one, run))):
-        if network is None:
-            network = stored_network(run, folder)
-        begin()
-        trained = MeasureInput(
-            network=network,
-            data=data,
-            run=run,
-            checkpointing=MeasureCheckpointing(folder, measure, checkpointing.report),
-            record=folder.spec() or {},
-            others=Others(others(measure, run), elsewhere) if elsewhere else {},
-        )
-        answer = measure.evaluate(trained)  # type: ignore[attr-defined]
-        info = {"measure": canonical(measure, everything=True), **answer.info}
-        folder.write_measure(spec_id(measure), answer.scalars, answer.arrays, info)
-    del network
-    gc.collect()
-
-
-def train(
-    runs: Sequence[Run],
-    data: Sequence[Any],
-    folders: Sequence[RunFolder],
-    checkpointings: Sequence[FolderCheckpointing],
-) -> list[Any]:
-    """Trains and stores runs that are not there; several at once if their training can do that.
-
-    The caller holds the folders' locks. Interrupted at any moment, the next call goes on.
-    """
-    started = []
-    for run, one, folder, checkpointing in zip(runs, data, folders, checkpointings, strict=True):
-        # Results that are there belong to weights that were damaged.
-        folder.drop_measures()
-        before = folder.spec() or {}
-        started.append(before.get("started") or now())
-        checkpointing.announced = before.get("gradients")
-        folder.write_spec(record(run, one, folder.id, checkpointing) | {"started": started[-1]})
-    training = runs[0].training
-    if len(runs) == 1:
-        networks = [training.train(runs[0], data[0], checkpointings[0])]
-    else:
-        networks = training.train_together(runs, data, checkpointings)
-    everything = zip(runs, data, folders, checkpointings, started, networks, strict=True)
-    for run, one, folder, checkpointing, began, network in everything:
-        # The weights come last: whoever finds them finds the whole record beside them.
-        times = {"started": began, "finished": now()}
-        folder.write_spec(record(run, one, folder.id, checkpointing) | times)
-        folder.save_weights(named_weights(network), {"architecture": run.architecture.slug})
-    return networks
-
-
-def stored_network(run: Run, folder: RunFolder) -> Any:
-    """The trained `keras.Model` of a stored run, rebuilt from its spec; no code is read."""
     import keras
 
     keras.backend.clear_session()
-    return rebuilt(run, folder)
+    return _rebuilt(run, folder)
 
 
-def rebuilt(run: Run, folder: RunFolder) -> Any:
-    """The same beside networks that are in use."""
-    network = run.training.build(run)
+def _rebuilt(run: Run, folder: RunFolder) -> keras.Model | None:
     weights = folder.load_weights()
     if weights is None:
-        raise RunFailed(f"The weights of {folder.id} are gone; the same command trains it again.")
+        return None
+    network = run.training.build(run)
     shapes = [tuple(variable.shape) for variable in network.weights]
     if [array.shape for _, array in weights] != shapes:
         folder.discard_weights(f"does not fit the network {network.name}")
-        raise RunFailed(
-            f"The weights of {folder.id} do not fit its network; the same command trains it again."
-        )
+        return None
     network.set_weights([array for _, array in weights])
     return network
 
@@ -266,25 +390,22 @@ def named_weights(network: Any) -> list[tuple[str, Any]]:
 
 
 def record(
-    run: Run, data: Any, identity: str, checkpointing: FolderCheckpointing
-) -> dict[str, Any]:
+    run: Run, data: Data, identity: str, checkpointing: FolderCheckpointing
+) -> dict[str, JSON]:
     """What `spec.json` keeps: the run, its data, where and when it was made, its history."""
-    return {
+    content = {
         "id": identity,
         "run": canonical(run),
         "fields": canonical(run, everything=True),
         "data": {"digest": data.digest, "source": data.source},
         "environment": checkpointing.environment,
-        # Of the processes before, where a training went on in another one.
-        "earlier_environments": checkpointing.earlier,
-        "xla": checkpointing.state.get("xla", checkpointing.xla),
         "steps": run.schedule.epochs * run.schedule.steps_per_epoch(len(data.y_train)),
-        "seconds": checkpointing.state.get("seconds", 0.0),
-        # An entry is of so many epochs together.
-        "passes": checkpointing.state.get("passes", 1),
-        "history": checkpointing.state.get("history", []),
-        "gradients": checkpointing.state.get("gradients", checkpointing.announced),
+        **checkpointing.summary(),
     }
+    if checkpointing.parts:
+        parts = checkpointing.parts.values()
+        content["parts"] = {part.name: part.summary() for part in parts}
+    return content
 
 
 def arithmetic(environment: dict[str, Any]) -> str:

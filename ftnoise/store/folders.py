@@ -1,20 +1,19 @@
-"""What a run leaves behind lies in its folder whole and checked, or not at all.
+"""Run folders: what a run leaves behind, and the only code that knows where it lies.
 
     runs/<run id>/spec.json                                what was trained, and where
                   weights.json, weights.npz                the trained weights
-                  checkpoint.json, checkpoint[-<n>].npz    where a stopped training goes on
+                  checkpoint.json, checkpoint[-<n>].npz    where an interrupted training resumes
+                  <part>/checkpoint.json, ...              the same for a part of a procedure
                   measures/<measure id>/result.json, .npz  scalars and arrays
                   measures/<measure id>/partial.json, .npz unfinished work of a measure
                   failure.log                              why the last attempt failed
                   .lock                                    held by the one process that writes
-    runs/reports/                                          tables and pictures
-    runs/injections/                                       answers about users' own models
+    runs/reports/                                          tables and figures
+    runs/injections/                                       campaigns on users' own models
 
-All JSON and array files of a run are records (see `records.py`): sealed, written atomically, and
-not used when damaged. Nothing stored holds an absolute path, so a folder can be moved, committed,
-and read where nothing can be written. Whoever writes into a run's folder or sets aside what is
-damaged in it holds its lock; reading takes none, and changes nothing. `Store` and `RunFolder` are
-the only ones that know where things lie under runs/.
+JSON and array files are records (see `records.py`). Nothing stored holds an absolute path, so a
+folder can be moved, committed, and read where nothing can be written. Writers, and readers that set
+damaged files aside, hold the folder's lock; other readers take none and change nothing.
 """
 
 from __future__ import annotations
@@ -30,8 +29,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ftnoise.core.checks import expect, is_number
-from ftnoise.core.errors import BadInput, RunFailed, StoredDamage
+from ftnoise.core.checks import expect
+from ftnoise.core.errors import BadInput, RunFailed
 from ftnoise.core.files import (
     LOCK,
     TEMPORARIES,
@@ -44,13 +43,13 @@ from ftnoise.core.files import (
     try_lock,
     write_text,
 )
-from ftnoise.store.records import Checkpoint, Content, Record
+from ftnoise.store.records import Content, Record
 
 if TYPE_CHECKING:
     from numpy import ndarray
 
 PROBE_BYTES = 2**20
-# The last is that of a disk of its own, and nobody's to read.
+# The last belongs to the file system of a disk of its own.
 OTHER_FOLDERS = ("reports", "reference", "injections", "lost+found")
 
 
@@ -92,12 +91,12 @@ class Store:
                 "Expected a runs folder that can be written and has space. "
                 f"Received: {self.root} ({reason(error)})."
             ) from error
-        # Reports have no lock, so only what nobody can still be writing is removed.
+        # Reports have no lock, so only files that no process can still be writing are removed.
         for folder in (self.root, self.reports):
             sweep(folder)
 
     def run(self, id: str) -> RunFolder:
-        """The folder of the run `id` (see `spec.run_id`); it need not exist and is not made.
+        """The folder of the run `id` (see `experiment.run_id`); it need not exist and is not made.
 
         The same value each time, since it knows whether this process holds the lock.
         """
@@ -111,21 +110,13 @@ class Store:
                 yield folder, spec
 
     def finished(self, beginnings: Iterable[str] = ("",)) -> Iterator[tuple[RunFolder, Content]]:
-        """All finished runs with the content of their spec.json, sorted by id.
-
-        Of those whose ids begin like one of `beginnings`; the others are not looked at.
-        """
+        """Finished runs whose ids begin like one of `beginnings`, with their spec.json."""
         wanted = tuple(beginnings)
         for folder in self._folders():
             if folder.id.startswith(wanted) and (spec := folder.finished()) is not None:
                 yield folder, spec
 
     def _folders(self) -> list[RunFolder]:
-        """The folders of all runs, sorted by id; none where there is no folder of runs.
-
-        Raises:
-            BadInput: it is something else, or cannot be read.
-        """
         try:
             with os.scandir(self.root) as entries:
                 ids = sorted(e.name for e in entries if _is_id(e.name) and e.is_dir())
@@ -141,10 +132,9 @@ class Store:
 class RunFolder:
     """What one run leaves behind.
 
-    What is read is None where nothing is stored, and where what is stored is damaged: that is a
-    line on stderr, and while this value holds the lock, what is damaged is set aside. A file that
-    cannot be read or written at all (no permission, no space, ...) is a `RunFailed`, and what was
-    stored before is kept.
+    Reading gives None where nothing is stored, and where it is damaged: then a line on stderr
+    names the file, and the holder of the lock sets it aside. A file that cannot be read or written
+    at all (no permission, no space, ...) is a `RunFailed`, and what was stored before is kept.
     """
 
     def __init__(self, id: str, path: Path) -> None:
@@ -153,14 +143,10 @@ class RunFolder:
         self._lock = path / LOCK
         self._held = False
         self._spec = self._record("spec")
-        self._weights = self._record("weights", finite=True)
-        self._checkpoint = Checkpoint(path, "checkpoint", owner=id, held=lambda: self._held)
-        self._measures: dict[str, Record] = {}
+        self._weights = self._record("weights")
 
-    @property
-    def log_dir(self) -> Path:
-        """Folder for TensorBoard's event files: the run's own."""
-        return self.path
+    def _record(self, stem: str, place: str = "") -> Record:
+        return Record(self.path / place, stem, held=lambda: self._held)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[bool]:
@@ -182,10 +168,10 @@ class RunFolder:
                 self._held = self._held and not mine
 
     def wait(self, poll: float = 0.5) -> None:
-        """Returns when nobody else holds the lock; looks every `poll` seconds.
+        """Returns when no other process holds the lock; looks every `poll` seconds.
 
         Looking takes the lock for an instant, which can make a `locked` elsewhere give False: so
-        ask `locked` again after each `wait`.
+        call `locked` again after each `wait`.
         """
         while not self._held and self._is_locked():
             time.sleep(poll)
@@ -205,10 +191,11 @@ class RunFolder:
         """Removes the log of an earlier failure, for a new attempt under the lock."""
         remove([self.path / "failure.log"])
 
-    def write_failure(self, text: str) -> None:
-        """Keeps why an attempt failed, for a reader, in failure.log; if there is space for it."""
+    def write_failure(self, text: str) -> Path:
+        """Keeps why an attempt failed in failure.log, if there is space; returns its path."""
         with contextlib.suppress(RunFailed):
             write_text(self.path / "failure.log", text)
+        return self.path / "failure.log"
 
     def copy_to(self, target: Store) -> None:
         """Copies spec, weights and measures, verified, into `target`; what is there stays.
@@ -220,7 +207,7 @@ class RunFolder:
         with there.locked() as mine:
             if not mine:
                 raise RunFailed(f"Expected {there.path} to be free. Received: a locked folder.")
-            # The weights come after the spec, so that whoever finds them finds both.
+            # The weights come after the spec: they mark the run as finished.
             for here, copy in ((self._spec, there._spec), (self._weights, there._weights)):
                 if not here.copy_to(copy):
                     raise RunFailed(f"Expected a sound {here.path} to copy. Received: none.")
@@ -230,15 +217,20 @@ class RunFolder:
 
     def spec(self) -> Content | None:
         """The content of spec.json."""
-        return self._spec.judged(lambda content: content)
+        return self._spec.content()
 
     def finished(self) -> Content | None:
-        """The content of spec.json if it says when the run was finished and the weights are sound.
-
-        Does not need NumPy.
-        """
+        """The content of spec.json if the run is finished; the weights are verified on load."""
         spec = self.spec()
-        return spec if spec and "finished" in spec and self.trained() else None
+        if spec is None or "finished" not in spec:
+            return None
+        weights = self._weights.content()
+        if weights is None:
+            return None
+        if not self._weights.has_arrays(weights):
+            self._weights.discard("lists an array file that is missing or has another size")
+            return None
+        return spec
 
     def write_spec(self, content: Content) -> None:
         """Writes spec.json; `content["run"]` is the run's canonical form."""
@@ -250,44 +242,40 @@ class RunFolder:
         Raises:
             RunFailed: a weight is NaN or infinite; nothing is written then.
         """
+        import numpy as np
+
+        bad = [name for name, values in weights if not np.isfinite(values).all()]
+        if bad:
+            raise RunFailed(
+                f"Expected finite weights of {self.id}. Received: NaN or infinity in "
+                f"{', '.join(bad)}."
+            )
         self._weights.save({"info": info}, weights)
 
     def load_weights(self) -> list[tuple[str, ndarray]] | None:
         """The trained weights, verified, in the order in which they were saved."""
-        return self._weights.judged(self._weights.arrays)
-
-    def trained(self) -> bool:
-        """True if trained weights are there with their size and SHA-256; does not need NumPy."""
-        return self._weights.judged(self._weights.array_bytes) is not None
+        loaded = self._weights.load()
+        return None if loaded is None else loaded[1]
 
     def discard_weights(self, reason: str) -> None:
         """Sets trained weights aside that are sound but do not fit, so that they are made again."""
         self._weights.discard(reason)
 
-    def save_checkpoint(self, arrays: dict[str, ndarray], state: Content) -> None:
-        """Replaces the checkpoint: arrays (numbers, NaN too) by name, and a JSON state."""
-        self._checkpoint.keep(arrays, state)
-
-    def load_checkpoint(self) -> tuple[dict[str, ndarray], Content] | None:
-        """The newest checkpoint, verified: arrays by name, and the state."""
-        return self._checkpoint.kept()
-
-    def checkpoint_state(self) -> Content | None:
-        """The state of the newest checkpoint, whose arrays are not looked at."""
-        return self._checkpoint.state()
-
-    def discard_checkpoint(self, reason: str) -> None:
-        """Sets a checkpoint aside that is sound but does not fit."""
-        self._checkpoint.discard(reason)
+    def checkpoint(self, part: str = "") -> Record:
+        """Where an interrupted training, or a part of a procedure, keeps its state."""
+        if part:
+            _expect_id("part", part)
+        return self._record("checkpoint", part)
 
     def set_aside(self) -> bool:
         """Whether anything of an earlier attempt at the training was set aside here."""
         stems = ("checkpoint", "weights", "spec")
-        return any(any(self.path.glob(f"{stem}*.damaged*")) for stem in stems)
+        return any(any(self.path.rglob(f"{stem}*.damaged*")) for stem in stems)
 
-    def drop_checkpoint(self) -> None:
-        """Removes the checkpoint, if there is one."""
-        self._checkpoint.drop()
+    def drop_checkpoints(self) -> None:
+        """Removes the checkpoints of the run and of its parts."""
+        for file in [*self.path.glob("checkpoint.json"), *self.path.glob("*/checkpoint.json")]:
+            Record(file.parent, "checkpoint").drop()
 
     def drop_measures(self) -> None:
         """Removes all results and partial work of measures."""
@@ -308,12 +296,11 @@ class RunFolder:
             measure_id: see `spec.spec_id`.
             scalars: finite numbers by name.
             arrays: numbers (NaN too) of any shape by name; none at all store no file.
-            info: JSON by name, for `read_measure_info` and for whoever looks at the file.
+            info: JSON by name, for `read_measure_info`.
 
         Raises:
             RunFailed: a scalar is NaN or infinite; nothing is written then.
         """
-        record = self._measure(measure_id)
         plain = {name: float(value) for name, value in scalars.items()}
         for name, value in plain.items():
             if not math.isfinite(value):
@@ -321,70 +308,47 @@ class RunFolder:
                     f"Expected a finite number from {measure_id} of {self.id}. "
                     f"Received: {name}={value}."
                 )
-        record.save(
-            {"scalars": plain, "info": info or {}},
-            list(arrays.items()) if arrays else None,
-        )
+        content = {"scalars": plain, "info": info or {}}
+        self._measure(measure_id).save(content, list((arrays or {}).items()))
         self.partial_work(measure_id).drop()
 
     def read_measure(self, measure_id: str) -> dict[str, float] | None:
-        """The scalars of a measure by name; its arrays are not looked at."""
-        record = self._measure(measure_id)
-        return record.judged(lambda content: _scalars(record, content))
+        """The scalars of a measure by name; the arrays are not looked at."""
+        content = self._measure(measure_id).content()
+        return None if content is None else content.get("scalars", {})
 
     def read_measure_arrays(self, measure_id: str) -> dict[str, ndarray] | None:
         """The arrays of a measure by name, verified; None also if it has none.
 
         Damaged arrays take the scalars with them, so that the measure is made again.
         """
-        record = self._measure(measure_id)
-        return record.judged(
-            lambda content: dict(record.arrays(content)) if "array_file" in content else None
-        )
+        loaded = self._measure(measure_id).load()
+        return dict(loaded[1]) or None if loaded else None
 
     def read_measure_info(self, measure_id: str) -> Content | None:
         """The JSON by name that stands beside a measure's numbers."""
-        record = self._measure(measure_id)
-
-        def info(content: Content) -> Content:
-            if not isinstance(content.get("info"), dict):
-                raise StoredDamage(f"{record.path} holds no JSON by name")
-            return content["info"]
-
-        return record.judged(info)
+        content = self._measure(measure_id).content()
+        return None if content is None else content.get("info", {})
 
     def measured(self, measure_id: str) -> bool:
-        """True if a measure's scalars, and its arrays if it has any, are sound; without NumPy."""
+        """Whether a measure has a result; its arrays are verified when they are read."""
         record = self._measure(measure_id)
+        content = record.content()
+        if content is None:
+            return False
+        if "array_file" in content and not record.has_arrays(content):
+            record.discard("lists an array file that is missing or has another size")
+            return False
+        return True
 
-        def look(content: Content) -> bool:
-            _scalars(record, content)
-            return "array_file" not in content or len(record.array_bytes(content)) > 0
-
-        return record.judged(look) or False
-
-    def partial_work(self, measure_id: str) -> Checkpoint:
+    def partial_work(self, measure_id: str) -> Record:
         """What a measure keeps until its result is written."""
-        record = self._measure(measure_id)
-        owner = f"{self.id}/measures/{measure_id}"
-        return Checkpoint(record.folder, "partial", owner=owner, held=lambda: self._held)
+        _expect_id("measure", measure_id)
+        return self._record("partial", f"measures/{measure_id}")
 
     def _measure(self, measure_id: str) -> Record:
         _expect_id("measure", measure_id)
-        if measure_id not in self._measures:
-            self._measures[measure_id] = self._record("result", f"measures/{measure_id}")
-        return self._measures[measure_id]
-
-    def _record(self, stem: str, place: str = "", *, finite: bool = False) -> Record:
-        owner = f"{self.id}/{place}" if place else self.id
-        return Record(self.path / place, stem, owner=owner, finite=finite, held=lambda: self._held)
-
-
-def _scalars(record: Record, content: Content) -> dict[str, float]:
-    values = content.get("scalars")
-    if not isinstance(values, dict) or not all(map(is_number, values.values())):
-        raise StoredDamage(f"{record.path} holds something else than numbers")
-    return values
+        return self._record("result", f"measures/{measure_id}")
 
 
 def _is_id(id: str) -> bool:

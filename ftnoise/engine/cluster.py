@@ -1,0 +1,86 @@
+"""Worker processes on this machine: units of work on dask.distributed's embedded cluster.
+
+The truth is the store, so a worker or the scheduler may die: a unit asks the store first and
+resumes from its checkpoint. Workers listen on the loopback interface only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ftnoise.core.errors import FtnoiseError, RunFailed
+from ftnoise.engine import runner
+from ftnoise.engine.runner import Unit
+
+if TYPE_CHECKING:
+    from ftnoise.engine.plan import Task
+
+SETTINGS = {
+    # A unit that trains for long holds the interpreter lock, and must not count as dead.
+    "distributed.scheduler.worker-ttl": "12 h",
+    "distributed.scheduler.work-stealing": False,
+    "distributed.scheduler.worker-saturation": 1.0,
+    "distributed.scheduler.allowed-failures": 5,
+    # Dask's limits restart workers over and over without a message.
+    "distributed.worker.memory.terminate": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.target": False,
+    "distributed.admin.tick.limit": "12 h",
+    "distributed.comm.timeouts.connect": "60 s",
+}
+
+
+def work(unit: Unit) -> str:
+    """Does a unit in a worker with one thread, and returns its run's id.
+
+    It waits where another process works on the run.
+    """
+    import tensorflow as tf
+
+    # Too late in a process that has computed; workers have not before their first unit.
+    with contextlib.suppress(RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    while (id := runner.perform(unit)) is None:
+        time.sleep(1.0)
+    return id
+
+
+def outcomes(
+    units: list[tuple[Task, Unit]], workers: int
+) -> Iterator[tuple[Task, FtnoiseError | str]]:
+    """Does units in `workers` processes; gives each task with its run's id or its failure."""
+    if not units:
+        return
+    import dask
+    from distributed import Client, LocalCluster, as_completed
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with (
+        dask.config.set(SETTINGS),
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+            memory_limit=0,
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        tasks = {client.submit(work, unit, key=unit.id, pure=False): task for task, unit in units}
+        for future in as_completed(tasks):
+            if future.status == "finished":
+                yield tasks[future], future.result()
+                continue
+            failure = future.exception()
+            if not isinstance(failure, FtnoiseError):
+                reason = (str(failure).strip().splitlines() or [""])[0][:200]
+                failure = RunFailed(f"{type(failure).__name__}: {reason}")
+            yield tasks[future], failure
