@@ -19,6 +19,7 @@ from ftnoise.core.progress import Progress, duration
 from ftnoise.core.spec import canonical, digest, spec_id
 from ftnoise.engine import runner
 from ftnoise.engine.plan import Status, Task
+from ftnoise.engine.resuming import position
 from ftnoise.engine.runner import Unit
 from ftnoise.store.folders import RunFolder, Store
 
@@ -203,7 +204,7 @@ def spread(engine: Engine, units: list[tuple[Task, Unit]]) -> Outcomes:
 def status(task: Task, folder: RunFolder, experiment: Experiment) -> Status:
     """How far a task is, by its run's folder."""
     if folder.finished() is None:
-        return Status(task, position=runner.position(folder))
+        return Status(task, position=position(folder))
     complete = not runner.missing(folder, task.measures(experiment))
     return Status(task, trained=True, complete=complete)
 

@@ -1,0 +1,131 @@
+"""Checkpoints of a training, or of the parts of a procedure, in a run's folder."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from ftnoise.core.progress import tell
+from ftnoise.core.spec import JSON
+from ftnoise.engine.environment import arithmetic, environment, repeatable
+from ftnoise.store.folders import RunFolder
+from ftnoise.store.partial_work import PartialWork, Report
+
+# The keys of a checkpoint's state.
+KEPT = {"training", "environments", "position"}
+
+
+class FolderCheckpointing(PartialWork):
+    """Checkpointing of a training, or of a part of a procedure, in a run's folder.
+
+    Args:
+        folder: the run's folder, locked.
+        report: gets the number of completed and of all steps, and a text.
+        xla: see `Checkpointing`.
+        name: of the part; "" for the run itself.
+    """
+
+    def __init__(
+        self, folder: RunFolder, report: Report, *, xla: bool = False, name: str = ""
+    ) -> None:
+        super().__init__(folder.checkpoint(name), report)
+        self.folder, self.xla, self.name = folder, xla, name
+        self.log_dir = folder.path / name
+        self.state: dict[str, Any] = {}
+        self.earlier: list[dict[str, Any]] = []
+        self.parts: dict[str, FolderCheckpointing] = {}
+        self.position = ""
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        """That of this process."""
+        return environment()
+
+    def part(self, name: str) -> FolderCheckpointing:
+        """Checkpointing in a subfolder of the run."""
+        if name not in self.parts:
+            part = FolderCheckpointing(
+                self.folder,
+                lambda done, total, text: self.report(done, total, f"{name}, {text}"),
+                xla=self.xla,
+                name=f"{self.name}.{name}" if self.name else name,
+            )
+            before = (self.folder.spec() or {}).get("parts", {})
+            part.announced = before.get(part.name, {}).get("gradients")
+            self.parts[name] = part
+        return self.parts[name]
+
+    def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """The newest checkpoint."""
+        checkpoint = super().load()
+        if checkpoint is None:
+            self.repeats = self.announced is None and not self.folder.set_aside()
+            return None
+        arrays, kept = checkpoint
+        if kept.keys() != KEPT:
+            self.discard("was written by another version of ftnoise")
+            return None
+        self.state = kept["training"]
+        self.earlier = [other for other in kept["environments"] if other != self.environment]
+        self.repeats = repeatable(kept["environments"][-1], self.environment)
+        here = arithmetic(self.environment)
+        if others := sorted({arithmetic(other) for other in self.earlier} - {here}):
+            tell(
+                f"{self.folder.id} resumes with {here} after {'; '.join(others)}: its last bits "
+                "differ from those of a training in one place."
+            )
+        return arrays, self.state
+
+    def discard(self, reason: str) -> None:
+        """Sets the checkpoint aside."""
+        self.announced = self.state.get("gradients", self.announced)
+        self.state, self.earlier, self.repeats = {}, [], False
+        super().discard(reason)
+
+    def announce(self, announced: Any) -> None:
+        """Keeps it in spec.json."""
+        self.announced = announced
+        spec = self.folder.spec() or {}
+        if self.name:
+            parts = spec.get("parts", {})
+            parts[self.name] = parts.get(self.name, {}) | {"gradients": announced}
+            self.folder.write_spec(spec | {"parts": parts})
+        else:
+            self.folder.write_spec(spec | {"gradients": announced})
+
+    def save(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
+        """Keeps a checkpoint in the folder."""
+        self.state = state
+        environments = [*self.earlier, self.environment]
+        kept = {"training": state, "environments": environments, "position": self.position}
+        super().save(arrays, kept)
+
+    def progress(self, done: int, total: int, text: str = "") -> None:
+        """Hands the position on."""
+        self.position = f"{self.name}, {text}" if self.name else text
+        super().progress(done, total, text)
+
+    def summary(self) -> dict[str, JSON]:
+        """What spec.json keeps of the training."""
+        return {
+            # Of the processes before, where a training was resumed in another one.
+            "earlier_environments": self.earlier,
+            "xla": self.state.get("xla", self.xla),
+            "seconds": self.state.get("seconds", 0.0),
+            "epochs_per_entry": self.state.get("epochs_per_entry", 1),
+            "history": self.state.get("history", []),
+            "gradients": self.state.get("gradients", self.announced),
+        }
+
+
+def position(folder: RunFolder) -> str:
+    """Where an interrupted training resumes, by its newest checkpoint; "" at the start."""
+    records = [folder.checkpoint(), *(folder.checkpoint(p) for p in _parts(folder))]
+    states = [(content or {}).get("state", {}) for content in (r.content() for r in records)]
+    positions = [state.get("position", "") for state in states if state.keys() == KEPT]
+    return positions[-1] if positions else ""
+
+
+def _parts(folder: RunFolder) -> list[str]:
+    files = folder.path.glob("*/checkpoint.json")
+    return [file.parent.name for file in sorted(files, key=lambda file: file.stat().st_mtime)]

@@ -1,0 +1,47 @@
+"""Checkpointing of unfinished work in a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.store.records import Record
+
+Report = Callable[[int, int, str], None]
+
+
+class PartialWork(Checkpointing):
+    """Checkpointing of unfinished work in a record, with progress.
+
+    Args:
+        work: where the work is kept until its result is written.
+        report: gets the number of completed and of all units of work, and a text.
+        show: gets messages to the user.
+    """
+
+    def __init__(
+        self, work: Record, report: Report, show: Callable[[str], None] = lambda text: None
+    ) -> None:
+        self.work, self.report, self._show = work, report, show
+
+    def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """What an earlier process kept."""
+        kept = self.work.load()
+        return None if kept is None else (dict(kept[1]), kept[0].get("state", {}))
+
+    def discard(self, reason: str) -> None:
+        """Sets it aside."""
+        self.work.discard(reason)
+
+    def save(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
+        """Keeps it until the result is written."""
+        self.work.save({"state": state}, list(arrays.items()))
+
+    def progress(self, done: int, total: int, text: str = "") -> None:
+        """Hands the position on."""
+        self.report(done, total, text)
+
+    def show(self, text: str) -> None:
+        """Hands the message on."""
+        self._show(text)
