@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 from ftnoise.core.errors import BadInput
 from ftnoise.core.experiment import Experiment, seedless
 from ftnoise.core.preset import Preset
-from ftnoise.core.spec import canonical, digest, spec_id
+from ftnoise.core.spec import canonical, digest
 from ftnoise.engine.plan import Task, check_seeds
 
 if TYPE_CHECKING:
-    from ftnoise.report import Results
     from ftnoise.store.folders import RunFolder, Store
 
 
@@ -92,84 +91,10 @@ def runs_of(
     return [run for run in found if run.content == common[run.dataset]]
 
 
-def results(
-    experiment: Experiment,
-    preset: Preset,
-    seeds: int | None,
-    store: Store,
-    preferred: Collection[str] = (),
-) -> Results:
-    """What is stored of a table, ready to be drawn; see `runs_of` for the arguments."""
-    from ftnoise.report import Reading, Results
-
-    runs = runs_of(experiment, preset, seeds, store, preferred)
-    values: dict[str, dict[str, list[float]]] = {}
-    readings: dict[str, dict[str, list[Reading]]] = {}
-    names: dict[str, dict[str, list[tuple[int, ...]]]] = {}
-    for run in runs:
-        for column in experiment.columns:
-            scalars = run.folder.read_measure(spec_id(column.measure))
-            if scalars is not None:
-                cells = values.setdefault(run.task.row.name, {}).setdefault(column.name, [])
-                named = names.setdefault(run.task.row.name, {}).setdefault(column.name, [])
-                if column.name in scalars:
-                    cells.append(scalars[column.name])
-                    named.append((run.draw, run.task.run.seed))
-        # Pictures are of the first draw of the data.
-        for measure in map(spec_id, experiment.pictured() if run.draw == 0 else ()):
-            arrays, info = (
-                read(measure)
-                for read in (run.folder.read_measure_arrays, run.folder.read_measure_info)
-            )
-            if arrays is not None and info is not None:
-                found = readings.setdefault(run.task.row.name, {}).setdefault(measure, [])
-                found.append(Reading(run.task.run.seed, arrays, info))
-    return Results(
-        experiment, preset.name, values, tuple(notes(experiment, preset, runs)), readings, names
-    )
-
-
-def notes(experiment: Experiment, preset: Preset, runs: list[Stored]) -> list[str]:
-    """What a reader needs to know of the runs: preset, data, machine, versions."""
-    lines = []
-    if preset.name != "paper":
-        full = "" if preset.whole else " The paper's numbers are of its full protocol."
-        lines.append(f"Preset {preset.name}: {preset.says(experiment)}.{full}")
-    if preset.secret_key:
-        lines.append("What is measured on the training examples is exact: no epsilon covers it.")
-    for label, values in (
-        ("Data", {f"{run.task.run.data.slug} from {run.spec['data']['source']}" for run in runs}),
-        ("Machine", {_machine(where) for run in runs for where in run.environments}),
-    ):
-        if values:
-            lines.append(f"{label}: {'; '.join(sorted(values))}.")
-    for run in runs:
-        for measure in experiment.measures():
-            if getattr(measure, "warns", False):
-                info = run.folder.read_measure_info(spec_id(measure)) or {}
-                flags = info.get("red_flags", [])
-                lines += [f"Red flag, {run.task.name}: {text}" for text in flags]
-    return lines
-
-
-def _machine(environment: dict[str, Any]) -> str:
-    from ftnoise.engine.runner import arithmetic
-
-    return f"{arithmetic(environment)}, TensorFlow {environment['tensorflow']}"
-
-
-def write(found: Results, folder: Path) -> list[Path]:
-    """Writes a report's files into `folder` and returns their paths."""
-    from ftnoise import report
-    from ftnoise.core.files import write_bytes
-
-    return report.write(found, folder, write_bytes)
-
-
 def publish(
     experiment: Experiment, preset: Preset, seeds: int | None, store: Store, target: Store
-) -> list[Path]:
-    """Copies a table's finished runs (spec, weights, measures) and its report into `target`.
+) -> None:
+    """Copies a table's finished runs (spec, weights, measures) into `target`.
 
     With them go the runs that their measures need, so that they can be measured again. The copy is
     a store itself: whoever has it can redraw the table and use the weights. Its environment.json
@@ -194,7 +119,6 @@ def publish(
         for run in runs
     }
     write_json(file, dict(sorted(environments.items())))
-    return write(results(experiment, preset, seeds, target), target.root)
 
 
 def beside(experiment: Experiment, runs: list[Stored], store: Store) -> list[Stored]:
