@@ -1,45 +1,52 @@
-"""Stored results beside the paper's: on screen, in documents, as data, in pictures.
+"""Stored results next to the paper's: in a terminal, as Markdown, LaTeX, CSV and figures.
 
-A report is a pure function of a `Results` value: the same stored numbers give the same bytes, and
-nothing is trained or read here. Nothing heavy is imported before something is drawn.
+`results` reads stored runs; every form is a function of what it returns, so the same stored numbers
+give the same bytes. Nothing heavy is imported before something is drawn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-from ftnoise.report.documents import latex, markdown
-from ftnoise.report.drawing import picture
-from ftnoise.report.pictures import plot
-from ftnoise.report.records import cells, csv
-from ftnoise.report.results import Reading, Results
-from ftnoise.report.screen import terminal
+from ftnoise.core.files import write_bytes
+from ftnoise.core.interfaces import Figure
+from ftnoise.report.figures import view
+from ftnoise.report.latex import latex
+from ftnoise.report.markdown import markdown
+from ftnoise.report.results import Reading, Results, StoredRun, results
+from ftnoise.report.table import csv_of
+from ftnoise.report.terminal import terminal
 
 __all__ = [
     "Reading",
     "Results",
-    "cells",
+    "StoredRun",
     "csv",
+    "csv_of",
     "latex",
     "markdown",
     "picture",
     "plot",
+    "results",
     "terminal",
     "write",
 ]
 
+HEADER = (
+    *("experiment", "preset", "row", "measure", "unit"),
+    *("paper", "ours", "spread", "low", "high", "seeds", "difference"),
+)
 
-def write(results: Results, folder: Path, save: Callable[[Path, bytes], None]) -> list[Path]:
+
+def write(results: Results, folder: Path) -> list[Path]:
     """Writes `<experiment>.<preset>` as .csv, .md, .tex, .png and .pdf; returns the paths.
 
-    The experiment's `pictures` follow, each as `<experiment>.<preset>.<its name>`; see `plot`.
-    Everything is drawn before the first file is saved, so that a failure leaves the old files.
+    The files of the experiment's figures follow, `<experiment>.<preset>.<figure>`. Everything is
+    drawn before the first file is written, so that a failure leaves the old files.
 
     Args:
         results: what is stored.
         folder: where the files go.
-        save: writes bytes to a path, whole or not at all.
     """
     contents = {
         "csv": csv(results).encode(),
@@ -47,12 +54,37 @@ def write(results: Results, folder: Path, save: Callable[[Path, bytes], None]) -
         "tex": latex(results).encode(),
         **picture(results),
     }
-    for one in results.experiment.figures:
-        for suffix, content in plot(results, one).items():
-            contents[f"{one.name}.{suffix}"] = content
+    for figure in results.experiment.figures:
+        for suffix, content in plot(results, figure).items():
+            contents[f"{figure.name}.{suffix}"] = content
     paths = []
     for suffix, content in contents.items():
         path = folder / f"{results.stem}.{suffix}"
-        save(path, content)
+        write_bytes(path, content)
         paths.append(path)
     return paths
+
+
+def csv(results: Results) -> str:
+    """A line for each row and column of the table, missing ones too."""
+    lines = []
+    for cell in results.cells():
+        ours, column = cell.ours, cell.column
+        numbers = (ours.mean, ours.spread, ours.low, ours.high) if ours else (None,) * 4
+        where = (results.experiment.name, results.preset, cell.row.name, column.name, column.unit)
+        seeds = ours.count if ours else 0
+        lines.append((*where, cell.paper, *numbers, seeds, cell.difference))
+    return csv_of(HEADER, lines).decode()
+
+
+def picture(results: Results) -> dict[str, bytes]:
+    """The table as an image: the contents of the files by suffix, `png` and `pdf`."""
+    from ftnoise.report.figures.canvas import rendered
+    from ftnoise.report.figures.overview import draw
+
+    return rendered(lambda canvas: draw(canvas, results))
+
+
+def plot(results: Results, figure: Figure) -> dict[str, bytes]:
+    """One of the experiment's figures: the contents of its files by suffix."""
+    return view(results, figure).files()

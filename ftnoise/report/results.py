@@ -1,8 +1,4 @@
-"""What was measured, beside what the paper says: the value that every form of a report is made of.
-
-Also what the forms have in common: how a cell is printed, which rows belong together, in which
-order they stand, and the sentences that say what the numbers are.
-"""
+"""The stored results of an experiment next to the paper's numbers: all that a report is made of."""
 
 from __future__ import annotations
 
@@ -11,42 +7,59 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ftnoise.core.checks import expect
 from ftnoise.core.experiment import Column, Experiment, Row
 from ftnoise.core.figures import ArrayFigure, Pairs
+from ftnoise.core.interfaces import Run
+from ftnoise.core.preset import Preset
 from ftnoise.core.spec import JSON, spec_id
-from ftnoise.stats import Summary, is_finite, summarize
+from ftnoise.report.table import MISSING, PLUS_MINUS, VACUOUS, fixed, seeds_in_words
+from ftnoise.stats import Summary, summarize
 
 if TYPE_CHECKING:
     from numpy import ndarray
 
-MISSING = "-"
-LEVEL = 0.05  # below which a corrected p-value tells a difference from none
-VACUOUS = "vacuous"
-INTERVALS = "95 % t intervals of the means stand in the CSV file and in the picture."
+    from ftnoise.store.folders import RunFolder
+
+# The number of the data's draw, and the seed: which of a row's runs a number comes from.
+Key = tuple[int, int]
+
+
+class StoredRun(Protocol):
+    """A finished run of a table.
+
+    Attributes:
+        row: the row that it belongs to.
+        run: the row's run, with its seed.
+        folder: where its measurements are.
+        spec: the content of its spec.json.
+        draw: the number of the data's draw.
+    """
+
+    row: Row
+    run: Run
+    folder: RunFolder
+    spec: dict[str, JSON]
+    draw: int
 
 
 @dataclass(frozen=True)
-class Printed:
-    """A cell in print; `spread` is empty where there is a single seed, the rest "-" if missing.
+class Reading:
+    """The arrays and the info that a measure returned for the run with this seed."""
 
-    A bound that says nothing is "vacuous".
-    """
-
-    paper: str
-    ours: str
-    spread: str
-    difference: str
+    seed: int
+    arrays: Mapping[str, ndarray]
+    info: Mapping[str, JSON] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Cell:
     """One number of the table: the paper's and ours, each None where there is none.
 
-    Where there are several draws of the data, ours is over the means of the draws; its `count` is
-    that of the numbers behind them.
+    With several draws of the data, ours is the mean over the means of the draws; its `count` is
+    still the number of runs.
     """
 
     row: Row
@@ -56,195 +69,126 @@ class Cell:
 
     @property
     def difference(self) -> float | None:
-        """Ours - paper; what is only rounding of the floats is 0. None where one is missing."""
+        """Ours - paper; a difference of float rounding is 0. None where one is missing."""
         if self.ours is None or self.paper is None:
             return None
-        if math.isclose(self.ours.mean, self.paper, rel_tol=1e-12):
-            return 0.0
-        return self.ours.mean - self.paper
+        same = math.isclose(self.ours.mean, self.paper, rel_tol=1e-12)
+        return 0.0 if same else self.ours.mean - self.paper
 
     @property
-    def printed(self) -> Printed:
-        """The cell with the column's number of digits."""
-        digits, most = self.column.digits, self.column.vacuous
-        if self.ours and most is not None and self.ours.mean >= most:
-            return Printed(fixed(self.paper, digits), VACUOUS, "", MISSING)
-        spread = self.ours.spread if self.ours else None
-        return Printed(
-            fixed(self.paper, digits),
-            fixed(self.ours.mean if self.ours else None, digits),
-            "" if spread is None else fixed(spread, digits),
-            fixed(self.difference, digits, sign="+"),
-        )
+    def printed(self) -> tuple[str, str, str]:
+        """Paper, ours (`mean ± spread`) and the difference, with the column's digits."""
+        digits, vacuous = self.column.digits, self.column.vacuous
+        paper = fixed(self.paper, digits)
+        if self.ours is None:
+            return paper, MISSING, MISSING
+        if vacuous is not None and self.ours.mean >= vacuous:
+            return paper, VACUOUS, MISSING
+        ours = fixed(self.ours.mean, digits)
+        if self.ours.spread is not None:
+            ours += PLUS_MINUS + fixed(self.ours.spread, digits)
+        return paper, ours, fixed(self.difference, digits, "+")
 
 
-def fixed(value: float | None, digits: int, sign: str = "") -> str:
-    """A number with so many digits after the point; with the sign "+" both signs are printed."""
-    if value is None:
-        return MISSING
-    rounded = round(value, digits)
-    # Zero has no sign, neither -0.00 nor +0.00.
-    return f"{rounded:{sign}.{digits}f}" if rounded else f"{0:.{digits}f}"
-
-
-def printed_p(p: float) -> str:
-    """A p-value, to a thousandth."""
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
-
-
-@dataclass(frozen=True)
-class Group:
-    """Rows that belong together.
-
-    `name` is what the rows' names begin with, "" if nothing; `rows` are pairs of the rest of the
-    name and the row.
-    """
-
-    name: str
-    rows: tuple[tuple[str, Row], ...]
-
-
-@dataclass(frozen=True)
-class Order:
-    """How the rows of a group rank in a column, smallest first, as `a < b = c`."""
-
-    column: Column
-    group: str
-    paper: str
-    ours: str
-
-    @property
-    def same(self) -> bool:
-        """Whether ours is the paper's order, ties included."""
-        return self.paper == self.ours
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a measure found in the run of a row with this seed; see `checkpointing.Measurement`."""
-
-    seed: int
-    arrays: Mapping[str, ndarray]
-    info: Mapping[str, JSON] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Results:
     """All that is stored of an experiment under one preset.
 
     Args:
         experiment: the table.
         preset: the preset's name.
-        values: by row name and column name, one finite number a seed, in the column's unit
-            (percent, points or plain). A missing cell is absent; one without numbers was asked
-            for, and there is none (no epsilon without noise).
-        notes: lines that a reader needs, such as the machine and what a preset leaves out.
-        runs: by row name and column name, for each number the run that it is of: the number of its
-            data's draw, and its seed.
-        readings: by row name and by the id of a measure that a picture shows, one for each seed,
-            in the order of the seeds. What is missing is absent.
+        values: by row name and column name, the finite number of each run, in the column's unit. A
+            column that was not measured is absent; an empty one does not apply to the row.
+        notes: lines about the runs, such as their machine.
+        readings: by row name and measure id, the arrays that figures show, in the order of seeds;
+            of the first draw of the data.
 
     Raises:
-        BadInput: a row or column that the experiment does not have, a number not finite, or
-            arrays that a picture cannot show.
+        BadInput: a figure cannot show the arrays.
     """
 
     experiment: Experiment
     preset: str
-    values: Mapping[str, Mapping[str, Sequence[float]]]
+    values: Mapping[str, Mapping[str, Mapping[Key, float]]]
     notes: tuple[str, ...] = ()
     readings: Mapping[str, Mapping[str, Sequence[Reading]]] = field(default_factory=dict)
-    runs: Mapping[str, Mapping[str, Sequence[tuple[int, ...]]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        rows = {row.name for row in self.experiment.rows}
-        columns = {column.name for column in self.experiment.columns}
-        for row, found in self.values.items():
-            expect(row in rows, f"a row of {self.experiment.name}", row=row)
-            for column, numbers in found.items():
-                expect(
-                    column in columns,
-                    f"a column of {self.experiment.name}",
-                    column=column,
-                )
-                expect(
-                    all(map(is_finite, numbers)),
-                    f"finite numbers for {column} of {row}",
-                    values=list(numbers),
-                )
-        known = {spec_id(measure) for measure in self.experiment.pictured()}
-        for row, by_measure in self.readings.items():
-            expect(row in rows, f"a row of {self.experiment.name}", row=row)
-            for measure, readings in by_measure.items():
-                expect(measure in known, "a measure that a picture shows", measure=measure)
-                seeds = [reading.seed for reading in readings]
-                expect(seeds == sorted(set(seeds)), f"seeds of {row} in order", seeds=seeds)
-        for picture in self.experiment.figures:
-            if isinstance(picture, ArrayFigure):
-                self._check(picture)
+        for figure in self.experiment.figures:
+            if isinstance(figure, ArrayFigure):
+                self._check(figure)
 
-    def _check(self, picture: ArrayFigure) -> None:
-        for group in self.groups():
-            first = None
-            for _, row in group.rows:
-                if not isinstance(picture, Pairs):
+    def _check(self, figure: ArrayFigure) -> None:
+        """Expects what is averaged or compared to have the same x and shapes."""
+        for rows in self.groups.values():
+            first: JSON = None
+            for row in rows.values():
+                if not isinstance(figure, Pairs):
                     first = None
-                for reading in self.shown(row, picture):
-                    picture.check_found(reading.arrays, reading.info)
-                    here = picture.same(reading.arrays, reading.info)
+                for reading in self.shown(row, figure):
+                    here = figure.shared(reading.arrays, reading.info)
                     first = here if first is None else first
                     expect(
                         here == first,
-                        f"the same in what {picture.name} takes together",
+                        f"the same x and shapes in what {figure.name} takes together",
                         row=row.name,
                         seed=reading.seed,
                         first=first,
                         here=here,
                     )
 
-    def shown(self, row: Row, picture: ArrayFigure) -> tuple[Reading, ...]:
-        """The readings of a row that have all that a picture shows, by seed."""
-        found = self.readings.get(row.name, {}).get(spec_id(picture.measure), ())
-        return tuple(r for r in found if picture.is_in(r.arrays, r.info))
+    def shown(self, row: Row, figure: ArrayFigure) -> tuple[Reading, ...]:
+        """The readings of a row that have all that a figure shows, by seed."""
+        found = self.readings.get(row.name, {}).get(spec_id(figure.measure), ())
+        return tuple(r for r in found if figure.has(r.arrays, r.info))
 
     @property
     def stem(self) -> str:
         """`<experiment>.<preset>`, the name of the report's files without their suffix."""
         return f"{self.experiment.name}.{self.preset}"
 
-    def cell(self, row: Row, column: Column) -> Cell:
-        """The cell of a row and a column, there or missing."""
-        numbers = self.values.get(row.name, {}).get(column.name, ())
-        ours = summarize(self._sample(row, column)) if len(numbers) else None
-        if ours and ours.count != len(numbers):
-            ours = replace(ours, count=len(numbers))
-        return Cell(row, column, row.paper.get(column.name), ours)
+    @cached_property
+    def groups(self) -> dict[str, dict[str, Row]]:
+        """The rows by the first word of their names and the rest of it, if all have two words."""
+        split = [(*row.name.partition(" "), row) for row in self.experiment.rows]
+        if not all(rest for _, _, rest, _ in split):
+            return {"": {row.name: row for row in self.experiment.rows}}
+        found: dict[str, dict[str, Row]] = {}
+        for group, _, rest, row in split:
+            found.setdefault(group, {})[rest] = row
+        return found
+
+    def by_run(self, row: Row, column: Column) -> Mapping[Key, float]:
+        """The numbers of a cell by the run that each comes from."""
+        return self.values.get(row.name, {}).get(column.name, {})
 
     @cached_property
     def draws(self) -> int:
-        """Of how many draws of the data there are numbers, at least 1."""
-        runs = (run for found in self.runs.values() for names in found.values() for run in names)
-        return len({draw for draw, *_ in runs}) or 1
+        """The number of draws of the data that there are results of, at least 1."""
+        by_row = self.values.values()
+        keys = (key for columns in by_row for found in columns.values() for key in found)
+        return len({draw for draw, _ in keys}) or 1
 
     def by_draw(self, row: Row, column: Column) -> dict[int, list[float]]:
-        """The numbers of a cell by the draw of the data; where it is not known, it is the first."""
-        numbers = self.values.get(row.name, {}).get(column.name, ())
-        runs = self.runs.get(row.name, {}).get(column.name) or [(0,)] * len(numbers)
+        """The numbers of a cell by the draw of the data."""
         found: dict[int, list[float]] = {}
-        for (draw, *_), number in zip(runs, numbers, strict=True):
+        for (draw, _), number in self.by_run(row, column).items():
             found.setdefault(draw, []).append(number)
         return found
 
-    def _sample(self, row: Row, column: Column) -> Sequence[float]:
-        """The numbers of a cell that are independent: seeds of a draw share its data."""
+    def _sample(self, row: Row, column: Column) -> list[float]:
+        """The independent numbers of a cell: seeds of one draw share its data."""
         if self.draws == 1:
-            return self.values.get(row.name, {}).get(column.name, ())
+            return [*self.by_run(row, column).values()]
         return [statistics.fmean(numbers) for numbers in self.by_draw(row, column).values()]
 
-    def by_run(self, row: Row, column: Column) -> dict[tuple[int, ...], float]:
-        """The numbers of a cell by the run that each is of."""
-        numbers = self.values.get(row.name, {}).get(column.name, ())
-        return dict(zip(self.runs.get(row.name, {}).get(column.name, ()), numbers, strict=False))
+    def cell(self, row: Row, column: Column) -> Cell:
+        """The cell of a row and a column."""
+        sample = self._sample(row, column)
+        ours = summarize(sample) if sample else None
+        if ours and self.draws > 1:
+            ours = replace(ours, count=len(self.by_run(row, column)))
+        return Cell(row, column, row.paper.get(column.name), ours)
 
     def cells(self) -> Iterator[Cell]:
         """All cells, row by row."""
@@ -261,123 +205,147 @@ class Results:
         return any(len(self._sample(row, column)) > 1 for row in self.experiment.rows)
 
     def kinds(self) -> tuple[tuple[Column, ...], ...]:
-        """The columns with numbers of the paper, and the others; without a kind that is empty."""
+        """The columns with numbers of the paper, and the others; an empty kind is left out."""
         columns = self.experiment.columns
         with_paper = tuple(column for column in columns if self.has_paper(column))
         others = tuple(column for column in columns if not self.has_paper(column))
         return tuple(kind for kind in (with_paper, others) if kind)
 
-    @property
-    def has_spreads(self) -> bool:
-        """Whether any cell has more than one seed, or draw of the data if several."""
-        return any(map(self.has_spread, self.experiment.columns))
+    def orders(self) -> list[tuple[Column, str, str, str]]:
+        """Ranked column, group, the paper's order of its rows and ours, `a < b = c`.
 
-    def groups(self) -> tuple[Group, ...]:
-        """The rows by the first word of their names, if all of them have more than one word."""
-        split = [(*row.name.partition(" "), row) for row in self.experiment.rows]
-        if not all(rest for _, _, rest, _ in split):
-            return (Group("", tuple((row.name, row) for row in self.experiment.rows)),)
-        firsts = dict.fromkeys(first for first, *_ in split)
-        return tuple(
-            Group(
-                name,
-                tuple((rest, row) for first, _, rest, row in split if first == name),
-            )
-            for name in firsts
-        )
-
-    def orders(self) -> tuple[Order, ...]:
-        """For each ranked column and group, the order of the rows which the paper and we have."""
+        Only groups with two rows that have both numbers.
+        """
         found = []
         for column in self.experiment.columns:
-            for group in self.groups():
-                cells = {label: self.cell(row, column) for label, row in group.rows}
+            for group, rows in self.groups.items() if column.ranked else ():
+                cells = {label: self.cell(row, column) for label, row in rows.items()}
                 both = {
                     label: (cell.paper, cell.ours.mean)
                     for label, cell in cells.items()
                     if cell.paper is not None and cell.ours is not None
                 }
-                if column.ranked and len(both) > 1:
-                    paper, ours = (
-                        _ranking(
-                            {label: round(pair[i], column.digits) for label, pair in both.items()}
-                        )
-                        for i in (0, 1)
-                    )
-                    found.append(Order(column, group.name, paper, ours))
-        return tuple(found)
+                if len(both) > 1:
+                    orders = [_order(both, side, column.digits) for side in (0, 1)]
+                    found.append((column, group, orders[0], orders[1]))
+        return found
 
     def seeds(self) -> str:
-        """How many seeds stand behind the numbers of each row, in words."""
-        counts: dict[str, list[int]] = {}
-        draws: dict[str, list[int]] = {}
+        """The number of seeds behind the numbers of each row, in words."""
+        rows: dict[tuple[int, int, int, int], list[str]] = {}
         for row in self.experiment.rows:
-            for column in self.experiment.columns:
-                if by_draw := self.by_draw(row, column):
-                    counts.setdefault(row.name, []).extend(map(len, by_draw.values()))
-                    draws.setdefault(row.name, []).append(len(by_draw))
-        ranges = {
-            row: (max(found), min(found), max(draws[row]), min(draws[row]))
-            for row, found in counts.items()
-        }
-        kinds = sorted(set(ranges.values()), reverse=True)
-        if len(kinds) < 2:
-            return seeds_in_words(*kinds[0]) if kinds else "no result yet"
+            columns = [self.by_draw(row, column) for column in self.experiment.columns]
+            counts = [len(numbers) for draws in columns for numbers in draws.values()]
+            if counts:
+                draws = [len(draws) for draws in columns if draws]
+                kind = (max(counts), min(counts), max(draws), min(draws))
+                rows.setdefault(kind, []).append(row.name)
+        if len(rows) < 2:
+            return seeds_in_words(*next(iter(rows))) if rows else "no result yet"
         parts = []
-        for kind in kinds:
+        for kind in sorted(rows, reverse=True):
             names: list[str] = []
-            for group in self.groups():
-                having = [row.name for _, row in group.rows if ranges.get(row.name) == kind]
-                alike = len(having) == len(group.rows)
-                names += [group.name] if group.name and alike else having
+            for group, members in self.groups.items():
+                having = [row.name for row in members.values() if row.name in rows[kind]]
+                whole = group and len(having) == len(members)
+                names += [group] if whole else having
             parts.append(f"{seeds_in_words(*kind)} for {', '.join(names)}")
         return "; ".join(parts)
 
     def legend(self) -> str:
-        """What the numbers are, in a few sentences."""
+        """What the numbers of the table are, in a few sentences."""
+        spread = any(map(self.has_spread, self.experiment.columns))
         text = f"Ours: {self.seeds()}."
-        if self.has_spreads:
+        if spread:
             over = "seeds"
             if self.draws > 1:
                 over = "draws of the data, the number of a draw being the mean over its seeds"
             text = f"Ours: mean ± sample standard deviation over {over} ({self.seeds()})."
         if any(map(self.has_paper, self.experiment.columns)):
             text += " Difference: ours minus paper."
-        cells = list(self.cells())
-        asked = sum(map(len, self.values.values()))
-        none = sum(cell.ours is None for cell in cells)
-        if none + asked > len(cells):
-            text += " A number that a row cannot have is a dash."
-        missing = len(cells) - asked
+        if spread:
+            text += " The CSV file and the figure have the 95 % t intervals of the means."
+        cells = [self.by_run(cell.row, cell.column) for cell in self.cells()]
+        measured = sum(map(len, self.values.values()))
+        if measured > sum(map(bool, cells)):
+            text += " A number that does not apply to a row is a dash."
+        missing = len(cells) - measured
         return text + (f" {missing} of {len(cells)} numbers are missing." if missing else "")
 
 
-def heading(column: Column) -> str:
-    """The column's title with its unit."""
-    return titled(column.title, column.unit)
+def _order(both: Mapping[str, tuple[float, float]], side: int, digits: int) -> str:
+    """The labels by their numbers as printed: equal ones are ties."""
+    labels: dict[float, list[str]] = {}
+    for label, pair in both.items():
+        labels.setdefault(round(pair[side], digits), []).append(label)
+    return " < ".join(" = ".join(labels[number]) for number in sorted(labels))
 
 
-def titled(title: str, unit: str) -> str:
-    """`Testing accuracy (%)`."""
-    return f"{title} ({unit})" if unit else title
+def results(experiment: Experiment, preset: Preset, runs: Sequence[StoredRun]) -> Results:
+    """Reads the measurements of stored runs.
+
+    Args:
+        experiment: the table, within the limits of `preset`.
+        preset: for the name and the notes.
+        runs: finished runs, by row, draw and seed.
+    """
+    values: dict[str, dict[str, dict[Key, float]]] = {}
+    readings: dict[str, dict[str, list[Reading]]] = {}
+    for run in runs:
+        cells = values.setdefault(run.row.name, {})
+        scalars = {
+            measure: run.folder.read_measure(spec_id(measure))
+            for measure in dict.fromkeys(column.measure for column in experiment.columns)
+        }
+        for column in experiment.columns:
+            if (found := scalars[column.measure]) is not None:
+                cell = cells.setdefault(column.name, {})
+                if column.name in found:
+                    cell[run.draw, run.run.seed] = found[column.name]
+        for id in map(spec_id, experiment.drawn() if run.draw == 0 else ()):
+            arrays, info = run.folder.read_measure_arrays(id), run.folder.read_measure_info(id)
+            if arrays is not None and info is not None:
+                by_measure = readings.setdefault(run.row.name, {})
+                by_measure.setdefault(id, []).append(Reading(run.run.seed, arrays, info))
+    values = {row: cells for row, cells in values.items() if cells}
+    lines = tuple(notes(experiment, preset, runs))
+    return Results(experiment, preset.name, values, lines, readings)
 
 
-def seeds_in_words(most: int, least: int, most_draws: int = 1, least_draws: int = 1) -> str:
-    """`1 seed`, `3 seeds`, `2 to 3 seeds`, `5 draws of the data, 20 seeds each`."""
-    seeds = _in_words(most, least, "seed")
-    if most_draws == 1:
-        return seeds
-    return f"{_in_words(most_draws, least_draws, 'draw')} of the data, {seeds} each"
+def notes(experiment: Experiment, preset: Preset, runs: Sequence[StoredRun]) -> list[str]:
+    """Lines about the runs: preset, data, machine, red flags of measures."""
+    lines = []
+    if preset.name != "paper":
+        summary = preset.summary
+        if experiment.adopts and not preset.adopted:
+            summary = (
+                f"{preset.trials} fault trials, {preset.attacked:,} attacked examples, "
+                "on models of the whole protocol"
+            )
+        full = "" if preset.whole else " The paper's numbers are of its full protocol."
+        lines.append(f"Preset {preset.name}: {summary}.{full}")
+    if preset.secret_key:
+        lines.append("Measurements on training examples are exact: no epsilon covers them.")
+    machines = [
+        _machine(where)
+        for run in runs
+        for where in (*run.spec.get("earlier_environments", ()), run.spec["environment"])
+    ]
+    data = [f"{run.run.data.slug} from {run.spec['data']['source']}" for run in runs]
+    for label, found in (("Data", data), ("Machine", machines)):
+        if found:
+            lines.append(f"{label}: {'; '.join(sorted({*found}))}.")
+    for run in runs:
+        seed = f" (seed {run.run.seed})" if run.run.seed else ""
+        for measure in experiment.measures():
+            info = run.folder.read_measure_info(spec_id(measure))
+            flags = () if info is None else measure.red_flags(info)
+            lines += [f"Red flag, {run.row.name}{seed}: {text}" for text in flags]
+    return lines
 
 
-def _in_words(most: int, least: int, noun: str) -> str:
-    if least < most:
-        return f"{least} to {most} {noun}s"
-    return f"1 {noun}" if most == 1 else f"{most} {noun}s"
-
-
-def _ranking(numbers: dict[str, float]) -> str:
-    by_number: dict[float, list[str]] = {}
-    for label, number in numbers.items():
-        by_number.setdefault(number, []).append(label)
-    return " < ".join(" = ".join(by_number[number]) for number in sorted(by_number))
+def _machine(environment: dict[str, Any]) -> str:
+    where = ", ".join(environment["gpus"]) or environment["processor"]
+    threads = environment["threads"]
+    plural = "" if threads == 1 else "s"
+    return f"{where}, {threads} thread{plural}, TensorFlow {environment['tensorflow']}"

@@ -1,19 +1,65 @@
-"""A small table: two groups of rows, two ranked measures and one without the paper's numbers."""
+"""A small table: two groups of rows, two columns with the paper's numbers and one without."""
 
 from __future__ import annotations
 
+import io
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
+import matplotlib
 import numpy as np
+import pandas
 import pytest
+from matplotlib.figure import Figure as Canvas
 
 from ftnoise.core.experiment import Column, Experiment, Row
 from ftnoise.core.figures import HeatMap, Pairs, Series
-from ftnoise.core.interfaces import Run
+from ftnoise.core.interfaces import Architecture, DataSet, Measure, Procedure, Run
 from ftnoise.core.schedule import Schedule
-from ftnoise.core.spec import Spec, spec_id
-from ftnoise.report import Reading, Results
+from ftnoise.core.spec import spec_id
+from ftnoise.report import Reading, Results, plot
+from ftnoise.report.figures import view
+from ftnoise.report.figures.canvas import LOOK
+
+
+class Unused:
+    """What a report never does with a spec."""
+
+    def _fail(self, *_: Any, **__: Any) -> Any:
+        raise AssertionError(self)
+
+    build = load = digest = train = evaluate = _fail
+
+
+@dataclass(frozen=True, kw_only=True)
+class Net(Unused, Architecture):
+    """An architecture."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Points(Unused, DataSet):
+    """Data of which there are several draws."""
+
+    number: int = 0
+
+    def redrawn(self, number: int) -> DataSet:
+        return Points(number=number)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit(Unused, Procedure):
+    """A training."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faults(Unused, Measure):
+    """A measure, also of arrays."""
+
+    trials: int = 100
+
 
 PAPER = {
     "dnn natural": {"accuracy": 98.83, "error": 8.60},
@@ -30,62 +76,55 @@ OURS = {
     "cnn tikhonov": {"accuracy": [95.5], "error": []},
 }
 COLUMNS = (
-    Column(name="accuracy", measure=None, title="Training accuracy", unit="%"),
-    Column(name="error", measure=None, title="Generalization error", unit="points", ranked=True),
-    Column(name="spread", measure=None, title="Spread of the parameters", digits=4),
+    Column(name="accuracy", measure=Faults(), title="Training accuracy", unit="%"),
+    Column(
+        name="error", measure=Faults(), title="Generalization error", unit="points", ranked=True
+    ),
+    Column(name="spread", measure=Faults(), title="Spread of the parameters", digits=4),
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Thing(Spec):
-    """Stands for an architecture, a data set or a training."""
-
-    name: str = ""
-
-
 def make(paper=PAPER, ours=OURS, notes=("Two threads.",), readings=None, **changes) -> Results:
+    """Results of a table; numbers are lists over seeds, or dicts by (draw, seed)."""
     schedule = Schedule(epochs=1, batch_size=1, learning_rate=0.1)
-    runs = {
-        name: Run(architecture=Thing(), data=Thing(), training=Thing(name=name), schedule=schedule)
-        for name in paper
-    }
+    rows = tuple(
+        Row(
+            name=name,
+            run=Run(architecture=Net(), data=Points(), training=Fit(name=name), schedule=schedule),
+            paper=numbers,
+        )
+        for name, numbers in paper.items()
+    )
     table = {
         "name": "table0",
         "title": "A small table",
         "source": "Someone (2019), Table 0",
-        "rows": tuple(
-            Row(name=name, run=runs[name], paper=numbers) for name, numbers in paper.items()
-        ),
+        "rows": rows,
         "columns": COLUMNS,
     }
-    return Results(Experiment(**{**table, **changes}), "quick", ours, notes, readings or {})
+    values = {
+        row: {
+            column: found
+            if isinstance(found, dict)
+            else {(0, seed): number for seed, number in enumerate(found)}
+            for column, found in columns.items()
+        }
+        for row, columns in ours.items()
+    }
+    return Results(Experiment(**{**table, **changes}), "quick", values, notes, readings or {})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Faults(Spec):
-    """Stands for a measure that finds arrays."""
-
-    def evaluate(self, trained: Any) -> Any:
-        raise AssertionError(trained)
-
-
-SHOWN: dict[str, Any] = {
-    "measure": Faults(),
-    "x": "rates",
-    "x_title": "Share of faulty parameters",
-}
-
-
+SHOWN: dict[str, Any] = {"measure": Faults(), "x": "rates", "x_title": "Share of faulty parameters"}
 SERIES = Series(name="line", title="A line", y="y", y_title="Y", **SHOWN)
 HEAT_MAP = HeatMap(name="map", title="A map", values="v", labels="layers", value_title="V", **SHOWN)
 PAIRS = Pairs(name="pairs", title="Pairs", values="v", value_title="V", **SHOWN)
 
 
-def shown(picture, arrays, info=None, **changes) -> Results:
-    """A table with this picture; `arrays` are by row, in a list with those of each seed or None."""
+def shown(figure, arrays, info=None, **changes) -> Results:
+    """A table with this figure; `arrays` are by row, in a list with those of each seed or None."""
     readings = {
         row: {
-            spec_id(picture.measure): [
+            spec_id(figure.measure): [
                 Reading(seed, {name: np.asarray(v) for name, v in found.items()}, info or {})
                 for seed, found in enumerate(seeds)
                 if found is not None
@@ -94,14 +133,47 @@ def shown(picture, arrays, info=None, **changes) -> Results:
         for row, seeds in arrays.items()
     }
     rows = {row: {} for row in arrays}
-    return make(**{"paper": rows, "ours": {}, "readings": readings, **changes}, figures=(picture,))
+    return make(**{"paper": rows, "ours": {}, "readings": readings, **changes}, figures=(figure,))
+
+
+def seen(results) -> Any:
+    """The view of the only figure."""
+    (figure,) = results.experiment.figures
+    return view(results, figure)
+
+
+def frame(results) -> pandas.DataFrame:
+    """The CSV file of the only figure."""
+    (figure,) = results.experiment.figures
+    return pandas.read_csv(io.BytesIO(plot(results, figure)["csv"]))
+
+
+def drawn(draw) -> Canvas:
+    """What a function draws, laid out."""
+    with matplotlib.rc_context(LOOK):
+        canvas = Canvas()
+        draw(canvas)
+        canvas.draw_without_rendering()
+    return canvas
+
+
+def check_layout(canvas) -> None:
+    """No text, panel or legend covers another or is cut."""
+    boxes = [legend.get_window_extent() for legend in canvas.legends]
+    for axes in (axes for axes in canvas.axes if axes.axison):
+        texts = [axes.xaxis.label, axes.yaxis.label, axes._left_title]
+        for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+            ticks = zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=True)
+            texts += [label for at, label in ticks if min(limits) <= at <= max(limits)]
+        boxes += [text.get_window_extent() for text in texts if text.get_text()]
+        boxes.append(axes.patch.get_window_extent())
+    for one, other in itertools.combinations(boxes, 2):
+        assert not one.padded(-1).overlaps(other.padded(-1))
+    for box in boxes:
+        assert canvas.bbox.x0 - 1 <= box.x0 < box.x1 <= canvas.bbox.x1 + 1
+        assert canvas.bbox.y0 - 1 <= box.y0 < box.y1 <= canvas.bbox.y1 + 1
 
 
 @pytest.fixture
 def results() -> Results:
     return make()
-
-
-@pytest.fixture
-def make_results():
-    return make

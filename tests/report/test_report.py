@@ -1,53 +1,69 @@
-"""The files of a report, and what it costs to import."""
+"""All files of a report: names, bytes, what is imported, and how a new kind of figure joins."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import types
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from ftnoise import report
 from ftnoise.core.figures import Curves
+from ftnoise.core.interfaces import Figure
+from ftnoise.report.figures import View
+from tests.report.conftest import make
 
 SUFFIXES = ["csv", "md", "tex", "png", "pdf"]
+HEADER = "experiment,preset,row,measure,unit,paper,ours,spread,low,high,seeds,difference"
+CURVES = Curves(name="curve", title="E", x="error", panels=(("accuracy",),))
 
 
-def test_writes_all_forms(results, tmp_path):
-    paths = report.write(results, tmp_path, Path.write_bytes)
-    assert paths == [tmp_path / f"table0.quick.{suffix}" for suffix in SUFFIXES]
-    contents = dict(zip(SUFFIXES, [path.read_bytes() for path in paths], strict=True))
+def test_writes_all_forms_and_then_the_figures(tmp_path):
+    results = make(figures=(CURVES,))
+    paths = report.write(results, tmp_path)
+    names = [*SUFFIXES, "curve.png", "curve.pdf"]
+    assert paths == [tmp_path / f"table0.quick.{name}" for name in names]
+    contents = dict(zip(names, [path.read_bytes() for path in paths], strict=True))
     assert contents["csv"].decode() == report.csv(results)
     assert contents["md"].decode() == report.markdown(results)
     assert contents["tex"].decode() == report.latex(results)
     assert contents["png"].startswith(b"\x89PNG")
     assert contents["pdf"].startswith(b"%PDF")
+    assert {"png": contents["curve.png"], "pdf": contents["curve.pdf"]} == report.plot(
+        results, CURVES
+    )
 
 
-def test_writes_curves_after_them(make_results, tmp_path):
-    curves = [
-        Curves(name=name, title="E", x="error", panels=((name,),))
-        for name in ("accuracy", "spread")
-    ]
-    results = make_results(figures=tuple(curves))
-    paths = report.write(results, tmp_path, Path.write_bytes)[len(SUFFIXES) :]
-    assert [path.name for path in paths] == [
-        f"table0.quick.{curve.name}.{suffix}" for curve in curves for suffix in ("png", "pdf")
-    ]
-    for curve in curves:
-        png, pdf = (path.read_bytes() for path in paths if f".{curve.name}." in path.name)
-        assert {"png": png, "pdf": pdf} == report.plot(results, curve)
-
-
-def test_saves_nothing_where_a_form_fails(results, tmp_path, monkeypatch):
+def test_writes_nothing_where_a_form_fails(results, tmp_path, monkeypatch):
     def fail(results):
         raise RuntimeError("no picture")
 
     monkeypatch.setattr(report, "picture", fail)
     with pytest.raises(RuntimeError, match="no picture"):
-        report.write(results, tmp_path, Path.write_bytes)
+        report.write(results, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_csv_to_the_letter():
+    ours = {"b, c": {"accuracy": [0.1 + 0.2], "spread": [1e-7]}, "d": {"error": [1.0, 3.0]}}
+    paper = {"a": {}, "b, c": {"accuracy": 0.3}, "d": {"error": 1.5}}
+    lines = report.csv(make(paper=paper, ours=ours)).splitlines()
+    assert lines == [
+        HEADER,
+        "table0,quick,a,accuracy,%,,,,,,0,",
+        "table0,quick,a,error,points,,,,,,0,",
+        "table0,quick,a,spread,,,,,,,0,",
+        'table0,quick,"b, c",accuracy,%,0.3,0.3,,,,1,0',
+        'table0,quick,"b, c",error,points,,,,,,0,',
+        'table0,quick,"b, c",spread,,,1e-07,,,,1,',
+        "table0,quick,d,accuracy,%,,,,,,0,",
+        # t of 1 degree of freedom is 12.7062; the standard deviation of 1 and 3 is sqrt(2).
+        "table0,quick,d,error,points,1.5,2,1.414213562,-10.70620474,14.70620474,2,0.5",
+        "table0,quick,d,spread,,,,,,,0,",
+    ]
 
 
 def test_importing_it_imports_nothing_heavy():
@@ -58,3 +74,30 @@ def test_importing_it_imports_nothing_heavy():
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_new_kind_of_figure_needs_a_module_of_its_name_only(monkeypatch):
+    @dataclass(frozen=True, kw_only=True)
+    class MyKind(Figure):
+        pass
+
+    class MyKindView(View):
+        drawn = False
+        header = ("row",)
+
+        def is_empty(self):
+            return False
+
+        def text(self):
+            return "A sentence."
+
+        def lines(self):
+            return ((row.name,) for row in self.results.experiment.rows)
+
+    module = types.ModuleType("my_kind")
+    module.MyKindView = MyKindView
+    monkeypatch.setitem(sys.modules, "ftnoise.report.figures.my_kind", module)
+    figure = MyKind(name="mine", title="My figure")
+    made = make(figures=(figure,))
+    assert "## My figure\n\nA sentence.\n" in report.markdown(made)
+    assert report.plot(made, figure)["csv"].startswith(b"experiment,preset,row\ntable0,quick,dnn ")

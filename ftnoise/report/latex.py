@@ -1,0 +1,134 @@
+"""A report's tables as LaTeX floats; they need the package booktabs."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Sequence
+
+from ftnoise.report.page import sections
+from ftnoise.report.results import Results
+from ftnoise.report.table import MISSING, PLUS_MINUS, Block, Section, Table
+
+MOST = 12  # columns of numbers beside each other
+NUMBER = re.compile(r"([+-]?[\d.]+)(?: ± ([\d.]+))?(\**)")
+SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "β": r"$\beta$",
+    "δ": r"$\delta$",
+    "ε": r"$\varepsilon$",
+    "λ": r"$\lambda$",
+    "σ": r"$\sigma$",
+    "∞": r"$\infty$",
+    **{char: "\\" + char for char in "&%$#_{}"},
+}
+
+
+def latex(results: Results) -> str:
+    """A float for each part of the report that has tables; notes are comments."""
+    notes = (*results.experiment.notes, *results.notes)
+    lines = [r"% Needs \usepackage{booktabs}.", *(f"% {' '.join(note.split())}" for note in notes)]
+    for section in sections(results):
+        if section.tables:
+            lines += _float(section)
+    return "\n".join(lines) + "\n"
+
+
+def _float(section: Section) -> list[str]:
+    caption = " ".join(part for part in (f"{section.title}.", section.lead, section.text) if part)
+    tables = [part for table in section.tables for part in _fitting(table)]
+    return [
+        r"\begin{table}",
+        r"  \centering",
+        rf"  \caption{{{_escaped(caption)}}}",
+        rf"  \label{{tab:{re.sub('[^A-Za-z0-9]+', '-', section.name)}}}",
+        r"  \footnotesize\setlength{\tabcolsep}{3pt}",
+        "\n\n  \\medskip\n".join(map(_tabular, tables)),
+        r"\end{table}",
+    ]
+
+
+def _fitting(table: Table) -> list[Table]:
+    """The table in parts that are each about as wide as a page."""
+    parts: list[list[Block]] = []
+    free = 0
+    for block in table.blocks:
+        width = max(2, len(block.heads))  # a title takes two
+        if free < width:
+            parts.append([])
+            free = MOST
+        parts[-1].append(block)
+        free -= width
+    return [Table(table.labels, tuple(blocks), table.corner) for blocks in parts]
+
+
+def _tabular(table: Table) -> str:
+    top, heads, rules, shape = [_escaped(table.corner)], [""], [], ["l"]
+    columns = []
+    for block in table.blocks:
+        count = len(block.heads)
+        rules.append(rf"\cmidrule(lr){{{len(heads) + 1}-{len(heads) + count}}}")
+        top.append(
+            rf"\multicolumn{{{count}}}{{c}}{{{_stacked(block.title, 18 if count < 2 else 26)}}}"
+        )
+        heads += map(_escaped, block.heads)
+        shape.append("r" * count)
+        columns += [_cells(cells) for cells in zip(*block.cells, strict=True)]
+    lines = [r"\toprule", _line(top)]
+    lines += [" ".join(rules), _line(heads)] if any(heads) else []
+    for group, numbers in table.groups().items():
+        lines.append(r"\midrule")
+        if group:
+            name = rf"\multicolumn{{{len(heads)}}}{{l}}{{\emph{{{_escaped(group)}}}}}"
+            lines.append(_line([name]))
+        for k in numbers:
+            label = (r"\quad " if group else "") + _escaped(table.labels[k][1])
+            lines.append(_line([label, *(cells[k] for cells in columns)]))
+    lines = [rf"\begin{{tabular}}{{{' '.join(shape)}}}", *(f"  {line}" for line in lines)]
+    return "\n".join(f"  {line}" for line in (*lines, r"  \bottomrule", r"\end{tabular}"))
+
+
+def _cells(cells: Sequence[str]) -> list[str]:
+    """A column; a missing spread leaves its place empty, so that the means are aligned."""
+    spreads = [cell.partition(PLUS_MINUS)[2].rstrip("*") for cell in cells]
+    widest = max(spreads, key=len)
+    found = []
+    for cell, spread in zip(cells, spreads, strict=True):
+        text = _math(cell)
+        if widest and not spread and cell != MISSING:
+            text += rf"\phantom{{${{}} \pm {widest}$}}"
+        found.append(text)
+    return found
+
+
+def _math(cell: str) -> str:
+    if cell == MISSING:
+        return "--"
+    number = NUMBER.fullmatch(cell)
+    if number is None:
+        return _escaped(cell)
+    mean, spread, stars = number.groups()
+    spread = rf" \pm {spread}" if spread else ""
+    return f"${mean}{spread}{f'^{{{stars}}}' if stars else ''}$"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def _stacked(text: str, width: int) -> str:
+    lines = [_escaped(line) for line in textwrap.wrap(text, width, break_long_words=False)]
+    return lines[0] if len(lines) == 1 else r"\shortstack{" + r"\\".join(lines) + "}"
+
+
+def _escaped(text: str) -> str:
+    return "".join(SPECIAL.get(char, char) for char in " ".join(text.split()))
