@@ -33,24 +33,6 @@ def at_step(key: int, step: Any) -> Any:
     return tf.stack([tf.constant(key, tf.int64), tf.cast(step, tf.int64)])
 
 
-def normal(shape: Any, seed: Any, dtype: Any) -> Any:
-    """Standard normal draws of this shape.
-
-    Args:
-        shape: int32 `[rank]`.
-        seed: int64 pair; or `[stack, 2]`, where the second axis of the shape is a stack of members:
-            each gets what it would get alone.
-        dtype: a floating type.
-    """
-    import tensorflow as tf
-
-    if seed.shape.rank == 1:
-        return tf.random.stateless_normal(shape, seed, dtype=dtype)
-    own = tf.concat([shape[:1], shape[2:]], axis=0)
-    members = [tf.random.stateless_normal(own, one, dtype=dtype) for one in tf.unstack(seed)]
-    return tf.stack(members, axis=1)
-
-
 def generator(seed: int, *purpose: object) -> np.random.Generator:
     """NumPy's generator for `purpose` under `seed`, which draws the same on every machine."""
     import numpy as np

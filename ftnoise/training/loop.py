@@ -1,19 +1,19 @@
-"""The one training loop: a `keras.Model` with a custom `train_step` that gathers its own batches.
+"""The training loop: a `keras.Model` whose `train_step` gathers its own batches.
 
-The data set that `fit` sees is only step numbers; images stay on the device and each step gathers
-its batch by index, many steps per execution. Order and noise are keyed by (seed, purpose, step or
-epoch), and a checkpoint holds weights, optimizer and epoch, so a training that was killed ends
-with the same weights, bit for bit, on the same CPU with the same number of threads.
+The data set that `fit` gets holds only step numbers. Images stay on the device, each step gathers
+its batch by index, and one call executes many steps. Order and noise are keyed by (seed, purpose,
+step or epoch), and a checkpoint holds weights, optimizer and progress. So an interrupted training
+ends with the same weights, bit for bit, on the same CPU with the same number of threads.
 
-What Keras calls an epoch is a round here: one pass over the examples, or several where a pass has
-but a few steps, as testing, logging and keeping a checkpoint take longer than such a pass.
+An epoch of `fit` is a log interval: one epoch of the schedule, or several short ones
+(`Schedule.epochs_per_interval`), because testing, logging and checkpointing would take longer than
+a short epoch.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -23,50 +23,62 @@ import tensorflow as tf
 from ftnoise.core import seeds
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import expect
+from ftnoise.core.data import Data
 from ftnoise.core.errors import RunFailed
 from ftnoise.core.interfaces import Run
-from ftnoise.core.spec import canonical
+from ftnoise.layers.drawing import drawing, forward
 from ftnoise.training.gradients.plain import Plain
-from ftnoise.training.losses import cross_entropy
+from ftnoise.training.logs import tensorboard
+from ftnoise.training.slots import Slots
 
-# Each execution costs a millisecond or two, and says how far it is only at its end; the steps of an
+# An execution costs a millisecond or two, and reports progress only at its end. The steps of an
 # `inputs` member, which often attacks, take long by themselves.
 STEPS_PER_EXECUTION = 64
 STEPS_PER_EXECUTION_WITH_INPUTS = 16
 TEST_BATCH = 1000
 
 
-def train(run: Run, data: Any, checkpointing: Checkpointing) -> keras.Model:
-    """See `Training.train`."""
+def train(
+    training: Slots,
+    run: Run,
+    data: Data,
+    checkpointing: Checkpointing,
+    network: keras.Model | None = None,
+) -> keras.Model:
+    """The network of `run`, trained by `training`; see `Procedure.train`."""
+    start = network.get_weights() if network is not None else None
     keras.backend.clear_session()
     seeds.fix_initialization(run.seed)
-    network = run.training.build(run)
-    check_fit(network, data, run)
+    network = training.build(run)
+    if start is not None:
+        put(start, network)
+    check_fit(training, network, data)
     checkpoint = checkpointing.load()
-    # XLA rounds otherwise, so a training ends as it began.
+    # XLA rounds differently, so a training ends as it began.
     xla = checkpoint[1].get("xla", False) if checkpoint else checkpointing.xla
-    loop = Loop(network, run, data, xla=xla)
+    loop = Loop(training, network, run, data, xla=xla)
     announced = checkpoint[1].get("gradients") if checkpoint else checkpointing.announced
     if checkpoint and not loop.fits(checkpoint[0]):
         checkpointing.discard(f"does not fit the network {network.name} and its optimizer")
         checkpoint = None
     history, seconds = loop.restore(checkpoint)
-    finished = len(history)
-    steps, rounds = loop.steps_per_round, loop.rounds
-    if finished == rounds:
+    finished, steps = len(history), loop.steps_per_interval
+    if finished == loop.intervals:
         return network
 
     loop.updater.resume(announced, finished * steps, checkpointing.repeats)
     loop.fit(
-        tf.data.Dataset.range(finished * steps, rounds * steps),
+        tf.data.Dataset.range(finished * steps, loop.intervals * steps),
         validation_data=tf.data.Dataset.range(loop.test_steps),
         steps_per_epoch=steps,
         validation_steps=loop.test_steps,
         initial_epoch=finished,
-        epochs=rounds,
+        epochs=loop.intervals,
         callbacks=[
             Shuffle(),
-            *tensorboard(run, checkpointing),
+            *(training.weights.callbacks(network, run) if training.weights else ()),
+            *tensorboard(run, loop.intervals, checkpointing.log_dir),
+            # Last, so that it keeps what the others have changed.
             Checkpoint(checkpointing, history, seconds),
         ],
         verbose=0,
@@ -74,12 +86,24 @@ def train(run: Run, data: Any, checkpointing: Checkpointing) -> keras.Model:
     return network
 
 
-def check_fit(network: keras.Model, data: Any, run: Run) -> None:
-    """Raises `BadInput` unless the data's examples and labels fit the network and the noise."""
+def put(weights: list[np.ndarray], network: keras.Model) -> None:
+    """Puts the weights of another network into this one, or raises `BadInput`."""
+    shapes = [array.shape for array in weights]
     expect(
-        tuple(network.input_shape[1:]) == tuple(data.x_train.shape[1:]),
+        shapes == [tuple(variable.shape) for variable in network.weights],
+        f"a network to start from with the weights of {network.name}",
+        shapes=shapes,
+    )
+    network.set_weights(weights)
+
+
+def check_fit(training: Slots, network: keras.Model, data: Data) -> None:
+    """Raises `BadInput` unless the data's examples and labels fit the network and the noise."""
+    shape = tuple(data.x_train.shape[1:])
+    expect(
+        tuple(network.input_shape[1:]) == shape,
         f"examples of shape {tuple(network.input_shape[1:])} for {network.name}",
-        shape=tuple(data.x_train.shape[1:]),
+        shape=shape,
     )
     expect(
         network.output_shape[-1] >= data.classes,
@@ -92,53 +116,49 @@ def check_fit(network: keras.Model, data: Any, run: Run) -> None:
         "given to Training(penalty=...)",
         losses=len(network.losses),
     )
-    if hasattr(run.training.inputs, "check"):
-        run.training.inputs.check(network, tuple(data.x_train.shape[1:]))
-    if getattr(run.training.inputs, "needs_unit_range", False):
+    if training.inputs:
+        training.inputs.check(network, shape)
         low, high = float(data.x_train.min()), float(data.x_train.max())
         expect(
-            low >= 0 and high <= 1,
-            f"examples in [0, 1] for {run.training.inputs.slug}, which clips to it",
+            not training.inputs.needs_unit_range or (low >= 0 and high <= 1),
+            f"examples in [0, 1] for {training.inputs.slug}, which clips to it",
             lowest=low,
             highest=high,
         )
-    if run.training.augmentation:
-        expect(
-            data.x_train.ndim == 4,
-            "images of height, width and channels for the augmentation",
-            shape=tuple(data.x_train.shape[1:]),
-        )
+    expect(
+        training.augmentation is None or len(shape) == 3,
+        "images of height, width and channels for the augmentation",
+        shape=shape,
+    )
 
 
 class Loop(keras.Model):
-    """Trains `network` in place; `fit` feeds step numbers, everything else is inside."""
+    """Trains `network` in place; `fit` and `evaluate` feed it step numbers."""
 
-    def __init__(self, network: keras.Model, run: Run, data: Any, *, xla: bool = False) -> None:
+    def __init__(
+        self, training: Slots, network: keras.Model, run: Run, data: Data, *, xla: bool = False
+    ) -> None:
         super().__init__(name="loop")
-        self.network, self.run, self.xla = network, run, xla
+        self.training, self.network, self.run, self.xla = training, network, run, xla
         self.x_train, self.y_train = _on_device(data.x_train, data.y_train)
         self.x_test, self.y_test = _on_device(data.x_test, data.y_test)
-        examples = len(data.y_train)
-        self.steps_per_epoch = run.schedule.steps_per_epoch(examples)
-        self.passes = run.schedule.passes_in_a_round(examples)
-        self.rounds = run.schedule.epochs // self.passes
-        self.steps_per_round = self.passes * self.steps_per_epoch
+        examples, schedule = len(data.y_train), run.schedule
+        self.steps_per_epoch = schedule.steps_per_epoch(examples)
+        self.epochs_per_interval = schedule.epochs_per_interval(examples)
+        self.intervals = schedule.epochs // self.epochs_per_interval
+        self.steps_per_interval = self.epochs_per_interval * self.steps_per_epoch
         self.test_steps = -(-len(data.y_test) // TEST_BATCH)
-        orders = np.tile(np.arange(examples, dtype=np.int32), (self.passes, 1))
+        orders = np.tile(np.arange(examples, dtype=np.int32), (self.epochs_per_interval, 1))
         self.orders = tf.Variable(orders, trainable=False)
-        self.order_key = seeds.key(run.seed, "order")
-        self.augmentation_key = seeds.key(run.seed, "augmentation")
-        self.inputs_key = seeds.key(run.seed, "inputs")
-        self.weights_key = seeds.key(run.seed, "weights")
-        gradients = run.training.gradients or Plain()
+        purposes = ("order", "augmentation", "inputs", "weights", "draw", "test draw")
+        self.keys = {purpose: seeds.key(run.seed, purpose) for purpose in purposes}
+        gradients = training.gradients or Plain()
         self.updater = gradients.start(network, run, examples, xla=xla)
         self.updater.optimizer._create_all_weights(network.trainable_variables)
+        most = STEPS_PER_EXECUTION_WITH_INPUTS if training.inputs else STEPS_PER_EXECUTION
         self.compile(
             optimizer=self.updater.optimizer,
-            steps_per_execution=min(
-                STEPS_PER_EXECUTION_WITH_INPUTS if run.training.inputs else STEPS_PER_EXECUTION,
-                self.steps_per_round,
-            ),
+            steps_per_execution=min(most, self.steps_per_interval),
         )
         self.loss_metric = keras.metrics.Mean("loss")
         self.accuracy_metric = keras.metrics.Mean("accuracy")
@@ -151,18 +171,20 @@ class Loop(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """Reset by Keras at the start of each epoch."""
+        """Reset by Keras at the start of each log interval and of each test pass."""
         return [self.loss_metric, self.accuracy_metric, *self.updater.metrics]
+
+    def seed(self, purpose: str, step: Any) -> Any:
+        """The int64 pair of what is drawn for `purpose` at a step."""
+        return seeds.at_step(self.keys[purpose], step)
 
     def train_step(self, step: Any) -> dict[str, Any]:
         """One update at the absolute step number `step` (int64 scalar)."""
-        order = self.orders[(step // self.steps_per_epoch) % self.passes]
+        order = self.orders[(step // self.steps_per_epoch) % self.epochs_per_interval]
         indices, present = self.updater.batch(order, step)
         x, y = tf.gather(self.x_train, indices), tf.gather(self.y_train, indices)
-        if self.run.training.augmentation:
-            x = self.run.training.augmentation.augment(
-                x, seeds.at_step(self.augmentation_key, step)
-            )
+        if self.training.augmentation:
+            x = self.training.augmentation.augment(x, self.seed("augmentation", step))
         loss, logits = self.compiled_step(x, y, present, step)
         if not self.updater.discloses:
             return {"step": step}
@@ -170,35 +192,31 @@ class Loop(keras.Model):
 
     def one_step(self, x: Any, y: Any, present: Any, step: Any) -> tuple[Any, Any]:
         """Objective, penalty and update on one batch; returns (loss, logits)."""
-        training, network = self.run.training, self.network
-        seed = self.inputs_seed(step)
+        training, network = self.training, self.network
+        inputs, penalty, weights = training.inputs, training.penalty, training.weights
+        member = inputs.objective if inputs else natural_objective
+        draw, noise = self.seed("draw", step), self.seed("weights", step)
 
         def objective() -> tuple[Any, Any]:
-            return self.objective(x, y, seed)
+            with drawing(draw):
+                return member(network, x, y, self.seed("inputs", step))
 
-        def penalty() -> Any:
-            return training.penalty.value(network, x)
+        def extra() -> Any:
+            with drawing(draw):
+                return penalty.value(network, x)
 
-        result = self.updater.update(objective, penalty if training.penalty else None, present)
-        if training.weights:
-            training.weights.after_step(network, seeds.at_step(self.weights_key, step))
-        return result
-
-    def inputs_seed(self, step: Any) -> Any:
-        """The seed pair of the noise on the inputs at a step."""
-        return seeds.at_step(self.inputs_key, step)
-
-    def objective(self, x: Any, y: Any, seed: Any) -> tuple[Any, Any]:
-        """What the loss is taken on: losses `[batch]` and logits `[batch, classes]`."""
-        inputs = self.run.training.inputs
-        member = inputs.objective if inputs else natural_objective
-        return member(self.network, x, y, seed)
+        if weights:
+            weights.before_step(network, noise)
+        loss, logits, gradients = self.updater.update(objective, extra if penalty else None, present)
+        if weights:
+            weights.after_step(network, gradients, noise)
+        return loss, logits
 
     def test_step(self, step: Any) -> dict[str, Any]:
-        """Loss and accuracy on the next `TEST_BATCH` test images."""
+        """Loss and accuracy on the next `TEST_BATCH` test images, in the same draw at each pass."""
         start = step * TEST_BATCH
         x, y = self.x_test[start : start + TEST_BATCH], self.y_test[start : start + TEST_BATCH]
-        logits = self.network(x, training=False)
+        logits = forward(self.network, x, self.seed("test draw", step))
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
         self.measure(tf.reduce_mean(losses), logits, y, None)
         return {metric.name: metric.result() for metric in self.metrics[:2]}
@@ -230,7 +248,7 @@ class Loop(keras.Model):
         return shapes == {name: array.shape for name, array in arrays.items()}
 
     def restore(self, checkpoint: tuple[dict, dict] | None) -> tuple[list[dict], float]:
-        """Puts a checkpoint back; returns its history (a dict an epoch) and seconds so far."""
+        """Puts a checkpoint back; returns its history (one dict a log interval) and its seconds."""
         if checkpoint is None:
             return [], 0.0
         arrays, state = checkpoint
@@ -243,127 +261,78 @@ def natural_objective(network: keras.Model, x: Any, y: Any, seed: Any) -> tuple[
     """Cross-entropy on the clean examples: losses `[batch]`, logits `[batch, classes]`."""
     del seed
     logits = network(x, training=True)
-    return cross_entropy(y, logits), logits
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits), logits
 
 
 class Shuffle(keras.callbacks.Callback):
-    """Draws an epoch's order, keyed by the epoch; a single batch has none."""
+    """Draws the order of the examples in each epoch, keyed by the epoch."""
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Assigns a permutation of the training examples for each pass of the round."""
+        """Assigns a permutation of the training examples for each epoch of the log interval."""
         del logs
         loop = self.model
         if loop.steps_per_epoch == 1:
+            # A single batch has no order.
             return
         everything = tf.range(tf.shape(loop.orders)[1])
-        orders = []
-        for number in range(epoch * loop.passes, (epoch + 1) * loop.passes):
-            seed = seeds.at_step(loop.order_key, number)
-            orders.append(tf.random.experimental.stateless_shuffle(everything, seed))
+        first = epoch * loop.epochs_per_interval
+        orders = [
+            tf.random.experimental.stateless_shuffle(everything, loop.seed("order", number))
+            for number in range(first, first + loop.epochs_per_interval)
+        ]
         loop.orders.assign(tf.stack(orders))
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Keeps weights, optimizer, history and time after each round, and says how far it is."""
+    """Keeps weights, optimizer, history and time after each log interval, and reports progress."""
 
     def __init__(self, checkpointing: Checkpointing, history: list[dict], seconds: float) -> None:
         super().__init__()
         self.checkpointing, self.history, self.seconds = checkpointing, list(history), seconds
-        self.epoch, self.step, self.since = len(history), 0, time.monotonic()
+        self.since = time.monotonic()
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Announces what comes, where announcing counts."""
+        """Announces the steps to come, for gradients that keep a ledger."""
         del logs
         at_most = self.model.updater.at_most()
         if at_most is not None:
             self.checkpointing.announce(at_most)
             self.save()
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Remembers where the epoch starts."""
-        del logs
-        self.epoch, self.step = epoch, 0
-
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Progress, once per execution."""
+        """Reports progress, once per execution."""
         del logs
-        self.step = batch + 1
-        self.say(self.step)
+        loop = self.model
+        steps, epochs = loop.steps_per_epoch, loop.run.schedule.epochs
+        done = len(self.history) * loop.steps_per_interval + batch + 1
+        epoch = (done - 1) // steps + 1
+        self.checkpointing.progress(done, epochs * steps, f"epoch {epoch} of {epochs}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Checks that the loss is finite, then keeps the epoch."""
-        logs = {
-            name: float(value) for name, value in (logs or {}).items() if name != "learning_rate"
-        }
-        self.history.append(self.checked(logs, epoch))
+        """Checks that the loss is finite, then keeps the log interval."""
+        entry = {name: float(value) for name, value in (logs or {}).items()}
+        if not all(map(math.isfinite, entry.values())):
+            last = (epoch + 1) * self.model.epochs_per_interval
+            raise RunFailed(f"The loss is no longer finite in epoch {last}: {entry}.")
+        self.history.append(entry)
         now = time.monotonic()
         self.seconds, self.since = self.seconds + now - self.since, now
         self.save()
 
-    def checked(self, logs: dict[str, float], epoch: int) -> dict[str, float]:
-        """The logs themselves, if all are finite."""
-        if not all(map(math.isfinite, logs.values())):
-            last = (epoch + 1) * self.model.passes
-            raise RunFailed(f"The loss is no longer finite in epoch {last}: {logs}.")
-        return logs
-
     def save(self) -> None:
-        """Keeps the epochs behind, and announces the next one."""
+        """Keeps the completed log intervals, and announces the next one."""
         loop = self.model
-        state = {"history": list(self.history), "seconds": self.seconds, "xla": loop.xla}
-        state["passes"] = loop.passes
-        coming = min(len(self.history) + 1, loop.rounds) * loop.steps_per_round
+        state = {
+            "history": list(self.history),
+            "epochs_per_entry": loop.epochs_per_interval,
+            "seconds": self.seconds,
+            "xla": loop.xla,
+        }
+        coming = min(len(self.history) + 1, loop.intervals) * loop.steps_per_interval
         announced = loop.updater.announce(coming)
         if announced is not None:
             state["gradients"] = announced
-        self.checkpointing.save(self.model.state(), state)
-
-    def say(self, step: int) -> None:
-        """Hands the position to the checkpointing."""
-        loop = self.model
-        steps, epochs = loop.steps_per_epoch, loop.run.schedule.epochs
-        done = self.epoch * loop.steps_per_round + step
-        epoch = (done - 1) // steps + 1
-        self.checkpointing.progress(done, epochs * steps, f"epoch {epoch} of {epochs}")
-
-
-def tensorboard(run: Run, checkpointing: Checkpointing) -> list[keras.callbacks.Callback]:
-    """Curves, learning rate and weight histograms of each epoch, and the run's HParams."""
-    if checkpointing.log_dir is None:
-        return []
-    hyperparameters(run, checkpointing.log_dir)
-    return [
-        keras.callbacks.TensorBoard(
-            str(checkpointing.log_dir), histogram_freq=1, write_graph=False, profile_batch=0
-        )
-    ]
-
-
-def hyperparameters(run: Run, folder: Path) -> None:
-    """A run's HParams for TensorBoard."""
-    from tensorboard.plugins.hparams import api as hparams
-
-    with tf.summary.create_file_writer(str(folder)).as_default():
-        hparams.hparams(flat(run), trial_id=folder.name)
-
-
-def flat(run: Run) -> dict[str, float | str]:
-    """A run's fields as dotted names, for HParams."""
-    found: dict[str, float | str] = {}
-
-    def visit(prefix: str, form: Any) -> None:
-        if isinstance(form, dict):
-            found[prefix or "run"] = form["class"]
-            for name, value in form.items():
-                if name not in ("class", "revision"):
-                    visit(f"{prefix}.{name}" if prefix else name, value)
-        elif isinstance(form, int | float | str):
-            found[prefix] = form
-        else:
-            found[prefix] = str(form)
-
-    visit("", canonical(run, everything=True))
-    return found
+        self.checkpointing.save(loop.state(), state)
 
 
 def _on_device(x: np.ndarray, y: np.ndarray) -> tuple[Any, Any]:

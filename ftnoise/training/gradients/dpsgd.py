@@ -311,7 +311,7 @@ class BookkeepingUpdater(PrivateUpdater):
         self.optimizer.apply_gradients(steps)
         refused = ~tape.finite if present is None else ~tape.finite & present
         self.metrics[0].update_state(tf.math.count_nonzero(refused, dtype=tf.int32))
-        return loss, logits
+        return loss, logits, [gradient for gradient, _ in steps]
 
 
 class ReferenceUpdater(PrivateUpdater):
@@ -353,5 +353,7 @@ class ReferenceUpdater(PrivateUpdater):
             )
         with tf.GradientTape() as tape:
             losses, logits = objective()
-        self.optimizer.minimize(losses, self.network.trainable_variables, tape=tape)
-        return tf.reduce_mean(losses), logits
+        variables = self.network.trainable_variables
+        steps = self.optimizer._compute_gradients(losses, variables, tape=tape)
+        self.optimizer.apply_gradients(steps)
+        return tf.reduce_mean(losses), logits, [gradient for gradient, _ in steps]

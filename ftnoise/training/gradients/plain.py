@@ -48,15 +48,12 @@ class PlainUpdater(Updater):
         del present
         variables = self.network.trainable_variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            for variable in variables:
-                tape.watch(variable)
+            tape.watch(variables)
             losses, logits = objective()
-            # Over the batch; the sum is over a stack of networks, if it is one.
-            mean = tf.reduce_sum(tf.reduce_mean(losses, axis=0))
-            loss = mean + (penalty() if penalty else 0.0)
-        gradients = tape.gradient(loss, variables)
+            loss = tf.reduce_mean(losses) + (penalty() if penalty else 0.0)
+        gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return loss, logits
+        return loss, logits, gradients
 
 
 def batch_of(order: Any, step: Any, steps_per_epoch: int, size: int) -> Any:

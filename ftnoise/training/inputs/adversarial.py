@@ -19,7 +19,6 @@ from ftnoise.attacks.attack import Attack, fewer_steps
 from ftnoise.core.checks import expect
 from ftnoise.core.interfaces import Inputs
 from ftnoise.core.preset import Preset
-from ftnoise.training.losses import cross_entropy
 
 if TYPE_CHECKING:
     import keras
@@ -65,5 +64,7 @@ class AdversarialTraining(Inputs):
             y: integer labels `[batch]`.
             seed: int64 pair.
         """
+        import tensorflow as tf
+
         logits = network(self.attack.perturb(network, x, y, seed), training=True)
-        return cross_entropy(y, logits), logits
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits), logits

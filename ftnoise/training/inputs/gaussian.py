@@ -15,10 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftnoise.core import seeds
-from ftnoise.core.checks import expect, is_number
+from ftnoise.core.checks import boolean, non_negative
 from ftnoise.core.interfaces import Inputs
-from ftnoise.training.losses import cross_entropy
 
 if TYPE_CHECKING:
     import keras
@@ -39,12 +37,8 @@ class GaussianNoise(Inputs):
     one_pass: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        expect(is_number(self.sigma) and self.sigma >= 0, "sigma >= 0", sigma=self.sigma)
-        expect(
-            isinstance(self.multiplicative, bool),
-            "multiplicative to be a bool",
-            multiplicative=self.multiplicative,
-        )
+        non_negative(sigma=self.sigma)
+        boolean(multiplicative=self.multiplicative)
 
     def objective(self, network: keras.Model, x: Any, y: Any, seed: Any) -> tuple[Any, Any]:
         """Losses `[batch]` and logits `[batch, classes]`, both at the noisy examples.
@@ -53,14 +47,16 @@ class GaussianNoise(Inputs):
             network: gives logits.
             x: `[batch, ...]`.
             y: integer labels `[batch]`.
-            seed: int64 pair, or a pair for each of a stack (see `seeds.normal`).
+            seed: int64 pair.
         """
+        import tensorflow as tf
+
         logits = network(self.perturb(x, seed), training=True)
-        return cross_entropy(y, logits), logits
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits), logits
 
     def perturb(self, x: Any, seed: Any) -> Any:
         """The noisy examples, as `x`."""
         import tensorflow as tf
 
-        noise = self.sigma * seeds.normal(tf.shape(x), seed, x.dtype)
+        noise = self.sigma * tf.random.stateless_normal(tf.shape(x), seed, dtype=x.dtype)
         return x * (1.0 + noise) if self.multiplicative else x + noise
