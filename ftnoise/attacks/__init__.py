@@ -1,1 +1,1 @@
-"""What an adversary does to the inputs of any `keras.Model`; the model stays bit-identical."""
+"""Adversaries that perturb the inputs of any `keras.Model`, which stays bit-identical."""

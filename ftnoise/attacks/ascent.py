@@ -8,6 +8,7 @@ and Accuracy". In a graph steps are unrolled: a `tf.while_loop` is slower on CPU
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -16,42 +17,41 @@ from ftnoise.core.spec import Spec
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ball(Spec):
-    """The neighbors of an example that count, by the norm of their difference to it.
+class Ball(Spec, ABC):
+    """The neighbors of an example within a radius, by the norm of their difference to it.
 
-    `order` is the norm's, as NumPy writes it; `label` is what a reader is told.
+    `label` is the norm's name in print.
     """
 
-    order: ClassVar[float]
     label: ClassVar[str]
 
-    def widest(self, shape: tuple[int, ...]) -> float:
-        """The largest distance of two examples of this shape in [0, 1]."""
-        raise TypeError(f"{type(self).__name__} has no widest.")
+    @abstractmethod
+    def widest(self, shape: tuple[int, ...] | None = None) -> float:
+        """The largest distance of two examples of this shape (or of any) in [0, 1]."""
 
+    @abstractmethod
     def size(self, difference: Any) -> Any:
         """The norm of each difference: `[batch, ...]` -> `[batch]`."""
-        raise TypeError(f"{type(self).__name__} has no size.")
 
+    @abstractmethod
     def noise(self, x: Any, attack_epsilon: float, seed: Any) -> Any:
         """Uniform draws from the ball around 0, in the shape of `x`; `seed` is an int64 pair."""
-        raise TypeError(f"{type(self).__name__} has no noise.")
+
+    @abstractmethod
+    def default_step(self, attack_epsilon: float, steps: int) -> float:
+        """The length of a step that Zhang et al. (2019) take in a ball of this radius."""
+
+    @abstractmethod
+    def direction(self, gradient: Any, seed: Any) -> Any:
+        """The direction of a step of length 1, `[batch, ...]`; `seed` is an int64 pair."""
+
+    @abstractmethod
+    def projection(self, x: Any, attack_epsilon: float) -> Callable[[Any], Any]:
+        """Maps `[batch, ...]` into the ball of this radius around `x` and into [0, 1]."""
 
     def neighbor(self, x: Any, attack_epsilon: float, seed: Any) -> Any:
         """A random neighbor of each example, `[batch, ...]`: uniform in the ball, then clipped."""
         return self.projection(x, attack_epsilon)(x + self.noise(x, attack_epsilon, seed))
-
-    def default_step(self, attack_epsilon: float, steps: int) -> float:
-        """The length of a step that Zhang et al. (2019) take in a ball of this radius."""
-        raise TypeError(f"{type(self).__name__} has no default_step.")
-
-    def direction(self, gradient: Any, seed: Any) -> Any:
-        """Where a step of length 1 goes, `[batch, ...]`; `seed` is an int64 pair of the step."""
-        raise TypeError(f"{type(self).__name__} has no direction.")
-
-    def projection(self, x: Any, attack_epsilon: float) -> Callable[[Any], Any]:
-        """Takes `[batch, ...]` to the ball of this radius around `x` and to [0, 1]."""
-        raise TypeError(f"{type(self).__name__} has no projection.")
 
     def ascend(
         self,
@@ -65,28 +65,34 @@ class Ball(Spec):
         seed: Any,
         first: Any = 0,
     ) -> Any:
-        """Climbs a function in the ball around `x`, clipped to [0, 1].
+        """Increases a function in the ball around `x`, clipped to [0, 1].
+
+        A network that draws has a new draw at each step, which follows from the seed and the
+        number of the step.
 
         Args:
-            gradient: `[batch, ...] -> [batch, ...]`, of what is to grow; see `gradient_of`.
+            gradient: `[batch, ...] -> [batch, ...]`, of the function; see `gradient_of`.
             x: the centers, `[batch, ...]` in [0, 1].
-            start: where to begin; neither projected nor clipped before the first step.
+            start: the first iterate; neither projected nor clipped before the first step.
             attack_epsilon: radius, in units of the input.
             step_size: length of a step, in units of the input.
             steps: number of steps, >= 0.
-            seed: int64 pair, for directions where the gradient says none.
-            first: the number of the first step, where others were taken before with this seed.
+            seed: int64 pair, for draws of the network and for directions where the gradient is 0.
+            first: number of the first step, where an earlier call took those before it.
 
         Returns:
             The last iterate, `[batch, ...]`, in the ball and in [0, 1] (if `steps` > 0).
         """
         import tensorflow as tf
 
+        from ftnoise.layers.drawing import drawing
+
         project, adversarial = self.projection(x, attack_epsilon), start
         for step in range(steps):
             drawn = tf.random.experimental.stateless_fold_in(seed, first + step)
-            toward = self.direction(gradient(adversarial), drawn)
-            adversarial = project(adversarial + step_size * toward)
+            with drawing(tf.cast(drawn, tf.int64)):
+                ascent = gradient(adversarial)
+            adversarial = project(adversarial + step_size * self.direction(ascent, drawn))
         return tf.stop_gradient(adversarial)
 
 
@@ -94,10 +100,9 @@ class Ball(Spec):
 class LinfBall(Ball):
     """No element differs by more than the radius; a step goes along the gradient's sign."""
 
-    order: ClassVar[float] = math.inf
     label: ClassVar[str] = "l_inf"
 
-    def widest(self, shape: tuple[int, ...]) -> float:
+    def widest(self, shape: tuple[int, ...] | None = None) -> float:
         del shape
         return 1.0
 
@@ -137,15 +142,14 @@ class L2Ball(Ball):
     """The difference has at most the radius as its l_2 norm; a step has the gradient's direction.
 
     Where the gradient of an example is zero, the step is a standard normal draw instead of a unit
-    vector, as in Zhang et al.'s released code. The image is clipped to [0, 1] before the
+    vector, as in Zhang et al.'s released code. The example is clipped to [0, 1] before the
     perturbation is shrunk into the ball.
     """
 
-    order: ClassVar[float] = 2.0
     label: ClassVar[str] = "l_2"
 
-    def widest(self, shape: tuple[int, ...]) -> float:
-        return math.sqrt(math.prod(shape))
+    def widest(self, shape: tuple[int, ...] | None = None) -> float:
+        return math.inf if shape is None else math.sqrt(math.prod(shape))
 
     def size(self, difference: Any) -> Any:
         import tensorflow as tf
@@ -169,7 +173,7 @@ class L2Ball(Ball):
     def direction(self, gradient: Any, seed: Any) -> Any:
         import tensorflow as tf
 
-        # Squares of small numbers are 0, as where a network is sure; those of their ratios are not.
+        # The squares of small numbers underflow to 0, those of their ratios do not.
         axes = list(range(1, gradient.shape.rank))
         largest = tf.reduce_max(tf.abs(gradient), axis=axes, keepdims=True)
         gradient = tf.math.divide_no_nan(gradient, largest)
@@ -190,7 +194,7 @@ class L2Ball(Ball):
 
 
 def gradient_of(objective: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The function that `input_gradient` is of this objective, `[batch, ...] -> [batch, ...]`."""
+    """`input_gradient` of this objective as a function of `x`."""
     return lambda x: input_gradient(objective, x)
 
 

@@ -1,23 +1,23 @@
-"""An attack looks for a neighbor of an example that the network gets wrong.
+"""An attack searches for a neighbor of an example that the network gets wrong.
 
 Source: Szegedy et al. (2014), "Intriguing properties of neural networks"; Carlini et al. (2019),
 "On Evaluating Adversarial Robustness", for stating the threat model with the attack.
 
 The threat model is in the fields: which ball, and its radius `attack_epsilon`. The attacker knows
-the true labels and wants any other. Images are in [0, 1], and the network is in inference mode.
+the true labels and accepts any other. Examples are in [0, 1], and the network is in inference mode.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-import weakref
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from ftnoise.attacks.ascent import Ball, LinfBall
-from ftnoise.core.checks import expect, is_count, is_number
+from ftnoise.attacks.target import Target
+from ftnoise.core.checks import count, expect, instance, non_negative, positive
 from ftnoise.core.spec import Spec
 
 if TYPE_CHECKING:
@@ -26,30 +26,30 @@ if TYPE_CHECKING:
 PROBABILITIES = ("softmax", "softmax_v2", "sigmoid", "hard_sigmoid")
 # Numbers in a batch of examples: 500 of CIFAR-10, 13 photographs of 224 x 224 pixels.
 BATCH_NUMBERS = 2**21
-_LOGITS: weakref.WeakKeyDictionary[Any, Callable[[Any], Any]] = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attack(Spec):
-    """Base of all attacks. A member has `adversarial`; everybody else calls `perturb`.
+class Attack(Spec, ABC):
+    """Base of all attacks. A member defines `adversarial`; users call `perturb`.
 
     Args:
         attack_epsilon: radius of the ball, in units of inputs in [0, 1]; from 0 to the ball's
             widest, which is 1 for l_inf.
-        ball: which neighbors count, `LinfBall` or `L2Ball`.
+        ball: the neighbors that are allowed, `LinfBall` or `L2Ball`.
 
     Attributes:
-        in_graph: whether it works inside a `tf.function`.
-        stepwise: whether many examples are attacked a few steps at a time on a `Compiled` network,
-            instead of by one function that is compiled for this attack alone.
-        batch_size: how many examples it is given at a time, at most; see `at_a_time`.
+        one_graph: many examples are attacked by one function, compiled for this attack; otherwise
+            by calls of the compiled functions of a `Compiled` network.
+        batch_size: the most examples that it gets at a time; see `at_a_time`.
+        trains: it is a gradient attack of one ascent, which can be part of a training step.
+        gradients: forward passes with a backward pass to the input that an example takes.
+        name: its name in print.
     """
 
     attack_epsilon: float
     ball: Ball = field(default_factory=LinfBall)
 
-    in_graph: ClassVar[bool] = True
-    stepwise: ClassVar[bool] = False
+    one_graph: ClassVar[bool] = False
     batch_size: ClassVar[int] = 500
 
     def __post_init__(self) -> None:
@@ -57,17 +57,14 @@ class Attack(Spec):
 
     @property
     def trains(self) -> bool:
-        """Whether it is a gradient attack of one ascent, which can be part of a training step."""
         return False
 
     @property
     def gradients(self) -> int:
-        """Forward passes with a backward pass to the input that it takes for an example."""
         return 1
 
     @property
     def name(self) -> str:
-        """What it is called in print."""
         return type(self).__name__
 
     @property
@@ -87,37 +84,39 @@ class Attack(Spec):
         return None
 
     def at_a_time(self, shape: tuple[int, ...]) -> int:
-        """How many examples of this shape it is given at a time."""
+        """The number of examples of this shape in a batch."""
         return max(1, min(self.batch_size, BATCH_NUMBERS // math.prod(shape)))
 
-    def perturb(self, network: keras.Model, x: Any, y: Any, seed: Any) -> Any:
+    def perturb(self, network: keras.Model | Target, x: Any, y: Any, seed: Any) -> Any:
         """The worst neighbors that it finds, `[batch, ...]` in the ball and in [0, 1].
 
         Args:
-            network: gives logits `[batch, classes]`; it stays as it is.
+            network: gives logits `[batch, classes]`; it stays as it is. If it draws, each step of
+                the attack has a draw of its own.
             x: `[batch, ...]` in [0, 1].
             y: integer labels `[batch]`.
             seed: int64 pair; all that is random follows from it.
 
         Raises:
             BadInput: the network gives no logits, the radius is beyond the widest of the ball,
-                images are outside [0, 1] (where they can be looked at), or the attack cannot work.
+                examples are outside [0, 1] (unless in a graph), or the attack cannot work.
         """
         import tensorflow as tf
 
-        self.check(network, tuple(x.shape[1:]))
+        target = network if isinstance(network, Target) else Target(network)
+        self.check(target.network, tuple(x.shape[1:]))
         if tf.executing_eagerly():
-            check_images(x)
-        return tf.stop_gradient(self.adversarial(network, tf.convert_to_tensor(x), y, seed))
+            check_range(x)
+        return tf.stop_gradient(self.adversarial(target, tf.convert_to_tensor(x), y, seed))
 
     def check(self, network: keras.Model, shape: tuple[int, ...]) -> None:
         """Raises `BadInput` where it cannot work on examples of this shape."""
         check_logits(network)
         check_widest(self.ball, shape, attack_epsilon=self.attack_epsilon)
 
-    def adversarial(self, network: keras.Model, x: Any, y: Any, seed: Any) -> Any:
+    @abstractmethod
+    def adversarial(self, target: Target, x: Any, y: Any, seed: Any) -> Any:
         """What `perturb` returns, after its checks."""
-        raise TypeError(f"{type(self).__name__} has no adversarial.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +134,7 @@ class Iterative(Attack):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        expect(is_count(self.steps), "steps to be an integer >= 1", steps=self.steps)
+        count(steps=self.steps)
         check_step(self.ball, self.step_size)
 
     def check(self, network: keras.Model, shape: tuple[int, ...]) -> None:
@@ -162,62 +161,61 @@ class Iterative(Attack):
         if size is not None and self.attack_epsilon > 0:
             # Steps grow with the ball, but no step is longer than the whole range.
             size = size * attack_epsilon / self.attack_epsilon or None
-            size = min(size, 1.0) if size and isinstance(self.ball, LinfBall) else size
+            size = min(size, self.ball.widest()) if size else size
         return dataclasses.replace(self, attack_epsilon=attack_epsilon, step_size=size)
 
     def longer(self) -> Iterative:
         return dataclasses.replace(self, steps=2 * self.steps)
 
 
-def fewer_steps(member: Any, most: int | None) -> Any:
-    """A spec with `steps`, limited to `most` of them, which reach as far together.
+@runtime_checkable
+class Stepped(Protocol):
+    """A spec with steps of a length inside a ball: an iterative attack, or TRADES."""
+
+    @property
+    def attack_epsilon(self) -> float:
+        """Radius of the ball."""
+
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+
+    @property
+    def step(self) -> float:
+        """Length of a step."""
+
+
+S = TypeVar("S", bound=Spec)
+
+
+def fewer_steps(spec: S, most: int | None) -> S:
+    """The spec with at most this number of steps, which reach as far together.
 
     A step is never longer than the radius. A spec without steps comes back as it is.
     """
-    names = {f.name for f in dataclasses.fields(member)}
-    if most is None or "steps" not in names or member.steps <= most:
-        return member
-    size = min(member.step * member.steps / most, member.attack_epsilon)
-    return dataclasses.replace(member, steps=most, step_size=size or None)
+    if most is None or not isinstance(spec, Stepped) or spec.steps <= most:
+        return spec
+    size = min(spec.step * spec.steps / most, spec.attack_epsilon)
+    fields: dict[str, Any] = {"steps": most, "step_size": size or None}
+    return dataclasses.replace(spec, **fields)
 
 
 def check_ball(ball: Any, attack_epsilon: Any) -> None:
     """Raises `BadInput` unless these are a ball and a radius that it can have."""
-    expect(
-        isinstance(ball, Ball) and type(ball) is not Ball,
-        "ball to be a ball, such as L2Ball()",
-        ball=ball,
-    )
-    expect(
-        is_number(attack_epsilon) and attack_epsilon >= 0,
-        "attack_epsilon >= 0",
-        attack_epsilon=attack_epsilon,
-    )
-    if isinstance(ball, LinfBall):
-        expect(
-            attack_epsilon <= 1,
-            "attack_epsilon <= 1, as images are in [0, 1]",
-            attack_epsilon=attack_epsilon,
-        )
+    instance(Ball, "a ball, such as L2Ball()", ball=ball)
+    non_negative(attack_epsilon=attack_epsilon)
+    check_widest(ball, None, attack_epsilon=attack_epsilon)
 
 
 def check_step(ball: Ball, step_size: Any) -> None:
     """Raises `BadInput` unless this is the length of a step in such a ball, or None."""
-    expect(
-        step_size is None or (is_number(step_size) and step_size > 0),
-        "step_size > 0 or None",
-        step_size=step_size,
-    )
-    if isinstance(ball, LinfBall):
-        expect(
-            step_size is None or step_size <= 1,
-            "step_size <= 1, as images are in [0, 1]",
-            step_size=step_size,
-        )
+    if step_size is not None:
+        positive(step_size=step_size)
+        check_widest(ball, None, step_size=step_size)
 
 
-def check_widest(ball: Ball, shape: tuple[int, ...], **lengths: float | None) -> None:
-    """Raises `BadInput` where a radius or a step is longer than any way in [0, 1]."""
+def check_widest(ball: Ball, shape: tuple[int, ...] | None, **lengths: float | None) -> None:
+    """Raises `BadInput` where a radius or a step is longer than any distance in [0, 1]."""
     widest = ball.widest(shape)
     for name, length in lengths.items():
         expect(
@@ -227,19 +225,8 @@ def check_widest(ball: Ball, shape: tuple[int, ...], **lengths: float | None) ->
         )
 
 
-def logits_of(network: keras.Model) -> Callable[[Any], Any]:
-    """The network in inference mode as a function of x: the same object at every call.
-
-    Cleverhans compiles its gradient anew for each function that it is handed.
-    """
-    if network not in _LOGITS:
-        there = weakref.ref(network)
-        _LOGITS[network] = lambda x: there()(x, training=False)  # type: ignore[misc]
-    return _LOGITS[network]
-
-
 def check_logits(network: keras.Model) -> None:
-    """Raises `BadInput` if the network ends in probabilities, whose gradients vanish."""
+    """Raises `BadInput` if the last layer gives probabilities, whose gradients vanish."""
     last = _last_layer(network)
     activation = getattr(getattr(last, "activation", None), "__name__", type(last).__name__.lower())
     expect(
@@ -250,46 +237,20 @@ def check_logits(network: keras.Model) -> None:
     )
 
 
-def check_answers(answers: Any, name: str) -> None:
-    """Raises `BadInput` if outputs `[batch, classes]` of the network `name` are probabilities."""
-    import numpy as np
-
-    whole = np.abs(answers.sum(axis=-1) - 1) < 1e-4
-    expect(
-        not (answers.size and answers.min() >= 0 and whole.all()),
-        f"a network that gives logits to attack: the outputs of {name} are probabilities, whose "
-        "gradients vanish",
-        sums_of_outputs=float(answers.sum(axis=-1).mean()) if answers.size else None,
-    )
-
-
-def check_gradient(network: keras.Model, x: Any) -> None:
-    """Raises `BadInput` if no gradient reaches the input; in a graph it costs nothing."""
-    import tensorflow as tf
-
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(x)
-        logits = network(x, training=False)
-    expect(
-        tape.gradient(logits, x) is not None,
-        "a network whose outputs have a gradient in the input: this attack follows it",
-        network=network.name,
-    )
-
-
-def check_images(x: Any) -> None:
-    """Raises `BadInput` unless all elements are in [0, 1]."""
+def check_range(x: Any) -> None:
+    """Raises `BadInput` unless all elements of the examples are in [0, 1]."""
     import numpy as np
 
     values = np.asarray(x)
     if values.size:
         low, high = float(values.min()), float(values.max())
-        expect(low >= 0 and high <= 1, "images in [0, 1] to attack", lowest=low, highest=high)
+        expect(low >= 0 and high <= 1, "examples in [0, 1] to attack", lowest=low, highest=high)
 
 
 def _last_layer(network: Any) -> Any:
+    """The layer that gives the output, inside nested networks too."""
     while getattr(network, "layers", None):
-        # A graph of layers says which of them gives its output; the others list them in order.
+        # A functional network knows the layer of its output; the others list layers in order.
         history = getattr(getattr(network, "output", None), "_keras_history", None)
         last = history.layer if history is not None else network.layers[-1]
         if last is network:

@@ -6,9 +6,9 @@ cleverhans' code.
 Deviations
 1. Cleverhans' code mixes the examples of a batch (images of one channel) or fails (several), so it
    gets one at a time.
-2. Its optimizer is Keras' legacy Adam: the one it takes refuses a second image.
-3. It looks for the nearest example at any distance. What is farther than attack_epsilon counts as
-   not found, and comes back as it was; so does what was wrong before.
+2. Its optimizer is Keras' legacy Adam: the one in its code refuses a second image.
+3. It searches the nearest example at any distance. If that is farther than attack_epsilon, or the
+   example was wrong before, the example is returned unchanged.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftnoise.attacks.ascent import Ball, L2Ball
-from ftnoise.attacks.attack import Attack, check_gradient, logits_of
-from ftnoise.core.checks import expect, is_count, is_number
+from ftnoise.attacks.attack import Attack
+from ftnoise.attacks.target import Target
+from ftnoise.core.checks import count, expect, instance, non_negative, positive
 from ftnoise.core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -29,14 +30,14 @@ if TYPE_CHECKING:
 class CarliniWagner(Attack):
     """The l_2 attack of Carlini and Wagner (2017), on images `[batch, height, width, channels]`.
 
-    It takes seconds for each image, and works outside a `tf.function` only.
+    It takes seconds per image, and works outside a `tf.function` only.
 
     Args:
         iterations: of Adam for each constant, at least 1.
         searches: constants that bisection tries, at least 1.
         learning_rate: of Adam, > 0.
-        initial_constant: where the search for the weight of the misclassification begins, > 0.
-        confidence: by how much another class has to lead, in logits; >= 0.
+        initial_constant: first weight of the misclassification in the search, > 0.
+        confidence: lead that another class must have, in logits; >= 0.
     """
 
     ball: Ball = field(default_factory=L2Ball)
@@ -46,23 +47,14 @@ class CarliniWagner(Attack):
     initial_constant: float = 1e-2
     confidence: float = 0.0
 
-    in_graph: ClassVar[bool] = False
     batch_size: ClassVar[int] = 10
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        expect(isinstance(self.ball, L2Ball), "ball=L2Ball() for CarliniWagner", ball=self.ball)
-        for name in ("iterations", "searches"):
-            value = getattr(self, name)
-            expect(is_count(value), f"{name} to be an integer >= 1", **{name: value})
-        for name in ("learning_rate", "initial_constant"):
-            value = getattr(self, name)
-            expect(is_number(value) and value > 0, f"{name} > 0", **{name: value})
-        expect(
-            is_number(self.confidence) and self.confidence >= 0,
-            "confidence >= 0",
-            confidence=self.confidence,
-        )
+        instance(L2Ball, "L2Ball() for CarliniWagner", ball=self.ball)
+        count(iterations=self.iterations, searches=self.searches)
+        positive(learning_rate=self.learning_rate, initial_constant=self.initial_constant)
+        non_negative(confidence=self.confidence)
 
     @property
     def gradients(self) -> int:
@@ -82,18 +74,30 @@ class CarliniWagner(Attack):
         expect(len(shape) == 3, "images of height, width and channels for CarliniWagner", x=shape)
         if not tf.executing_eagerly():
             raise BadInput(
-                "Expected CarliniWagner outside a tf.function, as it stops by what it finds. "
+                "Expected CarliniWagner outside a tf.function, as its stopping depends on values. "
                 "Received: a graph."
             )
 
-    def adversarial(self, network: keras.Model, x: Any, y: Any, seed: Any) -> Any:
+    def adversarial(self, target: Target, x: Any, y: Any, seed: Any) -> Any:
         import keras
         import tensorflow as tf
         from cleverhans.tf2.attacks.carlini_wagner_l2 import CarliniWagnerL2
 
-        del seed  # nothing is drawn
-        check_gradient(network, x[:1])
-        logits = logits_of(network)
+        passes = tf.Variable(0)
+
+        def logits(images: Any) -> Any:
+            # Cleverhans compiles this once: the variable gives each pass a draw of its own.
+            drawn = tf.random.experimental.stateless_fold_in(seed, passes.assign_add(1))
+            return target.logits(images, drawn)
+
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = logits(x)
+        expect(
+            tape.gradient(outputs, x) is not None,
+            "a network whose outputs have a gradient in the input, which CarliniWagner follows",
+            network=target.network.name,
+        )
         attack = CarliniWagnerL2(
             logits,
             batch_size=1,
@@ -105,12 +109,12 @@ class CarliniWagner(Attack):
             initial_const=self.initial_constant,
             learning_rate=self.learning_rate,
         )
-        right = tf.argmax(logits(x), axis=-1, output_type=y.dtype) == y
+        right = tf.argmax(outputs, axis=-1, output_type=y.dtype) == y
         found = []
         for number in range(len(x)):
             image = x[number : number + 1]
             if right[number]:
-                # It keeps something for each image that it has seen.
+                # Its state is per image.
                 attack.optimizer = keras.optimizers.legacy.Adam(self.learning_rate)
                 near = tf.constant(attack.attack(image))
                 image = tf.where(self.ball.size(near - image) <= self.attack_epsilon, near, image)

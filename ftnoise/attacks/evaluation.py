@@ -1,40 +1,37 @@
-"""Attacks many examples batch by batch, and goes on where a process was that was killed.
+"""Accuracy of many examples under attack, in batches that a killed process resumes.
 
-The batches are of a fixed size and start at fixed examples, each with a seed of its own, so what is
-found depends neither on interruptions nor on what was attacked before.
+Batches start at multiples of a fixed size, each with a seed of its own, so results depend neither
+on interruptions nor on the attacks before.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.attacks.attack import Attack, check_answers, check_images
-from ftnoise.attacks.compiled import Compiled
+from ftnoise.attacks.attack import Attack, check_range
+from ftnoise.attacks.target import Compiled, compiled
 from ftnoise.core import seeds
 from ftnoise.core.checkpointing import Checkpointing
-from ftnoise.core.spec import spec_id
+from ftnoise.core.checks import expect
+from ftnoise.core.resumable import Resumable
 from ftnoise.stats import proportion_interval
 
 if TYPE_CHECKING:
     import keras
     from numpy import ndarray
 
-SAVE_SECONDS = 5.0
-KINDS = ("clean", "survives", "distortion")
-
 
 @dataclass(frozen=True, eq=False)
 class Attacked:
-    """What became of `n` examples.
+    """The outcome of an attack on `n` examples.
 
     Attributes:
         clean: whether each is right without the attack, bool `[n]`.
         survives: whether it is right without and with it, bool `[n]`.
-        distortion: distance to where the attack took it, in the norm of its ball, `[n]`.
+        distortion: norm of the perturbation that the attack found, in its ball, `[n]`.
     """
 
     clean: ndarray
@@ -45,7 +42,7 @@ class Attacked:
         return len(self.clean)
 
     def first(self, count: int) -> Attacked:
-        """What became of the first examples."""
+        """The outcome on the first examples."""
         return Attacked(self.clean[:count], self.survives[:count], self.distortion[:count])
 
     @property
@@ -71,32 +68,30 @@ class Attacked:
         return float(self.distortion[broken].mean()) if broken.any() else None
 
     def does_more_than(self, other: Attacked) -> bool:
-        """Whether this attack surely breaks more of the same examples than another does.
+        """Whether this attack significantly breaks more of the same examples than another does.
 
         An exact sign test of the examples that one of them alone breaks, at 2.5 %.
         """
-        ahead = int((~self.survives & other.survives).sum())
-        behind = int((self.survives & ~other.survives).sum())
-        return ahead + behind > 0 and proportion_interval(ahead, ahead + behind)[0] > 0.5
+        more = int((~self.survives & other.survives).sum())
+        less = int((self.survives & ~other.survives).sum())
+        return more + less > 0 and proportion_interval(more, more + less)[0] > 0.5
 
 
 class Evaluation:
-    """One or several attacks for a measure, which keeps in its checkpointing what they have found.
+    """One or several attacks of one measurement, which share checkpoints and compiled networks.
 
     Args:
         checkpointing: the measure's.
-        passes: forward passes with a backward pass to the input that all of it will take, for
-            progress: `attack.gradients` for each example.
+        identity: everything that the results depend on, such as the id of the measure.
+        passes: forward passes with a backward pass to the input in total, for the progress:
+            `attack.gradients` for each example.
     """
 
-    def __init__(self, checkpointing: Checkpointing, passes: int) -> None:
-        self.checkpointing, self.passes, self.passed = checkpointing, passes, 0
-        arrays, state = checkpointing.load() or ({}, {})
-        self.arrays: dict[str, ndarray] = dict(arrays)
-        self.done: dict[str, int] = dict(state.get("done", {}))
-        self.attacks: dict[str, str] = dict(state.get("attacks", {}))
-        self.saved = time.monotonic()
-        self.networks: dict[int, Compiled] = {}
+    def __init__(
+        self, checkpointing: Checkpointing, identity: str = "", passes: int | None = None
+    ) -> None:
+        self.resumable = Resumable(checkpointing, identity, total=passes)
+        self.targets: dict[int, Compiled] = {}
 
     def attacked(
         self,
@@ -107,12 +102,12 @@ class Evaluation:
         y: ndarray,
         judge: keras.Model | None = None,
     ) -> Attacked:
-        """What becomes of examples under an attack.
+        """Attacks examples.
 
         Args:
-            part: names this attack among those of the measure, in lower case letters and _.
+            part: name of this attack in the measurement, in lower case letters and _.
             attack: the attack.
-            network: what is attacked.
+            network: the attacked network.
             x: examples `[n, ...]` in [0, 1].
             y: labels `[n]`, integers.
             judge: the network that has to be right, if it is another one (transfer).
@@ -122,83 +117,108 @@ class Evaluation:
         """
         import tensorflow as tf
 
-        check_images(x)
-        found = self.kept(part, attack, len(y))
-        target, judging = (self.compiled(one, x.shape[1:]) for one in (network, judge or network))
-        perturbed: Callable[..., Any] = partial(attack.perturb, target)
-        if attack.in_graph and not attack.stepwise:
-            perturbed = whole_batch(attack, target, x.shape[1:])
-        key = seeds.key(0, "attack")
-        size = attack.at_a_time(x.shape[1:])
-        for number, start in enumerate(range(0, len(y), size)):
-            stop = min(start + size, len(y))
-            self.passed += (stop - start) * attack.gradients
-            if stop <= self.done.get(part, 0):
-                continue
+        check_range(x)
+        target, judging = (self.target(one, x.shape[1:]) for one in (network, judge or network))
+        perturb: Callable[..., Any] = partial(attack.perturb, target)
+        if attack.one_graph:
+            perturb = compiled(perturb, target.x, target.y, target.seed)
+        size, key = attack.at_a_time(x.shape[1:]), seeds.key(0, "attack")
+
+        def batch(start: int, stop: int) -> dict[str, Any]:
             images = tf.constant(x[start:stop], tf.float32)
             labels = tf.constant(y[start:stop], tf.int32)
-            answers = target(images).numpy()
-            check_answers(answers, target.name)
-            moved = perturbed(images, labels, seeds.at_step(key, tf.constant(number, tf.int64)))
-            # An attack that lost its way has found nothing.
+            draw = judging_seed(start // size)
+            outputs = target.logits(images, draw)
+            check_outputs(outputs.numpy(), network)
+            if judging is not target:
+                outputs = judging.logits(images, draw)
+            clean = right(outputs, labels)
+            moved = perturb(
+                images, labels, seeds.at_step(key, tf.constant(start // size, tf.int64))
+            )
+            # An attack with gradients that are no numbers has found nothing.
             moved = tf.where(tf.math.is_finite(moved), moved, images)
-            if judging is target:
-                clean = answers.argmax(axis=-1) == y[start:stop]
-            else:
-                clean = judging.right(images, labels).numpy()
-            after = judging.right(moved, labels).numpy()
-            found["clean"][start:stop], found["survives"][start:stop] = clean, clean & after
-            found["distortion"][start:stop] = attack.ball.size(moved - images).numpy()
-            self.done[part] = stop
-            self.checkpointing.progress(self.passed, self.passes, f"attack with {attack.label}")
-            if time.monotonic() - self.saved >= SAVE_SECONDS or stop == len(y):
-                self.save()
-        return Attacked(**{kind: found[kind].copy() for kind in KINDS})
+            return {
+                "clean": clean,
+                "survives": clean & right(judging.logits(moved, draw), labels),
+                "distortion": attack.ball.size(moved - images).numpy(),
+            }
 
-    def compiled(self, network: keras.Model, shape: tuple[int, ...]) -> Compiled:
-        """The network for attacks on examples of this shape, the same at every call."""
-        # What is compiled keeps the network, so no other one gets its number meanwhile.
-        return self.networks.setdefault(id(network), Compiled(network, shape))
+        found = self.resumable.batches(
+            batch,
+            len(y),
+            size,
+            series=part,
+            weight=attack.gradients,
+            text=f"attack with {attack.label}",
+        )
+        return Attacked(**found)
 
-    def kept(self, part: str, attack: Attack, count: int) -> dict[str, ndarray]:
-        """The arrays of a part, as far as they are known of this attack."""
+    def zero_gradients(self, network: keras.Model, x: ndarray, y: ndarray) -> tuple[Any, Any]:
+        """Which examples have no gradient to follow, and which are right; bool `[n]` each.
+
+        An example has no gradient if that of its loss is zero, or no number, in all elements.
+
+        Args:
+            network: as in `attacked`.
+            x: examples `[n, ...]`.
+            y: labels `[n]`, integers.
+        """
         import numpy as np
+        import tensorflow as tf
 
-        names, known = {kind: f"{part}_{kind}" for kind in KINDS}, spec_id(attack)
-        lengths = {len(self.arrays.get(name, ())) for name in names.values()}
-        if lengths != {count} or self.attacks.get(part) != known:
-            self.done.pop(part, None)
-            self.attacks[part] = known
-            for kind, name in names.items():
-                self.arrays[name] = np.zeros(count, np.float32 if kind == "distortion" else bool)
-        return {kind: self.arrays[name] for kind, name in names.items()}
+        target = self.target(network, x.shape[1:])
 
-    def save(self) -> None:
-        """Keeps what was found so far."""
-        state = {"done": dict(self.done), "attacks": dict(self.attacks)}
-        self.checkpointing.save(dict(self.arrays), state)
-        self.saved = time.monotonic()
+        def batch(start: int, stop: int) -> dict[str, Any]:
+            images = tf.constant(x[start:stop], tf.float32)
+            labels = tf.constant(y[start:stop], tf.int32)
+            draw = judging_seed(start // Attack.batch_size)
+            gradient = target.gradient(images, labels, draw).numpy().reshape(len(labels), -1)
+            return {
+                "zero": ~(np.isfinite(gradient) & (gradient != 0)).any(axis=1),
+                "right": right(target.logits(images, draw), labels),
+            }
+
+        found = self.resumable.batches(
+            batch, len(y), Attack.batch_size, series="zero_gradients", text="gradients"
+        )
+        return found["zero"], found["right"]
+
+    def target(self, network: keras.Model, shape: tuple[int, ...]) -> Compiled:
+        """The compiled network for examples of this shape, the same at every call."""
+        # A target keeps its network, so no other one gets its id meanwhile.
+        return self.targets.setdefault(id(network), Compiled(network, shape))
 
 
-def whole_batch(
-    attack: Attack, network: keras.Model, shape: tuple[int, ...]
-) -> Callable[[Any, Any, Any], Any]:
-    """The attack as a function of (x, y, seed), compiled once for batches of any size."""
+def judging_seed(number: int) -> Any:
+    """The key of the draw that decides about a batch, with and without an attack."""
     import tensorflow as tf
 
-    def perturbed(x: Any, y: Any, seed: Any) -> Any:
-        return attack.perturb(network, x, y, seed)
+    return seeds.at_step(seeds.key(0, "judge"), tf.constant(number, tf.int64))
 
-    signature = [
-        tf.TensorSpec([None, *shape], tf.float32),
-        tf.TensorSpec([None], tf.int32),
-        tf.TensorSpec([2], tf.int64),
-    ]
-    return tf.function(perturbed, input_signature=signature, autograph=False)
+
+def right(outputs: Any, y: Any) -> ndarray:
+    """Whether each prediction is the label, bool `[batch]`."""
+    import tensorflow as tf
+
+    return (tf.argmax(outputs, axis=-1, output_type=y.dtype) == y).numpy()
+
+
+def check_outputs(outputs: ndarray, network: keras.Model) -> None:
+    """Raises `BadInput` if the outputs `[batch, classes]` are probabilities."""
+    import numpy as np
+
+    sums = outputs.sum(axis=-1)
+    expect(
+        not (outputs.size and outputs.min() >= 0 and (np.abs(sums - 1) < 1e-4).all()),
+        f"a network that gives logits to attack: the outputs of {network.name} are probabilities, "
+        "whose gradients vanish",
+        sums_of_outputs=float(sums.mean()) if outputs.size else None,
+    )
 
 
 def chosen(size: int, examples: int | None) -> Any:
-    """Which of `size` examples are attacked: so many at random, the same for every run; or all."""
+    """Indices of `examples` of `size` examples, drawn once for all runs; None is all of them."""
     if examples is None or examples >= size:
         return slice(None)
     return seeds.subset(size, examples, "attack")

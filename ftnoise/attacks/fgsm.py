@@ -5,40 +5,28 @@ is along the gradient itself.
 
 Deviations
 1. In l_2 cleverhans goes less far along a gradient shorter than 1e-6, as where a network is sure of
-   its answer. Here a step has its length wherever the gradient is not zero.
+   its prediction. Here a step has its length wherever the gradient is not zero.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 from ftnoise.attacks.attack import Attack
-from ftnoise.attacks.compiled import climb
-
-if TYPE_CHECKING:
-    import keras
+from ftnoise.attacks.target import Target
 
 
 @dataclass(frozen=True, kw_only=True)
 class FGSM(Attack):
     """The fast gradient sign method of Goodfellow et al. (2015)."""
 
-    stepwise: ClassVar[bool] = True
-
     @property
     def trains(self) -> bool:
         return True
 
-    def adversarial(self, network: keras.Model, x: Any, y: Any, seed: Any) -> Any:
-        return climb(
-            network,
-            self.ball,
-            x,
-            y,
-            x,
-            attack_epsilon=self.attack_epsilon,
-            step_size=self.attack_epsilon,
-            steps=1,
-            seed=seed,
+    def adversarial(self, target: Target, x: Any, y: Any, seed: Any) -> Any:
+        radius = self.attack_epsilon
+        return target.ascend(
+            self.ball, x, y, x, attack_epsilon=radius, step_size=radius, steps=1, seed=seed
         )

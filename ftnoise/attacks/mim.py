@@ -1,19 +1,17 @@
-"""MIM: steps along a decaying sum of normalized gradients; cleverhans'.
+"""MIM: steps along a decaying sum of normalized gradients.
 
-Source: Dong et al. (2018), "Boosting Adversarial Attacks with Momentum". Momentum makes what it
-finds transfer better to other networks.
+Source: Dong et al. (2018), "Boosting Adversarial Attacks with Momentum". Momentum makes the
+perturbations transfer better to other networks.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ftnoise.attacks.attack import Iterative, check_gradient, logits_of
-from ftnoise.core.checks import expect, is_number
-
-if TYPE_CHECKING:
-    import keras
+from ftnoise.attacks.attack import Iterative
+from ftnoise.attacks.target import Target
+from ftnoise.core.checks import non_negative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,24 +26,17 @@ class MIM(Iterative):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        expect(is_number(self.decay) and self.decay >= 0, "decay >= 0", decay=self.decay)
+        non_negative(decay=self.decay)
 
-    def adversarial(self, network: keras.Model, x: Any, y: Any, seed: Any) -> Any:
-        from cleverhans.tf2.attacks.momentum_iterative_method import momentum_iterative_method
+    def adversarial(self, target: Target, x: Any, y: Any, seed: Any) -> Any:
+        import tensorflow as tf
 
-        del seed  # nothing is drawn
-        check_gradient(network, x)
-        return momentum_iterative_method(
-            logits_of(network),
-            x,
-            eps=self.attack_epsilon,
-            eps_iter=self.step,
-            nb_iter=self.steps,
-            norm=self.ball.order,
-            clip_min=0.0,
-            clip_max=1.0,
-            y=y,
-            decay_factor=self.decay,
-            # They raise on NumPy 1.24 and later.
-            sanity_checks=False,
-        )
+        project, moved, total = self.ball.projection(x, self.attack_epsilon), x, tf.zeros_like(x)
+        axes = list(range(1, x.shape.rank))
+        for step in range(self.steps):
+            drawn = tf.random.experimental.stateless_fold_in(seed, step)
+            gradient = target.gradient(moved, y, drawn)
+            mean = tf.reduce_mean(tf.abs(gradient), axis=axes, keepdims=True)
+            total = self.decay * total + tf.math.divide_no_nan(gradient, mean)
+            moved = project(moved + self.step * self.ball.direction(total, drawn))
+        return moved

@@ -1,11 +1,11 @@
-"""SPSA: ascent along finite differences in random directions; no gradient is asked for.
+"""SPSA: ascent along finite differences in random directions, without gradients of the network.
 
 Source: Uesato et al. (2018), "Adversarial Risk and the Dangers of Evaluating Against Weak Attacks";
-cleverhans' loop and optimizer. It sees what an attacker behind an API sees, the outputs, so masked
-gradients do not mislead it.
+cleverhans' loop and optimizer. It uses the outputs alone, as an attacker behind an API does, so
+masked gradients do not mislead it.
 
 Deviations
-1. Cleverhans' optimizer ignores its learning rate on Keras 2.15 (0.001 instead); here it counts.
+1. Cleverhans' optimizer ignores its learning rate on Keras 2.15 (0.001 instead); here it is used.
 2. Start and directions are keyed by (seed, example, step) instead of TensorFlow's global state.
 3. An example stops as soon as it is broken.
 """
@@ -13,14 +13,12 @@ Deviations
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ftnoise.attacks.ascent import LinfBall
-from ftnoise.attacks.attack import Attack, logits_of
-from ftnoise.core.checks import expect, is_count, is_number
-
-if TYPE_CHECKING:
-    import keras
+from ftnoise.attacks.attack import Attack
+from ftnoise.attacks.target import Target
+from ftnoise.core.checks import count, expect, instance, positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +27,9 @@ class SPSA(Attack):
 
     Args:
         steps: at least 1.
-        samples: points that a step looks at, an even number >= 2.
+        samples: points that a step evaluates, an even number >= 2.
         learning_rate: of Adam, in units of the input, > 0.
-        delta: how far from the example the points are, > 0.
+        delta: distance of the points from the example, > 0.
     """
 
     steps: int = 20
@@ -39,20 +37,16 @@ class SPSA(Attack):
     learning_rate: float = 0.01
     delta: float = 0.01
 
+    one_graph: ClassVar[bool] = True
     batch_size: ClassVar[int] = 20
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        expect(isinstance(self.ball, LinfBall), "ball=LinfBall() for SPSA", ball=self.ball)
-        expect(is_count(self.steps), "steps to be an integer >= 1", steps=self.steps)
-        expect(
-            is_count(self.samples, least=2) and self.samples % 2 == 0,
-            "samples an even number >= 2",
-            samples=self.samples,
-        )
-        for name in ("learning_rate", "delta"):
-            value = getattr(self, name)
-            expect(is_number(value) and value > 0, f"{name} > 0", **{name: value})
+        instance(LinfBall, "LinfBall() for SPSA", ball=self.ball)
+        count(steps=self.steps)
+        count(least=2, samples=self.samples)
+        expect(self.samples % 2 == 0, "an even number of samples", samples=self.samples)
+        positive(learning_rate=self.learning_rate, delta=self.delta)
 
     @property
     def gradients(self) -> int:
@@ -66,15 +60,15 @@ class SPSA(Attack):
     def longer(self) -> SPSA:
         return replace(self, steps=2 * self.steps)
 
-    def adversarial(self, network: keras.Model, x: Any, y: Any, seed: Any) -> Any:
+    def adversarial(self, target: Target, x: Any, y: Any, seed: Any) -> Any:
         import tensorflow as tf
 
         def one(example: tuple[Any, Any, Any]) -> Any:
             image, label, number = example
             own = tf.random.experimental.stateless_fold_in(seed, number)
-            return self.alone(logits_of(network), image[None], label[None], own)[0]
+            return self.alone(target, image[None], label[None], own)[0]
 
-        # It takes one example at a time.
+        # Cleverhans takes one example at a time.
         return tf.map_fn(
             one,
             (x, y, tf.range(tf.shape(x)[0])),
@@ -82,20 +76,21 @@ class SPSA(Attack):
             parallel_iterations=1,
         )
 
-    def alone(self, logits: Any, x: Any, y: Any, seed: Any) -> Any:
+    def alone(self, target: Target, x: Any, y: Any, seed: Any) -> Any:
         """The neighbor of one example, `[1, ...]`."""
         import tensorflow as tf
         from cleverhans.tf2.attacks import spsa
 
         start_seed, step_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
         start = [self.ball.neighbor(x, self.attack_epsilon, start_seed) - x]
+        optimizer = _keyed(self, step_seed)
 
         def loss(candidate: Any, label: Any) -> Any:
-            found = logits(candidate)
-            return -spsa.margin_logit_loss(found, label, nb_classes=found.shape[-1])
+            logits = target.logits(candidate, optimizer.key())
+            return -spsa.margin_logit_loss(logits, label, nb_classes=logits.shape[-1])
 
         def project(perturbation: Any, epsilon: float, image: Any, **clips: float) -> Any:
-            # The first that it is asked for is the start.
+            # The first call is for the start.
             moved = start.pop() if start else perturbation
             return spsa._project_perturbation(moved, epsilon, image, **clips)
 
@@ -105,7 +100,7 @@ class SPSA(Attack):
             y,
             self.attack_epsilon,
             self.steps,
-            _keyed(self, step_seed),
+            optimizer,
             clip_min=0.0,
             clip_max=1.0,
             early_stop_loss_threshold=0.0,
@@ -117,7 +112,7 @@ class SPSA(Attack):
 def _keyed(attack: SPSA, seed: Any) -> Any:
     """Cleverhans' optimizer with the attack's learning rate and directions that follow from `seed`.
 
-    It makes no variable, which no graph could: so Keras' own beginnings are left out.
+    It calls no constructor of Keras, which would make variables: a graph allows none.
     """
     import tensorflow as tf
     from cleverhans.tf2.attacks.spsa import SPSAAdam
@@ -133,10 +128,13 @@ def _keyed(attack: SPSA, seed: Any) -> Any:
             now[:] = [tf.cast(optim_state["t"], tf.int32)]
             return super().minimize(loss_fn, x, optim_state)
 
+        def key(self) -> Any:
+            """The int64 pair of the step."""
+            return tf.random.experimental.stateless_fold_in(seed, now[0])
+
         def _get_delta(self, x: Any, delta: float) -> Any:
-            own = tf.random.experimental.stateless_fold_in(seed, now[0])
             shape = [self._num_samples, *x.shape[1:]]
-            coins = tf.random.stateless_uniform(shape, own, dtype=x.dtype)
+            coins = tf.random.stateless_uniform(shape, self.key(), dtype=x.dtype)
             return tf.where(coins < 0.5, -delta, delta)
 
     now: list[Any] = []

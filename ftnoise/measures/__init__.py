@@ -1,5 +1,5 @@
-"""What one asks of a trained model: specs with `evaluate(trained) -> Measurement`, one file each.
+"""What is measured on a trained network: one `Measure` a file.
 
 Results are stored by run and measure, so adding a column to a table never trains anything. Where
-several tables have the same columns of a measure, its file has them as `COLUMNS`.
+several tables share the columns of a measure, its file has them as `COLUMNS`.
 """

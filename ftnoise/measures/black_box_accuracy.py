@@ -1,30 +1,32 @@
 """Accuracy on the test set under examples made for another network: the attacker behind an API.
 
 Source: the paper's threat model, section 3, whose attacker sees no weights; Papernot et al. (2017),
-"Practical Black-Box Attacks against Machine Learning", for a surrogate that he trains himself and
-attacks in place of the target.
+"Practical Black-Box Attacks against Machine Learning", for attacking a surrogate that the attacker
+trains in place of the target.
 
 Deviations
 1. The surrogate has the target's architecture, data and schedule, which real attackers can only
-   guess, and is trained on the true labels, not on the answers of the API: so he is stronger.
+   guess, and is trained on the true labels, not on the outputs of the API: the attacker is
+   stronger.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ftnoise.attacks.attack import Attack
-from ftnoise.core.checks import expect
+from ftnoise.core.checks import instance
 from ftnoise.core.experiment import Column
-from ftnoise.core.interfaces import Measure, MeasureInput, Measurement, Run
+from ftnoise.core.interfaces import Measure, MeasureInput, Measurement, Procedure, Run
 from ftnoise.core.preset import Preset, limited
-from ftnoise.core.spec import JSON, Spec
-from ftnoise.measures.robust_accuracy import check_attack, check_examples
+from ftnoise.core.spec import JSON, spec_id
+from ftnoise.measures.robust_accuracy import check
 
 
 @dataclass(frozen=True, kw_only=True)
 class BlackBoxAccuracy(Measure):
-    """Share of the test examples that are right without the attack and with what transfers.
+    """Share of the test examples that are right without and with an attack on a surrogate.
 
     Scalars, in percent: `black_box_accuracy` with its Clopper-Pearson 95 % interval
     `black_box_accuracy_low`, `black_box_accuracy_high`; on the same examples `white_box_accuracy`
@@ -32,42 +34,43 @@ class BlackBoxAccuracy(Measure):
     `surrogate_accuracy`, that of the surrogate without an attack.
 
     Arrays, bits packed into bytes: `survives` and `right`, whether each example is right with and
-    without what transfers. Info: `attack` and `surrogate` in words, `images`, how many there are,
-    and `red_flags`: a sentence if what transfers does more than the attack on the target.
+    without the transferred attack. Info: `attack`, its label; `surrogate`, the slug of its run;
+    `examples`, their number; and `red_flags`: a sentence if the transferred attack breaks more than
+    the attack on the target.
 
     Args:
         attack: made for the surrogate.
-        surrogate: how the attacker trains his network (`Training()`); the rest of its run is the
+        surrogate: how the attacker trains the surrogate (`Training()`); the rest of its run is the
             target's, with the next seed.
-        examples: test examples, chosen once for all models; None for all.
+        examples: number of test examples, drawn once for all models; None for all.
     """
 
     attack: Attack
-    surrogate: Spec
+    surrogate: Procedure
     examples: int | None = None
 
     def __post_init__(self) -> None:
-        check_attack(self.attack)
-        expect(
-            isinstance(self.surrogate, Spec) and hasattr(self.surrogate, "train"),
-            "surrogate to be a training, such as Training()",
-            surrogate=self.surrogate,
-        )
-        check_examples(self.examples)
+        check(self.attack, self.examples)
+        instance(Procedure, "a training, such as Training()", surrogate=self.surrogate)
 
     def others(self, run: Run) -> tuple[Run, ...]:
         """The run of the surrogate, which shares no initial weights with the target."""
         return (replace(run, training=self.surrogate, seed=run.seed + 1),)
 
-    def red_flags(self, info: dict[str, JSON]) -> list[str]:
+    def red_flags(self, info: dict[str, JSON]) -> Sequence[str]:
+        """Those in `info`."""
         return info["red_flags"]
 
     def scaled(self, preset: Preset) -> BlackBoxAccuracy:
-        """At most the preset's number of attacked examples."""
-        return replace(self, examples=limited(self.examples, preset.attacked))
+        """At most the preset's number of attacked examples, and a smaller training."""
+        return replace(
+            self,
+            surrogate=self.surrogate.scaled(preset),
+            examples=limited(self.examples, preset.attacked),
+        )
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
-        """Attacks the surrogate, then the target, and goes on where it was if interrupted."""
+        """Attacks the surrogate, then the target; resumes if interrupted."""
         import numpy as np
 
         from ftnoise.attacks.evaluation import Evaluation, chosen
@@ -76,37 +79,32 @@ class BlackBoxAccuracy(Measure):
         (run,) = self.others(trained.run)
         which = chosen(len(trained.data.y_test), self.examples)
         x, y = trained.data.x_test[which], trained.data.y_test[which]
-        surrogate = trained.others[run]
-        evaluation = Evaluation(trained.checkpointing, 2 * len(y) * self.attack.gradients)
-
-        transferred = evaluation.attacked(
-            "transferred", self.attack, surrogate, x, y, judge=trained.network
-        )
-        white = evaluation.attacked("white_box", self.attack, trained.network, x, y)
-        low, high = transferred.interval
+        network, surrogate = trained.network, trained.others[run]
+        passes = 2 * len(y) * self.attack.gradients
+        evaluation = Evaluation(trained.checkpointing, spec_id(self), passes)
+        moved = evaluation.attacked("transferred", self.attack, surrogate, x, y, judge=network)
+        white = evaluation.attacked("white_box", self.attack, network, x, y)
+        low, high = moved.interval
         flags = []
-        if transferred.does_more_than(white):
+        if moved.does_more_than(white):
             flags.append(
                 "An attack on another network does more than one on this network itself "
-                f"({transferred.accuracy:.1f} % against {white.accuracy:.1f} % stay right)."
+                f"({moved.accuracy:.1f} % against {white.accuracy:.1f} % stay right)."
             )
         return Measurement(
             scalars={
-                "black_box_accuracy": transferred.accuracy,
+                "black_box_accuracy": moved.accuracy,
                 "black_box_accuracy_low": low,
                 "black_box_accuracy_high": high,
                 "white_box_accuracy": white.accuracy,
-                "unattacked_accuracy": transferred.clean_accuracy,
+                "unattacked_accuracy": moved.clean_accuracy,
                 "surrogate_accuracy": accuracy_and_loss(surrogate, x, y)[0],
             },
-            arrays={
-                "survives": np.packbits(transferred.survives),
-                "right": np.packbits(transferred.clean),
-            },
+            arrays={"survives": np.packbits(moved.survives), "right": np.packbits(moved.clean)},
             info={
                 "attack": self.attack.label,
                 "surrogate": run.slug,
-                "images": len(y),
+                "examples": len(y),
                 "red_flags": flags,
             },
         )
@@ -114,12 +112,11 @@ class BlackBoxAccuracy(Measure):
 
 def columns(measure: BlackBoxAccuracy) -> tuple[Column, ...]:
     """The columns of a table of this measure."""
-    attack = measure.attack.label
-    named = (
-        ("black_box_accuracy", f"Accuracy under transferred attack ({attack})"),
-        ("black_box_accuracy_low", "Low end of its 95 % interval"),
-        ("black_box_accuracy_high", "High end of its 95 % interval"),
-        ("white_box_accuracy", "Accuracy under the same attack on the model itself"),
-        ("surrogate_accuracy", "Accuracy of the attacked surrogate without an attack"),
-    )
-    return tuple(Column(name=name, measure=measure, title=title, unit="%") for name, title in named)
+    titles = {
+        "black_box_accuracy": f"Accuracy under transferred attack ({measure.attack.label})",
+        "black_box_accuracy_low": "Low end of its 95 % interval",
+        "black_box_accuracy_high": "High end of its 95 % interval",
+        "white_box_accuracy": "Accuracy under the same attack on the model itself",
+        "surrogate_accuracy": "Accuracy of the attacked surrogate without an attack",
+    }
+    return tuple(Column(name=n, measure=measure, title=t, unit="%") for n, t in titles.items())

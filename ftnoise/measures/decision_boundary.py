@@ -1,10 +1,11 @@
-"""What a network of two inputs and two classes says of each point of the plane."""
+"""The probability that a network of two inputs and two classes gives each point of the plane."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ftnoise.core.checks import expect, is_count, is_number
+from ftnoise.core import seeds
+from ftnoise.core.checks import count, expect, positive
 from ftnoise.core.figures import Plane
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 
@@ -27,28 +28,30 @@ class DecisionBoundary(Measure):
     points: int = 61
 
     def __post_init__(self) -> None:
-        expect(is_number(self.reach) and self.reach > 0, "reach > 0", reach=self.reach)
-        expect(is_count(self.points, least=2), "points >= 2", points=self.points)
+        positive(reach=self.reach)
+        count(least=2, points=self.points)
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
-        """Asks the network about the whole grid at once."""
+        """Evaluates the network on the grid."""
         import numpy as np
         import tensorflow as tf
+
+        from ftnoise.layers.drawing import forward
 
         shape = tuple(trained.network.input_shape[1:]), trained.network.output_shape[-1]
         expect(shape == ((2,), 2), "a network of 2 inputs and 2 classes", shape=shape)
         data = trained.data
         axis = np.linspace(-self.reach, self.reach, self.points, dtype=np.float32)
         grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
-        logits = trained.network(tf.constant(grid), training=False)
-        found = tf.nn.softmax(logits)[:, 1].numpy().reshape(self.points, self.points)
+        logits = forward(trained.network, tf.constant(grid), seeds.at_step(seeds.key(0, "grid"), 0))
+        found = tf.nn.softmax(logits)[:, 1].numpy()
         tested = np.repeat([0, 1], [len(data.y_train), len(data.y_test)])
         return Measurement(
             scalars={"share_of_class_1": 100 * float((found > 0.5).mean())},
             arrays={
                 "x": axis,
                 "y": axis,
-                "probability": found,
+                "probability": found.reshape(self.points, self.points),
                 "examples": np.concatenate([data.x_train, data.x_test]),
                 "classes": np.concatenate([data.y_train, data.y_test]),
                 "tested": tested,

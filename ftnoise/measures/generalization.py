@@ -6,7 +6,7 @@ Source: equation (2) of the paper; Bernier et al. (2001) for its relation to fau
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
@@ -14,8 +14,6 @@ from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 if TYPE_CHECKING:
     import keras
     import numpy as np
-
-BATCH = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,30 +54,28 @@ COLUMNS = (
 )
 
 
-def accuracy_and_loss(network: keras.Model, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+def accuracy_and_loss(
+    network: keras.Model, x: np.ndarray, y: np.ndarray, draw: int = 0
+) -> tuple[float, float]:
     """Accuracy (percent) and mean cross-entropy (nats) of a network that gives logits.
 
     Args:
         network: `[batch, ...] -> logits [batch, classes]`.
         x: examples `[n, ...]`.
         y: integer labels `[n]`.
+        draw: number of the draw of a network that draws.
     """
     import tensorflow as tf
 
-    def batch(x: Any, y: Any) -> tuple[Any, Any]:
-        logits = network(x, training=False)
-        hits = tf.argmax(logits, axis=-1, output_type=tf.int64) == y
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
-        return tf.math.count_nonzero(hits), tf.reduce_sum(tf.cast(losses, tf.float64))
+    from ftnoise.layers.prediction import batches
 
-    # One batch is computed sooner than compiled.
-    if len(y) > BATCH:
-        batch = tf.function(batch, reduce_retracing=True)
     hits, loss = 0, 0.0
-    for start in range(0, len(y), BATCH):
-        stop = start + BATCH
-        found, lost = batch(tf.constant(x[start:stop]), tf.constant(y[start:stop], tf.int64))
-        hits, loss = hits + int(found), loss + float(lost)
+    for part, logits in batches(network, x, draw):
+        labels = tf.constant(y[part], tf.int64)
+        found = tf.argmax(logits, axis=-1, output_type=tf.int64) == labels
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        hits += int(tf.math.count_nonzero(found))
+        loss += float(tf.reduce_sum(tf.cast(losses, tf.float64)))
     return 100.0 * hits / len(y), loss / len(y)
 
 

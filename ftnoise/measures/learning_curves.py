@@ -13,11 +13,11 @@ from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 
 @dataclass(frozen=True, kw_only=True)
 class LearningCurves(Measure):
-    """What the training's history says, epoch by epoch; nothing is computed.
+    """The accuracies of the training's history, epoch by epoch; nothing is evaluated.
 
-    Training accuracy is that of the batches as they were trained on: with their augmentation,
-    before each step, averaged over the epoch; of adversarial training it is on what the loss was
-    taken on. Where batches are private it is missing. Testing accuracy is at the end of the epoch.
+    Training accuracy is that of the batches on which the loss was taken (augmented, noisy or
+    adversarial), before each step, averaged over the epoch; it is missing where batches are
+    private. Testing accuracy is at the end of the epoch.
 
     Scalars, in percent: `last_train_accuracy`, `last_test_accuracy`. Arrays, along the epochs:
     `epochs`, `train_accuracy`, `test_accuracy` (percent; NaN where it was not logged).
@@ -45,7 +45,7 @@ class LearningCurves(Measure):
 
 
 def curve(name: str, title: str) -> Series:
-    """The picture of one of the accuracies."""
+    """The figure of one of the accuracies."""
     shared: dict[str, Any] = {"measure": LearningCurves(), "x": "epochs", "x_title": "Epoch"}
     return Series(
         name=name,

@@ -1,10 +1,10 @@
-"""How well an attacker tells the examples that a model was trained on from those it was not.
+"""How well an attacker can tell the training examples of a model from other examples.
 
 Source: Yeom et al. (2018), "Privacy Risk in Machine Learning", for the loss threshold; Salem et al.
 (2019), "ML-Leaks", for the entropy; Song and Mittal (2021) for attacks that look at both.
 
-As many members as non-members are drawn. On one half of them each attack is fitted and the
-strongest chosen, on the other half it is measured, so that the choice does not flatter it.
+Members and non-members are drawn in equal numbers. On one half of them each attack is fitted and
+the strongest chosen; on the other half it is measured, so that the choice adds no bias.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core import seeds
-from ftnoise.core.checks import expect, is_count
+from ftnoise.core.checks import count, expect
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.stats import proportion_interval
@@ -22,53 +22,48 @@ if TYPE_CHECKING:
     import keras
     from numpy import ndarray
 
-BATCH = 1000
-
 
 @dataclass(frozen=True, kw_only=True)
 class Membership(Measure):
     """Membership inference with the model's own outputs.
 
     Scalars, in points: `membership_advantage` (rate of members found minus rate of non-members
-    taken for members, of the strongest attack; 0 is guessing, 100 is certainty),
+    taken for members, of the strongest attack; 0 is chance, 100 is certainty),
     `membership_advantage_low` and `membership_advantage_high` (Clopper-Pearson, 95 %), and those of
     each attack: `membership_by_loss`, `membership_by_entropy`, `membership_by_regression`
     (scikit-learn's logistic regression on loss, entropy, margin and correctness).
 
     Args:
-        examples: members, and as many non-members, at most; at least 4, an even number.
+        examples: number of members, and of non-members, at most; an even number >= 4.
     """
 
     examples: int = 10_000
 
     def __post_init__(self) -> None:
-        expect(
-            is_count(self.examples, least=4) and self.examples % 2 == 0,
-            "examples an even number >= 4",
-            examples=self.examples,
-        )
+        count(least=4, examples=self.examples)
+        expect(self.examples % 2 == 0, "an even number of examples", examples=self.examples)
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Fits each attack on one half and measures it on the other."""
         import numpy as np
 
         data = trained.data
-        count = min(self.examples, len(data.y_train), len(data.y_test)) // 2 * 2
-        expect(count >= 4, "at least 4 examples to train and to test on", count=count)
+        size = min(self.examples, len(data.y_train), len(data.y_test)) // 2 * 2
+        expect(size >= 4, "at least 4 training and 4 testing examples", size=size)
         sets = []
         for x, y, kind in (
             (data.x_train, data.y_train, "members"),
             (data.x_test, data.y_test, "non-members"),
         ):
-            generator = np.random.default_rng(seeds.key(0, "membership", kind, count))
-            chosen = generator.choice(len(y), count, replace=False)
+            generator = np.random.default_rng(seeds.key(0, "membership", kind, size))
+            chosen = generator.choice(len(y), size, replace=False)
             sets.append(features(trained.network, x[chosen], y[chosen]))
         # In each half as many members as non-members.
         fitted, judged = (
             np.concatenate([found[half] for found in sets])
-            for half in (slice(None, count // 2), slice(count // 2, None))
+            for half in (slice(None, size // 2), slice(size // 2, None))
         )
-        member = np.repeat([True, False], count // 2)
+        member = np.repeat([True, False], size // 2)
         attacks = {
             "loss": by_threshold(-fitted[:, 0], member, -judged[:, 0]),
             "entropy": by_threshold(-fitted[:, 1], member, -judged[:, 1]),
@@ -79,7 +74,7 @@ class Membership(Measure):
             f"membership_by_{name}": advantage(said, member) for name, (_, said) in attacks.items()
         }
         right = int(np.count_nonzero(attacks[strongest][1] == member))
-        low, high = proportion_interval(right, count)
+        low, high = proportion_interval(right, size)
         return Measurement(
             scalars={
                 "membership_advantage": scalars[f"membership_by_{strongest}"],
@@ -95,10 +90,9 @@ def features(network: keras.Model, x: ndarray, y: ndarray) -> ndarray:
     import numpy as np
     from scipy.special import log_softmax, logsumexp
 
-    batches = [
-        network(x[start : start + BATCH], training=False) for start in range(0, len(y), BATCH)
-    ]
-    log_p = log_softmax(np.concatenate(batches).astype(np.float64), axis=1)
+    from ftnoise.layers.prediction import logits
+
+    log_p = log_softmax(logits(network, x).astype(np.float64), axis=1)
     rows = np.arange(len(y))
     loss = -log_p[rows, y]
     others = log_p.copy()
@@ -109,21 +103,22 @@ def features(network: keras.Model, x: ndarray, y: ndarray) -> ndarray:
 
 
 def by_threshold(scores: ndarray, member: ndarray, judged: ndarray) -> tuple[float, ndarray]:
-    """The attack that takes an example with a score of at least a threshold for a member.
+    """The attack that takes an example whose score reaches a threshold for a member.
 
     Args:
-        scores: of the examples to fit on, `[n]`.
+        scores: of the examples for fitting, `[n]`.
         member: whether each of them is a member, bool `[n]`.
-        judged: scores of the examples to be judged, `[m]`.
+        judged: scores of the examples for testing, `[m]`.
 
     Returns:
-        The advantage (points) on the examples it was fitted on, and its judgments, bool `[m]`.
+        The advantage (points) on the examples for fitting, and its guesses for the others, bool
+        `[m]`.
     """
     import numpy as np
 
     order = np.argsort(-scores, kind="stable")
     found = np.cumsum(np.where(member[order], 1, -1))
-    # A threshold cannot part equal scores.
+    # A threshold cannot separate equal scores.
     ends = np.append(np.diff(scores[order]) != 0, True)
     best = int(np.argmax(np.where(ends, found, -1)))
     threshold = scores[order][best]

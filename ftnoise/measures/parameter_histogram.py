@@ -1,13 +1,13 @@
-"""How the parameters of a network are distributed.
+"""The distribution of the parameters of a network.
 
-Source: figure 2 of the paper; `parameter_spread.py` has the two numbers that it prints with it.
+Source: figure 2 of the paper; `parameter_spread.py` has the two numbers printed with it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ftnoise.core.checks import expect, is_count, is_number
+from ftnoise.core.checks import count, positive
 from ftnoise.core.experiment import Column
 from ftnoise.core.figures import Series
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
@@ -19,11 +19,11 @@ class ParameterHistogram(Measure):
     """A histogram of all trainable parameters together, kernels and biases.
 
     Scalars: `parameters_beyond` (percent of them that lie outside of the bins). Arrays, along the
-    bins: `middles` and `density` (per unit, of all parameters, so that it integrates to 1 but for
-    what lies beyond).
+    bins: `middles` and `density` (per unit; it integrates to the share of parameters within the
+    bins).
 
     Args:
-        bins: of equal width, >= 1.
+        bins: number of bins of equal width, >= 1.
         reach: the bins go from -reach to reach, > 0.
     """
 
@@ -31,11 +31,11 @@ class ParameterHistogram(Measure):
     reach: float = 0.3
 
     def __post_init__(self) -> None:
-        expect(is_count(self.bins), "bins >= 1", bins=self.bins)
-        expect(is_number(self.reach) and self.reach > 0, "reach > 0", reach=self.reach)
+        count(bins=self.bins)
+        positive(reach=self.reach)
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
-        """Counts them."""
+        """Counts the parameters in each bin."""
         import numpy as np
 
         theta = parameters(trained.network)

@@ -1,4 +1,4 @@
-"""How far the parameters lie from their mean; the paper reads a wide spread as uneven load.
+"""Spread of the parameters around their mean; the paper reads a wide one as uneven load.
 
 Source: section 4.3 and equation (10) of the paper.
 

@@ -1,21 +1,22 @@
-"""What a trained model may claim about privacy, from the ledger of its own training.
+"""The privacy guarantee of a trained model, from the ledger of its own training.
 
 Source: section 5 and Theorem 1 of the paper; `ftnoise/privacy.py` for the accounting.
 
-What the numbers assume: the noise key is secret (that of a published run is not, see
-`gradients/dpsgd.py`); the noise, drawn in single precision by Philox, is Gaussian; hyper-parameters
-that were calibrated on the same examples are not counted.
+Assumptions: the noise key is secret (that of a published run is not, see `gradients/dpsgd.py`);
+the noise, drawn in single precision by Philox, is Gaussian. The calibration of hyper-parameters on
+the same examples is not counted.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ftnoise.core.checks import expect, is_number
+from ftnoise.core.checks import fraction
 from ftnoise.core.experiment import Column
 from ftnoise.core.figures import Curves
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
-from ftnoise.privacy import Mechanism, Statement, statement
+from ftnoise.core.spec import canonical, snake_case
+from ftnoise.privacy import Mechanism, statement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,14 +25,14 @@ class PrivacyLoss(Measure):
 
     Scalars: `privacy_steps` (noised sums that may have been released, lost ones too) and, where
     there were any, `privacy_key_secret` (1 if all of their noise had a secret key, else 0: then
-    anyone can take the noise away). For a training with noise in its gradients also, at `delta`:
-    `privacy_epsilon` (the smallest sound value for the sampler that drew the batches),
-    `privacy_epsilon_low` (what it is at least; the same for Poisson batches),
+    anyone can remove the noise). For a training with noise in its gradients also, at `delta`:
+    `privacy_epsilon` (the smallest proven value for the sampler that drew the batches),
+    `privacy_epsilon_low` (a lower bound on it; the same for Poisson batches),
     `privacy_epsilon_paper` (as the paper's software computed it, which assumes Poisson batches),
     `generalization_bound` (Theorem 1 as printed, from `privacy_epsilon_paper`, in points) and
     `generalization_bound_replace_one` (from `privacy_epsilon`, for neighbors with one example
-    replaced, which the theorem's proof needs). A bound of 100 points says nothing. Where the
-    ledger was lost nothing is stated: `privacy_ledger_lost` is 1.
+    replaced, which the theorem's proof needs). A bound of 100 points is vacuous. If the ledger
+    was lost, there is only `privacy_ledger_lost`, 1.
 
     Args:
         delta: in (0, 1).
@@ -40,10 +41,10 @@ class PrivacyLoss(Measure):
     delta: float = 1e-5
 
     def __post_init__(self) -> None:
-        expect(is_number(self.delta) and 0 < self.delta < 1, "delta in (0, 1)", delta=self.delta)
+        fraction(zero=False, one=False, delta=self.delta)
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
-        """The statement for the ledger in the run's record."""
+        """Reads the ledger in the run's record; the network is not evaluated."""
         kept = trained.record.get("gradients")
         if kept is None:
             return Measurement(scalars={"privacy_steps": 0.0})
@@ -52,31 +53,26 @@ class PrivacyLoss(Measure):
         steps = sum(attempt["to"] - attempt["from"] for attempt in kept["ledger"])
         secret = all(attempt["key"] == "secret" for attempt in kept["ledger"])
         scalars = {"privacy_steps": float(steps), "privacy_key_secret": float(secret)}
-        gradients = trained.run.training.gradients
-        if gradients.noise_multiplier > 0:
+        gradients = canonical(trained.run, everything=True)["training"]["gradients"]
+        if gradients["noise_multiplier"] > 0:
             found = statement(
                 Mechanism(
-                    noise_multiplier=gradients.noise_multiplier,
+                    noise_multiplier=gradients["noise_multiplier"],
                     batch_size=trained.run.schedule.batch_size,
                     examples=kept["examples"],
                     steps=steps,
-                    sampler=gradients.sampler.slug,
+                    sampler=snake_case(gradients["sampler"]["class"]),
                     delta=self.delta,
                 )
             )
-            scalars |= numbers(found)
+            scalars |= {
+                "privacy_epsilon": found.epsilon,
+                "privacy_epsilon_low": found.low,
+                "privacy_epsilon_paper": found.epsilon_paper,
+                "generalization_bound": 100 * min(found.theorem1, 1.0),
+                "generalization_bound_replace_one": 100 * min(found.theorem1_replace_one, 1.0),
+            }
         return Measurement(scalars=scalars)
-
-
-def numbers(found: Statement) -> dict[str, float]:
-    """The scalars of a statement."""
-    return {
-        "privacy_epsilon": found.epsilon,
-        "privacy_epsilon_low": found.low,
-        "privacy_epsilon_paper": found.epsilon_paper,
-        "generalization_bound": 100 * min(found.theorem1, 1.0),
-        "generalization_bound_replace_one": 100 * min(found.theorem1_replace_one, 1.0),
-    }
 
 
 COLUMNS = (

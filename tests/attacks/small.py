@@ -9,6 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ftnoise.attacks.target import Target, compiled
+from ftnoise.layers.drawing import StochasticLayer
+
 SHAPE = (5, 5, 1)
 SEED = tf.constant([11, 12], tf.int64)
 
@@ -37,7 +40,7 @@ def two_layers() -> keras.Model:
 
 
 def predicted(network: keras.Model, x: Any) -> tf.Tensor:
-    """What the network says: labels that it gets right."""
+    """The predictions of the network: labels that it gets right."""
     return tf.argmax(network(x, training=False), axis=-1, output_type=tf.int32)
 
 
@@ -80,3 +83,31 @@ class Around(keras.Model):
     def call(self, x: Any, training: bool = False) -> Any:
         del training
         return self.function(x)
+
+
+class Noise(StochasticLayer):
+    """Adds normal noise of a standard deviation."""
+
+    def __init__(self, sigma: float = 0.5, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sigma = sigma
+
+    def call(self, x: Any) -> Any:
+        return x + self.sigma * tf.random.stateless_normal(tf.shape(x), self.seed())
+
+
+def noisy(sigma: float = 0.5) -> keras.Model:
+    """The trained network with noise on its logits."""
+    keras.backend.clear_session()
+    return keras.Sequential([keras.layers.InputLayer(SHAPE), trained(), Noise(sigma, name="noise")])
+
+
+def loss_gradient(network: keras.Model, x: Any, y: Any) -> tf.Tensor:
+    """The input gradient of the cross-entropy."""
+    return Target(network).gradient(x, y, SEED)
+
+
+def graph(attack: Any, network: keras.Model) -> Any:
+    """The attack as one compiled function of (x, y)."""
+    images, labels = tf.TensorSpec([None, *SHAPE]), tf.TensorSpec([None], tf.int32)
+    return compiled(lambda x, y: attack.perturb(network, x, y, SEED), images, labels)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ftnoise.attacks.ascent import L2Ball
-from ftnoise.attacks.attack import Attack, logits_of
+from ftnoise.attacks.ascent import Ball, L2Ball
+from ftnoise.attacks.attack import Attack, Stepped, fewer_steps
 from ftnoise.attacks.carlini_wagner import CarliniWagner
 from ftnoise.attacks.fgsm import FGSM
 from ftnoise.attacks.mim import MIM
@@ -21,8 +21,10 @@ from tests.attacks.small import (
     Around,
     data,
     edged,
+    graph,
     images,
     network_of,
+    noisy,
     predicted,
     trained,
     two_layers,
@@ -45,16 +47,8 @@ EACH = pytest.mark.parametrize(
 )
 
 
-def graph(attack, network):
-    return tf.function(
-        lambda x, y: attack.perturb(network, x, y, SEED),
-        input_signature=[tf.TensorSpec([None, *SHAPE]), tf.TensorSpec([None], tf.int32)],
-        autograph=False,
-    )
-
-
 @EACH
-def test_what_is_found_is_in_the_ball_and_in_the_range_and_breaks_more(attack):
+def test_results_are_in_the_ball_and_in_the_range_and_break_examples(attack):
     network = trained()
     x = tf.constant(np.concatenate([data(20)[0], edged(4)]))
     y = predicted(network, x)
@@ -83,7 +77,7 @@ def test_the_network_stays_as_it_is_and_is_in_inference_mode(attack):
     first = attack.perturb(network, x, y, SEED)
     # With dropout on, or with the statistics of this batch, it would not repeat.
     assert np.array_equal(first, attack.perturb(network, x, y, SEED))
-    if attack.in_graph:
+    if not isinstance(attack, CarliniWagner):
         np.testing.assert_allclose(first, graph(attack, network)(x, y), atol=1e-5)
     assert [w.tobytes() for w in network.get_weights()] == before
 
@@ -92,7 +86,7 @@ def test_the_network_stays_as_it_is_and_is_in_inference_mode(attack):
 def test_a_graph_takes_batches_of_any_size(attack):
     network, x = two_layers(), images(7)
     y = predicted(network, x)
-    if attack.in_graph:
+    if not isinstance(attack, CarliniWagner):
         compiled = graph(attack, network)
         np.testing.assert_allclose(compiled(x, y), attack.perturb(network, x, y, SEED), atol=1e-5)
         assert compiled(x[:2], y[:2]).shape == (2, *SHAPE)
@@ -138,23 +132,23 @@ def test_images_outside_the_range_are_refused(attack, wrong):
     x = images(2).numpy()
     x[1, 2, 3] = wrong
     with pytest.raises(
-        BadInput, match=r"Expected images in \[0, 1\] to attack\. Received: lowest="
+        BadInput, match=r"Expected examples in \[0, 1\] to attack\. Received: lowest="
     ):
         attack.perturb(two_layers(), x, tf.constant([0, 1]), SEED)
 
 
 BAD = (
     ({"attack_epsilon": -0.1}, "attack_epsilon >= 0. Received: attack_epsilon=-0.1"),
-    ({"attack_epsilon": 1.5}, "attack_epsilon <= 1, as images are in [0, 1]"),
+    ({"attack_epsilon": 1.5}, "attack_epsilon <= 1, the widest l_inf distance in [0, 1]"),
     ({"attack_epsilon": 8}, "Received: attack_epsilon=8"),
     ({"attack_epsilon": float("nan")}, "attack_epsilon >= 0"),
     ({"attack_epsilon": "8/255"}, "attack_epsilon >= 0"),
     ({"ball": "l1"}, "ball to be a ball, such as L2Ball(). Received: ball='l1'"),
     ({"steps": 0}, "steps to be an integer >= 1. Received: steps=0"),
     ({"steps": 2.5}, "steps to be an integer"),
-    ({"step_size": -0.1}, "step_size > 0 or None. Received: step_size=-0.1"),
-    ({"step_size": 0}, "step_size > 0 or None"),
-    ({"step_size": 2.0}, "step_size <= 1, as images are in [0, 1]"),
+    ({"step_size": -0.1}, "step_size > 0. Received: step_size=-0.1"),
+    ({"step_size": 0}, "step_size > 0"),
+    ({"step_size": 2.0}, "step_size <= 1, the widest l_inf distance in [0, 1]"),
 )
 
 
@@ -184,8 +178,31 @@ def test_an_l2_radius_beyond_all_images_is_refused():
 
 
 def test_a_base_is_no_attack():
-    with pytest.raises(TypeError, match="no adversarial"):
-        Attack(attack_epsilon=0.1).perturb(two_layers(), images(2), tf.constant([0, 1]), SEED)
+    with pytest.raises(TypeError, match="abstract"):
+        Attack(attack_epsilon=0.1)
+    with pytest.raises(TypeError, match="abstract"):
+        Ball()
+
+
+def test_fewer_steps_reach_as_far_and_are_no_longer_than_the_radius():
+    attack = PGD(attack_epsilon=0.2, steps=10, step_size=0.03)
+    assert fewer_steps(attack, 5) == PGD(attack_epsilon=0.2, steps=5, step_size=0.06)
+    assert fewer_steps(attack, 1).step == 0.2
+    for most in (None, 10, 11):
+        assert fewer_steps(attack, most) == attack
+    still = FGSM(attack_epsilon=0.2)
+    assert fewer_steps(still, 1) == still
+    assert not isinstance(still, Stepped)
+
+
+@EACH
+def test_a_network_that_draws_repeats_with_the_seed_and_differs_with_another(attack):
+    network, (x, y) = noisy(), data(6)
+    x, y = tf.constant(x), tf.constant(y, tf.int32)
+    first = attack.perturb(network, x, y, SEED)
+    assert np.array_equal(first, attack.perturb(network, x, y, SEED))
+    assert not np.array_equal(first, attack.perturb(network, x, y, SEED + 1))
+    assert attack.ball.size(first - x).numpy().max() <= attack.attack_epsilon + 1e-6
 
 
 def test_another_radius_takes_the_step_with_it():
@@ -199,17 +216,9 @@ def test_another_radius_takes_the_step_with_it():
     assert FGSM(attack_epsilon=0.2).longer() is None
 
 
-def test_labels_say_attack_ball_and_radius():
+def test_labels_name_attack_ball_and_radius():
     assert FGSM(attack_epsilon=8 / 255).label == "FGSM, l_inf 8/255"
     assert PGD(attack_epsilon=0.5 / 255, steps=7).label == "PGD-7, l_inf 0.5/255"
     assert PGD(attack_epsilon=1, restarts=3).label == "PGD-20 x 3, l_inf 255/255"
     assert PGD(attack_epsilon=0.5, ball=L2Ball()).label == "PGD-20, l_2 0.5"
     assert CarliniWagner(attack_epsilon=3).label == "Carlini-Wagner, l_2 3"
-
-
-def test_cleverhans_is_handed_one_function_a_network_which_keeps_no_network_alive():
-    network = two_layers()
-    assert logits_of(network) is logits_of(network)
-    assert logits_of(two_layers()) is not logits_of(network)
-    x = images(2)
-    assert np.array_equal(logits_of(network)(x), network(x))

@@ -9,7 +9,7 @@ import tensorflow as tf
 from ftnoise.attacks.ascent import LinfBall
 from ftnoise.attacks.carlini_wagner import CarliniWagner
 from ftnoise.core.errors import BadInput
-from tests.attacks.small import SEED, images, network_of, predicted
+from tests.attacks.small import SEED, Around, images, network_of, predicted
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -35,13 +35,16 @@ def test_it_comes_close_to_the_nearest_boundary_of_a_linear_network(channels):
 
 
 def test_what_it_cannot_do_is_refused_in_one_line():
-    with pytest.raises(BadInput, match=r"ball=L2Ball\(\) for CarliniWagner"):
+    with pytest.raises(BadInput, match=r"ball to be L2Ball\(\) for CarliniWagner"):
         CarliniWagner(attack_epsilon=0.1, ball=LinfBall())
     flat = network_of(shape=(25,))
     with pytest.raises(BadInput, match=r"images of height, width and channels.*x=\(25,\)"):
         CarliniWagner(attack_epsilon=1).perturb(
             flat, tf.fill([2, 25], 0.5), tf.constant([0, 1]), SEED
         )
+    rounded = Around(lambda x: tf.round(network_of()(x)))
+    with pytest.raises(BadInput, match="outputs have a gradient in the input"):
+        CarliniWagner(attack_epsilon=1).perturb(rounded, images(2), tf.constant([0, 1]), SEED)
     for fields, message in (
         ({"iterations": 0}, "iterations to be"),
         ({"searches": 0}, "searches to be"),

@@ -1,4 +1,4 @@
-"""Many examples under attack: what counts, what is kept, what does not depend on interruptions."""
+"""Many examples under attack: what counts, and that interruptions change nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ftnoise.attacks import evaluation
 from ftnoise.attacks.ascent import L2Ball
 from ftnoise.attacks.carlini_wagner import CarliniWagner
 from ftnoise.attacks.evaluation import Attacked, Evaluation, chosen
@@ -15,27 +14,10 @@ from ftnoise.attacks.pgd import PGD
 from ftnoise.core import seeds
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput
-from tests.attacks.small import Around, data, predicted, trained
+from tests.attacks.small import Around, data, noisy, predicted, trained
+from tests.core.test_resumable import Memory
 
 PGD_5 = PGD(attack_epsilon=0.1, steps=5)
-
-
-class Memory(Checkpointing):
-    """Keeps what was saved last, and stops at a position."""
-
-    def __init__(self, stop=None):
-        self.stop, self.kept, self.said, self.discarded = stop, None, [], []
-
-    def load(self):
-        return self.kept
-
-    def save(self, arrays, state):
-        self.kept = {name: part.copy() for name, part in arrays.items()}, dict(state)
-
-    def progress(self, done, total, text=""):
-        self.said.append((done, total, text))
-        if done == self.stop:
-            raise KeyboardInterrupt
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +26,8 @@ def _small_batches(monkeypatch):
 
 
 def attacked(network, x, y, checkpointing=None, attack=PGD_5, judge=None):
-    one = Evaluation(checkpointing or Checkpointing(), len(y) * attack.gradients)
+    one = Evaluation(checkpointing or Checkpointing(), "some", len(y) * attack.gradients)
+    one.resumable.save_seconds = 0.0
     return one.attacked("all", attack, network, x, y, judge)
 
 
@@ -86,55 +69,44 @@ def test_wrong_examples_do_not_count_even_if_the_attack_makes_them_right():
     assert found.mean_distortion is None
 
 
-@pytest.mark.parametrize("stop", [80, 160, 250])
-def test_what_was_interrupted_goes_on_and_ends_with_the_same_bits(monkeypatch, stop):
-    monkeypatch.setattr(evaluation, "SAVE_SECONDS", 0.0)
-    network, (x, y) = trained(), data(50)
+@pytest.mark.parametrize("network", [trained, noisy], ids=["deterministic", "draws"])
+@pytest.mark.parametrize("batches", [1, 3])
+def test_an_interrupted_attack_resumes_with_the_same_bits(batches, network):
+    network, (x, y), memory = network(), data(50), Memory(batches)
     whole = attacked(network, x, y)
-    checkpointing = Memory(stop)
     with pytest.raises(KeyboardInterrupt):
-        attacked(network, x, y, checkpointing)
-    before = len(checkpointing.said)
-    checkpointing.stop = None
-    assert same(attacked(network, x, y, checkpointing), whole)
-    # Each batch of 16, 5 steps each; that at which it was stopped may come again.
-    positions = [done for done, _, _ in checkpointing.said[before:]]
-    assert positions == [at for at in (80, 160, 240, 250) if at >= stop]
-    assert checkpointing.said[0][1:] == (250, "attack with PGD-5, l_inf 25.5/255")
-    again = len(checkpointing.said)
-    assert same(attacked(network, x, y, checkpointing), whole)
-    assert len(checkpointing.said) == again
+        attacked(network, x, y, memory)
+    assert same(attacked(network, x, y, memory), whole)
+    # Each batch of 16, 5 steps each, is attacked once.
+    reports = [(done, 250, "attack with PGD-5, l_inf 25.5/255") for done in (80, 160, 240, 250)]
+    assert memory.reports == reports
 
 
-def test_several_parts_are_kept_apart(monkeypatch):
-    monkeypatch.setattr(evaluation, "SAVE_SECONDS", 0.0)
-    network, (x, y) = trained(), data(40)
+def test_several_parts_are_kept_apart():
+    network, (x, y), memory = trained(), data(40), Memory()
     other = FGSM(attack_epsilon=0.1)
-    checkpointing = Memory()
-    one = Evaluation(checkpointing, 240)
-    first = one.attacked("first", PGD_5, network, x, y)
-    second = one.attacked("second", other, network, x[:20], y[:20])
+
+    def both():
+        one = Evaluation(memory, "both", 220)
+        one.resumable.save_seconds = 0.0
+        first = one.attacked("first", PGD_5, network, x, y)
+        return first, one.attacked("second", other, network, x[:20], y[:20])
+
+    first, second = both()
     assert len(second) == 20
-    again = Evaluation(checkpointing, 240)
-    checkpointing.said.clear()
-    assert same(again.attacked("second", other, network, x[:20], y[:20]), second)
-    assert same(again.attacked("first", PGD_5, network, x, y), first)
-    assert checkpointing.said == []
+    assert memory.reports[-1][:2] == (220, 220)
+    reports = list(memory.reports)
+    assert all(map(same, both(), (first, second)))
+    assert memory.reports == reports
 
 
-def test_what_was_kept_of_other_examples_is_not_used():
-    network, (x, y) = trained(), data(40)
-    checkpointing = Memory()
-    attacked(network, x, y, checkpointing)
-    assert same(attacked(network, x[:30], y[:30], checkpointing), attacked(network, x[:30], y[:30]))
-
-
-def test_what_was_kept_of_another_attack_is_not_used():
-    network, (x, y) = trained(), data(40)
-    checkpointing, other = Memory(), PGD(attack_epsilon=0.02, steps=5)
-    attacked(network, x, y, checkpointing)
-    found = attacked(network, x, y, checkpointing, other)
-    assert same(found, attacked(network, x, y, attack=other))
+def test_a_network_that_draws_is_judged_in_a_draw_that_repeats(monkeypatch):
+    network, (x, y) = noisy(), data(60)
+    found = attacked(network, x, y)
+    assert same(found, attacked(network, x, y))
+    assert found.accuracy < found.clean_accuracy < attacked(trained(), x, y).clean_accuracy
+    real = seeds.key
+    monkeypatch.setattr(seeds, "key", lambda seed, *purpose: real(seed + 1, *purpose))
     assert not same(found, attacked(network, x, y))
 
 
@@ -188,11 +160,11 @@ def test_it_is_compiled_once_for_all_batches():
         return network(images)
 
     attacked(Around(look), x, y)
-    # Five steps in one call, and the answers; five batches of two sizes.
+    # Five steps in one call, and the logits; five batches of two sizes.
     assert len(traced) == 6
 
 
-def test_an_attack_that_is_not_compiled_is_asked_all_the_same():
+def test_an_attack_that_is_not_compiled():
     network, (x, y) = trained(), data(4)
     attack = CarliniWagner(attack_epsilon=5, iterations=40, searches=3, learning_rate=0.05)
     found = attacked(network, x, y, attack=attack)
@@ -200,9 +172,28 @@ def test_an_attack_that_is_not_compiled_is_asked_all_the_same():
     assert found.mean_distortion > 0
 
 
-def test_images_outside_the_range_are_refused():
+def test_gradients_that_are_zero_or_no_number_are_seen():
+    network, (x, y) = trained(), data(30)
+
+    def share(network):
+        zero, right = Evaluation(Checkpointing()).zero_gradients(network, x, y)
+        assert np.array_equal(right, predicted(network, x).numpy() == y)
+        return 100 * zero[right].mean()
+
+    def root(x):
+        return tf.sqrt(tf.nn.relu(-tf.reduce_sum(x, axis=[1, 2, 3])))
+
+    assert share(network) == 0
+    assert share(Around(lambda x: tf.stop_gradient(network(x)))) == 100
+    # The square root has no slope at 0, for the classes that it is added to.
+    assert share(Around(lambda x: network(x) + [1.0, 0, 0] * root(x)[:, None])) == 100
+    half = Around(lambda x: tf.where(x[:, :1, 0, 0] > 0.375, network(x), 1e4 * network(x)))
+    assert 20 < share(half) < 80
+
+
+def test_examples_outside_the_range_are_refused():
     network, (x, y) = trained(), data(4)
-    with pytest.raises(BadInput, match=r"images in \[0, 1\] to attack"):
+    with pytest.raises(BadInput, match=r"examples in \[0, 1\] to attack"):
         attacked(network, 255 * x, y)
     with pytest.raises(BadInput, match="l_2 distance"):
         attacked(network, x, y, attack=PGD(attack_epsilon=6, ball=L2Ball()))

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ftnoise.attacks.ascent import L2Ball, LinfBall
 from ftnoise.attacks.pgd import PGD
+from ftnoise.attacks.target import Target
 from ftnoise.core.errors import BadInput
 from tests.attacks.small import SEED, SHAPE, data, edged, images, predicted, trained, two_layers
 
@@ -34,7 +35,7 @@ def test_it_is_cleverhans_with_the_same_start(ball, epsilon, random_start, monke
         eps=epsilon,
         eps_iter=attack.step,
         nb_iter=7,
-        norm=ball.order,
+        norm=np.inf if isinstance(ball, LinfBall) else 2,
         clip_min=0.0,
         clip_max=1.0,
         y=y,
@@ -97,7 +98,7 @@ def test_an_example_is_broken_if_any_restart_breaks_it():
     several = PGD(attack_epsilon=0.12, steps=1, step_size=0.02, restarts=4)
     alone = []
     for restart in range(4):
-        found = attack.ascent(network, x, y, SEED, restart)
+        found = attack.ascent(Target(network), x, y, SEED, restart)
         alone.append(predicted(network, found).numpy() != y.numpy())
     assert 0 < sum(map(np.sum, alone)) < 4 * np.sum(np.any(alone, axis=0))
     assert np.array_equal(broken(network, several, x, y), np.any(alone, axis=0))
@@ -109,11 +110,13 @@ def test_where_no_restart_breaks_it_the_highest_loss_is_returned():
     x, y = (tf.constant(part) for part in data(50))
     y = tf.cast(y, tf.int32)
     attack = PGD(attack_epsilon=0.02, steps=1, restarts=3)
-    found = attack.height(network, attack.perturb(network, x, y, SEED), y).numpy()
-    each = [
-        attack.height(network, attack.ascent(network, x, y, SEED, restart), y).numpy()
-        for restart in range(3)
-    ]
+    target = Target(network)
+
+    def height(found):
+        return attack.height(target, found, y, SEED).numpy()
+
+    found = height(attack.perturb(network, x, y, SEED))
+    each = [height(attack.ascent(target, x, y, SEED, restart)) for restart in range(3)]
     assert np.isfinite(found).sum() > 10
     np.testing.assert_array_equal(found, np.max(each, axis=0))
 
@@ -122,9 +125,9 @@ def test_one_restart_is_the_first_of_several():
     network, x = two_layers(), images()
     y = predicted(network, x)
     attack = PGD(attack_epsilon=0.1, steps=2)
-    first = attack.ascent(network, x, y, SEED, 0)
+    first, second = (attack.ascent(Target(network), x, y, SEED, n) for n in (0, 1))
     assert np.array_equal(first, attack.perturb(network, x, y, SEED))
-    assert not np.array_equal(first, attack.ascent(network, x, y, SEED, 1))
+    assert not np.array_equal(first, second)
 
 
 def test_restarts_from_the_same_place_are_refused():

@@ -10,12 +10,11 @@ from ftnoise.attacks.ascent import L2Ball
 from ftnoise.attacks.pgd import PGD
 from ftnoise.attacks.spsa import SPSA, _keyed
 from ftnoise.core.errors import BadInput
-from tests.attacks.small import SEED, Around, data, images, predicted, trained, two_layers
+from tests.attacks.small import SEED, Around, data, graph, images, predicted, trained, two_layers
 
 
 def broken(network, attack, x, y):
-    attacked = tf.function(lambda x, y: attack.perturb(network, x, y, SEED), autograph=False)
-    return predicted(network, attacked(x, y)).numpy() != y.numpy()
+    return predicted(network, graph(attack, network)(x, y)).numpy() != y.numpy()
 
 
 def test_it_breaks_about_what_pgd_breaks_and_rounding_does_not_stop_it():
@@ -83,8 +82,9 @@ def test_directions_differ_from_example_to_example_and_step_to_step():
 
 def test_bad_fields_are_named():
     for fields, message in (
-        ({"ball": L2Ball()}, r"ball=LinfBall\(\) for SPSA"),
-        ({"samples": 3}, "samples an even number >= 2"),
+        ({"ball": L2Ball()}, r"ball to be LinfBall\(\) for SPSA"),
+        ({"samples": 0}, "samples to be an integer >= 2"),
+        ({"samples": 3}, "an even number of samples"),
         ({"learning_rate": 0}, "learning_rate > 0"),
         ({"delta": -1}, "delta > 0"),
     ):

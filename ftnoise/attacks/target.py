@@ -1,0 +1,126 @@
+"""A network in inference mode as attacks see it: logits, input gradients, ascents of the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ftnoise.attacks.ascent import Ball, input_gradient
+
+if TYPE_CHECKING:
+    import keras
+
+BLOCK = 5  # steps in a call of a compiled ascent, where at least that many are left
+
+
+class Target:
+    """The functions of a network that attacks use, as they are.
+
+    Seeds are pairs of integers, for a network that draws.
+
+    Args:
+        network: `[batch, ...] -> logits [batch, classes]`.
+    """
+
+    def __init__(self, network: keras.Model) -> None:
+        self.network = network
+
+    def logits(self, x: Any, seed: Any) -> Any:
+        """Logits `[batch, classes]` of `x` `[batch, ...]`."""
+        import tensorflow as tf
+
+        from ftnoise.layers.drawing import forward
+
+        return forward(self.network, x, tf.cast(seed, tf.int64))
+
+    def gradient(self, x: Any, y: Any, seed: Any) -> Any:
+        """Gradient `[batch, ...]` of the cross-entropy with labels `y` `[batch]` in `x`."""
+        import tensorflow as tf
+
+        from ftnoise.layers.drawing import drawing
+
+        with drawing(tf.cast(seed, tf.int64)):
+            return input_gradient(self.cross_entropy(y), x)
+
+    def ascend(self, ball: Ball, x: Any, y: Any, start: Any, **how: Any) -> Any:
+        """The end of an ascent of the cross-entropy with labels `y`; see `Ball.ascend`."""
+        loss = self.cross_entropy(y)
+        return ball.ascend(lambda moved: input_gradient(loss, moved), x, start, **how)
+
+    def cross_entropy(self, y: Any) -> Callable[[Any], Any]:
+        """`[batch, ...]` -> cross-entropy with labels `y` in the draw of the context, `[batch]`."""
+        import tensorflow as tf
+
+        def loss(x: Any) -> Any:
+            logits = self.network(x, training=False)
+            return tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
+
+        return loss
+
+
+class Compiled(Target):
+    """The same functions, each compiled once for all attacks and batches.
+
+    Ascents run a few steps a call, so that one function serves every radius and number of steps.
+    They follow the parameters of the network, and no later change of anything else.
+
+    Args:
+        network: see `Target`.
+        shape: of an example, float32.
+    """
+
+    def __init__(self, network: keras.Model, shape: tuple[int, ...]) -> None:
+        import tensorflow as tf
+
+        super().__init__(network)
+        self.x = tf.TensorSpec([None, *shape], tf.float32)
+        self.y = tf.TensorSpec([None], tf.int32)
+        self.seed = tf.TensorSpec([2], tf.int64)
+        self._logits = compiled(super().logits, self.x, self.seed)
+        self._gradient = compiled(super().gradient, self.x, self.y, self.seed)
+        self._steps: dict[tuple[Ball, int], Any] = {}
+
+    def logits(self, x: Any, seed: Any) -> Any:
+        import tensorflow as tf
+
+        return self._logits(x, tf.cast(seed, tf.int64))
+
+    def gradient(self, x: Any, y: Any, seed: Any) -> Any:
+        import tensorflow as tf
+
+        return self._gradient(x, y, tf.cast(seed, tf.int64))
+
+    def ascend(self, ball: Ball, x: Any, y: Any, start: Any, **how: Any) -> Any:
+        import tensorflow as tf
+
+        radius, size = (tf.constant(how[n], tf.float32) for n in ("attack_epsilon", "step_size"))
+        seed, adversarial, number = tf.cast(how["seed"], tf.int64), start, 0
+        while number < how["steps"]:
+            count = BLOCK if number + BLOCK <= how["steps"] else 1
+            steps = self.steps(ball, count)
+            adversarial = steps(x, y, adversarial, radius, size, tf.constant(number), seed)
+            number += count
+        return adversarial
+
+    def steps(self, ball: Ball, count: int) -> Any:
+        """This number of steps in such a ball, of any radius and length, compiled."""
+        import tensorflow as tf
+
+        ascend = super().ascend
+
+        def some(x: Any, y: Any, start: Any, radius: Any, size: Any, first: Any, seed: Any) -> Any:
+            how = {"attack_epsilon": radius, "step_size": size, "steps": count}
+            return ascend(ball, x, y, start, seed=seed, first=first, **how)
+
+        if (ball, count) not in self._steps:
+            number, step = tf.TensorSpec([], tf.float32), tf.TensorSpec([], tf.int32)
+            signature = (self.x, self.y, self.x, number, number, step, self.seed)
+            self._steps[ball, count] = compiled(some, *signature)
+        return self._steps[ball, count]
+
+
+def compiled(function: Callable[..., Any], *signature: Any) -> Any:
+    """The function, compiled for this signature at its first call and never again."""
+    import tensorflow as tf
+
+    return tf.function(function, input_signature=signature, autograph=False)

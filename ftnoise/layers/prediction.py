@@ -1,0 +1,49 @@
+"""Logits of many examples, batch by batch: the forward pass of everything that evaluates a network.
+
+Each batch of a network that draws has a key of its own, so a result repeats exactly, and a draw of
+another number is an independent one. A deterministic network ignores the keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ftnoise.core import seeds
+from ftnoise.layers.drawing import forward
+
+BATCH = 1000
+
+
+def batches(network: keras.Model, x: np.ndarray, draw: int = 0) -> Iterator[tuple[slice, Any]]:
+    """Logits in inference mode, one batch of at most `BATCH` examples after the other.
+
+    Args:
+        network: `[batch, ...] -> logits [batch, classes]`.
+        x: examples `[n, ...]`.
+        draw: number of the draw of a network that draws, >= 0.
+
+    Yields:
+        Which examples are in the batch, and their logits `[batch, classes]`, a tensor.
+    """
+
+    def function(x: Any, seed: Any) -> Any:
+        return forward(network, x, seed)
+
+    # Compiling takes longer than a single batch.
+    if len(x) > BATCH:
+        function = tf.function(function, reduce_retracing=True, autograph=False)
+    key = seeds.key(draw, "prediction")
+    for number, start in enumerate(range(0, len(x), BATCH)):
+        part = slice(start, start + BATCH)
+        seed = seeds.at_step(key, tf.constant(number, tf.int64))
+        yield part, function(tf.constant(x[part]), seed)
+
+
+def logits(network: keras.Model, x: np.ndarray, draw: int = 0) -> np.ndarray:
+    """Logits `[n, classes]` in inference mode; arguments as in `batches`."""
+    return np.concatenate([found.numpy() for _, found in batches(network, x, draw)])
