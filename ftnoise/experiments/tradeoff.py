@@ -8,7 +8,7 @@ penalty of `equivalence`, which are trained for a quarter of the epochs.
 
 Deviations
 1. What the paper takes for fault tolerance is the generalization error. Beside it stands the
-   accuracy with half of the parameters stuck at 0, from 50 masks that all models of a network
+   accuracy with half of the parameters stuck at 0, from 50 trials that all models of a network
    share.
 2. Accuracy under attack is that of Table 5, under one attack for all models.
 """
@@ -29,7 +29,7 @@ from ftnoise.measures.attack_red_flags import AttackRedFlags
 from ftnoise.measures.fault_tolerance import FaultTolerance
 from ftnoise.measures.robust_accuracy import RobustAccuracy
 
-FAULTS = FaultTolerance(rates=(0.5,), masks=50)
+FAULTS = FaultTolerance(rates=(0.5,), trials=50)
 NOISY = ("fmnist_dnn noise", "fmnist_dnn jacobian")
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ftnoise.faults.amounts import Count
 from ftnoise.faults.callback import FaultInjection
 from ftnoise.faults.fault import parse
-from ftnoise.faults.step import TrainingStep
+from ftnoise.faults.rates import Count
+from ftnoise.faults.training_step import TrainingStep
 from tests.faults.networks import CLASSES, bits, made
 
 RATE = 0.1
@@ -53,7 +53,7 @@ def dense(variables, x, keep=(1.0, 1.0)):
     return (tf.tanh(h @ w2 + b2) * keep[1]) @ w3 + b3
 
 
-class Masks(keras.callbacks.Callback):
+class Trials(keras.callbacks.Callback):
     """Keeps what a `FaultInjection` had in force, epoch by epoch."""
 
     def __init__(self, of):
@@ -61,7 +61,7 @@ class Masks(keras.callbacks.Callback):
         self.of, self.seen = of, []
 
     def on_epoch_end(self, epoch, logs=None):
-        self.seen.append(self.of.mask)
+        self.seen.append(self.of.trial)
 
 
 def same(one, other):
@@ -81,22 +81,22 @@ def test_crashed_neurons_train_as_if_their_outputs_were_times_0():
     network, x, y = compiled()
     start = values(network)
     faults = FaultInjection(parse("neurons:stuck_at_zero:0.4"), schedule=0.4)
-    masks = Masks(faults)
-    fit(network, x, y, faults, masks, epochs=3)
-    keep = [[1 - hit.astype(np.float32) for hit in mask.hits] for mask in masks.seen]
+    trials = Trials(faults)
+    fit(network, x, y, faults, trials, epochs=3)
+    keep = [[1 - hit.astype(np.float32) for hit in trial.hits] for trial in trials.seen]
     expected = by_hand(x, y, 3, lambda v, x, epoch: dense(v, x, keep[epoch]), start)
     for found, wanted in zip(values(network), expected, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
-    assert [mask.count for mask in masks.seen] == [6, 6, 6]
+    assert [trial.count for trial in trials.seen] == [6, 6, 6]
 
 
 def test_a_crashed_unit_gets_no_gradient_and_the_others_do():
     network, x, y = compiled()
     before = values(network)
     faults = FaultInjection(parse("neurons@dense:stuck_at_zero:0"), schedule=Count(faults=3))
-    masks = Masks(faults)
-    fit(network, x, y, faults, masks, epochs=1)
-    (hit,) = masks.seen[0].hits
+    trials = Trials(faults)
+    fit(network, x, y, faults, trials, epochs=1)
+    (hit,) = trials.seen[0].hits
     kernel, bias, outgoing = (a != b for a, b in zip(values(network)[:3], before[:3], strict=True))
     assert hit.sum() == 3
     assert not kernel[:, hit].any()
@@ -110,14 +110,14 @@ def test_stuck_weights_train_as_if_the_kernels_were_times_0():
     network, x, y = compiled()
     start = values(network)
     faults = FaultInjection(parse("weights:stuck_at_zero:0.3"), schedule={0: 0.3, 2: 0.6})
-    masks = Masks(faults)
-    fit(network, x, y, faults, masks, epochs=3)
-    assert masks.seen[1] is None
+    trials = Trials(faults)
+    fit(network, x, y, faults, trials, epochs=3)
+    assert trials.seen[1] is None
 
     def forward(variables, x, epoch):
-        if masks.seen[epoch] is None:
+        if trials.seen[epoch] is None:
             return dense(variables, x)
-        keep = [1 - hit.astype(np.float32) for hit in masks.seen[epoch].hits]
+        keep = [1 - hit.astype(np.float32) for hit in trials.seen[epoch].hits]
         return dense([v if n % 2 else v * keep[n // 2] for n, v in enumerate(variables)], x)
 
     for found, wanted in zip(values(network), by_hand(x, y, 3, forward, start), strict=True):
@@ -151,9 +151,9 @@ def test_stuck_weights_are_read_as_the_same_value_in_every_step(what, steps):
     network, x, y, probe = probed(steps, keras.optimizers.SGD(RATE))
     stored = probe.kernel.numpy()
     faults = FaultInjection(parse(f"weights:{what}:0.5"), schedule=0.5)
-    masks = Masks(faults)
-    fit(network, x, y, faults, masks, epochs=1)
-    (hit,), (draw,) = masks.seen[0].hits, masks.seen[0].draws
+    trials = Trials(faults)
+    fit(network, x, y, faults, trials, epochs=1)
+    (hit,), (draw,) = trials.seen[0].hits, trials.seen[0].draws
     stuck = {"s": np.full_like(stored, 0.25), "r": draw, "b": -stored}[what[0]]
     assert len(probe.read) == 4
     for read in probe.read:
@@ -175,13 +175,13 @@ def test_without_hold_weights_are_hit_once_and_train_on():
     network, x, y = compiled()
     other, *_ = compiled()
     faults = FaultInjection(parse("weights:stuck_at_one:0.3"), schedule={1: 0.3}, hold=False)
-    masks = Masks(faults)
-    fit(network, x, y, faults, masks)
+    trials = Trials(faults)
+    fit(network, x, y, faults, trials)
     fit(other, x, y, epochs=1)
-    for layer, hit in zip(other.layers[1:], masks.seen[1].hits, strict=True):
+    for layer, hit in zip(other.layers[1:], trials.seen[1].hits, strict=True):
         layer.kernel.assign(np.where(hit, np.float32(1), layer.kernel.numpy()))
     fit(other, x, y, epochs=1)
-    assert masks.seen[0] is None
+    assert trials.seen[0] is None
     assert same(values(network), values(other))
 
 
@@ -207,15 +207,15 @@ def test_each_example_has_its_own_transient_faults():
 
 
 @pytest.mark.parametrize("where", ["neurons", "parameters"])
-def test_a_seed_says_all_and_each_epoch_has_another_mask(where):
+def test_a_seed_says_all_and_each_epoch_has_another_trial(where):
     found = []
     for seed in (1, 1, 2):
         network, x, y = compiled()
         faults = FaultInjection(parse(f"{where}:stuck_at_zero:0.4"), seed=seed, schedule=0.4)
-        masks = Masks(faults)
-        fit(network, x, y, faults, masks)
+        trials = Trials(faults)
+        fit(network, x, y, faults, trials)
         found.append(bits(network))
-        first, second = (np.concatenate([h.ravel() for h in m.hits]) for m in masks.seen)
+        first, second = (np.concatenate([h.ravel() for h in m.hits]) for m in trials.seen)
         assert first.sum() == second.sum()
         assert (first != second).any()
     assert found[0] == found[1]
@@ -226,9 +226,9 @@ def test_without_redraw_the_places_stay_and_a_higher_rate_hits_more():
     network, x, y = compiled()
     fault = parse("weights:stuck_at_zero:0.2")
     faults = FaultInjection(fault, schedule=lambda epoch: [0.2, 0.2, 0.5][epoch], redraw=False)
-    masks = Masks(faults)
-    fit(network, x, y, faults, masks, epochs=3)
-    first, second, third = (np.concatenate([h.ravel() for h in m.hits]) for m in masks.seen)
+    trials = Trials(faults)
+    fit(network, x, y, faults, trials, epochs=3)
+    first, second, third = (np.concatenate([h.ravel() for h in m.hits]) for m in trials.seen)
     assert (first == second).all()
     assert third[first].all()
     assert third.sum() == 66  # half of 132
@@ -287,7 +287,7 @@ def test_faults_of_several_callbacks_are_in_force_together():
     start = values(network)
     units = FaultInjection(parse("neurons:stuck_at_zero:0.4"), schedule=0.4)
     weights = FaultInjection(parse("weights:stuck_at_zero:0.3"), schedule=0.3)
-    seen = Masks(units), Masks(weights)
+    seen = Trials(units), Trials(weights)
     fit(network, x, y, units, weights, *seen)
 
     def forward(variables, x, epoch):

@@ -9,21 +9,21 @@ import numpy as np
 import pytest
 
 from ftnoise.core.errors import BadInput
-from ftnoise.faults.amounts import Count, Share
 from ftnoise.faults.campaign import Campaign, digest
 from ftnoise.faults.fault import parse
 from ftnoise.faults.injection import injected
+from ftnoise.faults.rates import Count, Share
 from tests.faults.networks import CLASSES, NETWORKS, bits, made, right, right_now
 
 PLACES = ("neurons", "weights", "biases", "parameters")
 EFFECTS = ("stuck_at_zero", "stuck_at_one", "bit_flip", "sign_flip", "random_value", "drift=0.5")
 
 
-def naive(network, x, y, fault, masks, golden, right=right_now):
-    """Correctness and distances of each mask, by injecting it and asking Keras; NaN if infinite."""
+def naive(network, x, y, fault, trials, golden, right=right_now):
+    """Correctness and distances of each trial, by injecting it and asking Keras; NaN if infinite."""
     outputs, correct = [], []
-    for number in masks:
-        with injected(network, fault, seed=2, mask=number):
+    for number in trials:
+        with injected(network, fault, seed=2, trial=number):
             found, hits = right(network, x, y)
         outputs.append(found)
         correct.append(hits)
@@ -33,7 +33,7 @@ def naive(network, x, y, fault, masks, golden, right=right_now):
 
 
 QUICK = [name for name in NETWORKS if name != "recurrent"]
-# Every place of every network, and every effect on one of them.
+# Every site of every network, and every effect on one of them.
 CASES = [
     *((name, where, EFFECTS[n % 6]) for n, (name, where) in enumerate(product(QUICK, PLACES))),
     ("recurrent", "neurons", "stuck_at_zero"),
@@ -51,7 +51,7 @@ def test_every_bit_is_that_of_inject_predict_restore(name, where, what):
     before = bits(network)
     # The recurrent network takes as long to compile as all others together.
     slow = name == "recurrent"
-    campaign = Campaign(network, x, y, fault, seed=2, masks_per_call=1 if slow else 2)
+    campaign = Campaign(network, x, y, fault, seed=2, trials_per_call=1 if slow else 2)
     outcome = campaign.run([0, 1])
     golden = (right_now if slow else right)(network, x, y)[0]
     correct, distances = naive(network, x, y, fault, range(2), golden)
@@ -61,7 +61,7 @@ def test_every_bit_is_that_of_inject_predict_restore(name, where, what):
     else:
         np.testing.assert_array_equal(campaign.golden, golden)
     np.testing.assert_array_equal(outcome.correct, correct)
-    np.testing.assert_allclose(outcome.distance_mean, mean, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(outcome.output_deviation_mean, mean, rtol=1e-4, atol=1e-6)
     assert bits(network) == before
     assert np.any(distances > 0)
 
@@ -72,11 +72,11 @@ def test_every_bit_is_that_of_inject_predict_restore(name, where, what):
 def test_filters_and_channels_too(name, where, what):
     network, x, y = made(name)
     fault = parse(f"{where}:{what}:0.4")
-    campaign = Campaign(network, x, y, fault, seed=2, masks_per_call=2)
+    campaign = Campaign(network, x, y, fault, seed=2, trials_per_call=2)
     correct, distances = naive(network, x, y, fault, range(2), campaign.golden)
     outcome = campaign.run(range(2))
     np.testing.assert_array_equal(outcome.correct, correct)
-    np.testing.assert_allclose(outcome.distance_max, distances.max(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(outcome.output_deviation_max, distances.max(axis=1), rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -86,26 +86,26 @@ def test_filters_and_channels_too(name, where, what):
 def test_transient_faults_of_neurons_are_drawn_for_each_example_in_order(name, what):
     network, x, y = made(name)
     fault = parse(f"neurons:{what}:0.4:transient")
-    campaign = Campaign(network, x, y, fault, seed=2, images_per_call=7)
+    campaign = Campaign(network, x, y, fault, seed=2, examples_per_call=7)
     outcome = campaign.run([0, 1])
     # `predict` takes the examples in several batches.
     correct, distances = naive(network, x, y, fault, range(2), campaign.golden, right)
     np.testing.assert_array_equal(outcome.correct, correct)
-    np.testing.assert_allclose(outcome.distance_mean, distances.mean(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(outcome.output_deviation_mean, distances.mean(axis=1), rtol=1e-5)
 
 
-def test_a_transient_fault_of_weights_hits_each_example_in_its_own_places():
+def test_a_transient_fault_of_weights_hits_each_example_in_its_own_sites():
     network, x, y = made("dense", examples=12)
     campaign = Campaign(network, x, y, parse("weights:stuck_at_zero:0.5:transient"), seed=2)
     outcome = campaign.run([0])
     permanent = Campaign(network, x, y, parse("weights:stuck_at_zero:0.5"), seed=2).run([0])
     assert outcome.faults[0] == permanent.faults[0]
-    assert outcome.distance_mean[0] != permanent.distance_mean[0]
+    assert outcome.output_deviation_mean[0] != permanent.output_deviation_mean[0]
     with injected(network, parse("weights:stuck_at_zero:0.5"), seed=2):
         first = network.predict(x[:1], verbose=0)
     one = Campaign(network, x[:1], y[:1], parse("weights:stuck_at_zero:0.5:transient"), seed=2)
     expected = np.linalg.norm(first - one.golden)
-    assert one.run([0]).distance_mean[0] == pytest.approx(expected, rel=1e-5)
+    assert one.run([0]).output_deviation_mean[0] == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("name", ["convolutions", "attention"])
@@ -113,11 +113,13 @@ def test_the_answer_does_not_depend_on_how_the_work_is_cut(name):
     network, x, y = made(name)
     fault = parse("parameters:stuck_at_zero:0.3")
     whole = Campaign(network, x, y, fault).run(range(7))
-    cut = Campaign(network, x, y, fault, images_per_call=9, masks_per_call=3)
+    cut = Campaign(network, x, y, fault, examples_per_call=9, trials_per_call=3)
     parts = [cut.run(part) for part in ([0, 1], [2], [3, 4, 5, 6])]
     np.testing.assert_array_equal(whole.correct, np.concatenate([p.correct for p in parts]))
     np.testing.assert_allclose(
-        whole.distance_mean, np.concatenate([p.distance_mean for p in parts]), rtol=1e-5
+        whole.output_deviation_mean,
+        np.concatenate([p.output_deviation_mean for p in parts]),
+        rtol=1e-5,
     )
 
 
@@ -127,7 +129,7 @@ def test_no_faults_are_the_golden_model_exactly(name, where):
     campaign = Campaign(network, x, y, parse(f"{where}:stuck_at_one:0"))
     outcome = campaign.run([0, 1])
     np.testing.assert_array_equal(outcome.correct, [campaign.correct] * 2)
-    assert outcome.distance_max.max() == 0
+    assert outcome.output_deviation_max.max() == 0
     assert outcome.faults.max() == 0
 
 
@@ -140,7 +142,7 @@ def test_all_faults_leave_only_the_biases(name, where):
     bias = network.layers[-1].bias.numpy()
     expected = 1 / (1 + np.exp(-bias)) if name == "binary" else bias
     distance = np.linalg.norm(campaign.golden - expected, axis=1)
-    assert outcome.distance_mean[0] == pytest.approx(distance.mean(), rel=1e-5)
+    assert outcome.output_deviation_mean[0] == pytest.approx(distance.mean(), rel=1e-5)
     says = int(expected[0] > 0.5) if name == "binary" else int(expected.argmax())
     np.testing.assert_array_equal(outcome.correct[0], y == says)
 
@@ -155,7 +157,7 @@ def test_outputs_that_are_not_finite_are_wrong_and_counted():
     np.testing.assert_array_equal(outcome.correct[0], correct)
     finite = np.isfinite(outputs).all(axis=1)
     assert outcome.not_finite[0] == np.count_nonzero(~finite)
-    assert np.isinf(outcome.distance_mean[0]) == (not finite.any())
+    assert np.isinf(outcome.output_deviation_mean[0]) == (not finite.any())
 
 
 def test_distances_beyond_the_square_root_of_float32_are_finite():
@@ -166,8 +168,8 @@ def test_distances_beyond_the_square_root_of_float32_are_finite():
     _, distances = naive(network, x, y, fault, range(2), golden)
     assert distances.max() > 1e25
     assert outcome.not_finite.tolist() == [0, 0]
-    np.testing.assert_allclose(outcome.distance_mean, distances.mean(axis=1), rtol=1e-5)
-    np.testing.assert_allclose(outcome.distance_max, distances.max(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(outcome.output_deviation_mean, distances.mean(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(outcome.output_deviation_max, distances.max(axis=1), rtol=1e-5)
 
 
 def test_an_infinite_image_does_not_hide_the_distance_of_the_others():
@@ -178,8 +180,8 @@ def test_an_infinite_image_does_not_hide_the_distance_of_the_others():
     infinite = np.isnan(distances).sum()
     assert 0 < infinite < len(y)
     assert outcome.not_finite.tolist() == [infinite]
-    np.testing.assert_allclose(outcome.distance_mean[0], np.nanmean(distances), rtol=1e-5)
-    np.testing.assert_allclose(outcome.distance_max[0], np.nanmax(distances), rtol=1e-5)
+    np.testing.assert_allclose(outcome.output_deviation_mean[0], np.nanmean(distances), rtol=1e-5)
+    np.testing.assert_allclose(outcome.output_deviation_max[0], np.nanmax(distances), rtol=1e-5)
 
 
 def test_what_lies_before_the_first_fault_is_computed_once():
@@ -219,7 +221,7 @@ def test_what_a_users_class_does_with_units_is_not_guessed(own):
     golden, y = network.predict(x, verbose=0), np.arange(20) % CLASSES
     outcome = Campaign(network, x, y, fault, seed=2).run(range(3))
     _, distances = naive(network, x, y, fault, range(3), golden)
-    np.testing.assert_allclose(outcome.distance_mean, distances.mean(axis=1), rtol=1e-4)
+    np.testing.assert_allclose(outcome.output_deviation_mean, distances.mean(axis=1), rtol=1e-4)
 
 
 def test_a_transposed_convolution_is_no_convolution():
@@ -233,13 +235,13 @@ def test_a_transposed_convolution_is_no_convolution():
 def test_what_is_too_large_to_be_kept_is_computed_again(monkeypatch):
     network, x, y = made("convolutions")
     fault = parse("neurons:stuck_at_zero:0.5")
-    kept = Campaign(network, x, y, fault, images_per_call=16).run([0, 1])
+    kept = Campaign(network, x, y, fault, examples_per_call=16).run([0, 1])
     monkeypatch.setattr("ftnoise.faults.campaign.KEPT_BYTES", 0)
-    again = Campaign(network, x, y, fault, images_per_call=16)
+    again = Campaign(network, x, y, fault, examples_per_call=16)
     assert again._before is None
     outcome = again.run([0, 1])
     np.testing.assert_array_equal(outcome.correct, kept.correct)
-    np.testing.assert_array_equal(outcome.distance_mean, kept.distance_mean)
+    np.testing.assert_array_equal(outcome.output_deviation_mean, kept.output_deviation_mean)
 
 
 def test_an_amount_may_be_another_at_each_call():

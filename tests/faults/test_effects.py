@@ -129,7 +129,7 @@ def test_draws_are_those_of_the_generator_for_each_place(effect):
     one, again = (effect.draw(generator(1), (5, 40)) for _ in range(2))
     np.testing.assert_array_equal(one, again)
     assert (one != effect.draw(generator(2), (5, 40))).mean() > 0.9
-    # No place takes the draw of another row.
+    # No site takes the draw of another row.
     assert (one[0] != one[1]).mean() > 0.9
 
 

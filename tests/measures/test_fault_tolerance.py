@@ -11,11 +11,11 @@ from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput
 from ftnoise.core.interfaces import MeasureInput
 from ftnoise.faults import sweep as sweeps
-from ftnoise.faults.amounts import Share
-from ftnoise.faults.campaign import Campaign, Outcome
-from ftnoise.faults.findings import Findings
-from ftnoise.faults.gates import Agreement, Gates
-from ftnoise.faults.places import Weights
+from ftnoise.faults.agreement import Agreement, Gates
+from ftnoise.faults.campaign import Campaign, TrialResults
+from ftnoise.faults.outcomes import Outcomes
+from ftnoise.faults.rates import Share
+from ftnoise.faults.where import Weights
 from ftnoise.measures.fault_tolerance import FaultTolerance, answer, columns
 from ftnoise.stats.comparing import paired
 from ftnoise.stats.interval import student_interval
@@ -23,7 +23,7 @@ from tests.faults.networks import CLASSES, bits, made
 
 IMAGES = 100
 RATES = (0.0, 0.1, 0.5, 0.9)
-# Images that are right of the first 90, for each rate and each of four masks.
+# Images that are right of the first 90, for each rate and each of four trials.
 RIGHT = ((90, 90, 90, 90), (89, 90, 90, 89), (80, 82, 84, 86), (30, 40, 36, 38))
 SEEN = Gates(
     sound=Agreement(images=9, exact=True, exceptions=0, distance=0.0),
@@ -32,15 +32,17 @@ SEEN = Gates(
 )
 
 
-def by_hand(rates=RATES, right=RIGHT) -> Findings:
+def by_hand(rates=RATES, right=RIGHT) -> Outcomes:
     """A network that is right on the first 90 of 100 images without faults."""
     first = np.arange(IMAGES)
-    found = Findings(tuple(Share(rate=rate) for rate in rates), first < 90, first % CLASSES)
-    for place, counts in enumerate(right):
+    found = Outcomes(tuple(Share(rate=rate) for rate in rates), first < 90, first % CLASSES)
+    for site, counts in enumerate(right):
         correct = first < np.array(counts)[:, None]
-        masks = np.arange(1.0, len(counts) + 1)
-        far = masks * place
-        found.add(place, Outcome(correct, far, 3 * far, 0 * far, np.full(len(counts), 7.0 * place)))
+        trials = np.arange(1.0, len(counts) + 1)
+        far = trials * site
+        found.add(
+            site, TrialResults(correct, far, 3 * far, 0 * far, np.full(len(counts), 7.0 * site))
+        )
     return found
 
 
@@ -56,13 +58,13 @@ def test_the_scalars_of_a_curve_made_by_hand():
             "accuracy_at_50": 83,
             "accuracy_at_90": 36,
             "drop_from_50_to_90": 47,
-            "silent_corruptions_at_50": 100 * 7 / 90,
+            "sdc_rate_at_50": 100 * 7 / 90,
             "area_under_curve": area,
             # Linear between 10 % (0.5 points) and 50 % (7 points), then to 54 points at 90 %.
             "rate_1_point_lost": 10 + 40 * 0.5 / 6.5,
             "rate_5_points_lost": 10 + 40 * 4.5 / 6.5,
             "rate_50_points_lost": 50 + 40 * 43 / 47,
-            # Four masks prove nothing without a distribution.
+            # Four trials prove nothing without a distribution.
             "largest_rate_surely_under_1_point_lost": 0,
             "largest_rate_surely_under_5_points_lost": 0,
             # Widths of 1.8 and 8.2 points at 10 and 50 %, where 0.5 and 7 points are lost.
@@ -79,14 +81,14 @@ def test_the_arrays_of_a_curve_made_by_hand():
     assert arrays["rates"].tolist() == [0, 10, 50, 90]
     assert arrays["accuracy"].tolist() == [90, 89.5, 83, 36]
     np.testing.assert_allclose(arrays["accuracies"], RIGHT)
-    np.testing.assert_allclose(arrays["silent_corruptions"], 100 * (90 - arrays["accuracy"]) / 90)
+    np.testing.assert_allclose(arrays["sdc_rate"], 100 * (90 - arrays["accuracy"]) / 90)
     students = [student_interval(np.array(row, float)) for row in RIGHT]
     np.testing.assert_allclose(arrays["low"], [one.low for one in students])
     np.testing.assert_allclose(arrays["high"], [one.high for one in students])
     assert (arrays["free_low"] < arrays["low"]).all()
     assert (arrays["free_high"] > arrays["accuracy"]).all()
-    assert arrays["distance_mean"].tolist() == [0, 2.5, 5, 7.5]
-    assert arrays["distance_max"].tolist() == [0, 12, 24, 36]
+    assert arrays["output_deviation_mean"].tolist() == [0, 2.5, 5, 7.5]
+    assert arrays["output_deviation_max"].tolist() == [0, 12, 24, 36]
     assert arrays["not_finite"].tolist() == [0] * 4
     assert arrays["faults"].tolist() == [0, 7, 14, 21]
     assert arrays["class_accuracy"].shape == (4, CLASSES)
@@ -101,7 +103,7 @@ def test_the_arrays_of_a_curve_made_by_hand():
 
 
 LOST = ("1_point", "5_points", "50_points")
-NO_50 = {"accuracy_at_50", "silent_corruptions_at_50"}
+NO_50 = {"accuracy_at_50", "sdc_rate_at_50"}
 NO_90 = {"accuracy_at_90"}
 DROP = {"drop_from_50_to_90"}
 
@@ -134,12 +136,12 @@ def test_a_network_that_faults_improve_tolerates_all_and_never_falls():
     assert scalars["largest_rate_surely_under_5_points_lost"] == 90
     assert not {name for name in scalars if name.startswith("rate_")}
     assert scalars["drop_from_50_to_90"] == -4
-    assert scalars["silent_corruptions_at_50"] == 0
+    assert scalars["sdc_rate_at_50"] == 0
 
 
 def test_few_masks_that_agree_are_unclear_and_many_are_not():
-    for masks, unclear in ((2, 2), (900, 0)):
-        right = ((89,) * masks, (80,) * masks)
+    for trials, unclear in ((2, 2), (900, 0)):
+        right = ((89,) * trials, (80,) * trials)
         scalars = answer((0.5, 0.9), by_hand((0.5, 0.9), right), SEEN).scalars
         assert scalars["unclear_rates"] == unclear
         assert scalars["drop_from_50_to_90"] == 9
@@ -168,7 +170,7 @@ def asked(checkpointing=None) -> MeasureInput:
     )
 
 
-MEASURE = FaultTolerance(where=Weights(), rates=(0.0, 0.2, 0.5, 0.9), masks=6, seed=3)
+MEASURE = FaultTolerance(where=Weights(), rates=(0.0, 0.2, 0.5, 0.9), trials=6, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -198,8 +200,8 @@ def test_a_measure_is_the_campaign(whole):
     assert found.scalars["golden_accuracy"] == 100
     assert found.scalars["exceptions"] == 0
     shapes = {name: values.shape for name, values in found.arrays.items()}
-    along = ("rates", "accuracy", "low", "high", "free_low", "free_high", "silent_corruptions")
-    along += ("distance_mean", "distance_max", "not_finite", "faults")
+    along = ("rates", "accuracy", "low", "high", "free_low", "free_high", "sdc_rate")
+    along += ("output_deviation_mean", "output_deviation_max", "not_finite", "faults")
     assert shapes == {
         **dict.fromkeys(along, (4,)),
         "accuracies": (4, 6),
@@ -244,10 +246,10 @@ def test_an_interrupted_measure_goes_on_to_the_same_answer(whole, monkeypatch):
 
 
 def test_fewer_masks_never_more():
-    assert MEASURE.with_masks(4) == FaultTolerance(
-        where=Weights(), rates=MEASURE.rates, masks=4, seed=3
+    assert MEASURE.with_trials(4) == FaultTolerance(
+        where=Weights(), rates=MEASURE.rates, trials=4, seed=3
     )
-    assert MEASURE.with_masks(100) == MEASURE
+    assert MEASURE.with_trials(100) == MEASURE
 
 
 @pytest.mark.parametrize(
@@ -259,7 +261,7 @@ def test_fewer_masks_never_more():
         {"rates": (0.5, 0.1)},
         {"rates": (0.5, 1.1)},
         {"rates": [0.5]},
-        {"masks": 1},
+        {"trials": 1},
         {"seed": -1},
         {"where": "weights"},
         {"what": "stuck_at_zero"},
