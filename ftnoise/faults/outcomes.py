@@ -72,6 +72,18 @@ class Outcomes:
     packed: list[np.ndarray]
     numbers: dict[str, list[np.ndarray]]
 
+    @classmethod
+    def of(
+        cls,
+        rates: Sequence[Rate],
+        golden: np.ndarray,
+        y: np.ndarray,
+        results: Sequence[Mapping[str, np.ndarray]],
+    ) -> Outcomes:
+        """Outcomes from what `TrialResults.to_arrays` gave at each rate."""
+        numbers = {name: [arrays[name] for arrays in results] for name in NUMBERS}
+        return cls(tuple(rates), golden, y, [arrays["correct"] for arrays in results], numbers)
+
     def at(self, index: int) -> dict[str, np.ndarray]:
         """The results at a rate, as `TrialResults.to_arrays` gives them."""
         numbers = {name: found[index] for name, found in self.numbers.items()}

@@ -96,10 +96,4 @@ def _outcomes(work: Resumable, campaign: Campaign, rates: Sequence[Rate]) -> Out
     none = {name: np.zeros(0) for name in NUMBERS}
     none["correct"] = np.zeros((0, -(-len(campaign.y) // 8)), np.uint8)
     kept = [work.arrays(series) or none for series in _series(rates)]
-    return Outcomes(
-        tuple(rates),
-        campaign.correct,
-        campaign.y,
-        [arrays["correct"] for arrays in kept],
-        {name: [arrays[name] for arrays in kept] for name in NUMBERS},
-    )
+    return Outcomes.of(rates, campaign.correct, campaign.y, kept)

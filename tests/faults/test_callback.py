@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from ftnoise.faults.callback import FaultInjection
-from ftnoise.faults.fault import parse
+from ftnoise.faults.parsing import parse_fault
 from ftnoise.faults.rates import Count
 from ftnoise.faults.training_step import TrainingStep
 from tests.faults.networks import CLASSES, bits, made
@@ -80,7 +80,7 @@ def untouched(network):
 def test_crashed_neurons_train_as_if_their_outputs_were_times_0():
     network, x, y = compiled()
     start = values(network)
-    faults = FaultInjection(parse("neurons:stuck_at_zero:0.4"), schedule=0.4)
+    faults = FaultInjection(parse_fault("neurons:stuck_at_zero:0.4"), schedule=0.4)
     trials = Trials(faults)
     fit(network, x, y, faults, trials, epochs=3)
     keep = [[1 - hit.astype(np.float32) for hit in trial.hits] for trial in trials.seen]
@@ -93,7 +93,9 @@ def test_crashed_neurons_train_as_if_their_outputs_were_times_0():
 def test_a_crashed_unit_gets_no_gradient_and_the_others_do():
     network, x, y = compiled()
     before = values(network)
-    faults = FaultInjection(parse("neurons@dense:stuck_at_zero:0"), schedule=Count(faults=3))
+    faults = FaultInjection(
+        parse_fault("neurons,layers=dense:stuck_at_zero:0"), schedule=Count(faults=3)
+    )
     trials = Trials(faults)
     fit(network, x, y, faults, trials, epochs=1)
     (hit,) = trials.seen[0].hits
@@ -109,7 +111,7 @@ def test_a_crashed_unit_gets_no_gradient_and_the_others_do():
 def test_stuck_weights_train_as_if_the_kernels_were_times_0():
     network, x, y = compiled()
     start = values(network)
-    faults = FaultInjection(parse("weights:stuck_at_zero:0.3"), schedule={0: 0.3, 2: 0.6})
+    faults = FaultInjection(parse_fault("weights:stuck_at_zero:0.3"), schedule={0: 0.3, 2: 0.6})
     trials = Trials(faults)
     fit(network, x, y, faults, trials, epochs=3)
     assert trials.seen[1] is None
@@ -150,7 +152,7 @@ def probed(steps_per_execution=1, optimizer=None):
 def test_stuck_weights_are_read_as_the_same_value_in_every_step(what, steps):
     network, x, y, probe = probed(steps, keras.optimizers.SGD(RATE))
     stored = probe.kernel.numpy()
-    faults = FaultInjection(parse(f"weights:{what}:0.5"), schedule=0.5)
+    faults = FaultInjection(parse_fault(f"weights:{what}:0.5"), schedule=0.5)
     trials = Trials(faults)
     fit(network, x, y, faults, trials, epochs=1)
     (hit,), (draw,) = trials.seen[0].hits, trials.seen[0].draws
@@ -166,7 +168,7 @@ def test_stuck_weights_are_read_as_the_same_value_in_every_step(what, steps):
 def test_noise_on_weights_passes_gradients_through():
     network, x, y, probe = probed()
     before = probe.kernel.numpy()
-    faults = FaultInjection(parse("weights:drift=0.5:1"), schedule=1)
+    faults = FaultInjection(parse_fault("weights:drift=0.5:1"), schedule=1)
     fit(network, x, y, faults, epochs=1)
     assert np.all(probe.kernel.numpy() != before)
 
@@ -174,7 +176,7 @@ def test_noise_on_weights_passes_gradients_through():
 def test_without_hold_weights_are_hit_once_and_train_on():
     network, x, y = compiled()
     other, *_ = compiled()
-    faults = FaultInjection(parse("weights:stuck_at_one:0.3"), schedule={1: 0.3}, hold=False)
+    faults = FaultInjection(parse_fault("weights:stuck_at_one:0.3"), schedule={1: 0.3}, hold=False)
     trials = Trials(faults)
     fit(network, x, y, faults, trials)
     fit(other, x, y, epochs=1)
@@ -198,7 +200,7 @@ def test_each_example_has_its_own_transient_faults():
     layers = [keras.layers.Flatten(), hidden, Seen(), keras.layers.Dense(CLASSES)]
     network = keras.Sequential([keras.layers.InputLayer((3, 2)), *layers])
     network.compile("sgd", LOSS)
-    fault = parse("neurons:stuck_at_zero:0.25:transient")
+    fault = parse_fault("neurons:stuck_at_zero:0.25:transient")
     fit(network, x, y, FaultInjection(fault, schedule={0: 0.25}))
     first, second = np.concatenate(rows[:4]), np.concatenate(rows[4:])
     np.testing.assert_array_equal((first == 0).sum(axis=1), 2)
@@ -211,7 +213,7 @@ def test_a_seed_says_all_and_each_epoch_has_another_trial(where):
     found = []
     for seed in (1, 1, 2):
         network, x, y = compiled()
-        faults = FaultInjection(parse(f"{where}:stuck_at_zero:0.4"), seed=seed, schedule=0.4)
+        faults = FaultInjection(parse_fault(f"{where}:stuck_at_zero:0.4"), seed=seed, schedule=0.4)
         trials = Trials(faults)
         fit(network, x, y, faults, trials)
         found.append(bits(network))
@@ -224,7 +226,7 @@ def test_a_seed_says_all_and_each_epoch_has_another_trial(where):
 
 def test_without_redraw_the_places_stay_and_a_higher_rate_hits_more():
     network, x, y = compiled()
-    fault = parse("weights:stuck_at_zero:0.2")
+    fault = parse_fault("weights:stuck_at_zero:0.2")
     faults = FaultInjection(fault, schedule=lambda epoch: [0.2, 0.2, 0.5][epoch], redraw=False)
     trials = Trials(faults)
     fit(network, x, y, faults, trials, epochs=3)
@@ -237,17 +239,17 @@ def test_without_redraw_the_places_stay_and_a_higher_rate_hits_more():
 @pytest.mark.parametrize("fault", ["neurons:stuck_at_zero:0.4", "weights:random_value:0.4"])
 def test_a_training_that_is_resumed_draws_the_same(fault):
     whole, x, y = compiled()
-    fit(whole, x, y, FaultInjection(parse(fault), schedule=0.4), epochs=3)
+    fit(whole, x, y, FaultInjection(parse_fault(fault), schedule=0.4), epochs=3)
     parts, *_ = compiled()
-    fit(parts, x, y, FaultInjection(parse(fault), schedule=0.4), epochs=2)
-    fit(parts, x, y, FaultInjection(parse(fault), schedule=0.4), epochs=3, initial_epoch=2)
+    fit(parts, x, y, FaultInjection(parse_fault(fault), schedule=0.4), epochs=2)
+    fit(parts, x, y, FaultInjection(parse_fault(fault), schedule=0.4), epochs=3, initial_epoch=2)
     assert bits(whole) == bits(parts)
 
 
 def test_epochs_without_faults_are_those_of_a_training_without_the_callback():
     network, x, y = compiled("residual")
     other, *_ = compiled("residual")
-    faults = FaultInjection(parse("parameters:stuck_at_zero:0.5"), schedule={0: None, 1: 0.0})
+    faults = FaultInjection(parse_fault("parameters:stuck_at_zero:0.5"), schedule={0: None, 1: 0.0})
     fit(network, x, y, faults, epochs=3)
     fit(other, x, y, epochs=3)
     assert bits(network) == bits(other)
@@ -259,7 +261,7 @@ def test_it_does_not_matter_how_keras_runs_the_step(where, options):
     found = []
     for more in ({}, options):
         network, x, y = compiled(**more)
-        faults = FaultInjection(parse(f"{where}:stuck_at_zero:0.4"), schedule=0.4)
+        faults = FaultInjection(parse_fault(f"{where}:stuck_at_zero:0.4"), schedule=0.4)
         fit(network, x, y, faults)
         found.append(values(network))
     for one, other in zip(*found, strict=True):
@@ -275,8 +277,10 @@ def test_another_mask_or_amount_is_not_compiled_anew():
         return LOSS(labels, logits)
 
     network.compile("sgd", loss)
-    first = FaultInjection(parse("neurons:stuck_at_zero:0.4"), schedule=lambda epoch: 0.1 * epoch)
-    second = FaultInjection(parse("weights:drift=0.1:0.4"), schedule=0.4)
+    first = FaultInjection(
+        parse_fault("neurons:stuck_at_zero:0.4"), schedule=lambda epoch: 0.1 * epoch
+    )
+    second = FaultInjection(parse_fault("weights:drift=0.1:0.4"), schedule=0.4)
     fit(network, x, y, first, second, epochs=5)
     # The second alone in the first epoch, and then both; each step may be traced twice.
     assert len(traced) <= 4
@@ -285,8 +289,8 @@ def test_another_mask_or_amount_is_not_compiled_anew():
 def test_faults_of_several_callbacks_are_in_force_together():
     network, x, y = compiled()
     start = values(network)
-    units = FaultInjection(parse("neurons:stuck_at_zero:0.4"), schedule=0.4)
-    weights = FaultInjection(parse("weights:stuck_at_zero:0.3"), schedule=0.3)
+    units = FaultInjection(parse_fault("neurons:stuck_at_zero:0.4"), schedule=0.4)
+    weights = FaultInjection(parse_fault("weights:stuck_at_zero:0.3"), schedule=0.3)
     seen = Trials(units), Trials(weights)
     fit(network, x, y, units, weights, *seen)
 
@@ -306,7 +310,7 @@ def test_every_usual_network_trains_under_faults_and_is_sound_afterwards(name, w
     network, x, y = compiled(name)
     before, predicted = bits(network), network.predict(x, verbose=0)
     compiled_before = network.predict_function
-    faults = FaultInjection(parse(f"{where}:stuck_at_zero:0.3"), schedule={0: 0.3})
+    faults = FaultInjection(parse_fault(f"{where}:stuck_at_zero:0.3"), schedule={0: 0.3})
     fit(network, x, y, faults, epochs=1)
     assert bits(network) != before
     assert untouched(network)

@@ -14,20 +14,20 @@ from tensorboard.util.tensor_util import make_ndarray
 from ftnoise.core.errors import BadInput
 from ftnoise.faults.callback import FaultInjection
 from ftnoise.faults.campaign import Campaign
-from ftnoise.faults.fault import parse
+from ftnoise.faults.parsing import parse_fault
 from ftnoise.faults.rates import Bernoulli, Count, Share
 from ftnoise.faults.training_step import TrainingStep
 from tests.faults.networks import bits, made
 from tests.faults.test_callback import Trials, compiled, fit, same, untouched, values
 
-FAULT = parse("weights:stuck_at_zero:0.4")
+FAULT = parse_fault("weights:stuck_at_zero:0.4")
 
 
 def test_the_accuracy_is_that_of_a_campaign_and_measuring_changes_nothing():
     network, x, y = compiled("residual")
     other, *_ = compiled("residual")
     # What lies before the last layer is kept, and has to be computed again.
-    head = parse("weights@dense:stuck_at_zero:0.4")
+    head = parse_fault("weights,layers=dense:stuck_at_zero:0.4")
     faults = FaultInjection(head, seed=4, evaluate=(x, y), trials=5)
     history = fit(network, x, y, faults).history
     fit(other, x, y)
@@ -41,12 +41,12 @@ def test_the_accuracy_is_that_of_a_campaign_and_measuring_changes_nothing():
 
 def test_a_refreshed_campaign_is_as_a_new_one():
     network, x, y = made("convolutions")
-    campaign = Campaign(network, x, y, parse("neurons@conv2d:stuck_at_one:0.4"))
+    campaign = Campaign(network, x, y, parse_fault("neurons,layers=conv2d:stuck_at_one:0.4"))
     before, compiled_before = campaign.run([0, 1]), campaign._faulty._compiled
     for weight in network.weights:
         weight.assign(weight.numpy()[::-1])
     campaign.refresh()
-    new = Campaign(network, x, y, parse("neurons@conv2d:stuck_at_one:0.4"))
+    new = Campaign(network, x, y, parse_fault("neurons,layers=conv2d:stuck_at_one:0.4"))
     np.testing.assert_array_equal(campaign.golden, new.golden)
     np.testing.assert_array_equal(campaign.correct, new.correct)
     after = campaign.run([0, 1])
@@ -184,7 +184,7 @@ class Interrupt(keras.callbacks.Callback):
 )
 def test_a_fit_that_is_stopped_leaves_no_faults(hook, where, error):
     network, x, y = compiled()
-    with FaultInjection(parse(f"{where}:stuck_at_zero:0.9"), schedule=0.9) as faults:
+    with FaultInjection(parse_fault(f"{where}:stuck_at_zero:0.9"), schedule=0.9) as faults:
         with pytest.raises(type(error)):
             fit(network, x, y, faults, Interrupt(hook, error), epochs=3)
         assert untouched(network)
@@ -265,10 +265,16 @@ def test_a_model_that_is_compiled_again_trains_anew():
         ({"schedule": {1: Count(faults=133)}}, "at most 132 faults. Received: faults=133"),
         ({"evaluate": 3}, r"Expected evaluate to be \(x, y\). Received: evaluate='int'"),
         ({"evaluate": (np.zeros((3, 2)), [0] * 3)}, r"examples of shape \[n, 3, 2\]"),
-        ({"fault": parse("neurons:sign_flip:1"), "hold": False}, "hold=True for neurons"),
-        ({"fault": parse("weights:sign_flip:1:transient")}, "not transient, or one of neurons"),
-        ({"fault": parse("filters:sign_flip:1")}, "Expected filters in sequential"),
-        ({"fault": parse("weights@out:sign_flip:1")}, r"\(dense, dense_1, dense_2\). Received"),
+        ({"fault": parse_fault("neurons:sign_flip:1"), "hold": False}, "hold=True for neurons"),
+        (
+            {"fault": parse_fault("weights:sign_flip:1:transient")},
+            "not transient, or one of neurons",
+        ),
+        ({"fault": parse_fault("filters:sign_flip:1")}, "Expected filters in sequential"),
+        (
+            {"fault": parse_fault("weights,layers=out:sign_flip:1")},
+            r"\(dense, dense_1, dense_2\). Received",
+        ),
     ],
 )
 def test_what_cannot_be_right_is_refused_in_one_line(options, said):

@@ -12,9 +12,9 @@ from ftnoise.core.errors import BadInput
 from ftnoise.faults.callback import FaultInjection
 from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.compatibility import check_examples, threshold_of
-from ftnoise.faults.fault import parse
+from ftnoise.faults.parsing import parse_fault
 
-FAULT = parse("weights:stuck_at_zero:0.5")
+FAULT = parse_fault("weights:stuck_at_zero:0.5")
 
 
 def ended(*tail):

@@ -18,10 +18,12 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from ftnoise.faults.campaign import Campaign, TrialResults
-from ftnoise.faults.fault import parse
+from ftnoise.faults.campaign import Campaign
+from ftnoise.faults.outcomes import TrialResults
+from ftnoise.faults.parsing import parse_fault
+from ftnoise.faults.precision import Precision
 from ftnoise.faults.rates import Bernoulli, Count, Rate, Share
-from ftnoise.faults.sweep import Precision, sweep
+from ftnoise.faults.sweep import sweep
 from ftnoise.faults.trials import TrialSampler
 from ftnoise.stats import proportion_interval
 from ftnoise.stats.bounded import bounded_interval
@@ -34,7 +36,7 @@ SUBSETS = math.comb(NEURONS, CRASHED)
 CAMPAIGNS, TRIALS, IMAGES = 1000, 40, 48
 PROMISED = 0.95
 ALLOWED = PROMISED - 3 * math.sqrt(0.05 * 0.95 / CAMPAIGNS)
-FAULT = parse(f"neurons:stuck_at_zero:n={CRASHED}")
+FAULT = parse_fault(f"neurons:stuck_at_zero:n={CRASHED}")
 AIM = Precision(half_width=6.0, most=400)
 
 
@@ -60,10 +62,10 @@ def table(campaign: Campaign) -> dict[bytes, np.ndarray]:
     """Whether the network is right on each image, for each of all trials."""
     numbers: dict[bytes, int] = {}
     for number in itertools.count():
-        numbers.setdefault(key(campaign.sampler.trial(number)), number)
+        numbers.setdefault(key(campaign.sampler.trial(number, FAULT.rate)), number)
         if len(numbers) == SUBSETS:
             break
-    correct = campaign.run(list(numbers.values())).correct
+    correct = campaign.run(list(numbers.values()), FAULT.rate).correct
     return dict(zip(numbers, correct, strict=True))
 
 
@@ -81,19 +83,20 @@ def sampler(seed: int) -> TrialSampler:
 @functools.cache
 def hit(seed: int, number: int) -> bytes:
     """A trial of a campaign, the same for both networks."""
-    return key(sampler(seed).trial(number))
+    return key(sampler(seed).trial(number, FAULT.rate))
 
 
 class Replay:
     """A campaign with a seed of its own that looks up what its trials do."""
 
     trials_per_call = 10
-    y, correct = np.zeros(IMAGES, int), np.ones(IMAGES, bool)
+    fault, site_count = FAULT, NEURONS
+    y, golden, correct = np.zeros(IMAGES, int), np.zeros(IMAGES), np.ones(IMAGES, bool)
 
     def __init__(self, seed: int, network: int = 0) -> None:
         self.seed, self.sampler, self.known = seed, sampler(seed), networks()[1][network]
 
-    def run(self, numbers, rate: Rate = FAULT.rate) -> TrialResults:
+    def run(self, numbers, rate: Rate) -> TrialResults:
         assert rate == FAULT.rate
         correct = np.stack([self.known[hit(self.seed, number)] for number in numbers])
         return TrialResults(correct, *np.zeros((4, len(correct))))
@@ -103,7 +106,7 @@ class Replay:
 def campaigns(network: int = 0) -> np.ndarray:
     """Correctness bits of `TRIALS` trials of each campaign, `[campaigns, trials, images]`."""
     found = [Replay(seed, network) for seed in range(CAMPAIGNS)]
-    return np.stack([one.run(range(TRIALS)).correct for one in found])
+    return np.stack([one.run(range(TRIALS), FAULT.rate).correct for one in found])
 
 
 def accuracies(network: int = 0) -> np.ndarray:

@@ -159,7 +159,7 @@ def test_one_draw_serves_all_examples_of_a_batch(effect):
         (RandomValue, {"low": 3, "high": 2}, "low < high. Received: low=3, high=2"),
         (RandomValue, {"high": math.nan}, "low < high. Received: low=-1.0, high=nan"),
         (Drift, {"sigma": -0.1}, "sigma >= 0. Received: sigma=-0.1"),
-        (Drift, {"sigma": 1, "relative": 0}, "relative True or False. Received: relative=0"),
+        (Drift, {"sigma": 1, "relative": 0}, "relative to be a bool. Received: relative=0"),
     ],
 )
 def test_what_cannot_be_right_is_refused(kind, options, said):

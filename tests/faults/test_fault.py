@@ -20,7 +20,6 @@ from ftnoise.faults.fault import (
     Fault,
     effects,
     form,
-    parse,
     rate,
     restored,
     sites,
@@ -90,7 +89,7 @@ HALF = Share(rate=0.5)
     ],
 )
 def test_a_fault_is_what_its_short_form_says(text, fault):
-    assert parse(text) == fault
+    assert parse_fault(text) == fault
 
 
 @given(rate=st.floats(0, 1))
@@ -161,7 +160,7 @@ BAD = [
 @pytest.mark.parametrize(("text", "said"), BAD, ids=lambda value: str(value)[:40])
 def test_what_is_wrong_is_said_in_one_line(text, said):
     with pytest.raises(BadInput) as refused:
-        parse(text)
+        parse_fault(text)
     line = str(refused.value)
     assert said in line
     assert "Received: " in line
@@ -186,7 +185,7 @@ def test_a_part_of_another_kind_is_refused(name, value, said):
 
 
 def test_more_digits_than_python_reads_are_a_name():
-    assert parse(f"weights@{'9' * 5000}:stuck_at_zero:0.5").where.layers == ("9" * 5000,)
+    assert parse_fault(f"weights@{'9' * 5000}:stuck_at_zero:0.5").where.layers == ("9" * 5000,)
 
 
 def test_one_class_is_enough_for_a_new_part():
@@ -235,16 +234,16 @@ def test_one_class_is_enough_for_a_new_part():
             return cls(sites=int(text))
 
     try:
-        found = parse("even_layers@0:halved:first=3")
+        found = parse_fault("even_layers@0:halved:first=3")
         assert found == Fault(where=EvenLayers(layers=(0,)), what=Halved(), rate=First(sites=3))
-        assert parse("weights:scaled=1.5:0.5").what == Scaled(factor=1.5)
-        for fault in (found, parse("weights:scaled=1.5:0.5")):
+        assert parse_fault("weights:scaled=1.5:0.5").what == Scaled(factor=1.5)
+        for fault in (found, parse_fault("weights:scaled=1.5:0.5")):
             written = json.dumps(canonical(fault, everything=True))
             assert restored(json.loads(written)) == fault
         for word in ("even_layers", "halved", "scaled=FACTOR", "first=2 sites"):
             assert word in form()
         with pytest.raises(BadInput, match=r"what to be one of .*scaled=FACTOR"):
-            parse("weights:scaled:0.5")
+            parse_fault("weights:scaled:0.5")
         assert question("weights:halved:0.5", rates=["first=1", "first=2"]).rates
     finally:
         del Halved, Scaled, EvenLayers, First, found, fault
@@ -258,5 +257,5 @@ def test_what_the_words_of_the_short_form_mean_is_said():
 
 
 def test_the_same_fault_in_another_rate():
-    fault = parse("weights:drift=0.5:0.5")
-    assert fault.at(Count(faults=2)) == parse("weights:drift=0.5:n=2")
+    fault = parse_fault("weights:drift=0.5:0.5")
+    assert fault.at(Count(faults=2)) == parse_fault("weights:drift=0.5:n=2")

@@ -10,9 +10,9 @@ from keras import Input, Model, layers
 
 from ftnoise.core.errors import BadInput
 from ftnoise.faults.campaign import Campaign
-from ftnoise.faults.fault import parse
 from ftnoise.faults.graph import unfold
 from ftnoise.faults.injection import injected
+from ftnoise.faults.parsing import parse_fault
 from ftnoise.faults.where import Neurons, Parameters, Weights
 
 DRAW = np.random.default_rng(0)
@@ -26,11 +26,11 @@ def names(network):
 
 def same_as_keras(network, x, text, trials=2):
     """A campaign's distances are those of the model in which Keras finds the faults."""
-    fault = parse(text)
+    fault = parse_fault(text)
     campaign = Campaign(network, x, Y, fault, examples_per_call=5)
     golden = network.predict(x, verbose=0)
     np.testing.assert_allclose(campaign.golden, golden, rtol=1e-4, atol=1e-5)
-    found = campaign.run(range(trials)).output_deviation_max
+    found = campaign.run(range(trials), campaign.fault.rate).output_deviation_max
     for trial in range(trials):
         with injected(network, fault, trial=trial):
             theirs = network.predict(x, verbose=0)
@@ -54,8 +54,8 @@ def test_a_model_inside_of_several_inputs_and_outputs_is_unfolded():
     assert {"both", "one", "two"} <= {*names(network)}
     assert "inner" not in names(network)
     assert {target.name for target in Neurons().targets(network)} == {"one", "two"}
-    same_as_keras(network, X, "neurons@two:stuck_at_zero:0.4")
-    same_as_keras(network, X, "weights@one:sign_flip:0.4")
+    same_as_keras(network, X, "neurons,layers=two:stuck_at_zero:0.4")
+    same_as_keras(network, X, "weights,layers=one:sign_flip:0.4")
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ def test_a_number_may_cross_from_before_the_first_fault():
     x = layers.Dense(5, activation="relu", name="first")(inputs)
     x = tf.reshape(x, [batch, 20])
     network = Model(inputs, layers.Dense(3, name="last")(x))
-    same_as_keras(network, X, "weights@last:stuck_at_zero:0.5")
-    same_as_keras(network, X, "neurons@first:stuck_at_zero:0.5")
+    same_as_keras(network, X, "weights,layers=last:stuck_at_zero:0.5")
+    same_as_keras(network, X, "neurons,layers=first:stuck_at_zero:0.5")
 
 
 @pytest.mark.parametrize("effect", ["stuck_at_zero:0.5", "drift=0.5:0.5:transient"])
@@ -94,11 +94,11 @@ def test_the_state_of_a_recurrent_layer_is_struck_with_its_output(kind, effect):
     decoded = kind(5, name="second")(layers.Dense(5)(sequence))
     last = layers.Concatenate()([decoded, *state])
     network = Model(inputs, layers.Dense(3, name="last")(last))
-    text = f"neurons@first:{effect}"
+    text = f"neurons,layers=first:{effect}"
     same_as_keras(network, X, text)
     seen = Model(inputs, [sequence, *state])
     sound = seen(X)
-    with injected(network, parse(text)) as trial:
+    with injected(network, parse_fault(text)) as trial:
         found = seen(X)
     if "transient" in effect:
         return
@@ -115,7 +115,7 @@ def test_a_transient_fault_hits_the_same_unit_in_state_and_output():
     out = layers.Dense(3)(state)
     network = Model(inputs, out)
     seen = Model(inputs, network.get_layer("first").output)
-    with injected(network, parse("neurons@first:stuck_at=9:n=2:transient")):
+    with injected(network, parse_fault("neurons,layers=first:stuck_at=9:n=2:transient")):
         found, held = (one.numpy() for one in seen(X))
     np.testing.assert_array_equal(found == 9, held == 9)
     assert ((found == 9).sum(axis=1) == 2).all()
@@ -194,5 +194,5 @@ def test_what_a_layer_raises_when_it_is_traced_is_one_line():
     network = Model(inputs, layers.Dense(3)(failing(x)))
     del failing.call
     with pytest.raises(BadInput, match=r"that TensorFlow can compile\. .*a word") as e:
-        Campaign(network, X, Y, parse("weights:sign_flip:0.5"))
+        Campaign(network, X, Y, parse_fault("weights:sign_flip:0.5"))
     assert "\n" not in str(e.value)

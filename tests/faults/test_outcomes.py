@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ftnoise.faults.campaign import TrialResults
-from ftnoise.faults.outcomes import NUMBERS, Outcomes
+from ftnoise.faults.outcomes import NUMBERS, Outcomes, TrialResults
 from ftnoise.faults.rates import Count, Share
 
-AMOUNTS = (Share(rate=0.1), Share(rate=0.5), Count(faults=3))
+RATES = (Share(rate=0.1), Share(rate=0.5), Count(faults=3))
 CLASSES = 4
 
 
@@ -18,16 +17,22 @@ def drawn(trials, images, seed=0):
     return TrialResults(draw.random((trials, images)) < 0.7, *draw.random((4, trials)))
 
 
+def outcomes_of(rates, golden, y, results):
+    return Outcomes.of(rates, golden, y, [one.to_arrays() for one in results])
+
+
+def one_trial(golden, y, correct):
+    golden, correct = np.array(golden, bool), np.array([correct], bool)
+    results = TrialResults(correct, *np.zeros((4, 1)))
+    return outcomes_of([Count(faults=1)], golden, np.array(y), [results])
+
+
 def made(images=21, trials=(5, 2, 0), seed=0):
-    """Outcomes with so many trials at each rate, and the outcomes that they were made of."""
+    """Outcomes with these numbers of trials, and the results they are made of."""
     draw = np.random.default_rng(seed + 100)
     y = draw.permutation(np.arange(images) % CLASSES)
-    found = Outcomes(AMOUNTS, draw.random(images) < 0.8, y)
-    outcomes = [drawn(count, images, seed + site) for site, count in enumerate(trials)]
-    for site, outcome in enumerate(outcomes):
-        if trials[site]:
-            found.add(site, outcome)
-    return found, outcomes
+    results = [drawn(count, images, seed + n) for n, count in enumerate(trials)]
+    return outcomes_of(RATES, draw.random(images) < 0.8, y, results), results
 
 
 @pytest.mark.parametrize("images", [1, 7, 8, 9, 21])
@@ -39,17 +44,6 @@ def test_the_bits_come_back_whatever_the_number_of_images(images):
         assert found.packed[site].nbytes == len(outcome.correct) * -(-images // 8)
         for name in NUMBERS:
             np.testing.assert_array_equal(found.numbers[name][site], getattr(outcome, name))
-
-
-def test_masks_come_one_group_after_the_other():
-    found, (first, *_) = made()
-    second = drawn(3, 21, seed=9)
-    found.add(0, second)
-    np.testing.assert_array_equal(found.correct(0), np.concatenate([first.correct, second.correct]))
-    np.testing.assert_array_equal(
-        found.numbers["faults"][0], np.concatenate([first.faults, second.faults])
-    )
-    assert found.trials(1) == 2
 
 
 def test_accuracies_and_corruptions_are_those_of_plain_loops():
@@ -70,20 +64,32 @@ def test_accuracies_and_corruptions_are_those_of_plain_loops():
 
 
 def test_a_class_without_images_has_no_accuracy():
-    found = Outcomes((Count(faults=1),), np.ones(3, bool), np.array([0, 2, 2]))
-    found.add(0, TrialResults(np.array([[True, True, False]]), *np.zeros((4, 1))))
+    found = outcomes_of(
+        (Count(faults=1),),
+        np.ones(3, bool),
+        np.array([0, 2, 2]),
+        [TrialResults(np.array([[True, True, False]]), *np.zeros((4, 1)))],
+    )
     np.testing.assert_array_equal(found.class_accuracies(0), [[100, np.nan, 50]])
 
 
 def test_nothing_is_corrupted_where_nothing_was_right():
-    found = Outcomes((Count(faults=1),), np.zeros(3, bool), np.array([0, 1, 2]))
-    found.add(0, TrialResults(np.array([[True, False, False]]), *np.zeros((4, 1))))
+    found = outcomes_of(
+        (Count(faults=1),),
+        np.zeros(3, bool),
+        np.array([0, 1, 2]),
+        [TrialResults(np.array([[True, False, False]]), *np.zeros((4, 1)))],
+    )
     assert found.sdc_rate(0).tolist() == [0]
 
 
 def test_a_fault_that_mends_an_image_is_no_corruption():
-    found = Outcomes((Count(faults=1),), np.array([True, True, False, False]), np.zeros(4, int))
-    found.add(0, TrialResults(np.array([[True, False, True, False]]), *np.zeros((4, 1))))
+    found = outcomes_of(
+        (Count(faults=1),),
+        np.array([True, True, False, False]),
+        np.zeros(4, int),
+        [TrialResults(np.array([[True, False, True, False]]), *np.zeros((4, 1)))],
+    )
     assert found.accuracies(0).tolist() == [50]
     assert found.sdc_rate(0).tolist() == [50]
 
@@ -91,17 +97,14 @@ def test_a_fault_that_mends_an_image_is_no_corruption():
 @pytest.mark.parametrize("trials", [(5, 2, 3), (0, 4, 0), (0, 0, 0)])
 def test_arrays_give_all_of_it_back(trials):
     found, _ = made(trials=trials)
-    again = Outcomes.from_arrays(AMOUNTS, found.y, found.to_arrays())
-    assert again.rates == AMOUNTS
+    again = Outcomes.from_arrays(RATES, found.y, found.to_arrays())
+    assert again.rates == RATES
     np.testing.assert_array_equal(again.golden, found.golden)
     for site, count in enumerate(trials):
         assert again.trials(site) == count
         np.testing.assert_array_equal(again.correct(site), found.correct(site))
         for name in NUMBERS:
             np.testing.assert_array_equal(again.numbers[name][site], found.numbers[name][site])
-    if trials[0]:
-        again.add(2, drawn(1, 21))
-        assert found.trials(2) == trials[2]
 
 
 @pytest.mark.parametrize(
@@ -123,14 +126,13 @@ def test_arrays_of_something_else_are_refused(change):
     arrays = found.to_arrays()
     change(arrays)
     with pytest.raises((ValueError, KeyError)):
-        Outcomes.from_arrays(AMOUNTS, found.y, arrays)
+        Outcomes.from_arrays(RATES, found.y, arrays)
 
 
-def test_the_distance_is_over_masks_that_leave_finite_outputs():
-    found = Outcomes((Share(rate=0.5),), np.ones(4, bool), np.zeros(4, int))
+def test_the_output_deviation_is_over_trials_that_leave_finite_outputs():
     far = np.array([1.0, np.inf, 3.0])
-    found.add(0, TrialResults(np.ones((3, 4), bool), far, 2 * far, np.zeros(3), np.ones(3)))
+    some = TrialResults(np.ones((3, 4), bool), far, 2 * far, np.zeros(3), np.ones(3))
+    none = TrialResults(np.ones((1, 4), bool), far[1:2], far[1:2], np.ones(1), np.ones(1))
+    found = outcomes_of(RATES[:2], np.ones(4, bool), np.zeros(4, int), [some, none])
     assert found.output_deviation(0) == (2.0, 6.0)
-    none = Outcomes((Share(rate=0.5),), np.ones(4, bool), np.zeros(4, int))
-    none.add(0, TrialResults(np.ones((1, 4), bool), far[1:2], far[1:2], np.ones(1), np.ones(1)))
-    assert none.distance(0) == (np.inf, np.inf)
+    assert found.output_deviation(1) == (np.inf, np.inf)

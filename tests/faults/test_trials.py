@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from ftnoise.faults.effects import BitFlip, Drift, RandomValue, StuckAt
-from ftnoise.faults.fault import Fault, parse
+from ftnoise.faults.fault import Fault
+from ftnoise.faults.parsing import parse_fault
 from ftnoise.faults.rates import Bernoulli, Count, Share
 from ftnoise.faults.trials import TrialSampler, TrialStream
 from ftnoise.faults.where import Weights
@@ -19,14 +20,19 @@ GRIDS = ((5,), (3, 4), (8,))
 PLACES = 25
 
 
+class Own(TrialSampler):
+    """Takes the rate of its fault, where none is given."""
+
+    def trial(self, number, rate=None):
+        return super().trial(number, rate or self.fault.rate)
+
+
 def sampler(rate, seed=0, what=None, grids=GRIDS, **where):
     targets = [
         SimpleNamespace(name=str(n), grid=grid, size=int(np.prod(grid)))
         for n, grid in enumerate(grids)
     ]
-    return TrialSampler(
-        Fault(where=Weights(**where), what=what or StuckAt(), rate=rate), targets, seed
-    )
+    return Own(Fault(where=Weights(**where), what=what or StuckAt(), rate=rate), targets, seed)
 
 
 def flat(trial):
@@ -66,12 +72,12 @@ def test_a_mask_is_the_same_whoever_draws_it_and_whenever():
 
 def test_masks_do_not_depend_on_the_networks_weights():
     network, *_ = made("convolutions")
-    fault = parse("weights:stuck_at_zero:0.3")
-    before = flat(TrialSampler(fault, fault.where.targets(network), 0).trial(0))
+    fault = parse_fault("weights:stuck_at_zero:0.3")
+    before = flat(Own(fault, fault.where.targets(network), 0).trial(0))
     for weight in network.weights:
         weight.assign(weight + 1)
     np.testing.assert_array_equal(
-        flat(TrialSampler(fault, fault.where.targets(network), 0).trial(0)), before
+        flat(Own(fault, fault.where.targets(network), 0).trial(0)), before
     )
 
 
@@ -177,7 +183,7 @@ def test_an_amount_may_be_another_than_the_faults_own():
 def test_only_the_chosen_places_are_hit():
     chosen = (11, 2, 7)
     one = sampler(Share(rate=1), grids=((3, 4),), layers=("x",), indices=chosen)
-    assert one.sites == 3
+    assert one.site_count == 3
     assert np.flatnonzero(one.trial(0).hits[0]).tolist() == sorted(chosen)
     half = sampler(Count(faults=1), grids=((3, 4),), layers=("x",), indices=chosen)
     hit = {int(np.flatnonzero(half.trial(number).hits[0])[0]) for number in range(40)}
@@ -188,8 +194,8 @@ def test_only_the_chosen_places_are_hit():
 @pytest.mark.parametrize("rate", [Share(rate=0.3), Bernoulli(rate=0.3)])
 def test_a_stream_does_not_depend_on_how_it_is_cut(what, rate):
     one = sampler(rate, what=what)
-    whole = TrialStream(one, 4).trial(10)
-    cut = TrialStream(one, 4)
+    whole = TrialStream(one, 4, one.fault.rate).trial(10)
+    cut = TrialStream(one, 4, one.fault.rate)
     sizes = {0: (1, 9), 1: (4, 3, 3), 2: (10,)}
     for target, parts in sizes.items():
         taken = [cut.take(target, part) for part in parts]
@@ -202,7 +208,7 @@ def test_a_stream_does_not_depend_on_how_it_is_cut(what, rate):
 
 def test_a_stream_begins_with_the_permanent_mask_and_goes_on_with_others():
     one = sampler(Share(rate=0.4), what=Drift(sigma=1))
-    stream, trial = TrialStream(one, 4).trial(50), one.trial(4)
+    stream, trial = TrialStream(one, 4, one.fault.rate).trial(50), one.trial(4)
     for streamed, permanent in zip(
         stream.hits + stream.draws, trial.hits + trial.draws, strict=True
     ):

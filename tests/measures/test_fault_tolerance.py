@@ -10,13 +10,14 @@ import pytest
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput
 from ftnoise.core.interfaces import MeasureInput
-from ftnoise.faults import sweep as sweeps
-from ftnoise.faults.agreement import Agreement, Gates
-from ftnoise.faults.campaign import Campaign, TrialResults
-from ftnoise.faults.outcomes import Outcomes
+from ftnoise.core.preset import Preset
+from ftnoise.core.resumable import Resumable
+from ftnoise.faults.agreement import Agreement
+from ftnoise.faults.campaign import Campaign
+from ftnoise.faults.outcomes import Outcomes, TrialResults
 from ftnoise.faults.rates import Share
 from ftnoise.faults.where import Weights
-from ftnoise.measures.fault_tolerance import FaultTolerance, answer, columns
+from ftnoise.measures.fault_tolerance import FaultTolerance, columns, summarized
 from ftnoise.stats.comparing import paired
 from ftnoise.stats.interval import student_interval
 from tests.faults.networks import CLASSES, bits, made
@@ -25,29 +26,23 @@ IMAGES = 100
 RATES = (0.0, 0.1, 0.5, 0.9)
 # Images that are right of the first 90, for each rate and each of four trials.
 RIGHT = ((90, 90, 90, 90), (89, 90, 90, 89), (80, 82, 84, 86), (30, 40, 36, 38))
-SEEN = Gates(
-    sound=Agreement(images=9, exact=True, exceptions=0, distance=0.0),
-    faulty=Agreement(images=9, exact=False, exceptions=2, distance=1e-7),
-    constant=True,
-)
+SEEN = Agreement(examples=9, golden=0.0, faulty=1e-7, exceptions=2)
 
 
 def by_hand(rates=RATES, right=RIGHT) -> Outcomes:
     """A network that is right on the first 90 of 100 images without faults."""
-    first = np.arange(IMAGES)
-    found = Outcomes(tuple(Share(rate=rate) for rate in rates), first < 90, first % CLASSES)
-    for site, counts in enumerate(right):
+    first, results = np.arange(IMAGES), []
+    for n, counts in enumerate(right):
         correct = first < np.array(counts)[:, None]
-        trials = np.arange(1.0, len(counts) + 1)
-        far = trials * site
-        found.add(
-            site, TrialResults(correct, far, 3 * far, 0 * far, np.full(len(counts), 7.0 * site))
-        )
-    return found
+        far = n * np.arange(1.0, len(counts) + 1)
+        one = TrialResults(correct, far, 3 * far, 0 * far, np.full(len(counts), 7.0 * n))
+        results.append(one.to_arrays())
+    shares = [Share(rate=rate) for rate in rates]
+    return Outcomes.of(shares, first < 90, first % CLASSES, results)
 
 
 def test_the_scalars_of_a_curve_made_by_hand():
-    scalars = answer(RATES, by_hand(), SEEN).scalars
+    scalars = summarized(RATES, by_hand(), SEEN).scalars
     at = {rate: float(np.mean(counts)) for rate, counts in zip(RATES, RIGHT, strict=True)}
     assert at == {0.0: 90, 0.1: 89.5, 0.5: 83, 0.9: 36}
     # Trapezoids of width 10, 40 and 40 over 90.
@@ -76,7 +71,7 @@ def test_the_scalars_of_a_curve_made_by_hand():
 
 
 def test_the_arrays_of_a_curve_made_by_hand():
-    found = answer(RATES, by_hand(), SEEN)
+    found = summarized(RATES, by_hand(), SEEN)
     arrays = found.arrays
     assert arrays["rates"].tolist() == [0, 10, 50, 90]
     assert arrays["accuracy"].tolist() == [90, 89.5, 83, 36]
@@ -99,7 +94,7 @@ def test_the_arrays_of_a_curve_made_by_hand():
     assert np.unpackbits(arrays["golden"], count=IMAGES).sum() == 90
     np.testing.assert_allclose(arrays["drops"], [np.subtract(RIGHT[2], RIGHT[3])])
     assert arrays["drop_to"].tolist() == [90]
-    assert found.info == {"gates": str(SEEN), "images": IMAGES}
+    assert found.info == {"checks": str(SEEN), "examples": IMAGES}
 
 
 LOST = ("1_point", "5_points", "50_points")
@@ -122,8 +117,8 @@ DROP = {"drop_from_50_to_90"}
 )
 def test_what_needs_a_rate_that_is_not_tested_is_missing(chosen, missing):
     rates, right = (tuple(of[n] for n in chosen) for of in (RATES, RIGHT))
-    everything = answer(RATES, by_hand(), SEEN).scalars
-    scalars = answer(rates, by_hand(rates, right), SEEN).scalars
+    everything = summarized(RATES, by_hand(), SEEN).scalars
+    scalars = summarized(rates, by_hand(rates, right), SEEN).scalars
     assert set(everything) - set(scalars) == missing
     for name in ("accuracy_at_50", "drop_from_50_to_90"):
         assert scalars.get(name, everything[name]) == everything[name]
@@ -131,7 +126,7 @@ def test_what_needs_a_rate_that_is_not_tested_is_missing(chosen, missing):
 
 def test_a_network_that_faults_improve_tolerates_all_and_never_falls():
     right = ((91,) * 900, (95,) * 900)
-    scalars = answer((0.5, 0.9), by_hand((0.5, 0.9), right), SEEN).scalars
+    scalars = summarized((0.5, 0.9), by_hand((0.5, 0.9), right), SEEN).scalars
     assert scalars["largest_rate_surely_under_1_point_lost"] == 90
     assert scalars["largest_rate_surely_under_5_points_lost"] == 90
     assert not {name for name in scalars if name.startswith("rate_")}
@@ -142,19 +137,19 @@ def test_a_network_that_faults_improve_tolerates_all_and_never_falls():
 def test_few_masks_that_agree_are_unclear_and_many_are_not():
     for trials, unclear in ((2, 2), (900, 0)):
         right = ((89,) * trials, (80,) * trials)
-        scalars = answer((0.5, 0.9), by_hand((0.5, 0.9), right), SEEN).scalars
+        scalars = summarized((0.5, 0.9), by_hand((0.5, 0.9), right), SEEN).scalars
         assert scalars["unclear_rates"] == unclear
         assert scalars["drop_from_50_to_90"] == 9
     # Without an effect no interval is narrow enough.
     right = ((89, 91) * 40, (79, 81) * 40)
-    assert answer((0.5, 0.9), by_hand((0.5, 0.9), right), SEEN).scalars["unclear_rates"] == 1
+    assert summarized((0.5, 0.9), by_hand((0.5, 0.9), right), SEEN).scalars["unclear_rates"] == 1
 
 
 def test_a_table_has_a_column_of_scalars_that_there_are():
     measure = FaultTolerance()
     names = [column.name for column in columns(measure)]
     assert len(set(names)) == len(names)
-    assert set(names) <= set(answer(RATES, by_hand(), SEEN).scalars)
+    assert set(names) <= set(summarized(RATES, by_hand(), SEEN).scalars)
     assert all(column.measure is measure for column in columns(measure))
 
 
@@ -230,8 +225,8 @@ class Cut(Checkpointing):
         raise AssertionError(reason)
 
 
-def test_an_interrupted_measure_goes_on_to_the_same_answer(whole, monkeypatch):
-    monkeypatch.setattr(sweeps, "SAVE_SECONDS", -1.0)
+def test_an_interrupted_measure_goes_on_to_the_same_summarized(whole, monkeypatch):
+    monkeypatch.setitem(Resumable.__init__.__kwdefaults__, "save_seconds", -1.0)
     _, whole = whole
     trained = asked(checkpointing=Cut())
     with pytest.raises(KeyboardInterrupt):
@@ -245,11 +240,15 @@ def test_an_interrupted_measure_goes_on_to_the_same_answer(whole, monkeypatch):
         np.testing.assert_array_equal(again.arrays[name], values)
 
 
-def test_fewer_masks_never_more():
-    assert MEASURE.with_trials(4) == FaultTolerance(
+def at_most(trials):
+    return Preset(name="few", summary="few trials", trials=trials)
+
+
+def test_fewer_trials_never_more():
+    assert MEASURE.scaled(at_most(4)) == FaultTolerance(
         where=Weights(), rates=MEASURE.rates, trials=4, seed=3
     )
-    assert MEASURE.with_trials(100) == MEASURE
+    assert MEASURE.scaled(at_most(100)) == MEASURE
 
 
 @pytest.mark.parametrize(
@@ -264,7 +263,7 @@ def test_fewer_masks_never_more():
         {"trials": 1},
         {"seed": -1},
         {"where": "weights"},
-        {"what": "stuck_at_zero"},
+        {"what": "stuck_at"},
     ],
 )
 def test_what_cannot_be_measured_is_refused(wrong):

@@ -10,8 +10,10 @@ import pytest
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput
 from ftnoise.core.interfaces import MeasureInput
+from ftnoise.core.preset import Preset
+from ftnoise.core.resumable import Resumable
 from ftnoise.faults.campaign import Campaign
-from ftnoise.faults.fault import parse
+from ftnoise.faults.parsing import parse_fault
 from ftnoise.faults.rates import Share
 from ftnoise.faults.where import Neurons, Parameters, Weights
 from ftnoise.measures.fault_tolerance import FaultTolerance
@@ -78,9 +80,9 @@ def test_each_line_is_the_campaign_of_that_layer_alone(name, where, layers):
     kind = type(where).__name__.lower()
     sites = []
     for n, layer in enumerate(layers):
-        fault = parse(f"{kind}@{layer}:stuck_at_zero:0.5")
+        fault = parse_fault(f"{kind},layers={layer}:stuck_at_zero:0.5")
         campaign = Campaign(trained.network, data.x_test, data.y_test, fault, seed=2)
-        sites.append(campaign.sampler.sites)
+        sites.append(campaign.site_count)
         for m, rate in enumerate(RATES):
             rows = 100 * campaign.run(range(TRIALS), Share(rate=rate)).correct.mean(axis=1)
             assert arrays["layer_accuracy"][n, m] == pytest.approx(np.mean(rows), rel=1e-12)
@@ -92,9 +94,8 @@ def test_each_line_is_the_campaign_of_that_layer_alone(name, where, layers):
     for n, (label, layer) in enumerate(zip(labels, layers, strict=True), start=1):
         assert label.startswith(f"{n} {type(trained.network.get_layer(layer)).__name__} (")
         assert label.endswith(f" ({sites[n - 1]:,})")
-    total = 2 * len(layers)
-    assert [said[:2] for said in memory.said] == [(n, total) for n in range(1, total + 1)]
-    assert memory.said[-1][2] == f"layer {len(layers)} of {len(layers)}"
+    total = len(layers)
+    assert memory.said == [(n, total, "layers") for n in range(1, total + 1)]
 
 
 def test_the_layer_that_all_depends_on_is_named():
@@ -122,17 +123,17 @@ def test_the_layer_that_all_depends_on_is_named():
     assert min(means) < 100
 
 
-def test_an_interrupted_measure_goes_on_with_the_next_layer():
+def test_an_interrupted_measure_goes_on_with_the_next_layer(monkeypatch):
+    monkeypatch.setitem(Resumable.__init__.__kwdefaults__, "save_seconds", -1.0)
     whole = measure(Neurons()).evaluate(asked())
-    memory = Memory(1)
+    memory = Memory()
     trained = asked(checkpointing=memory)
-    for saves in (1, 2):
+    for completed in (1, 2):
         memory.saves = 1
         memory.said.clear()
         with pytest.raises(KeyboardInterrupt):
             measure(Neurons()).evaluate(trained)
-        assert [done for done, *_ in memory.said] == [2 * saves - 1, 2 * saves]
-    memory.said.clear()
+        assert len(memory.kept[0]["/accuracies"]) == completed
     again = measure(Neurons()).evaluate(trained)
     assert not memory.said
     assert again.scalars == whole.scalars
@@ -141,11 +142,15 @@ def test_an_interrupted_measure_goes_on_with_the_next_layer():
         np.testing.assert_array_equal(again.arrays[name], values)
 
 
-def test_fewer_masks_never_more():
+def at_most(trials):
+    return Preset(name="few", summary="few trials", trials=trials)
+
+
+def test_fewer_trials_never_more():
     # A third, as there are several layers.
-    assert measure(Weights()).with_trials(9).faults.trials == 3
-    assert measure(Weights()).with_trials(3).faults.trials == 2
-    assert measure(Weights()).with_trials(100) == measure(Weights())
+    assert measure(Weights()).scaled(at_most(9)).faults.trials == 3
+    assert measure(Weights()).scaled(at_most(3)).faults.trials == 2
+    assert measure(Weights()).scaled(at_most(100)) == measure(Weights())
 
 
 @pytest.mark.parametrize("wrong", ["faults", FaultTolerance(where=Weights(layers=("dense",)))])
