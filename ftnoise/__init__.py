@@ -14,24 +14,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ftnoise.campaigns.asking import inject, plans
     from ftnoise.campaigns.injection import Injection
-    from ftnoise.faults.amounts import Bernoulli, Count, Share
     from ftnoise.faults.callback import FaultInjection
     from ftnoise.faults.effects import BitFlip, Drift, RandomValue, SignFlip, StuckAt
     from ftnoise.faults.fault import Fault
     from ftnoise.faults.injection import injected
-    from ftnoise.faults.places import Biases, Channels, Filters, Neurons, Parameters, Weights
+    from ftnoise.faults.rates import Bernoulli, Count, Share
+    from ftnoise.faults.where import Biases, Channels, Filters, Neurons, Parameters, Weights
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "campaigns.asking": ("inject", "plans"),
     "campaigns.injection": ("Injection",),
-    "faults.amounts": ("Bernoulli", "Count", "Share"),
+    "faults.rates": ("Bernoulli", "Count", "Share"),
     "faults.callback": ("FaultInjection",),
     "faults.effects": ("BitFlip", "Drift", "RandomValue", "SignFlip", "StuckAt"),
     "faults.fault": ("Fault",),
     "faults.injection": ("injected",),
-    "faults.places": ("Biases", "Channels", "Filters", "Neurons", "Parameters", "Weights"),
+    "faults.where": ("Biases", "Channels", "Filters", "Neurons", "Parameters", "Weights"),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 

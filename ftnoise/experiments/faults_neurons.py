@@ -9,7 +9,7 @@ share of all neurons of the network.
 
 from ftnoise.core.experiment import Experiment
 from ftnoise.experiments import figure3
-from ftnoise.faults.places import Neurons
+from ftnoise.faults.where import Neurons
 from ftnoise.measures.fault_tolerance import FaultTolerance, columns, figures
 
 FAULTS = FaultTolerance(where=Neurons())

@@ -29,7 +29,7 @@ from ftnoise.measures.attack_red_flags import AttackRedFlags
 from ftnoise.measures.fault_tolerance import FaultTolerance
 from ftnoise.measures.robust_accuracy import RobustAccuracy
 
-FAULTS = FaultTolerance(rates=(0.5,), masks=50)
+FAULTS = FaultTolerance(rates=(0.5,), trials=50)
 DNN, CNN2 = (
     tuple(
         table5.EXPERIMENT.row(f"{network} {training}")

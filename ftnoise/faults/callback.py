@@ -1,11 +1,11 @@
-"""A Keras callback that breaks a network while it is trained, or asks how it takes being broken.
+"""A Keras callback: faults in a network while it trains, and its accuracy under faults.
 
 During training, faults are in force inside the compiled training step, forward and backward, and
-nowhere else. Between two steps the network is sound, so validation, checkpoints, other callbacks
-and whoever catches an exception find it so, and there is nothing to put back. The places that are
-hit are variables of that step: another epoch's faults compile nothing anew.
+nowhere else. Between two steps the network is fault-free, also for validation, checkpoints, other
+callbacks and the handler of an exception, and nothing needs to be restored. The sites are variables
+of that step: the faults of another epoch compile nothing anew.
 
-After training, or after some epochs, a `Campaign` says how accurate the network is under faults.
+After training, or after some epochs, a `Campaign` measures the accuracy under faults.
 """
 
 from __future__ import annotations
@@ -22,82 +22,80 @@ import numpy as np
 import tensorflow as tf
 
 from ftnoise.core import seeds
-from ftnoise.core.checks import expect, is_count
+from ftnoise.core.checks import boolean, count, expect, is_count
 from ftnoise.core.errors import BadInput
-from ftnoise.faults.amounts import Amount, Bernoulli, Share
 from ftnoise.faults.campaign import Campaign
-from ftnoise.faults.fault import Fault, fault_of
+from ftnoise.faults.fault import Fault
 from ftnoise.faults.faulty_network import expect_held, held
 from ftnoise.faults.injection import (
     called_through,
     constant,
     faulty_parameters,
-    pairs,
     streamed,
     taps,
 )
-from ftnoise.faults.masks import Drawer, Mask, Stream
-from ftnoise.faults.step import TrainingStep
+from ftnoise.faults.parsing import fault_of
+from ftnoise.faults.rates import Bernoulli, Rate, Share
+from ftnoise.faults.training_step import TrainingStep
+from ftnoise.faults.trials import Trial, TrialSampler, TrialStream
 from ftnoise.stats import is_finite
 
-# An amount, a rate in [0, 1], or None for no faults.
-Strength = Amount | float | None
+# An rate, a rate in [0, 1], or None for no faults.
+Strength = Rate | float | None
 Schedule = Strength | Mapping[int, Strength] | Callable[[int], Strength]
 
 
 class FaultInjection(keras.callbacks.Callback):
     """Faults during training (`schedule`), and accuracy under faults after it (`evaluate`).
 
-    `model.fit(x, y, epochs=9, callbacks=[FaultInjection("neurons:stuck_at_zero:0.1",
+    `model.fit(x, y, epochs=9, callbacks=[FaultInjection("neurons:stuck_at=0:0.1",
     schedule={3: 0.1, 4: 0.2}, evaluate=(x_test, y_test))])` crashes a tenth of the hidden neurons
     in the fourth epoch and a fifth in the next one, and adds `faulty_accuracy`, with a tenth
     crashed, to the history.
 
-    A neuron that is hit gives its faulty value in every training step of the epoch, and a parameter
-    is read as its faulty value; the gradient is that of the network so broken. What is stuck thus
-    gets no gradient, and what is stored of it waits (but an optimizer with momentum or weight decay
-    may still move it). After the epoch everything works again as it was stored. Statistics of
-    batch normalization count what they see; penalties on weights see what is stored.
+    In every training step of the epoch, a neuron that is hit gives its faulty value and a parameter
+    that is hit is read as its faulty value; the gradient is that of the faulty network. So a stuck
+    parameter gets no gradient and keeps its stored value (but an optimizer with momentum or weight
+    decay may still move it), which is used again after the epoch. Batch normalization counts the
+    faulty values; penalties on weights use the stored ones.
 
     Several of these callbacks may be in force together, such as one for neurons and one for
     weights. Put them before callbacks that read their entries in `logs`, such as EarlyStopping.
 
-    After an exception in `fit` the model is sound and has no taps; only its compiled training step
-    is still called through a `TrainingStep`, which then does nothing. `release()` takes that away,
-    as does the end of a block `with FaultInjection(...) as faults:`, or of a `fit` with it.
+    After an exception in `fit` the model is fault-free; only its compiled training step is still
+    called through a `TrainingStep`, which then does nothing. `release()` removes it, as does the
+    end of a block `with FaultInjection(...) as faults:`, or of a `fit` with it.
 
     Args:
-        fault: where, what, how much, how long, or its short form. A transient one of neurons is
-            drawn for each example in the order in which training sees them.
+        fault: a `Fault` or its text form. A transient one of neurons is drawn for each example in
+            the order in which training sees them.
         seed: an integer >= 0. Faults of training and of `evaluate` are drawn independently; the
-            latter are the masks 0, 1, ... of a `Campaign` with this seed.
-        schedule: which faults are in force in which epoch (from 0, as `fit` counts them): an
-            amount for all epochs, a mapping from epochs to amounts, or a function of the epoch.
-            For an amount may stand a rate in [0, 1], the fault's own amount at that rate (a
-            `Share` if the fault has a `Count`). None is no faults.
-        hold: False, for parameters only: what is stored is hit once, at the beginning of each
-            epoch, and training goes on from there. This is not put back.
-        redraw: a new mask each epoch, numbered by the epoch, so a training that is resumed with
-            `initial_epoch` draws the same; False is mask 0 in all epochs, of which a higher amount
-            hits more.
+            latter are the trials 0, 1, ... of a `Campaign` with this seed, at the fault's rate.
+        schedule: the rate in each epoch (from 0, as `fit` counts them): one rate for all epochs, a
+            mapping from epochs to rates, or a function of the epoch. A number in [0, 1] is the
+            fault's own kind of rate (a `Share` if the fault has a `Count`); None is no faults.
+        hold: False, for parameters only: the stored values are hit once, at the beginning of each
+            epoch, and training continues from there. This is not restored.
+        redraw: a new trial each epoch, numbered by the epoch, so a training that is resumed with
+            `initial_epoch` draws the same; False is trial 0 in all epochs.
         evaluate: examples and integer labels `(x, y)`, as a `Campaign` takes them; None measures
             nothing.
-        masks: how many masks are measured, >= 2; the same ones each time.
-        every: measure after so many epochs, and in any case after the last; None only after that.
+        trials: number of trials of each measurement, >= 2; the same ones each time.
+        every: epochs between measurements; the last epoch is always measured. None is only that.
         threshold: for `evaluate` of a model with one output, as a `Campaign` takes it.
         name: begins the entries in `logs` and TensorBoard: `<name>_accuracy`, in [0, 1], and
-            `<name>_accuracy_spread`, the standard deviation over masks. They are NaN when the
-            sound network's outputs are not finite.
-        log_dir: TensorBoard's folder; scalars are written to `faults` in it: the above, how many
-            places are hit in an epoch (`<name>_places`; if transient, in the first example) and
-            their share of all places (`<name>_share`).
+            `<name>_accuracy_spread`, the standard deviation over trials. They are NaN when the
+            fault-free network's outputs are not finite.
+        log_dir: TensorBoard's folder; scalars are written to `faults` in it: the above, the number
+            of sites hit in an epoch (`<name>_sites`; if transient, in the first example) and their
+            share of all sites (`<name>_share`).
 
     Attributes:
-        mask: the mask in force in this epoch, or in the last one; None if there is none.
-        accuracies: the accuracy under each mask, `[masks]`, by epoch.
+        trial: the trial in force in this epoch, or in the last one; None without faults.
+        accuracies: the accuracy in each trial, `[trials]`, by epoch.
 
     Raises:
-        BadInput: here or when training begins, for what cannot be right.
+        BadInput: here or when training begins, for arguments that do not fit.
     """
 
     def __init__(
@@ -109,20 +107,19 @@ class FaultInjection(keras.callbacks.Callback):
         hold: bool = True,
         redraw: bool = True,
         evaluate: tuple[Any, Any] | None = None,
-        masks: int = 10,
+        trials: int = 10,
         every: int | None = 1,
         threshold: float | None = None,
         name: str = "faulty",
         log_dir: str | Path | None = None,
     ) -> None:
         super().__init__()
-        fault = fault_of(fault)
-        expect(is_count(seed, least=0), "seed an integer >= 0", seed=seed)
-        expect(isinstance(hold, bool), "hold True or False", hold=hold)
-        expect(isinstance(redraw, bool), "redraw True or False", redraw=redraw)
-        expect(is_count(masks, least=2), "masks >= 2", masks=masks)
-        expect(every is None or is_count(every), "every >= 1 epochs, or None", every=every)
-        expect(isinstance(name, str) and name != "", "name to be a word", name=name)
+        self.fault = fault = fault_of(fault)
+        count(least=0, seed=seed)
+        boolean(hold=hold, redraw=redraw)
+        count(least=2, trials=trials)
+        count(optional=True, every=every)
+        expect(isinstance(name, str) and name != "", "name to be a string", name=name)
         expect(
             schedule is not None or evaluate is not None,
             "schedule (faults during training) or evaluate (accuracy under faults)",
@@ -151,11 +148,11 @@ class FaultInjection(keras.callbacks.Callback):
         if not callable(schedule):
             strengths = schedule.values() if isinstance(schedule, Mapping) else [schedule]
             for strength in strengths:
-                _amount(strength, fault)
-        self.fault, self.seed, self.schedule, self.hold = fault, seed, schedule, hold
-        self.redraw, self.evaluate, self.masks, self.every = redraw, evaluate, masks, every
+                _rate(strength, fault)
+        self.seed, self.schedule, self.hold = seed, schedule, hold
+        self.redraw, self.evaluate, self.trials, self.every = redraw, evaluate, trials, every
         self.threshold, self.name, self.log_dir = threshold, name, log_dir
-        self.mask: Mask | None = None
+        self.trial: Trial | None = None
         self.accuracies: dict[int, np.ndarray] = {}
         self._epoch: int | None = None
         self._armed: list[Any] = []
@@ -170,7 +167,7 @@ class FaultInjection(keras.callbacks.Callback):
         self.release()
 
     def release(self) -> None:
-        """Takes what is left of an interrupted training from the model."""
+        """Removes from the model what an interrupted training left."""
         self._armed = []
         if self._step is not None:
             self._step.leave(self)
@@ -180,10 +177,10 @@ class FaultInjection(keras.callbacks.Callback):
             self._writer = None
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Finds the places, and takes a seat in the training step."""
+        """Finds the sites, and joins the training step."""
         del logs
         self.release()
-        self.mask, self._epoch, self.accuracies = None, None, {}
+        self.trial, self._epoch, self.accuracies = None, None, {}
         if self.evaluate is not None and (
             self._campaign is None or self._campaign.network is not self.model
         ):
@@ -198,21 +195,23 @@ class FaultInjection(keras.callbacks.Callback):
     def _prepare(self) -> None:
         replicas = self.model.distribute_strategy.num_replicas_in_sync
         expect(replicas == 1, "training on one device", replicas=replicas)
-        self._sites = self.fault.where.sites(self.model)
-        # Not the masks of `evaluate`: nobody is examined on what was trained.
-        self._drawer = Drawer(self.fault, self._sites, seeds.key(self.seed, "faults in training"))
-        self.fault.amount.check(self._drawer.places)
+        self._targets = self.fault.where.targets(self.model)
+        # Not the trials of `evaluate`, which tests on faults that training did not see.
+        self._sampler = TrialSampler(
+            self.fault, self._targets, seeds.key(self.seed, "faults in training")
+        )
+        self.fault.rate.check(self._sampler.site_count)
         if not self.hold:
             return
         if not self.fault.where.outputs:
-            expect_held(self._sites)
-        none = self._drawer.mask(0, Share(rate=0))
+            expect_held(self._targets)
+        none = self._sampler.trial(0, Share(rate=0))
         self._variables = [
             (
                 tf.Variable(hit, trainable=False),
                 None if draw is None else tf.Variable(draw, trainable=False),
             )
-            for hit, draw in pairs(none)
+            for hit, draw in none.pairs
         ]
         self._step = TrainingStep.of(self.model)
         self._step.join(self)
@@ -220,36 +219,36 @@ class FaultInjection(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Draws the epoch's faults."""
         del logs
-        self._epoch, self.mask = epoch, None
+        self._epoch, self.trial = epoch, None
         if self.schedule is None:
             return
-        amount = _amount(_at(self.schedule, epoch), self.fault)
-        places = 0
-        if amount is not None:
-            amount.check(self._drawer.places)
+        rate = _rate(_at(self.schedule, epoch), self.fault)
+        sites = 0
+        if rate is not None:
+            rate.check(self._sampler.site_count)
             number = epoch if self.redraw else 0
-            self.mask = self._drawer.mask(number, amount)
-            places = self.mask.count
-            self._strike(self.mask, number, amount)
-        self._write(epoch, places=places, share=places / self._drawer.places)
+            self.trial = self._sampler.trial(number, rate)
+            sites = self.trial.count
+            self._strike(self.trial, number, rate)
+        self._write(epoch, sites=sites, share=sites / self._sampler.site_count)
 
-    def _strike(self, mask: Mask, number: int, amount: Amount) -> None:
+    def _strike(self, trial: Trial, number: int, rate: Rate) -> None:
         if not self.hold:
-            values = faulty_parameters(self.fault.what, self._sites, mask)
-            for site, value in zip(self._sites, values, strict=True):
-                site.variable.assign(value)  # type: ignore[attr-defined]
+            values = faulty_parameters(self.fault.what, self._targets, trial)
+            for target, value in zip(self._targets, values, strict=True):
+                target.variable.assign(value)  # type: ignore[attr-defined]
         elif self.fault.transient:
-            self._stream = Stream(self._drawer, number, amount)
+            self._stream = TrialStream(self._sampler, number, rate)
         else:
-            for (hit, draw), (hit_now, draw_now) in zip(self._variables, pairs(mask), strict=True):
+            for (hit, draw), (hit_now, draw_now) in zip(self._variables, trial.pairs, strict=True):
                 hit.assign(hit_now)
                 if draw is not None:
                     draw.assign(draw_now)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Says that the coming step is faulty; a step that was not announced here is sound."""
+        """Announces that the coming step is faulty; a step that was not announced is fault-free."""
         del batch, logs
-        hits = self.mask is not None and (self.fault.transient or self.mask.count > 0)
+        hits = self.trial is not None and (self.fault.transient or self.trial.count > 0)
         # With the `History` that Keras makes for each `fit`: should the next callback raise, the
         # announcement is not left for another one.
         self._armed = [getattr(self.model, "history", None)] if self.hold and hits else []
@@ -261,35 +260,35 @@ class FaultInjection(keras.callbacks.Callback):
 
     @contextlib.contextmanager
     def in_force(self) -> Iterator[None]:
-        """What is traced inside the block is faulty in the places that the variables say."""
-        fault, sites = self.fault, self._sites
+        """What is traced in the block is faulty at the sites in the variables."""
+        fault, targets = self.fault, self._targets
         if not fault.where.outputs:
             with called_through(self.model, self._reading):
                 yield
             return
         if fault.transient:
-            functions = [streamed(self._drawer, self._current, n) for n in range(len(sites))]
+            functions = [streamed(self._sampler, self._current, n) for n in range(len(targets))]
         else:
             functions = [constant(fault.what, *one) for one in self._variables]
-        with taps(sites, functions):
+        with taps(targets, functions):
             yield
 
-    def _current(self) -> Stream:
+    def _current(self) -> TrialStream:
         return self._stream
 
     def _reading(self, call: Callable[..., Any]) -> Callable[..., Any]:
         """A model's `call` whose layers read faulty parameters, gradients passing through."""
-        sites, what = self._sites, self.fault.what
-        mask: Any = Mask(*map(tuple, zip(*self._variables, strict=True)))
+        targets, what = self._targets, self.fault.what
+        trial: Any = Trial(*map(tuple, zip(*self._variables, strict=True)))
 
         def reading_call(*args: Any, **kwargs: Any) -> Any:
-            with held(sites, faulty_parameters(what, sites, mask)):
+            with held(targets, faulty_parameters(what, targets, trial)):
                 return call(*args, **kwargs)
 
         return reading_call
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Measures, where it is time to."""
+        """Measures, where it is due."""
         last = self.model.stop_training or epoch + 1 == (self.params or {}).get("epochs")
         if last or (self.every is not None and (epoch + 1) % self.every == 0):
             found = self._measure(epoch)
@@ -297,7 +296,7 @@ class FaultInjection(keras.callbacks.Callback):
                 logs.update(found)
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Measures, if a callback after this one has ended the training; leaves the model."""
+        """Measures, if a callback after this one has ended the training; releases the model."""
         del logs
         if self._epoch is not None and self._epoch not in self.accuracies:
             self._measure(self._epoch)
@@ -309,9 +308,9 @@ class FaultInjection(keras.callbacks.Callback):
             return {}
         try:
             self._campaign.refresh()
-            found = self._campaign.run(range(self.masks)).correct.mean(axis=1)
+            found = self._campaign.run(range(self.trials), self.fault.rate).correct.mean(axis=1)
         except BadInput:  # not finite: no reason to end a training that Keras goes on with
-            found = np.full(self.masks, math.nan)
+            found = np.full(self.trials, math.nan)
         self.accuracies[epoch] = found
         measured = {"accuracy": found.mean(), "accuracy_spread": found.std(ddof=1)}
         return self._write(epoch, **measured)
@@ -332,13 +331,13 @@ def _at(schedule: Schedule, epoch: int) -> Any:
     return schedule(epoch) if callable(schedule) else schedule
 
 
-def _amount(strength: Any, fault: Fault) -> Amount | None:
-    if strength is None or isinstance(strength, Amount):
+def _rate(strength: Any, fault: Fault) -> Rate | None:
+    if strength is None or isinstance(strength, Rate):
         return strength
     expect(
         is_finite(strength) and 0 <= strength <= 1,
-        "schedule of Amounts, rates in [0, 1] or None",
+        "schedule of Rates, rates in [0, 1] or None",
         schedule=strength,
     )
-    own = fault.amount if isinstance(fault.amount, Share | Bernoulli) else Share(rate=0)
+    own = fault.rate if isinstance(fault.rate, Share | Bernoulli) else Share(rate=0)
     return replace(own, rate=float(strength))

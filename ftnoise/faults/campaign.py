@@ -1,10 +1,14 @@
-"""Many masks on one network: each is an input of one compiled function, and nothing is rebuilt.
+"""Many fault trials on one network: each is an input of one compiled function, none rebuilds it.
 
-What lies before the first fault is computed once for all masks. Parameters enter the compiled
-function as tensors in the place of variables, which are never assigned; neurons stuck at 0 are
-taken out of the kernel that they feed, where only layers that keep a zero a zero lie between. The
-answer is one bit for each mask and image, whether the network is right, and how far its outputs
-are from the sound ones.
+What lies before the first fault is computed once for all trials. Parameters enter the compiled
+function as tensors in the place of variables, which are never assigned; crashed neurons are removed
+from the kernel that they feed, where only layers that keep a zero a zero lie between. The results
+are one bit for each trial and example, whether the network is right, and the distance of its
+outputs to the fault-free ones.
+
+A campaign knows where a fault hits, what it does and for how long; the rate is an argument of each
+call. A network that draws (`layers.drawing`) makes one draw for each trial, the same for all
+examples of a call; the golden network makes that of trial 0.
 """
 
 from __future__ import annotations
@@ -12,80 +16,56 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ftnoise.core.checks import expect, is_count
+from ftnoise.core import seeds
+from ftnoise.core.checks import count
 from ftnoise.core.errors import BadInput, FtnoiseError
-from ftnoise.datasets.npz_file import one_line
-from ftnoise.faults.amounts import Amount, Share
-from ftnoise.faults.examples import check_examples, threshold_of
+from ftnoise.faults.compatibility import check_examples, threshold_of
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.faulty_network import FaultyNetwork
 from ftnoise.faults.graph import unfold
-from ftnoise.faults.injection import pairs
-from ftnoise.faults.masks import Drawer, Mask, Stream
+from ftnoise.faults.outcomes import TrialResults
+from ftnoise.faults.rates import Rate, Share
+from ftnoise.faults.trials import Trial, TrialSampler, TrialStream
+from ftnoise.layers.drawing import drawing
 
-# Measured by tests/benchmarks/faults.py on two cores, 10,000 images: 8 masks were no faster than 4
+# Measured by tests/benchmarks/faults.py on two cores, 10,000 images: 8 trials were no faster than 4
 # for whole networks; 2 took 1.3 times as long on fmnist_dnn.
-MASKS = 4  # in one call: as many run beside each other, and share what they read
+TRIALS = 4  # in one call: they run side by side, and share what they read
 # 2,300 images on fmnist_dnn and 210 on fmnist_cnn1; half and twice as many took about the same
 # time, 9,000 on fmnist_dnn (weights) 1.7 times as long.
-CALL_BYTES = 2**26  # of outputs of layers, for all masks and images of one call
-KEPT_BYTES = 2**29  # of what lies before the first fault, for all images
+CALL_BYTES = 2**26  # of outputs of layers, for all trials and examples of one call
+KEPT_BYTES = 2**29  # of what lies before the first fault, for all examples
 # Faults in the last layer have small outputs: 5,000 take 0.5 to 0.8 of the time of 1,000.
-MOST_IMAGES = 5000  # in one call
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What became of some masks.
-
-    Attributes:
-        correct: whether the network is right, bool `[masks, images]`; NaN is never right.
-        distance_mean, distance_max: the Euclidean distance of the network's outputs to those
-            without faults (Definition 1 of the paper), over the images whose outputs are finite,
-            float64 `[masks]`; infinite where there are none.
-        not_finite: how many images have outputs that are not finite, `[masks]`.
-        faults: how many places are hit, `[masks]`; on average of an image if transient.
-    """
-
-    correct: np.ndarray
-    distance_mean: np.ndarray
-    distance_max: np.ndarray
-    not_finite: np.ndarray
-    faults: np.ndarray
-
-    def first(self, masks: int) -> Outcome:
-        """What became of the first so many masks."""
-        return Outcome(*(getattr(self, field.name)[:masks] for field in fields(self)))
+MOST_EXAMPLES = 5000  # in one call
 
 
 class Campaign:
-    """The faults of one kind in one network, on one set of images.
+    """The faults of one kind in one network, on one set of examples.
 
     Args:
         network: Sequential or functional, with one output: `[batch, classes]`, or `[batch, 1]` for
             two classes. It is never changed.
-        x: the images (or other examples) `[n, ...]`, or a list of arrays for several inputs.
+        x: examples `[n, ...]`, or a list of arrays for several inputs.
         y: integer labels `[n]`.
-        fault: where, what, how many, how long.
-        seed: an integer >= 0; with the number of a mask it says which places are hit.
-        images_per_call: at most that many; None chooses by the memory that a call takes.
-        masks_per_call: how many masks are computed beside each other.
-        threshold: of a network with one output: above which it says class 1; None is 0.5 for a
-            sigmoid and 0 for a logit.
+        fault: where, what, how long. Its rate is not used: `run` and `outputs` take one.
+        seed: an integer >= 0; with the number of a trial it draws the sites.
+        examples_per_call: the most examples of a call; None chooses by the memory it takes.
+        trials_per_call: number of trials that are computed side by side.
+        threshold: of a network with one output: above it, the network predicts class 1; None is
+            0.5 for a sigmoid and 0 for a logit.
 
     Attributes:
         golden: the outputs without faults, `[n, classes]`.
         correct: whether the network is right without faults, bool `[n]`.
 
     Raises:
-        BadInput: the network has no such places, or does not fit the examples or labels, or its
+        BadInput: the network has no such sites, or does not fit the examples or labels, or its
             outputs are not finite.
     """
 
@@ -97,33 +77,40 @@ class Campaign:
         fault: Fault,
         *,
         seed: int = 0,
-        images_per_call: int | None = None,
-        masks_per_call: int = MASKS,
+        examples_per_call: int | None = None,
+        trials_per_call: int = TRIALS,
         threshold: float | None = None,
     ) -> None:
-        expect(is_count(seed, least=0), "seed an integer >= 0", seed=seed)
-        expect(is_count(masks_per_call), "masks_per_call >= 1", masks_per_call=masks_per_call)
-        expect(
-            images_per_call is None or is_count(images_per_call),
-            "images_per_call >= 1 or None",
-            images_per_call=images_per_call,
-        )
+        count(least=0, seed=seed)
+        count(trials_per_call=trials_per_call)
+        count(optional=True, examples_per_call=examples_per_call)
         self.network, self.fault = network, fault
         graph = unfold(network)
         self.x, self.y = check_examples(network, x, y)
-        self.sites = fault.where.sites(network)
-        self.drawer = Drawer(fault, self.sites, seed)
-        fault.amount.check(self.drawer.places)
+        self.targets = fault.where.targets(network)
+        self.sampler = TrialSampler(fault, self.targets, seed)
         self.one_by_one = fault.transient and not fault.where.outputs
-        self.masks_per_call = 1 if self.one_by_one else masks_per_call
+        self.trials_per_call = 1 if self.one_by_one else trials_per_call
         self.threshold = threshold_of(network, threshold)
-        self.faulty = FaultyNetwork(graph, fault, self.sites)
-        self.images = self._images(images_per_call)
-        self._compile()
+        self.faulty = FaultyNetwork(graph, fault, self.targets)
+        self.examples_per_call = self._examples_per_call(examples_per_call)
+        own = fault.transient and fault.where.outputs
+        self._clean = Traced(self.faulty.clean, (True,))
+        self._parameters = Traced(self.faulty.parameters, (False, False))
+        self._faulty = Traced(self._faulty_of, (True, True, True, own, False))
         self.refresh()
 
+    @property
+    def site_count(self) -> int:
+        """The number of sites that may be hit."""
+        return self.sampler.site_count
+
+    def network_draw(self, trial: int) -> Any:
+        """The key of the network's own draw in a trial, an int64 pair for `drawing`."""
+        return seeds.at_step(seeds.key(self.sampler.seed, "network in a fault trial"), trial)
+
     def refresh(self) -> None:
-        """Computes what is kept of the sound network again, after its parameters have changed.
+        """Computes what is kept of the fault-free network again, after its parameters changed.
 
         Nothing is compiled anew: the compiled functions read the network's own variables.
 
@@ -132,71 +119,63 @@ class Campaign:
         """
         self._before = self._kept_before()
         self.golden = np.zeros([len(self.y), self.network.output_shape[-1]], np.float32)
-        self.golden = self._sound()
-        self.correct = self.right(self.golden)
+        # By the same compiled function, whose rounding may be its own.
+        golden = self.outputs(0, Share(rate=0.0))
+        bad = np.flatnonzero(~np.isfinite(golden).all(axis=1))
+        if len(bad):
+            raise BadInput(
+                f"Expected finite outputs of {self.network.name} without faults. Received: NaN or "
+                f"infinity for {len(bad)} of {len(golden)} examples, the first being {bad[0]}."
+            )
+        self.golden = golden
+        self.correct = self.right(golden)
 
-    def _images(self, most: int | None) -> int:
-        """How many images a call takes."""
+    def _examples_per_call(self, most: int | None) -> int:
         sizes = [
             4 * math.prod(size or 1 for size in shape[1:])
             for step in self.faulty.after
             for shape in step.shapes
         ]
-        held = max(1, self.masks_per_call * sum(sizes))
-        chosen = most or min(MOST_IMAGES, max(1, CALL_BYTES // held))
+        held = max(1, self.trials_per_call * sum(sizes))
+        chosen = most or min(MOST_EXAMPLES, max(1, CALL_BYTES // held))
         return 1 if self.one_by_one else min(chosen, len(self.y))
 
-    def run(self, masks: Sequence[int], amount: Amount | None = None) -> Outcome:
-        """What becomes of the masks with these numbers.
+    def run(self, trials: Sequence[int], rate: Rate) -> TrialResults:
+        """The results of the trials with these numbers (>= 0) at a rate."""
+        rate.check(self.site_count)
+        empty = np.zeros(0)
+        groups = [TrialResults(np.zeros((0, len(self.y)), bool), empty, empty, empty, empty)]
+        for start in range(0, len(trials), self.trials_per_call):
+            group = list(trials[start : start + self.trials_per_call])
+            # Another size would be compiled anew, which takes longer than some spare trials.
+            spare = [group[-1]] * (self.trials_per_call - len(group))
+            groups.append(self._together([*group, *spare], rate).first(len(group)))
+        return TrialResults.joined(groups)
+
+    def outputs(self, trial: int, rate: Rate, examples: int | None = None) -> np.ndarray:
+        """The network's outputs in one trial, `[n, classes]`.
 
         Args:
-            masks: numbers >= 0.
-            amount: instead of the fault's own.
+            trial: its number, >= 0.
+            rate: how many sites are hit.
+            examples: the number of examples, from the first on; None for all.
         """
-        amount = amount or self.fault.amount
-        amount.check(self.drawer.places)
-        rows = [self._nothing]
-        for start in range(0, len(masks), self.masks_per_call):
-            group = list(masks[start : start + self.masks_per_call])
-            # Another size would be compiled anew, which takes longer than some spare masks.
-            spare = [group[-1]] * (self.masks_per_call - len(group))
-            rows.append(self._together([*group, *spare], amount).first(len(group)))
-        return Outcome(
-            *(np.concatenate([getattr(r, field.name) for r in rows]) for field in fields(Outcome))
-        )
-
-    def outputs(
-        self, mask: int, amount: Amount | None = None, images: int | None = None
-    ) -> np.ndarray:
-        """The network's outputs under the mask of that number, `[n, classes]`.
-
-        Args:
-            mask: its number, >= 0.
-            amount: instead of the fault's own.
-            images: of the first so many images; None for all.
-        """
-        amount = amount or self.fault.amount
-        amount.check(self.drawer.places)
+        rate.check(self.site_count)
         found: list[np.ndarray] = []
-        for (*_, outputs), _ in self._calls([mask] * self.masks_per_call, amount):
+        for (*_, outputs), _ in self._calls([trial] * self.trials_per_call, rate):
             found.append(outputs.numpy())
-            if images is not None and sum(map(len, found)) >= images:
+            if examples is not None and sum(map(len, found)) >= examples:
                 break
-        return np.concatenate(found)[:images]
+        return np.concatenate(found)[:examples]
 
     def right(self, outputs: np.ndarray) -> np.ndarray:
-        """Whether outputs `[n, classes]` of the first n images are right, bool; NaN never is."""
+        """Whether outputs `[n, classes]` of the first n examples are right, bool `[n]`."""
         return self._right(tf.constant(outputs), tf.constant(self.y[: len(outputs)])).numpy()
 
-    @property
-    def _nothing(self) -> Outcome:
-        empty = np.zeros(0)
-        return Outcome(np.zeros((0, len(self.y)), bool), empty, empty, empty, empty)
-
-    def _together(self, masks: Sequence[int], amount: Amount) -> Outcome:
-        """A group of masks."""
-        found, faults = [], np.zeros(len(masks))
-        for part, hit in self._calls(masks, amount):
+    def _together(self, trials: Sequence[int], rate: Rate) -> TrialResults:
+        """The results of one group of trials."""
+        found, faults = [], np.zeros(len(trials))
+        for part, hit in self._calls(trials, rate):
             found.append(part)
             faults += hit
         correct, distances, finite = (
@@ -204,7 +183,7 @@ class Campaign:
         )
         counts = np.count_nonzero(finite, axis=1)
         none = counts == 0
-        return Outcome(
+        return TrialResults(
             correct,
             np.where(none, math.inf, distances.sum(axis=1) / np.maximum(counts, 1)),
             np.where(none, math.inf, distances.max(axis=1)),
@@ -213,84 +192,66 @@ class Campaign:
         )
 
     def _calls(
-        self, masks: Sequence[int], amount: Amount
+        self, trials: Sequence[int], rate: Rate
     ) -> Iterator[tuple[tuple[Any, ...], np.ndarray]]:
-        """What the compiled function says of a group of masks, chunk by chunk of the images.
+        """What the compiled function returns for a group of trials, chunk by chunk of the examples.
 
-        And how many places are hit there, on average of all images, `[masks]`.
+        And the number of sites that are hit there, as a share of all examples, `[trials]`.
         """
-        if not self.fault.transient:
-            drawn = [self.drawer.mask(number, amount) for number in masks]
-            held = [self._inputs_of(mask) for mask in drawn]
-            counts = np.array([mask.count for mask in drawn], float)
-            for chunk in self._chunks():
-                found = self._faulty(chunk.values, chunk.y, chunk.golden, held)
-                yield found, counts * chunk.images / len(self.y)
-            return
-        streams = [Stream(self.drawer, number, amount) for number in masks]
-        for chunk in self._chunks():
-            drawn = [stream.mask(chunk.images) for stream in streams]
-            held = [self._inputs_of(mask) for mask in drawn]
-            counts = np.array([mask.count for mask in drawn], float)
-            yield self._faulty(chunk.values, chunk.y, chunk.golden, held), counts / len(self.y)
+        draws = tf.stack([self.network_draw(number) for number in trials])
+        transient = self.fault.transient
+        streams = [TrialStream(self.sampler, number, rate) for number in trials if transient]
+        drawn = [self.sampler.trial(number, rate) for number in trials if not transient]
+        inputs = [self._inputs_of(trial) for trial in drawn]
+        for start in range(0, len(self.y), self.examples_per_call):
+            part = slice(start, start + self.examples_per_call)
+            y = tf.constant(self.y[part])
+            if transient:
+                drawn = [stream.trial(len(y)) for stream in streams]
+                inputs = [self._inputs_of(trial) for trial in drawn]
+            hit = np.array([trial.count for trial in drawn], float) * (1 if transient else len(y))
+            before = self._clean_part(part) if self._before is None else self._before[start]
+            golden = tf.constant(self.golden[part])
+            yield self._faulty(before, y, golden, inputs, draws), hit / len(self.y)
 
-    def _inputs_of(self, mask: Mask) -> Any:
-        """What the compiled function takes of a mask: parameters, or hits and draws."""
-        if not self.fault.where.outputs:
-            if self.fault.transient:
-                mask = Mask(
-                    tuple(hit[0] for hit in mask.hits),
-                    tuple(None if draw is None else draw[0] for draw in mask.draws),
-                )
-            return self._parameters(
-                [tf.constant(hit) for hit in mask.hits],
-                [None if draw is None else tf.constant(draw) for draw in mask.draws],
-            )
-        return [
+    def _inputs_of(self, trial: Trial) -> Any:
+        """What the compiled function takes of a trial: parameters, or hits and draws."""
+        if self.one_by_one:
+            trial = trial.first()
+        pairs = [
             (tf.constant(hit), None if draw is None else tf.constant(draw))
-            for hit, draw in pairs(mask)
+            for hit, draw in trial.pairs
         ]
+        if self.fault.where.outputs:
+            return pairs
+        return self._parameters(*map(list, zip(*pairs, strict=True)))
 
-    def _chunks(self) -> Iterator[Chunk]:
-        for start in range(0, len(self.y), self.images):
-            part = slice(start, start + self.images)
-            if self._before is None:
-                values = self._clean([tf.constant(x[part]) for x in self.x])
-            else:
-                values = self._before[start // self.images]
-            y, golden = tf.constant(self.y[part]), tf.constant(self.golden[part])
-            yield Chunk(values, y, golden, len(self.y[part]))
+    def _clean_part(self, part: slice) -> Any:
+        return self._clean([tf.constant(x[part]) for x in self.x])
 
-    def _kept_before(self) -> list[Any] | None:
-        """What lies before the first fault for all images, if it is not too large to be kept."""
-        values = self._clean([tf.constant(x[: self.images]) for x in self.x])
+    def _kept_before(self) -> dict[int, Any] | None:
+        """What lies before the first fault, by the start of each chunk; None if too large."""
+        size = self.examples_per_call
+        values = self._clean_part(slice(size))
         tensors = [value for value in tf.nest.flatten(values) if value is not None]
-        size = sum(value.numpy().nbytes for value in tensors) / self.images
-        if size * len(self.y) > KEPT_BYTES:
+        if sum(value.numpy().nbytes for value in tensors) / size * len(self.y) > KEPT_BYTES:
             return None
-        rest = [
-            self._clean([tf.constant(x[start : start + self.images]) for x in self.x])
-            for start in range(self.images, len(self.y), self.images)
-        ]
-        return [values, *rest]
-
-    def _compile(self) -> None:
-        faulty, own = self.faulty, self.fault.transient and self.fault.where.outputs
-        self._clean = Traced(faulty.clean, (True,))
-        self._parameters = Traced(faulty.parameters, (False, False))
-        self._faulty = Traced(self._faulty_of, (True, True, True, own))
+        rest = range(size, len(self.y), size)
+        return {0: values} | {start: self._clean_part(slice(start, start + size)) for start in rest}
 
     def _faulty_of(
-        self, before: list[Any], y: Any, golden: Any, masks: list[Any]
+        self, before: list[Any], y: Any, golden: Any, trials: list[Any], draws: Any
     ) -> tuple[Any, ...]:
-        """Of a chunk of images, correctness bits, distances and finite bits `[masks, images]`.
+        """Correctness bits, distances and finite bits `[trials, examples]` of a chunk of examples.
 
-        A distance is 0 where an output is not finite. And the outputs under the first mask,
-        `[images, classes]`.
+        A distance is 0 where an output is not finite. And the outputs in the first trial,
+        `[examples, classes]`.
         """
-        correct, distances, finite = [], [], []
-        all_outputs = [self.faulty.outputs(before, mask) for mask in masks]
-        for outputs in all_outputs:
+        correct, distances, finite, all_outputs = [], [], [], []
+        for n, trial in enumerate(trials):
+            with drawing(draws[n]):
+                outputs = self.faulty.outputs(before, trial)
+            all_outputs.append(outputs)
             correct.append(self._right(outputs, y))
             finite.append(tf.reduce_all(tf.math.is_finite(outputs), axis=-1))
             # The square of a float32 may be beyond all float32.
@@ -300,42 +261,31 @@ class Campaign:
         return tf.stack(correct), tf.stack(distances), tf.stack(finite), all_outputs[0]
 
     def _right(self, outputs: Any, y: Any) -> Any:
-        """Whether outputs `[n, classes]` are right, bool `[n]`."""
+        """Whether outputs `[n, classes]` are right, bool `[n]`; NaN never is."""
         if outputs.shape[-1] == 1:
-            says = tf.cast(outputs[:, 0] > self.threshold, y.dtype)
+            predicted = tf.cast(outputs[:, 0] > self.threshold, y.dtype)
         else:
-            says = tf.argmax(outputs, axis=-1, output_type=y.dtype)
-        return (says == y) & ~tf.reduce_any(tf.math.is_nan(outputs), axis=-1)
-
-    def _sound(self) -> np.ndarray:
-        # By the same compiled function, whose rounding may be its own.
-        golden = self.outputs(0, Share(rate=0.0))
-        bad = np.flatnonzero(~np.isfinite(golden).all(axis=1))
-        if len(bad):
-            raise BadInput(
-                f"Expected finite outputs of {self.network.name} without faults. Received: NaN or "
-                f"infinity for {len(bad)} of {len(golden)} examples, the first being {bad[0]}."
-            )
-        return golden
+            predicted = tf.argmax(outputs, axis=-1, output_type=y.dtype)
+        return (predicted == y) & ~tf.reduce_any(tf.math.is_nan(outputs), axis=-1)
 
 
 class Traced:
-    """A function that is compiled once, for any number of images.
+    """A function that is compiled once, for any number of examples.
 
     Args:
         function: of nested lists of tensors and None.
-        by_image: for each argument, whether the first axis of its tensors is that of the images.
+        by_example: for each argument, whether the first axis of its tensors is that of examples.
     """
 
-    def __init__(self, function: Callable[..., Any], by_image: tuple[bool, ...]) -> None:
-        self.function, self.by_image = function, by_image
+    def __init__(self, function: Callable[..., Any], by_example: tuple[bool, ...]) -> None:
+        self.function, self.by_example = function, by_example
         self._compiled: Any = None
 
     def __call__(self, *arguments: Any) -> Any:
         if self._compiled is None:
             specs = [
-                tf.nest.map_structure(_any_number if by_image else _exactly, argument)
-                for argument, by_image in zip(arguments, self.by_image, strict=True)
+                tf.nest.map_structure(_any_number if by_example else _exactly, argument)
+                for argument, by_example in zip(arguments, self.by_example, strict=True)
             ]
             try:
                 self._compiled = tf.function(self.function).get_concrete_function(*specs)
@@ -349,31 +299,20 @@ class Traced:
 
 
 def _cause(error: BaseException) -> str:
-    """What was raised first, without the lines of code that TensorFlow puts before it."""
-    told = error
-    while "in user code:" in str(told) and told.__context__ is not None:
-        told = told.__context__
-    return one_line(told)
+    """The first error in one line, without the lines of code that TensorFlow puts before it."""
+    while "in user code:" in str(error) and error.__context__ is not None:
+        error = error.__context__
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
 
 
 def _any_number(tensor: Any) -> Any:
-    if tensor is None or tensor.shape.rank == 0:  # such as the number of images
+    if tensor is None or tensor.shape.rank == 0:  # such as the number of examples
         return _exactly(tensor)
     return tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype)
 
 
 def _exactly(tensor: Any) -> Any:
     return None if tensor is None else tf.TensorSpec(tensor.shape, tensor.dtype)
-
-
-@dataclass(frozen=True, eq=False)
-class Chunk:
-    """Some images: what lies before the first fault, their labels and sound outputs."""
-
-    values: Any
-    y: Any
-    golden: Any
-    images: int
 
 
 def digest(network: keras.Model) -> str:

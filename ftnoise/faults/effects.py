@@ -1,7 +1,7 @@
-"""What a fault does to the number that it hits.
+"""The effect of a fault on the number that it hits.
 
-Every effect is one function of the sound value, applied by TensorFlow to parameters and to the
-outputs of neurons alike. What an effect draws at random belongs to the place that is hit, not to
+Every effect is one function of the fault-free value, applied by TensorFlow to parameters and to the
+outputs of neurons alike. What an effect draws at random belongs to the site that is hit, not to
 the number of faults, so the faults at a low rate are among those at a higher one.
 
 Sources: Torres-Huitzil and Girau (2017), "Fault and Error Tolerance in Neural Networks", for
@@ -12,12 +12,12 @@ computational phase-change memory", for drift.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from ftnoise.core.checks import expect, is_count, is_number
-from ftnoise.core.spec import Spec, snake_case
-from ftnoise.faults.words import number, whole
+from ftnoise.core.checks import boolean, expect, is_count, is_number, non_negative
+from ftnoise.core.spec import Spec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,48 +26,26 @@ BITS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
-class Effect(Spec):
-    """Base: what becomes of a value that is hit.
-
-    `forms` are its names in the short form of a fault, each with what may follow it (`=VALUE` must,
-    `[=BIT]` may); without any it has one, its own in snake case.
-    """
-
-    forms: ClassVar[dict[str, str]] = {}
-
-    @classmethod
-    def short_forms(cls) -> dict[str, str]:
-        """`forms`, or the one that it has without any."""
-        return cls.forms or {snake_case(cls.__name__): ""}
-
-    @classmethod
-    def from_short(cls, form: str, value: str | None) -> Effect:
-        """The effect that a short form is of.
-
-        Args:
-            form: one of `short_forms`.
-            value: what follows after "="; None if nothing does.
-        """
-        del form, value
-        return cls()
+class Effect(Spec, ABC):
+    """Base: the effect of a fault on a value that is hit."""
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray | None:
-        """What is random about the effect, one draw for each place; None if nothing is."""
+        """The random part of the effect, one draw for each site; None if there is none."""
         return None
 
+    @abstractmethod
     def faulty(self, values: Any, draw: Any) -> Any:
-        """The faulty values of places that are all hit.
+        """The faulty values of sites that are all hit.
 
         Args:
-            values: the sound ones, a floating-point tensor.
+            values: the fault-free ones, a floating-point tensor.
             draw: what `draw` gave, of a shape that broadcasts against `values`.
         """
-        raise TypeError(f"{type(self).__name__} has no faulty.")
 
     @property
+    @abstractmethod
     def label(self) -> str:
         """A few words that follow what is hit: `stuck at 0`."""
-        raise TypeError(f"{type(self).__name__} has no label.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,17 +56,6 @@ class StuckAt(Effect):
     """
 
     value: float = 0.0
-
-    forms: ClassVar[dict[str, str]] = {
-        "stuck_at_zero": "",
-        "stuck_at_one": "",
-        "stuck_at": "=VALUE",
-    }
-
-    @classmethod
-    def from_short(cls, form: str, value: str | None) -> StuckAt:
-        fixed = {"stuck_at_zero": 0.0, "stuck_at_one": 1.0}
-        return cls(value=fixed[form] if form in fixed else number(value or "", "VALUE"))
 
     def __post_init__(self) -> None:
         expect(is_number(self.value), "value to be a finite number", value=self.value)
@@ -109,16 +76,10 @@ class BitFlip(Effect):
 
     Args:
         bit: 0 is the lowest of the mantissa (0 to 22), then come the exponent (23 to 30) and the
-            sign (31). None draws one of the 32 for each place.
+            sign (31). None draws one of the 32 for each site.
     """
 
     bit: int | None = None
-
-    forms: ClassVar[dict[str, str]] = {"bit_flip": "[=BIT]"}
-
-    @classmethod
-    def from_short(cls, form: str, value: str | None) -> BitFlip:
-        return cls(bit=None if value is None else whole(value, "BIT"))
 
     def __post_init__(self) -> None:
         expect(
@@ -142,20 +103,13 @@ class BitFlip(Effect):
             pattern = 1 << self.bit
             # The sign's bit alone is the smallest int32.
             flipped = tf.constant(pattern - 2**BITS if self.bit == BITS - 1 else pattern, tf.int32)
-        bits = tf.bitwise.bitwise_xor(
-            *_broadcast(tf.bitcast(tf.cast(values, tf.float32), tf.int32), flipped)
-        )
-        return tf.cast(tf.bitcast(bits, tf.float32), values.dtype)
+        bits = tf.bitcast(tf.cast(values, tf.float32), tf.int32)
+        flipped_bits = tf.bitwise.bitwise_xor(bits, tf.broadcast_to(flipped, tf.shape(values)))
+        return tf.cast(tf.bitcast(flipped_bits, tf.float32), values.dtype)
 
     @property
     def label(self) -> str:
         return f"with {'a random bit' if self.bit is None else f'bit {self.bit}'} flipped"
-
-
-def _broadcast(values: Any, flipped: Any) -> tuple[Any, Any]:
-    import tensorflow as tf
-
-    return values, tf.broadcast_to(flipped, tf.shape(values))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +126,7 @@ class SignFlip(Effect):
 
 @dataclass(frozen=True, kw_only=True)
 class RandomValue(Effect):
-    """The value is drawn uniformly from [low, high), anew for each place.
+    """The value is drawn uniformly from [low, high), anew for each site.
 
     Args:
         low, high: finite, low < high, in the unit of the value.
@@ -180,15 +134,6 @@ class RandomValue(Effect):
 
     low: float = -1.0
     high: float = 1.0
-
-    forms: ClassVar[dict[str, str]] = {"random_value": "[=LOW..HIGH]"}
-
-    @classmethod
-    def from_short(cls, form: str, value: str | None) -> RandomValue:
-        if value is None:
-            return cls()
-        low, _, high = value.partition("..")
-        return cls(low=number(low, "LOW"), high=number(high, "HIGH"))
 
     def __post_init__(self) -> None:
         expect(
@@ -218,7 +163,7 @@ class RandomValue(Effect):
 
 @dataclass(frozen=True, kw_only=True)
 class Drift(Effect):
-    """The value is off by Gaussian noise, which is drawn for each place.
+    """The value is off by Gaussian noise, which is drawn for each site.
 
     Args:
         sigma: standard deviation of the noise, >= 0; a share of the value if `relative`, else in
@@ -229,15 +174,9 @@ class Drift(Effect):
     sigma: float
     relative: bool = True
 
-    forms: ClassVar[dict[str, str]] = {"drift": "=SIGMA", "drift_absolute": "=SIGMA"}
-
-    @classmethod
-    def from_short(cls, form: str, value: str | None) -> Drift:
-        return cls(sigma=number(value or "", "SIGMA"), relative=form == "drift")
-
     def __post_init__(self) -> None:
-        expect(is_number(self.sigma) and self.sigma >= 0, "sigma >= 0", sigma=self.sigma)
-        expect(isinstance(self.relative, bool), "relative True or False", relative=self.relative)
+        non_negative(sigma=self.sigma)
+        boolean(relative=self.relative)
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray | None:
         import numpy as np

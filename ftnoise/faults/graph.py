@@ -50,7 +50,7 @@ class Step:
         """What is applied unit by unit or as a whole: `relu`, `sigmoid`, `cast`; "" if unknown.
 
         That is a layer's `activation`, or the function of TensorFlow or Keras that was called in
-        the place of a layer.
+        the site of a layer.
         """
         symbol = getattr(self.layer, "symbol", None)
         if isinstance(symbol, str):

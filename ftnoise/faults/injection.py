@@ -1,9 +1,9 @@
-"""A network with faults for as long as a block lasts, and bit-identical afterwards.
+"""Faults in a network for the time of a `with` block; afterwards the network is bit-identical.
 
-Parameters are assigned and put back. Outputs are changed where a layer gives them, by a function
-that stands before the layer's own `call`; Keras' compiled functions of the model are laid aside
-meanwhile, so that `predict`, `evaluate` and `fit` see the faults. Those that were compiled of
-another model with the same layers, or by the caller, do not see the ones in outputs.
+Parameters are assigned and restored. Outputs are changed by a function around the layer's `call`;
+Keras' compiled functions of the model are set aside meanwhile, so that `predict`, `evaluate` and
+`fit` see the faults. Functions compiled from another model with the same layers, or by the caller,
+do not see faults in outputs.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ftnoise.core.checks import expect, is_count
+from ftnoise.core.checks import count
 from ftnoise.core.errors import BadInput
 from ftnoise.faults.effects import Effect
-from ftnoise.faults.fault import Fault, fault_of
-from ftnoise.faults.masks import Drawer, Mask, Stream
-from ftnoise.faults.places import OutputSite, ParameterSite, Site
+from ftnoise.faults.fault import Fault
+from ftnoise.faults.parsing import fault_of
+from ftnoise.faults.sites import OutputTarget, ParameterTarget, Target
+from ftnoise.faults.trials import Trial, TrialSampler, TrialStream
 
 # What Keras keeps compiled of a model.
 COMPILED = ("train_function", "test_function", "predict_function", "train_tf_function")
@@ -31,60 +32,52 @@ _ABSENT = object()
 
 @contextlib.contextmanager
 def injected(
-    model: keras.Model, fault: Fault | str, seed: int = 0, mask: int = 0
-) -> Iterator[Mask]:
-    """Puts a fault into a model for as long as the `with` block lasts.
+    model: keras.Model, fault: Fault | str, seed: int = 0, trial: int = 0
+) -> Iterator[Trial]:
+    """Puts a fault into a model for the time of the `with` block.
 
     Faults of parameters are in force wherever the layers are used. Those of neurons are in force in
-    this model's `predict`, `evaluate`, `fit` and calls, and in whatever is traced inside the block;
-    but another Keras model that shares layers with it, or a `tf.function` of your own, does not see
+    this model's `predict`, `evaluate`, `fit` and calls, and in everything traced in the block; but
+    another Keras model that shares layers with it, or a `tf.function` of your own, does not see
     them if it was called (and so compiled) before: inject into the model that you call.
 
     Args:
         model: Sequential or functional; bit-identical afterwards, after an exception too.
-        fault: where, what, how many, or its short form, such as `"weights:stuck_at_zero:0.5"`. A
-            transient one of neurons is drawn anew for each example, counted from the block's
-            beginning in the order in which the model sees them.
+        fault: a `Fault` or its text form, such as `"weights:stuck_at=0:0.5"`. A transient one of
+            neurons is drawn anew for each example, counted from the beginning of the block in the
+            order in which the model sees them.
         seed: an integer >= 0.
-        mask: the number of the mask under that seed, >= 0.
+        trial: the number of the trial under that seed, >= 0.
 
     Yields:
-        The mask that was drawn (of a transient fault that of the first example).
+        The trial that was drawn (of a transient fault that of the first example).
 
     Raises:
-        BadInput: the model has no such places, or the fault is transient and hits parameters,
+        BadInput: the model has no such sites, or the fault is transient and hits parameters,
             which a batch shares.
     """
-    expect(is_count(seed, least=0), "seed an integer >= 0", seed=seed)
-    expect(is_count(mask, least=0), "mask an integer >= 0", mask=mask)
+    count(least=0, seed=seed, trial=trial)
     fault = fault_of(fault)
-    sites = fault.where.sites(model)
-    drawer = Drawer(fault, sites, seed)
-    fault.amount.check(drawer.places)
-    drawn = drawer.mask(mask)
-    if fault.transient:
-        if not fault.where.outputs:
+    targets = fault.where.targets(model)
+    sampler = TrialSampler(fault, targets, seed)
+    fault.rate.check(sampler.site_count)
+    drawn = sampler.trial(trial, fault.rate)
+    if not fault.where.outputs:
+        if fault.transient:
             raise BadInput(
                 "Expected a transient fault of neurons, as the parameters are the same for all of "
                 f"a batch (ftnoise.inject takes one example at a time). Received: {fault.where!r}."
             )
-        stream = Stream(drawer, mask)
-        functions = [streamed(drawer, lambda: stream, n) for n in range(len(sites))]
-        with tapped(model, sites, functions):
+        with assigned(targets, faulty_parameters(fault.what, targets, drawn)):
             yield drawn
         return
-    if fault.where.outputs:
-        functions = [constant(fault.what, *one) for one in pairs(drawn)]
-        with tapped(model, sites, functions):
-            yield drawn
-        return
-    with assigned(sites, faulty_parameters(fault.what, sites, drawn)):
+    if fault.transient:
+        stream = TrialStream(sampler, trial, fault.rate)
+        functions = [streamed(sampler, lambda: stream, n) for n in range(len(targets))]
+    else:
+        functions = [constant(fault.what, *one) for one in drawn.pairs]
+    with tapped(model, targets, functions):
         yield drawn
-
-
-def pairs(mask: Mask) -> list[tuple[Any, Any]]:
-    """The hits and draws of each site."""
-    return list(zip(mask.hits, mask.draws, strict=True))
 
 
 def strike(effect: Effect, values: Any, hit: Any, draw: Any) -> Any:
@@ -92,18 +85,18 @@ def strike(effect: Effect, values: Any, hit: Any, draw: Any) -> Any:
     return tf.where(hit, effect.faulty(values, draw), values)
 
 
-def faulty_parameters(effect: Effect, sites: Sequence[Site], mask: Mask) -> list[Any]:
-    """The values of the sites' parameters under a mask."""
+def faulty_parameters(effect: Effect, targets: Sequence[Target], trial: Trial) -> list[Any]:
+    """The values of the targets' parameters in a trial."""
     return [
-        strike(effect, tf.convert_to_tensor(site.variable), hit, draw)  # type: ignore[attr-defined]
-        for site, (hit, draw) in zip(sites, pairs(mask), strict=True)
+        strike(effect, tf.convert_to_tensor(target.variable), hit, draw)  # type: ignore[attr-defined]
+        for target, (hit, draw) in zip(targets, trial.pairs, strict=True)
     ]
 
 
 @contextlib.contextmanager
-def assigned(sites: Sequence[Site], values: Sequence[Any]) -> Iterator[None]:
-    """The sites' parameters have these values inside the block."""
-    variables = [site.variable for site in sites if isinstance(site, ParameterSite)]
+def assigned(targets: Sequence[Target], values: Sequence[Any]) -> Iterator[None]:
+    """The targets' parameters have these values inside the block."""
+    variables = [target.variable for target in targets if isinstance(target, ParameterTarget)]
     before = [variable.numpy() for variable in variables]
     try:
         for variable, value in zip(variables, values, strict=True):
@@ -114,16 +107,16 @@ def assigned(sites: Sequence[Site], values: Sequence[Any]) -> Iterator[None]:
             variable.assign(value)
 
 
-# Of the values of one site, all that hold its units.
+# Of the values of one target, all that hold its units.
 Function = Callable[[list[Any]], list[Any]]
 
 
 @contextlib.contextmanager
 def tapped(
-    model: keras.Model, sites: Sequence[Site], functions: Sequence[Function]
+    model: keras.Model, targets: Sequence[Target], functions: Sequence[Function]
 ) -> Iterator[None]:
-    """The sites' outputs pass through these functions inside the block, compiled or not."""
-    with put_aside(model), taps(sites, functions):
+    """The targets' outputs pass through these functions inside the block, compiled or not."""
+    with put_aside(model), taps(targets, functions):
         yield
 
 
@@ -147,13 +140,13 @@ def put_aside(model: keras.Model) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def taps(sites: Sequence[Site], functions: Sequence[Function]) -> Iterator[None]:
-    """What is called or traced inside the block passes through these functions at the sites."""
+def taps(targets: Sequence[Target], functions: Sequence[Function]) -> Iterator[None]:
+    """What is called or traced inside the block passes through these functions at the targets."""
     with contextlib.ExitStack() as stack:
-        for site, function in zip(sites, functions, strict=True):
-            assert isinstance(site, OutputSite)
-            wrap = partial(_tap, function=function, site=site)
-            stack.enter_context(called_through(site.tapped, wrap))
+        for target, function in zip(targets, functions, strict=True):
+            assert isinstance(target, OutputTarget)
+            wrap = partial(_tap, function=function, target=target)
+            stack.enter_context(called_through(target.tapped, wrap))
         yield
 
 
@@ -177,33 +170,33 @@ def put(thing: Any, name: str, value: Any) -> None:
         vars(thing)[name] = value
 
 
-def _tap(call: Callable[..., Any], function: Function, site: OutputSite) -> Callable[..., Any]:
+def _tap(call: Callable[..., Any], function: Function, target: OutputTarget) -> Callable[..., Any]:
     def tapped_call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        if site.before:
+        if target.before:
             return call(*function([inputs]), *args, **kwargs)
         outputs = call(inputs, *args, **kwargs)
         values = tf.nest.flatten(outputs)
-        held = site.held or ()
-        for place, struck in zip(held, function([values[n] for n in held]), strict=True):
-            values[place] = struck
+        held = target.held or ()
+        for n, struck in zip(held, function([values[n] for n in held]), strict=True):
+            values[n] = struck
         return tf.nest.pack_sequence_as(outputs, values)
 
     return tapped_call
 
 
 def constant(effect: Effect, hit: Any, draw: Any) -> Function:
-    """A function that strikes the same places for all examples."""
+    """A function that strikes the same sites for all examples."""
     return lambda values: [strike(effect, one, hit, draw) for one in values]
 
 
-def streamed(drawer: Drawer, stream: Callable[[], Stream], site: int) -> Function:
-    """A function that takes a mask of its own from `stream()` for each example that passes."""
-    grid = drawer.sites[site].grid
-    _, draw = Stream(drawer, 0).take(site, 1)
+def streamed(sampler: TrialSampler, stream: Callable[[], TrialStream], target: int) -> Function:
+    """A function that takes a trial of its own from `stream()` for each example that passes."""
+    grid = sampler.targets[target].grid
+    draw = sampler.values(0, target)(1)
     kinds = [np.bool_] if draw is None else [np.bool_, draw.dtype]
 
     def take(inputs: np.ndarray) -> list[np.ndarray]:
-        return [part for part in stream().take(site, int(inputs)) if part is not None]
+        return [part for part in stream().take(target, int(inputs)) if part is not None]
 
     def pass_through(values: list[Any]) -> list[Any]:
         # A list of one comes back as a tensor, if nothing is compiled.
@@ -213,7 +206,7 @@ def streamed(drawer: Drawer, stream: Callable[[], Stream], site: int) -> Functio
         for part in found:
             part.set_shape((None, *grid))
         hit, draw = [*found, None][:2]
-        return [strike_each(drawer.fault.what, one, hit, draw) for one in values]
+        return [strike_each(sampler.fault.what, one, hit, draw) for one in values]
 
     return pass_through
 

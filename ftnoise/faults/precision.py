@@ -1,22 +1,22 @@
-"""How narrow an interval has to be before no more masks are drawn."""
+"""How narrow an interval has to be before no more trials are drawn."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ftnoise.core.checks import expect, is_count, is_number
+from ftnoise.core.checks import count, expect, fraction, is_number
 from ftnoise.stats.bounded import ConfidenceSequence
 
 
 @dataclass(frozen=True, kw_only=True)
 class Precision:
-    """When an amount has masks enough.
+    """When a rate has trials enough.
 
     Args:
         half_width: of the interval of the mean accuracy, in points, in (0, 100); see
-            `stats.bounded.ConfidenceSequence`, which is valid whenever one stops.
+            `stats.bounded.ConfidenceSequence`, which is valid at any stopping time.
         confidence: in (0, 1).
-        most: masks at most, >= 2.
+        most: the largest number of trials, >= 2.
     """
 
     half_width: float
@@ -29,13 +29,13 @@ class Precision:
             "half_width in points, in (0, 100)",
             half_width=self.half_width,
         )
-        expect(
-            is_number(self.confidence) and 0 < self.confidence < 1,
-            "confidence in (0, 1)",
-            confidence=self.confidence,
-        )
-        expect(is_count(self.most, least=2), "at least 2 masks at most", most=self.most)
+        fraction(zero=False, one=False, confidence=self.confidence)
+        count(least=2, most=self.most)
 
     def sequence(self) -> ConfidenceSequence:
         """A confidence sequence in percent that aims at the half-width."""
         return ConfidenceSequence(self.confidence, 0.0, 100.0, aim=self.half_width)
+
+    def reached(self, sequence: ConfidenceSequence) -> bool:
+        """Whether the interval of a sequence is narrow enough."""
+        return sequence.count >= 2 and sequence.interval.half_width <= self.half_width

@@ -1,104 +1,99 @@
-"""A campaign at several amounts of faults: so many masks each, or until the answer is precise.
+"""A campaign at several rates: a number of trials each, or until the result is precise.
 
-Masks come in groups, each at all amounts before the next, so that the keys of a group are drawn
-once for all amounts (up to two million places; beyond that they are drawn anew, rather than kept);
-the masks at a low rate are part of those at a higher one. What is found is kept as it grows, and a
-campaign that was killed goes on with the next group.
+Trials come in groups, each at all rates before the next, so that the keys of a group are drawn once
+for all rates (up to two million sites; beyond that they are drawn anew, rather than kept); the
+trials at a low rate are part of those at a higher one. Results are kept as they grow, and an
+interrupted campaign resumes with the next group.
 """
 
 from __future__ import annotations
 
-import time
+import hashlib
 from collections.abc import Sequence
 
-from ftnoise.core.checkpointing import Checkpointing
-from ftnoise.core.checks import expect, is_count
-from ftnoise.core.errors import BadInput
-from ftnoise.faults.amounts import Amount
-from ftnoise.faults.campaign import Campaign
-from ftnoise.faults.findings import Findings
-from ftnoise.faults.precision import Precision
-from ftnoise.stats.bounded import ConfidenceSequence
+import numpy as np
 
-SAVE_SECONDS = 5.0
+from ftnoise.core import spec
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.checks import count, expect
+from ftnoise.core.resumable import Resumable
+from ftnoise.faults.campaign import Campaign
+from ftnoise.faults.outcomes import NUMBERS, Outcomes
+from ftnoise.faults.precision import Precision
+from ftnoise.faults.rates import Rate
 
 
 def sweep(
     campaign: Campaign,
-    amounts: Sequence[Amount],
+    rates: Sequence[Rate],
     *,
-    masks: int = 100,
+    trials: int = 100,
     precision: Precision | None = None,
     checkpointing: Checkpointing | None = None,
-    identity: str = "",
-    begun: Findings | None = None,
+    begun: Outcomes | None = None,
     expected: int | None = None,
-) -> Findings:
-    """Asks a network about masks 0, 1, ... at each amount.
+) -> Outcomes:
+    """Runs trials 0, 1, ... at each rate.
 
     Args:
-        campaign: the network, the images and the fault.
-        amounts: how many places are hit; at least one.
-        masks: for each amount, >= 1, unless there is a `precision`; more if more were kept.
-        precision: stop at each amount as soon as its interval is as narrow as this.
-        checkpointing: where what was found is kept on the way, and progress said.
-        identity: what the campaign is of; what was kept of another one is not used.
-        begun: what an earlier call found, to go on from; None takes what the checkpointing has kept.
-        expected: how many masks there will be at all amounts together, to say how far it is; None
-            is as many as there can be.
+        campaign: the network, the examples and the fault.
+        rates: how many sites are hit; at least one.
+        trials: for each rate, >= 1, unless there is a `precision`; more if more were kept.
+        precision: stop at each rate as soon as its interval is as narrow as this.
+        checkpointing: keeps the results on the way, and reports progress.
+        begun: results of an earlier call with the same campaign and rates, to continue.
+        expected: the number of trials at all rates together, for the progress; None is the most
+            that there can be.
     """
-    expect(len(amounts) > 0, "at least one amount of faults", amounts=amounts)
-    expect(is_count(masks), "masks >= 1", masks=masks)
-    for amount in amounts:
-        amount.check(campaign.drawer.places)
+    expect(len(rates) > 0, "at least one rate of faults", rates=rates)
+    count(trials=trials)
+    for rate in rates:
+        rate.check(campaign.site_count)
     checkpointing = checkpointing or Checkpointing()
-    found = _kept(campaign, amounts, checkpointing, identity) if begun is None else begun
-    most = precision.most if precision else masks
-    sequences = [precision.sequence() if precision else None for _ in amounts]
-    for place, sequence in enumerate(sequences):
-        if sequence:
-            sequence.update(found.accuracies(place))
-    saved = time.monotonic()
-    group = campaign.masks_per_call
+    work = Resumable(checkpointing, _identity(campaign, rates))
+    if begun is not None:
+        for index, series in enumerate(_series(rates)):
+            new = slice(work.completed(series), None)
+            work.extend({name: array[new] for name, array in begun.at(index).items()}, series)
+    most = precision.most if precision else trials
+    sequences = [precision.sequence() for _ in rates] if precision else []
+    found = _outcomes(work, campaign, rates)
+    for index, sequence in enumerate(sequences):
+        sequence.update(found.accuracies(index))
+    group = campaign.trials_per_call
     for start in range(0, most, group):
-        for place, amount in enumerate(amounts):
-            # What an earlier call found may end within a group.
-            numbers = range(max(start, found.masks(place)), min(start + group, most))
-            if not numbers or _enough(sequences[place], precision):
+        for index, (rate, series) in enumerate(zip(rates, _series(rates), strict=True)):
+            # The results of an earlier call may end within a group.
+            numbers = range(max(start, work.completed(series)), min(start + group, most))
+            if not numbers or (precision and precision.reached(sequences[index])):
                 continue
-            outcome = campaign.run(numbers, amount)
-            found.add(place, outcome)
-            if sequence := sequences[place]:
-                sequence.update(100 * outcome.correct.mean(axis=1))
-            if time.monotonic() - saved > SAVE_SECONDS:
-                checkpointing.save(found.to_arrays(), {"identity": identity})
-                saved = time.monotonic()
-            done = sum(map(found.masks, range(len(amounts))))
-            total = most * len(amounts) if expected is None else max(done, expected)
-            checkpointing.progress(done, total, f"{done} masks")
-        if precision and all(_enough(sequence, precision) for sequence in sequences):
+            results = campaign.run(numbers, rate)
+            work.extend(results.to_arrays(), series)
+            if precision:
+                sequences[index].update(100 * results.correct.mean(axis=1))
+            done = sum(map(work.completed, _series(rates)))
+            total = most * len(rates) if expected is None else max(done, expected)
+            checkpointing.progress(done, total, f"{done} trials")
+        if precision and all(map(precision.reached, sequences)):
             break
-    return found
+    return _outcomes(work, campaign, rates)
 
 
-def _enough(sequence: ConfidenceSequence | None, precision: Precision | None) -> bool:
-    if sequence is None or precision is None or sequence.count < 2:
-        return False
-    return sequence.interval.half_width <= precision.half_width
+def _series(rates: Sequence[Rate]) -> list[str]:
+    return [f"rate-{index}" for index in range(len(rates))]
 
 
-def _kept(
-    campaign: Campaign, amounts: Sequence[Amount], checkpointing: Checkpointing, identity: str
-) -> Findings:
-    kept = checkpointing.load()
-    if kept is not None:
-        try:
-            if kept[1]["identity"] != identity:
-                raise BadInput(identity)
-            found = Findings.from_arrays(amounts, campaign.y, kept[0])
-            if (found.golden == campaign.correct).all():
-                return found
-        except (BadInput, KeyError, ValueError, TypeError):
-            pass
-        checkpointing.discard("belongs to another campaign")
-    return Findings(tuple(amounts), campaign.correct, campaign.y)
+def _identity(campaign: Campaign, rates: Sequence[Rate]) -> str:
+    """All that the results depend on: the golden outputs stand for the network and the examples."""
+    fault = [spec.canonical(rate) for rate in rates], spec.canonical(campaign.fault)
+    found = hashlib.sha256(repr((fault, campaign.sampler.seed)).encode())
+    for array in (campaign.golden, campaign.correct, campaign.y):
+        found.update(array.tobytes())
+    return found.hexdigest()
+
+
+def _outcomes(work: Resumable, campaign: Campaign, rates: Sequence[Rate]) -> Outcomes:
+    none = {name: np.zeros(0) for name in NUMBERS}
+    none["correct"] = np.zeros((0, -(-len(campaign.y) // 8)), np.uint8)
+    kept = [work.arrays(series) or none for series in _series(rates)]
+    return Outcomes.of(rates, campaign.correct, campaign.y, kept)

@@ -1,10 +1,10 @@
-"""How accuracy falls with the share of a network that is faulty.
+"""Accuracy against the share of a network that is faulty.
 
 Source: sections 2.1 and 4.5 and figure 3 of the paper, whose faults are parameters stuck at 0;
-`ftnoise/faults` for what each word means, `ftnoise/stats` for the intervals.
+`ftnoise/faults` defines the terms, `ftnoise/stats` the intervals.
 
-All intervals are over masks, on the one network and the test images at hand. Two networks of one
-architecture get the same masks, and the masks at a low rate are part of those at a higher one.
+All intervals are over trials, on the one network and the test examples at hand. Two networks of one
+architecture get the same trials, and the trials at a low rate are part of those at a higher one.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftnoise.core.checks import expect, is_count, is_number
+from ftnoise.core.checks import count, expect, is_number
 from ftnoise.core.experiment import Column
 from ftnoise.core.figures import Levels, Pairs, Series
 from ftnoise.core.interfaces import Figure, Measure, MeasureInput, Measurement
 from ftnoise.core.preset import Preset, limited
-from ftnoise.faults.amounts import Share
 from ftnoise.faults.effects import Effect, StuckAt
 from ftnoise.faults.fault import Fault
-from ftnoise.faults.places import Parameters, Where
+from ftnoise.faults.rates import Share
+from ftnoise.faults.where import Parameters, Where
 
 if TYPE_CHECKING:
-    from ftnoise.faults.findings import Findings
-    from ftnoise.faults.gates import Gates
+    from ftnoise.faults.agreement import Agreement
+    from ftnoise.faults.outcomes import Outcomes
 
 # Close to 0 too, where a network loses its first points.
 RATES = (0.0, 0.01, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 10)))
@@ -34,43 +34,43 @@ DROP = (0.5, 0.9)
 
 @dataclass(frozen=True, kw_only=True)
 class FaultTolerance(Measure):
-    """Testing accuracy under faults at rising rates, from `masks` random masks at each.
+    """Testing accuracy under faults at rising rates, from `trials` random trials at each.
 
-    Scalars, accuracies in percent, drops in points, rates in percent of the places:
-    `golden_accuracy` (without faults); `accuracy_at_50` and `accuracy_at_90` (means over masks);
-    `drop_from_50_to_90` (of the means); `silent_corruptions_at_50` (images that are right without
-    faults and wrong with them, in percent of the former; the rate of silent data corruption);
+    Scalars, accuracies in percent, drops in points, rates in percent of the sites:
+    `golden_accuracy` (without faults); `accuracy_at_50` and `accuracy_at_90` (means over trials);
+    `drop_from_50_to_90` (of the means); `sdc_rate_at_50` (rate of silent data corruption: examples
+    that are right without faults and wrong with them, in percent of the former);
     `area_under_curve` (mean accuracy from no faults to the highest rate); `rate_1_point_lost`,
     `rate_5_points_lost` and `rate_50_points_lost` (where the mean accuracy has fallen so far;
     missing if it never does); `largest_rate_surely_under_1_point_lost` and
-    `largest_rate_surely_under_5_points_lost` (the largest tested rate whose drop is under so much
-    with 95 % confidence, whatever the distribution; 0 if none is); `unclear_rates` (how many rates
-    with faults have an interval wider than their drop: more masks would tell); `exceptions` (images
-    on which rounding makes the campaign and the usual loop disagree, see `faults/gates.py`). What
-    needs a rate that is not tested is missing.
+    `largest_rate_surely_under_5_points_lost` (the largest tested rate whose drop is smaller with
+    95 % confidence, for any distribution; 0 if none is); `unclear_rates` (number of rates with
+    faults whose interval is wider than their drop: more trials would help); `exceptions` (examples
+    on which rounding makes the campaign and the naive loop disagree, see `faults/agreement.py`).
+    What needs a rate that is not tested is missing.
 
     Arrays, along the rates: `rates` (percent), `accuracy` with Student's interval `low`, `high` and
-    a distribution-free one `free_low`, `free_high`, `silent_corruptions` (percent),
-    `distance_mean`, `distance_max` (Definition 1 of the paper: Euclidean distance of the outputs to
-    those without faults, over images and masks), `not_finite` (images with outputs that are not
-    finite, on average) and `faults` (places that are hit). Along rates and masks: `accuracies`.
-    Along rates and classes: `class_accuracy`. `drops` `[1, masks]` is the drop from 50 to 90 %
-    under each mask, paired over nested masks, and `drop_to` `[1]` is 90. `correct` `[rates, masks,
-    images / 8]` and `golden` `[images / 8]` are the bits themselves, packed. Info: `gates`, what
-    was checked, and `images`, how many there are.
+    a distribution-free one `free_low`, `free_high`, `sdc_rate` (percent), `output_deviation_mean`,
+    `output_deviation_max` (Definition 1 of the paper: Euclidean distance of the outputs to those
+    without faults, over examples and trials), `not_finite` (mean number of examples with outputs
+    that are not finite) and `faults` (number of sites that are hit). Along rates and trials:
+    `accuracies`. Along rates and classes: `class_accuracy`. `drops` `[1, trials]` is the drop from
+    50 to 90 % in each trial, paired over nested trials, and `drop_to` `[1]` is 90. `correct`
+    `[rates, trials, examples / 8]` and `golden` `[examples / 8]` are the bits themselves, packed.
+    Info: `checks`, how the campaign agrees with Keras, and `examples`, their number.
 
     Args:
-        where: which places are hit.
-        what: what becomes of them.
-        rates: rising shares of the places, in [0, 1], exact and without replacement.
-        masks: random masks for each rate, >= 2.
-        seed: >= 0; draws the masks, and has nothing to do with that of the training.
+        where: which sites are hit.
+        what: the effect on them.
+        rates: rising shares of the sites, in [0, 1], exact and without replacement.
+        trials: random trials for each rate, >= 2.
+        seed: >= 0; draws the trials, independent of the seed of the training.
     """
 
     where: Where = field(default_factory=Parameters)
     what: Effect = field(default_factory=StuckAt)
     rates: tuple[float, ...] = RATES
-    masks: int = 100
+    trials: int = 100
     seed: int = 0
 
     revision: ClassVar[int] = 2
@@ -85,45 +85,45 @@ class FaultTolerance(Measure):
             "rates to be shares in [0, 1] that rise, the last above 0",
             rates=self.rates,
         )
-        expect(is_count(self.masks, least=2), "masks >= 2", masks=self.masks)
-        expect(is_count(self.seed, least=0), "seed an integer >= 0", seed=self.seed)
+        count(least=2, trials=self.trials)
+        count(least=0, seed=self.seed)
         _ = self.fault  # checks where and what
 
     @property
     def fault(self) -> Fault:
         """The fault, at the highest rate."""
-        return Fault(where=self.where, what=self.what, amount=Share(rate=self.rates[-1]))
+        return Fault(where=self.where, what=self.what, rate=Share(rate=self.rates[-1]))
 
     def scaled(self, preset: Preset) -> FaultTolerance:
         """At most the preset's number of trials."""
-        return replace(self, masks=limited(self.masks, preset.trials) or self.masks)
+        return replace(self, trials=limited(self.trials, preset.trials) or self.trials)
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
-        """Runs the campaign, which goes on where it was if it is interrupted."""
+        """Runs the campaign, which resumes if it is interrupted."""
+        from ftnoise.faults.agreement import agreement, expect_unchanged
         from ftnoise.faults.campaign import Campaign, digest
-        from ftnoise.faults.gates import gates, untouched
         from ftnoise.faults.sweep import sweep
 
         before = digest(trained.network)
         data = trained.data
         campaign = Campaign(trained.network, data.x_test, data.y_test, self.fault, seed=self.seed)
-        amounts = [Share(rate=rate) for rate in self.rates]
-        seen = gates(campaign, amounts[len(amounts) // 2])
-        found = sweep(campaign, amounts, masks=self.masks, checkpointing=trained.checkpointing)
-        untouched(trained.network, before)
-        return answer(self.rates, found, seen)
+        rates = [Share(rate=rate) for rate in self.rates]
+        agreed = agreement(campaign, rates[len(rates) // 2])
+        found = sweep(campaign, rates, trials=self.trials, checkpointing=trained.checkpointing)
+        expect_unchanged(trained.network, before)
+        return summarized(self.rates, found, agreed)
 
 
-def answer(rates: tuple[float, ...], found: Findings, seen: Gates) -> Measurement:
-    """Scalars and arrays of a campaign with the same number of masks at each of these shares."""
+def summarized(rates: tuple[float, ...], found: Outcomes, agreed: Agreement) -> Measurement:
+    """Scalars and arrays of a campaign with the same number of trials at each of these shares."""
     import numpy as np
 
     from ftnoise.stats.bounded import bounded_interval
     from ftnoise.stats.curves import SURE, Curve, is_unclear, summaries, surely
     from ftnoise.stats.interval import student_interval
 
-    places = range(len(rates))
-    accuracies = np.stack([found.accuracies(place) for place in places])
+    at = range(len(rates))
+    accuracies = np.stack([found.accuracies(index) for index in at])
     curve = Curve(
         rates=[100 * rate for rate in rates],
         accuracies=accuracies,
@@ -132,7 +132,8 @@ def answer(rates: tuple[float, ...], found: Findings, seen: Gates) -> Measuremen
     )
     students = [student_interval(row) for row in accuracies]
     free = [bounded_interval(row, high=100.0) for row in accuracies]
-    silent = np.array([found.silent_corruptions(place).mean() for place in places])
+    deviations = np.array([found.output_deviation(index) for index in at])
+    sdc_rate = np.array([found.sdc_rate(index).mean() for index in at])
     scalars: dict[str, float | None] = {
         "golden_accuracy": curve.golden,
         **summaries(curve),
@@ -142,7 +143,7 @@ def answer(rates: tuple[float, ...], found: Findings, seen: Gates) -> Measuremen
                 for rate, student, sure in zip(rates, students, free, strict=True)
             )
         ),
-        "exceptions": float(seen.exceptions),
+        "exceptions": float(agreed.exceptions),
     }
     for name in map(surely, SURE):
         scalars[name] = scalars[name] or 0.0
@@ -150,7 +151,7 @@ def answer(rates: tuple[float, ...], found: Findings, seen: Gates) -> Measuremen
         if rate in rates:
             scalars[f"accuracy_at_{100 * rate:.0f}"] = float(accuracies[rates.index(rate)].mean())
     if DROP[0] in rates:
-        scalars["silent_corruptions_at_50"] = float(silent[rates.index(DROP[0])])
+        scalars["sdc_rate_at_50"] = float(sdc_rate[rates.index(DROP[0])])
     drops = {}
     if set(DROP) <= set(rates):
         first, second = (accuracies[rates.index(rate)] for rate in DROP)
@@ -169,18 +170,20 @@ def answer(rates: tuple[float, ...], found: Findings, seen: Gates) -> Measuremen
             "high": np.array([interval.high for interval in students]),
             "free_low": np.array([interval.low for interval in free]),
             "free_high": np.array([interval.high for interval in free]),
-            "silent_corruptions": silent,
-            "distance_mean": np.array([found.distance(place)[0] for place in places]),
-            "distance_max": np.array([found.distance(place)[1] for place in places]),
+            "sdc_rate": sdc_rate,
+            "output_deviation_mean": deviations[:, 0],
+            "output_deviation_max": deviations[:, 1],
             "not_finite": mean("not_finite"),
             "faults": mean("faults"),
             "accuracies": accuracies,
-            "class_accuracy": np.stack([found.class_accuracies(p).mean(axis=0) for p in places]),
+            "class_accuracy": np.stack(
+                [found.class_accuracies(index).mean(axis=0) for index in at]
+            ),
             "correct": np.stack(found.packed),
             "golden": np.packbits(found.golden),
             **drops,
         },
-        info={"gates": str(seen), "images": len(found.y)},
+        info={"checks": str(agreed), "examples": len(found.y)},
     )
 
 
@@ -199,9 +202,9 @@ def columns(measure: FaultTolerance) -> tuple[Column, ...]:
         ("rate_50_points_lost", "Rate at which 50 points are lost", "%"),
         (surely(1), "Largest rate with a drop surely under 1 point", "%"),
         (surely(5), "Largest rate with a drop surely under 5 points", "%"),
-        ("silent_corruptions_at_50", "Silent corruptions with 50 % faults", "%"),
+        ("sdc_rate_at_50", "SDC rate with 50 % faults", "%"),
         ("unclear_rates", "Rates with an interval wider than their drop", ""),
-        ("exceptions", "Images on which the usual loop says otherwise", ""),
+        ("exceptions", "Examples on which the naive loop disagrees", ""),
     )
     counts = ("unclear_rates", "exceptions")
     return tuple(
@@ -230,15 +233,15 @@ def figures(measure: FaultTolerance, compared: tuple[str, ...] = ()) -> tuple[Fi
             y_unit="%",
             low="low",
             high="high",
-            band="95 % t interval over masks, at each share by itself",
+            band="95 % t interval over trials, at each share by itself",
             values="accuracies",
-            draws="masks",
+            draws="trials",
             table=(
                 "free_low",
                 "free_high",
-                "silent_corruptions",
-                "distance_mean",
-                "distance_max",
+                "sdc_rate",
+                "output_deviation_mean",
+                "output_deviation_max",
                 "not_finite",
                 "faults",
             ),
@@ -246,22 +249,22 @@ def figures(measure: FaultTolerance, compared: tuple[str, ...] = ()) -> tuple[Fi
         ),
         Pairs(
             name="pairs",
-            title="Testing accuracy compared on the same masks",
+            title="Testing accuracy compared on the same trials",
             values="accuracies",
             value_title="Testing accuracy",
             value_unit="points",
             rows=compared,
-            draws="masks",
+            draws="trials",
             **x,
         ),
         Pairs(
             name="drops",
-            title="Drop from 50 to 90 % faults, alone and compared on the same masks",
+            title="Drop from 50 to 90 % faults, alone and compared on the same trials",
             values="drops",
             value_title="Drop in testing accuracy",
             value_unit="points",
             rows=compared,
-            draws="masks",
+            draws="trials",
             alone=True,
             **x | {"x": "drop_to"},
         ),
@@ -270,8 +273,8 @@ def figures(measure: FaultTolerance, compared: tuple[str, ...] = ()) -> tuple[Fi
             title="Where the uncertainty comes from",
             at=50.0,
             bits="correct",
-            images="images",
-            draws="masks",
+            images="examples",
+            draws="trials",
             **x,
         ),
     )

@@ -1,11 +1,11 @@
-"""A mask of a fault campaign against one sound forward pass, and against the usual loop.
+"""A trial of a fault campaign against one sound forward pass, and against the usual loop.
 
     python -m tests.benchmarks.faults [fmnist_dnn|fmnist_cnn1] [--repetitions 7]
 
 10,000 real test images. The floor is one sound forward pass of all of them, compiled, that counts
 what is right: the batches are tensors before the clock starts, and their size is the fastest of
-`BATCHES`, found in the same run. A mask is one of `GROUP` new ones of a campaign, so drawing it and
-packing what it did are inside. Targets for a mask over the floor, at a share of 0.5: 0.55 and 0.85
+`BATCHES`, found in the same run. A trial is one of `GROUP` new ones of a campaign, so drawing it and
+packing what it did are inside. Targets for a trial over the floor, at a share of 0.5: 0.55 and 0.85
 (fmnist_dnn, fmnist_cnn1) for all hidden neurons, 1.2 for all weights, and for the weights of the
 last layer alone that layer's own share of the floor plus 0.1.
 
@@ -14,7 +14,7 @@ own batch size of 32, and sets the old ones again; a crashed neuron is a zero in
 feeds. Targets: at least 4 times as fast for weights, 10 for neurons and 10 for the last layer on
 fmnist_dnn; 1.5 and 2 on fmnist_cnn1.
 
-Last, what figure 3 takes: 10 rates, 100 masks at each, 3 networks, extrapolated from a few masks
+Last, what figure 3 takes: 10 rates, 100 trials at each, 3 networks, extrapolated from a few trials
 in a process of its own: at most 15 minutes. Finds the data like any run (`FTNOISE_DATA`, ...).
 """
 
@@ -42,26 +42,26 @@ from ftnoise.architectures import Architecture, FmnistCNN1, FmnistDNN
 from ftnoise.core import seeds
 from ftnoise.core.data import Sources
 from ftnoise.datasets.fashion_mnist import FashionMNIST
-from ftnoise.faults.amounts import Share
+from ftnoise.faults.agreement import gates
 from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.fault import Fault, parse
-from ftnoise.faults.findings import Findings
-from ftnoise.faults.gates import gates
+from ftnoise.faults.outcomes import Outcomes
+from ftnoise.faults.rates import Share
 from ftnoise.faults.sweep import sweep
 from ftnoise.measures.fault_tolerance import FaultTolerance
 from tests.benchmarks.alternating import ROOT, alternating, show
 
 BATCHES = (250, 500, 1000, 2000, 5000, 10_000)
-GROUP = 8  # masks, or passes, between two looks at the clock
-FEW, MANY = 4, 8  # masks at each rate, from which 100 are extrapolated
-MODELS, MASKS, MINUTES = 3, 100, 15
+GROUP = 8  # trials, or passes, between two looks at the clock
+FEW, MANY = 4, 8  # trials at each rate, from which 100 are extrapolated
+MODELS, TRIALS, MINUTES = 3, 100, 15
 FLOOR, ALONE = "sound forward pass", "last layer alone"
 KINDS = ("neurons", "weights", "last layer")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Goals:
-    """A mask over the floor, and how many times as fast as the usual loop it is, by kind."""
+    """A trial over the floor, and how many times as fast as the usual loop it is, by kind."""
 
     over_floor: dict[str, float]
     times: dict[str, float]
@@ -101,25 +101,25 @@ def fastest(function: Any, x: np.ndarray, y: np.ndarray) -> tuple[int, Callable[
 
 
 def fault_of(kind: str, network: keras.Model) -> Fault:
-    """Half of the places stuck at 0."""
+    """Half of the sites stuck at 0."""
     where = {"last layer": f"weights@{network.layers[-1].name}"}.get(kind, kind)
     return parse(f"{where}:stuck_at_zero:0.5")
 
 
-def masks_of(campaign: Campaign) -> Callable[[], object]:
-    """Computes `GROUP` masks that were never drawn before, and keeps their bits."""
+def trials_of(campaign: Campaign) -> Callable[[], object]:
+    """Computes `GROUP` trials that were never drawn before, and keeps their bits."""
     numbers = itertools.count(0, GROUP)
 
     def run() -> None:
         start = next(numbers)
-        found = Findings((campaign.fault.amount,), campaign.correct, campaign.y)
+        found = Outcomes((campaign.fault.rate,), campaign.correct, campaign.y)
         found.add(0, campaign.run(range(start, start + GROUP)))
 
     return run
 
 
 def usual_loop(network: keras.Model, kind: str, x: np.ndarray, y: np.ndarray) -> Any:
-    """One mask as it is usually done."""
+    """One trial as it is usually done."""
     generator = np.random.default_rng(0)
     kernels = [n for n, weight in enumerate(network.weights) if len(weight.shape) > 1]
 
@@ -130,7 +130,7 @@ def usual_loop(network: keras.Model, kind: str, x: np.ndarray, y: np.ndarray) ->
         if kind == "neurons":
             for before, after in itertools.pairwise(kernels):
                 units = weights[before].shape[-1]
-                # Flattened images keep the units in the last place.
+                # Flattened images keep the units in the last site.
                 shape = weights[after].shape
                 rows = weights[after].reshape(-1, units, shape[-1])
                 rows[:, hit(units)] = 0
@@ -153,13 +153,13 @@ def usual_loop(network: keras.Model, kind: str, x: np.ndarray, y: np.ndarray) ->
 
 
 def measured(architecture: Architecture, repetitions: int) -> bool:
-    """Measures the masks of a network. Whether the targets are reached."""
+    """Measures the trials of a network. Whether the targets are reached."""
     data = FashionMNIST().load(Sources.from_environment())
     x, y = data.x_test, data.y_test
     seeds.fix_initialization(0)
     network = architecture.build()
     network.compile("sgd", keras.losses.SparseCategoricalCrossentropy(True), ["accuracy"])
-    print(f"{architecture.slug}, a mask on {len(y)} images")
+    print(f"{architecture.slug}, a trial on {len(y)} images")
 
     best, floor = fastest(network, x, y)
     print(f"  the fastest sound forward pass is in batches of {best}")
@@ -167,7 +167,7 @@ def measured(architecture: Architecture, repetitions: int) -> bool:
     stored = keras.Model(network.inputs, last.input).predict(x, batch_size=best, verbose=0)
     things = {FLOOR: floor, ALONE: fastest(last, stored, y)[1]}
     campaigns = {kind: Campaign(network, x, y, fault_of(kind, network)) for kind in KINDS}
-    things |= {ours(kind): masks_of(campaign) for kind, campaign in campaigns.items()}
+    things |= {ours(kind): trials_of(campaign) for kind, campaign in campaigns.items()}
     things |= {usual(kind): usual_loop(network, kind, x, y) for kind in KINDS}
     seconds = alternating(things, repetitions)
     for name in (FLOOR, ALONE, *map(ours, KINDS)):
@@ -186,17 +186,17 @@ def measured(architecture: Architecture, repetitions: int) -> bool:
 
 
 def ours(kind: str) -> str:
-    """What a mask of a campaign is called."""
-    return f"{kind}, a mask"
+    """What a trial of a campaign is called."""
+    return f"{kind}, a trial"
 
 
 def usual(kind: str) -> str:
-    """What a mask of the usual loop is called."""
+    """What a trial of the usual loop is called."""
     return f"{kind}, the usual loop"
 
 
 def figure(architecture: Architecture) -> bool:
-    """A few masks of figure 3, in this process. Whether all would take less than the limit."""
+    """A few trials of figure 3, in this process. Whether all would take less than the limit."""
     data = FashionMNIST().load(Sources.from_environment())
     measure = FaultTolerance()
     seeds.fix_initialization(0)
@@ -204,20 +204,20 @@ def figure(architecture: Architecture) -> bool:
     before = peak()
     began = time.monotonic()
     campaign = Campaign(network, data.x_test, data.y_test, measure.fault)
-    amounts = [Share(rate=rate) for rate in measure.rates]
-    gates(campaign, amounts[len(amounts) // 2])
-    sweep(campaign, amounts, masks=FEW)
+    rates = [Share(rate=rate) for rate in measure.rates]
+    gates(campaign, rates[len(rates) // 2])
+    sweep(campaign, rates, trials=FEW)
     middle = time.monotonic()
-    sweep(campaign, amounts, masks=MANY)
+    sweep(campaign, rates, trials=MANY)
     slope = (time.monotonic() - middle) / MANY
     once = middle - began - slope * FEW
-    minutes = MODELS * (once + slope * MASKS) / 60
+    minutes = MODELS * (once + slope * TRIALS) / 60
     # The target is of the smaller network.
     most = MINUTES if architecture.slug == "fmnist_dnn" else None
     target = "" if most is None else f"   target <= {most}{'' if minutes <= most else ' MISSED'}"
     print(
-        f"{architecture.slug}, {len(amounts)} rates x {MASKS} masks x {MODELS} networks, from "
-        f"{MANY} masks\n  {minutes:.1f} min{target}"
+        f"{architecture.slug}, {len(rates)} rates x {TRIALS} trials x {MODELS} networks, from "
+        f"{MANY} trials\n  {minutes:.1f} min{target}"
         + f"\n  peak resident set {peak():.2f} GiB ({before:.2f} with data and network alone)\n"
     )
     return most is None or minutes <= most

@@ -178,3 +178,8 @@ def says(outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def bits(network: Any) -> list[bytes]:
     return [weight.numpy().tobytes() for weight in network.weights]
+
+
+def run(campaign: Any, trials: Any) -> Any:
+    """The results of trials at the rate of the campaign's fault."""
+    return campaign.run(trials, campaign.fault.rate)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ftnoise.faults.amounts import Count
 from ftnoise.faults.callback import FaultInjection
-from ftnoise.faults.fault import parse
-from ftnoise.faults.step import TrainingStep
+from ftnoise.faults.parsing import parse_fault
+from ftnoise.faults.rates import Count
+from ftnoise.faults.training_step import TrainingStep
 from tests.faults.networks import CLASSES, bits, made
 
 RATE = 0.1
@@ -53,7 +53,7 @@ def dense(variables, x, keep=(1.0, 1.0)):
     return (tf.tanh(h @ w2 + b2) * keep[1]) @ w3 + b3
 
 
-class Masks(keras.callbacks.Callback):
+class Trials(keras.callbacks.Callback):
     """Keeps what a `FaultInjection` had in force, epoch by epoch."""
 
     def __init__(self, of):
@@ -61,7 +61,7 @@ class Masks(keras.callbacks.Callback):
         self.of, self.seen = of, []
 
     def on_epoch_end(self, epoch, logs=None):
-        self.seen.append(self.of.mask)
+        self.seen.append(self.of.trial)
 
 
 def same(one, other):
@@ -80,23 +80,25 @@ def untouched(network):
 def test_crashed_neurons_train_as_if_their_outputs_were_times_0():
     network, x, y = compiled()
     start = values(network)
-    faults = FaultInjection(parse("neurons:stuck_at_zero:0.4"), schedule=0.4)
-    masks = Masks(faults)
-    fit(network, x, y, faults, masks, epochs=3)
-    keep = [[1 - hit.astype(np.float32) for hit in mask.hits] for mask in masks.seen]
+    faults = FaultInjection(parse_fault("neurons:stuck_at_zero:0.4"), schedule=0.4)
+    trials = Trials(faults)
+    fit(network, x, y, faults, trials, epochs=3)
+    keep = [[1 - hit.astype(np.float32) for hit in trial.hits] for trial in trials.seen]
     expected = by_hand(x, y, 3, lambda v, x, epoch: dense(v, x, keep[epoch]), start)
     for found, wanted in zip(values(network), expected, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
-    assert [mask.count for mask in masks.seen] == [6, 6, 6]
+    assert [trial.count for trial in trials.seen] == [6, 6, 6]
 
 
 def test_a_crashed_unit_gets_no_gradient_and_the_others_do():
     network, x, y = compiled()
     before = values(network)
-    faults = FaultInjection(parse("neurons@dense:stuck_at_zero:0"), schedule=Count(faults=3))
-    masks = Masks(faults)
-    fit(network, x, y, faults, masks, epochs=1)
-    (hit,) = masks.seen[0].hits
+    faults = FaultInjection(
+        parse_fault("neurons,layers=dense:stuck_at_zero:0"), schedule=Count(faults=3)
+    )
+    trials = Trials(faults)
+    fit(network, x, y, faults, trials, epochs=1)
+    (hit,) = trials.seen[0].hits
     kernel, bias, outgoing = (a != b for a, b in zip(values(network)[:3], before[:3], strict=True))
     assert hit.sum() == 3
     assert not kernel[:, hit].any()
@@ -109,15 +111,15 @@ def test_a_crashed_unit_gets_no_gradient_and_the_others_do():
 def test_stuck_weights_train_as_if_the_kernels_were_times_0():
     network, x, y = compiled()
     start = values(network)
-    faults = FaultInjection(parse("weights:stuck_at_zero:0.3"), schedule={0: 0.3, 2: 0.6})
-    masks = Masks(faults)
-    fit(network, x, y, faults, masks, epochs=3)
-    assert masks.seen[1] is None
+    faults = FaultInjection(parse_fault("weights:stuck_at_zero:0.3"), schedule={0: 0.3, 2: 0.6})
+    trials = Trials(faults)
+    fit(network, x, y, faults, trials, epochs=3)
+    assert trials.seen[1] is None
 
     def forward(variables, x, epoch):
-        if masks.seen[epoch] is None:
+        if trials.seen[epoch] is None:
             return dense(variables, x)
-        keep = [1 - hit.astype(np.float32) for hit in masks.seen[epoch].hits]
+        keep = [1 - hit.astype(np.float32) for hit in trials.seen[epoch].hits]
         return dense([v if n % 2 else v * keep[n // 2] for n, v in enumerate(variables)], x)
 
     for found, wanted in zip(values(network), by_hand(x, y, 3, forward, start), strict=True):
@@ -150,10 +152,10 @@ def probed(steps_per_execution=1, optimizer=None):
 def test_stuck_weights_are_read_as_the_same_value_in_every_step(what, steps):
     network, x, y, probe = probed(steps, keras.optimizers.SGD(RATE))
     stored = probe.kernel.numpy()
-    faults = FaultInjection(parse(f"weights:{what}:0.5"), schedule=0.5)
-    masks = Masks(faults)
-    fit(network, x, y, faults, masks, epochs=1)
-    (hit,), (draw,) = masks.seen[0].hits, masks.seen[0].draws
+    faults = FaultInjection(parse_fault(f"weights:{what}:0.5"), schedule=0.5)
+    trials = Trials(faults)
+    fit(network, x, y, faults, trials, epochs=1)
+    (hit,), (draw,) = trials.seen[0].hits, trials.seen[0].draws
     stuck = {"s": np.full_like(stored, 0.25), "r": draw, "b": -stored}[what[0]]
     assert len(probe.read) == 4
     for read in probe.read:
@@ -166,7 +168,7 @@ def test_stuck_weights_are_read_as_the_same_value_in_every_step(what, steps):
 def test_noise_on_weights_passes_gradients_through():
     network, x, y, probe = probed()
     before = probe.kernel.numpy()
-    faults = FaultInjection(parse("weights:drift=0.5:1"), schedule=1)
+    faults = FaultInjection(parse_fault("weights:drift=0.5:1"), schedule=1)
     fit(network, x, y, faults, epochs=1)
     assert np.all(probe.kernel.numpy() != before)
 
@@ -174,14 +176,14 @@ def test_noise_on_weights_passes_gradients_through():
 def test_without_hold_weights_are_hit_once_and_train_on():
     network, x, y = compiled()
     other, *_ = compiled()
-    faults = FaultInjection(parse("weights:stuck_at_one:0.3"), schedule={1: 0.3}, hold=False)
-    masks = Masks(faults)
-    fit(network, x, y, faults, masks)
+    faults = FaultInjection(parse_fault("weights:stuck_at_one:0.3"), schedule={1: 0.3}, hold=False)
+    trials = Trials(faults)
+    fit(network, x, y, faults, trials)
     fit(other, x, y, epochs=1)
-    for layer, hit in zip(other.layers[1:], masks.seen[1].hits, strict=True):
+    for layer, hit in zip(other.layers[1:], trials.seen[1].hits, strict=True):
         layer.kernel.assign(np.where(hit, np.float32(1), layer.kernel.numpy()))
     fit(other, x, y, epochs=1)
-    assert masks.seen[0] is None
+    assert trials.seen[0] is None
     assert same(values(network), values(other))
 
 
@@ -198,7 +200,7 @@ def test_each_example_has_its_own_transient_faults():
     layers = [keras.layers.Flatten(), hidden, Seen(), keras.layers.Dense(CLASSES)]
     network = keras.Sequential([keras.layers.InputLayer((3, 2)), *layers])
     network.compile("sgd", LOSS)
-    fault = parse("neurons:stuck_at_zero:0.25:transient")
+    fault = parse_fault("neurons:stuck_at_zero:0.25:transient")
     fit(network, x, y, FaultInjection(fault, schedule={0: 0.25}))
     first, second = np.concatenate(rows[:4]), np.concatenate(rows[4:])
     np.testing.assert_array_equal((first == 0).sum(axis=1), 2)
@@ -207,15 +209,15 @@ def test_each_example_has_its_own_transient_faults():
 
 
 @pytest.mark.parametrize("where", ["neurons", "parameters"])
-def test_a_seed_says_all_and_each_epoch_has_another_mask(where):
+def test_a_seed_says_all_and_each_epoch_has_another_trial(where):
     found = []
     for seed in (1, 1, 2):
         network, x, y = compiled()
-        faults = FaultInjection(parse(f"{where}:stuck_at_zero:0.4"), seed=seed, schedule=0.4)
-        masks = Masks(faults)
-        fit(network, x, y, faults, masks)
+        faults = FaultInjection(parse_fault(f"{where}:stuck_at_zero:0.4"), seed=seed, schedule=0.4)
+        trials = Trials(faults)
+        fit(network, x, y, faults, trials)
         found.append(bits(network))
-        first, second = (np.concatenate([h.ravel() for h in m.hits]) for m in masks.seen)
+        first, second = (np.concatenate([h.ravel() for h in m.hits]) for m in trials.seen)
         assert first.sum() == second.sum()
         assert (first != second).any()
     assert found[0] == found[1]
@@ -224,11 +226,11 @@ def test_a_seed_says_all_and_each_epoch_has_another_mask(where):
 
 def test_without_redraw_the_places_stay_and_a_higher_rate_hits_more():
     network, x, y = compiled()
-    fault = parse("weights:stuck_at_zero:0.2")
+    fault = parse_fault("weights:stuck_at_zero:0.2")
     faults = FaultInjection(fault, schedule=lambda epoch: [0.2, 0.2, 0.5][epoch], redraw=False)
-    masks = Masks(faults)
-    fit(network, x, y, faults, masks, epochs=3)
-    first, second, third = (np.concatenate([h.ravel() for h in m.hits]) for m in masks.seen)
+    trials = Trials(faults)
+    fit(network, x, y, faults, trials, epochs=3)
+    first, second, third = (np.concatenate([h.ravel() for h in m.hits]) for m in trials.seen)
     assert (first == second).all()
     assert third[first].all()
     assert third.sum() == 66  # half of 132
@@ -237,17 +239,17 @@ def test_without_redraw_the_places_stay_and_a_higher_rate_hits_more():
 @pytest.mark.parametrize("fault", ["neurons:stuck_at_zero:0.4", "weights:random_value:0.4"])
 def test_a_training_that_is_resumed_draws_the_same(fault):
     whole, x, y = compiled()
-    fit(whole, x, y, FaultInjection(parse(fault), schedule=0.4), epochs=3)
+    fit(whole, x, y, FaultInjection(parse_fault(fault), schedule=0.4), epochs=3)
     parts, *_ = compiled()
-    fit(parts, x, y, FaultInjection(parse(fault), schedule=0.4), epochs=2)
-    fit(parts, x, y, FaultInjection(parse(fault), schedule=0.4), epochs=3, initial_epoch=2)
+    fit(parts, x, y, FaultInjection(parse_fault(fault), schedule=0.4), epochs=2)
+    fit(parts, x, y, FaultInjection(parse_fault(fault), schedule=0.4), epochs=3, initial_epoch=2)
     assert bits(whole) == bits(parts)
 
 
 def test_epochs_without_faults_are_those_of_a_training_without_the_callback():
     network, x, y = compiled("residual")
     other, *_ = compiled("residual")
-    faults = FaultInjection(parse("parameters:stuck_at_zero:0.5"), schedule={0: None, 1: 0.0})
+    faults = FaultInjection(parse_fault("parameters:stuck_at_zero:0.5"), schedule={0: None, 1: 0.0})
     fit(network, x, y, faults, epochs=3)
     fit(other, x, y, epochs=3)
     assert bits(network) == bits(other)
@@ -259,7 +261,7 @@ def test_it_does_not_matter_how_keras_runs_the_step(where, options):
     found = []
     for more in ({}, options):
         network, x, y = compiled(**more)
-        faults = FaultInjection(parse(f"{where}:stuck_at_zero:0.4"), schedule=0.4)
+        faults = FaultInjection(parse_fault(f"{where}:stuck_at_zero:0.4"), schedule=0.4)
         fit(network, x, y, faults)
         found.append(values(network))
     for one, other in zip(*found, strict=True):
@@ -275,8 +277,10 @@ def test_another_mask_or_amount_is_not_compiled_anew():
         return LOSS(labels, logits)
 
     network.compile("sgd", loss)
-    first = FaultInjection(parse("neurons:stuck_at_zero:0.4"), schedule=lambda epoch: 0.1 * epoch)
-    second = FaultInjection(parse("weights:drift=0.1:0.4"), schedule=0.4)
+    first = FaultInjection(
+        parse_fault("neurons:stuck_at_zero:0.4"), schedule=lambda epoch: 0.1 * epoch
+    )
+    second = FaultInjection(parse_fault("weights:drift=0.1:0.4"), schedule=0.4)
     fit(network, x, y, first, second, epochs=5)
     # The second alone in the first epoch, and then both; each step may be traced twice.
     assert len(traced) <= 4
@@ -285,9 +289,9 @@ def test_another_mask_or_amount_is_not_compiled_anew():
 def test_faults_of_several_callbacks_are_in_force_together():
     network, x, y = compiled()
     start = values(network)
-    units = FaultInjection(parse("neurons:stuck_at_zero:0.4"), schedule=0.4)
-    weights = FaultInjection(parse("weights:stuck_at_zero:0.3"), schedule=0.3)
-    seen = Masks(units), Masks(weights)
+    units = FaultInjection(parse_fault("neurons:stuck_at_zero:0.4"), schedule=0.4)
+    weights = FaultInjection(parse_fault("weights:stuck_at_zero:0.3"), schedule=0.3)
+    seen = Trials(units), Trials(weights)
     fit(network, x, y, units, weights, *seen)
 
     def forward(variables, x, epoch):
@@ -306,7 +310,7 @@ def test_every_usual_network_trains_under_faults_and_is_sound_afterwards(name, w
     network, x, y = compiled(name)
     before, predicted = bits(network), network.predict(x, verbose=0)
     compiled_before = network.predict_function
-    faults = FaultInjection(parse(f"{where}:stuck_at_zero:0.3"), schedule={0: 0.3})
+    faults = FaultInjection(parse_fault(f"{where}:stuck_at_zero:0.3"), schedule={0: 0.3})
     fit(network, x, y, faults, epochs=1)
     assert bits(network) != before
     assert untouched(network)

@@ -12,23 +12,23 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.util.tensor_util import make_ndarray
 
 from ftnoise.core.errors import BadInput
-from ftnoise.faults.amounts import Bernoulli, Count, Share
 from ftnoise.faults.callback import FaultInjection
 from ftnoise.faults.campaign import Campaign
-from ftnoise.faults.fault import parse
-from ftnoise.faults.step import TrainingStep
+from ftnoise.faults.parsing import parse_fault
+from ftnoise.faults.rates import Bernoulli, Count, Share
+from ftnoise.faults.training_step import TrainingStep
 from tests.faults.networks import bits, made
-from tests.faults.test_callback import Masks, compiled, fit, same, untouched, values
+from tests.faults.test_callback import Trials, compiled, fit, same, untouched, values
 
-FAULT = parse("weights:stuck_at_zero:0.4")
+FAULT = parse_fault("weights:stuck_at_zero:0.4")
 
 
 def test_the_accuracy_is_that_of_a_campaign_and_measuring_changes_nothing():
     network, x, y = compiled("residual")
     other, *_ = compiled("residual")
     # What lies before the last layer is kept, and has to be computed again.
-    head = parse("weights@dense:stuck_at_zero:0.4")
-    faults = FaultInjection(head, seed=4, evaluate=(x, y), masks=5)
+    head = parse_fault("weights,layers=dense:stuck_at_zero:0.4")
+    faults = FaultInjection(head, seed=4, evaluate=(x, y), trials=5)
     history = fit(network, x, y, faults).history
     fit(other, x, y)
     assert bits(network) == bits(other)
@@ -41,27 +41,29 @@ def test_the_accuracy_is_that_of_a_campaign_and_measuring_changes_nothing():
 
 def test_a_refreshed_campaign_is_as_a_new_one():
     network, x, y = made("convolutions")
-    campaign = Campaign(network, x, y, parse("neurons@conv2d:stuck_at_one:0.4"))
+    campaign = Campaign(network, x, y, parse_fault("neurons,layers=conv2d:stuck_at_one:0.4"))
     before, compiled_before = campaign.run([0, 1]), campaign._faulty._compiled
     for weight in network.weights:
         weight.assign(weight.numpy()[::-1])
     campaign.refresh()
-    new = Campaign(network, x, y, parse("neurons@conv2d:stuck_at_one:0.4"))
+    new = Campaign(network, x, y, parse_fault("neurons,layers=conv2d:stuck_at_one:0.4"))
     np.testing.assert_array_equal(campaign.golden, new.golden)
     np.testing.assert_array_equal(campaign.correct, new.correct)
     after = campaign.run([0, 1])
-    np.testing.assert_array_equal(after.distance_mean, new.run([0, 1]).distance_mean)
-    assert (after.distance_mean != before.distance_mean).all()
+    np.testing.assert_array_equal(
+        after.output_deviation_mean, new.run([0, 1]).output_deviation_mean
+    )
+    assert (after.output_deviation_mean != before.output_deviation_mean).all()
     assert campaign._faulty._compiled is compiled_before
 
 
 def test_faults_of_training_are_not_those_that_are_measured():
     network, x, y = compiled()
-    faults = FaultInjection(FAULT, schedule=0.4, evaluate=(x, y), masks=2)
-    masks = Masks(faults)
-    fit(network, x, y, faults, masks)
-    measured = [faults._campaign.drawer.mask(number) for number in range(2)]
-    for one in masks.seen:
+    faults = FaultInjection(FAULT, schedule=0.4, evaluate=(x, y), trials=2)
+    trials = Trials(faults)
+    fit(network, x, y, faults, trials)
+    measured = [faults._campaign.sampler.trial(number) for number in range(2)]
+    for one in trials.seen:
         for other in measured:
             assert not same(one.hits, other.hits)
 
@@ -86,7 +88,7 @@ def test_validation_and_other_callbacks_see_the_sound_network():
 
 def test_keras_stops_early_by_the_accuracy_under_faults():
     network, x, y = compiled(optimizer=keras.optimizers.SGD(0.0))
-    faults = FaultInjection(FAULT, evaluate=(x, y), masks=2)
+    faults = FaultInjection(FAULT, evaluate=(x, y), trials=2)
     stop = keras.callbacks.EarlyStopping("faulty_accuracy", patience=2)
     history = fit(network, x, y, faults, stop, epochs=9).history
     assert len(history["faulty_accuracy"]) == 3
@@ -95,7 +97,7 @@ def test_keras_stops_early_by_the_accuracy_under_faults():
 @pytest.mark.parametrize(("every", "epochs"), [(1, [0, 1, 2, 3, 4]), (2, [1, 3, 4]), (None, [4])])
 def test_it_measures_after_some_epochs_and_after_the_last(every, epochs):
     network, x, y = compiled()
-    faults = FaultInjection(FAULT, evaluate=(x, y), masks=2, every=every, name="lost")
+    faults = FaultInjection(FAULT, evaluate=(x, y), trials=2, every=every, name="lost")
     history = fit(network, x, y, faults, epochs=5).history
     assert list(faults.accuracies) == epochs
     assert len(history["lost_accuracy"]) == len(history["lost_accuracy_spread"]) == len(epochs)
@@ -107,7 +109,7 @@ def test_it_measures_after_an_epoch_that_was_the_last_unexpectedly():
             self.model.stop_training = epoch == 2
 
     network, x, y = compiled()
-    faults = FaultInjection(FAULT, evaluate=(x, y), masks=2, every=None)
+    faults = FaultInjection(FAULT, evaluate=(x, y), trials=2, every=None)
     fit(network, x, y, faults, Stop(), epochs=9)
     assert list(faults.accuracies) == [2]
     fit(network, x, y, Stop(), faults, epochs=9)
@@ -116,7 +118,7 @@ def test_it_measures_after_an_epoch_that_was_the_last_unexpectedly():
 
 def test_a_training_that_diverges_goes_on():
     network, x, y = compiled(optimizer=keras.optimizers.SGD(math.inf))
-    faults = FaultInjection(FAULT, evaluate=(x, y), masks=2)
+    faults = FaultInjection(FAULT, evaluate=(x, y), trials=2)
     history = fit(network, x, y, faults).history
     assert math.isnan(history["faulty_accuracy"][-1])
     assert math.isnan(history["faulty_accuracy_spread"][-1])
@@ -124,7 +126,7 @@ def test_a_training_that_diverges_goes_on():
 
 def test_tensorboard_gets_what_was_broken_and_what_was_measured(tmp_path):
     network, x, y = compiled()
-    options = {"evaluate": (x, y), "masks": 2, "log_dir": tmp_path}
+    options = {"evaluate": (x, y), "trials": 2, "log_dir": tmp_path}
     faults = FaultInjection(FAULT, schedule={1: 0.25, 2: Count(faults=7)}, **options)
     history = fit(network, x, y, faults, epochs=4).history
     events = EventAccumulator(str(tmp_path / "faults"), size_guidance={"tensors": 0})
@@ -133,7 +135,7 @@ def test_tensorboard_gets_what_was_broken_and_what_was_measured(tmp_path):
     def scalars(tag):
         return [float(make_ndarray(event.tensor_proto)) for event in events.Tensors(tag)]
 
-    assert scalars("faulty_places") == [0, 33, 7, 0]
+    assert scalars("faulty_sites") == [0, 33, 7, 0]
     assert scalars("faulty_share") == pytest.approx([0, 0.25, 7 / 132, 0])
     for name in ("faulty_accuracy", "faulty_accuracy_spread"):
         assert scalars(name) == pytest.approx(history[name])
@@ -141,20 +143,20 @@ def test_tensorboard_gets_what_was_broken_and_what_was_measured(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("amount", "strength", "expected"),
+    ("rate", "strength", "expected"),
     [
-        (Share(rate=0.5, per_site=True), 0.1, Share(rate=0.1, per_site=True)),
+        (Share(rate=0.5, per_tensor=True), 0.1, Share(rate=0.1, per_tensor=True)),
         (Bernoulli(rate=0.5), np.float32(0.25), Bernoulli(rate=0.25)),
         (Count(faults=2), 1, Share(rate=1)),
         (Count(faults=2), Count(faults=3), Count(faults=3)),
     ],
 )
-def test_a_rate_is_the_faults_own_amount_at_that_rate(amount, strength, expected):
+def test_a_rate_is_the_faults_own_amount_at_that_rate(rate, strength, expected):
     network, x, y = compiled()
-    faults = FaultInjection(FAULT.at(amount), schedule=strength)
-    masks = Masks(faults)
-    fit(network, x, y, faults, masks, epochs=1)
-    assert same(masks.seen[0].hits, faults._drawer.mask(0, expected).hits)
+    faults = FaultInjection(FAULT.at(rate), schedule=strength)
+    trials = Trials(faults)
+    fit(network, x, y, faults, trials, epochs=1)
+    assert same(trials.seen[0].hits, faults._sampler.trial(0, expected).hits)
 
 
 class Interrupt(keras.callbacks.Callback):
@@ -182,7 +184,7 @@ class Interrupt(keras.callbacks.Callback):
 )
 def test_a_fit_that_is_stopped_leaves_no_faults(hook, where, error):
     network, x, y = compiled()
-    with FaultInjection(parse(f"{where}:stuck_at_zero:0.9"), schedule=0.9) as faults:
+    with FaultInjection(parse_fault(f"{where}:stuck_at_zero:0.9"), schedule=0.9) as faults:
         with pytest.raises(type(error)):
             fit(network, x, y, faults, Interrupt(hook, error), epochs=3)
         assert untouched(network)
@@ -251,22 +253,28 @@ def test_a_model_that_is_compiled_again_trains_anew():
         ({"seed": -1}, "Expected seed an integer >= 0. Received: seed=-1"),
         ({"hold": 1}, "Expected hold True or False. Received: hold=1"),
         ({"redraw": 1}, "Expected redraw True or False. Received: redraw=1"),
-        ({"masks": 1}, "Expected masks >= 2. Received: masks=1"),
+        ({"trials": 1}, "Expected trials >= 2. Received: trials=1"),
         ({"every": 0}, "Expected every >= 1 epochs, or None. Received: every=0"),
         ({"name": ""}, "Expected name to be a word. Received: name=''"),
         ({"schedule": None}, "Expected schedule .* or evaluate .* Received: schedule=None"),
-        ({"schedule": 1.5}, "Amounts, rates in .0, 1. or None. Received: schedule=1.5"),
-        ({"schedule": True}, "Amounts, rates in .0, 1. or None. Received: schedule=True"),
-        ({"schedule": {0: "all"}}, "Amounts, rates in .0, 1. or None. Received: schedule='all'"),
+        ({"schedule": 1.5}, "Rates, rates in .0, 1. or None. Received: schedule=1.5"),
+        ({"schedule": True}, "Rates, rates in .0, 1. or None. Received: schedule=True"),
+        ({"schedule": {0: "all"}}, "Rates, rates in .0, 1. or None. Received: schedule='all'"),
         ({"schedule": {-1: 0.5}}, r"schedule with epochs >= 0. Received: epochs=\[-1\]"),
-        ({"schedule": lambda epoch: 2}, "Amounts, rates in .0, 1. or None. Received: schedule=2"),
+        ({"schedule": lambda epoch: 2}, "Rates, rates in .0, 1. or None. Received: schedule=2"),
         ({"schedule": {1: Count(faults=133)}}, "at most 132 faults. Received: faults=133"),
         ({"evaluate": 3}, r"Expected evaluate to be \(x, y\). Received: evaluate='int'"),
         ({"evaluate": (np.zeros((3, 2)), [0] * 3)}, r"examples of shape \[n, 3, 2\]"),
-        ({"fault": parse("neurons:sign_flip:1"), "hold": False}, "hold=True for neurons"),
-        ({"fault": parse("weights:sign_flip:1:transient")}, "not transient, or one of neurons"),
-        ({"fault": parse("filters:sign_flip:1")}, "Expected filters in sequential"),
-        ({"fault": parse("weights@out:sign_flip:1")}, r"\(dense, dense_1, dense_2\). Received"),
+        ({"fault": parse_fault("neurons:sign_flip:1"), "hold": False}, "hold=True for neurons"),
+        (
+            {"fault": parse_fault("weights:sign_flip:1:transient")},
+            "not transient, or one of neurons",
+        ),
+        ({"fault": parse_fault("filters:sign_flip:1")}, "Expected filters in sequential"),
+        (
+            {"fault": parse_fault("weights,layers=out:sign_flip:1")},
+            r"\(dense, dense_1, dense_2\). Received",
+        ),
     ],
 )
 def test_what_cannot_be_right_is_refused_in_one_line(options, said):

@@ -1,8 +1,8 @@
-"""Intervals hold the truth as often as they say, where the truth is known: all masks enumerated.
+"""Intervals hold the truth as often as they say, where the truth is known: all trials enumerated.
 
-The network has 15 hidden neurons, of which exactly 3 crash: 455 masks, whose mean accuracy is the
+The network has 15 hidden neurons, of which exactly 3 crash: 455 trials, whose mean accuracy is the
 truth. 1,000 campaigns are drawn as the product draws them, each with a seed of its own, and what
-each mask does is looked up in a table that `Campaign` made once. An interval may miss in 5 % of
+each trial does is looked up in a table that `Campaign` made once. An interval may miss in 5 % of
 campaigns; of 1,000 that count has a standard deviation of 6.9, so Student's interval, which is
 about right and no more, is allowed 3 of them: 92.9 %. The distribution-free ones promise 95 % and
 hold more. Ways that are known to be wrong go through the same check and have to fail.
@@ -18,11 +18,13 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from ftnoise.faults.amounts import Amount, Bernoulli, Count, Share
-from ftnoise.faults.campaign import Campaign, Outcome
-from ftnoise.faults.fault import parse
-from ftnoise.faults.masks import Drawer
-from ftnoise.faults.sweep import Precision, sweep
+from ftnoise.faults.campaign import Campaign
+from ftnoise.faults.outcomes import TrialResults
+from ftnoise.faults.parsing import parse_fault
+from ftnoise.faults.precision import Precision
+from ftnoise.faults.rates import Bernoulli, Count, Rate, Share
+from ftnoise.faults.sweep import sweep
+from ftnoise.faults.trials import TrialSampler
 from ftnoise.stats import proportion_interval
 from ftnoise.stats.bounded import bounded_interval
 from ftnoise.stats.comparing import paired
@@ -31,15 +33,15 @@ from tests.faults.networks import made
 
 NEURONS, CRASHED = 15, 3
 SUBSETS = math.comb(NEURONS, CRASHED)
-CAMPAIGNS, MASKS, IMAGES = 1000, 40, 48
+CAMPAIGNS, TRIALS, IMAGES = 1000, 40, 48
 PROMISED = 0.95
 ALLOWED = PROMISED - 3 * math.sqrt(0.05 * 0.95 / CAMPAIGNS)
-FAULT = parse(f"neurons:stuck_at_zero:n={CRASHED}")
+FAULT = parse_fault(f"neurons:stuck_at_zero:n={CRASHED}")
 AIM = Precision(half_width=6.0, most=400)
 
 
-def key(mask) -> bytes:
-    return np.packbits(np.concatenate([hit.ravel() for hit in mask.hits])).tobytes()
+def key(trial) -> bytes:
+    return np.packbits(np.concatenate([hit.ravel() for hit in trial.hits])).tobytes()
 
 
 @functools.cache
@@ -53,61 +55,62 @@ def networks():
     for weight in network.weights:
         weight.assign_add(0.1 * draw.normal(size=weight.shape).astype(np.float32))
     tables.append(table(Campaign(network, x, y, FAULT)))
-    return first.sites, tables
+    return first.targets, tables
 
 
 def table(campaign: Campaign) -> dict[bytes, np.ndarray]:
-    """Whether the network is right on each image, for each of all masks."""
+    """Whether the network is right on each image, for each of all trials."""
     numbers: dict[bytes, int] = {}
     for number in itertools.count():
-        numbers.setdefault(key(campaign.drawer.mask(number)), number)
+        numbers.setdefault(key(campaign.sampler.trial(number, FAULT.rate)), number)
         if len(numbers) == SUBSETS:
             break
-    correct = campaign.run(list(numbers.values())).correct
+    correct = campaign.run(list(numbers.values()), FAULT.rate).correct
     return dict(zip(numbers, correct, strict=True))
 
 
 def truth(network: int = 0) -> float:
-    """The mean accuracy over all masks, in percent."""
+    """The mean accuracy over all trials, in percent."""
     return 100 * float(np.mean(list(networks()[1][network].values())))
 
 
 @functools.cache
-def drawer(seed: int) -> Drawer:
+def sampler(seed: int) -> TrialSampler:
     """That of a campaign."""
-    return Drawer(FAULT, networks()[0], seed)
+    return TrialSampler(FAULT, networks()[0], seed)
 
 
 @functools.cache
 def hit(seed: int, number: int) -> bytes:
-    """A mask of a campaign, the same for both networks."""
-    return key(drawer(seed).mask(number))
+    """A trial of a campaign, the same for both networks."""
+    return key(sampler(seed).trial(number, FAULT.rate))
 
 
 class Replay:
-    """A campaign with a seed of its own that looks up what its masks do."""
+    """A campaign with a seed of its own that looks up what its trials do."""
 
-    masks_per_call = 10
-    y, correct = np.zeros(IMAGES, int), np.ones(IMAGES, bool)
+    trials_per_call = 10
+    fault, site_count = FAULT, NEURONS
+    y, golden, correct = np.zeros(IMAGES, int), np.zeros(IMAGES), np.ones(IMAGES, bool)
 
     def __init__(self, seed: int, network: int = 0) -> None:
-        self.seed, self.drawer, self.known = seed, drawer(seed), networks()[1][network]
+        self.seed, self.sampler, self.known = seed, sampler(seed), networks()[1][network]
 
-    def run(self, numbers, amount: Amount = FAULT.amount) -> Outcome:
-        assert amount == FAULT.amount
+    def run(self, numbers, rate: Rate) -> TrialResults:
+        assert rate == FAULT.rate
         correct = np.stack([self.known[hit(self.seed, number)] for number in numbers])
-        return Outcome(correct, *np.zeros((4, len(correct))))
+        return TrialResults(correct, *np.zeros((4, len(correct))))
 
 
 @functools.cache
 def campaigns(network: int = 0) -> np.ndarray:
-    """Correctness bits of `MASKS` masks of each campaign, `[campaigns, masks, images]`."""
+    """Correctness bits of `TRIALS` trials of each campaign, `[campaigns, trials, images]`."""
     found = [Replay(seed, network) for seed in range(CAMPAIGNS)]
-    return np.stack([one.run(range(MASKS)).correct for one in found])
+    return np.stack([one.run(range(TRIALS), FAULT.rate).correct for one in found])
 
 
 def accuracies(network: int = 0) -> np.ndarray:
-    """In percent, `[campaigns, masks]`."""
+    """In percent, `[campaigns, trials]`."""
     return 100 * campaigns(network).mean(axis=2)
 
 
@@ -136,7 +139,7 @@ def test_the_truth_is_that_of_all_masks_and_they_differ():
     assert abs(truth(0) - truth(1)) > 1
 
 
-def test_students_interval_at_a_fixed_number_of_masks():
+def test_students_interval_at_a_fixed_number_of_trials():
     held = check(ends(map(student_interval, accuracies())), truth(), ALLOWED)
     # An interval that is twice as wide would hold it nearly always.
     assert held < 0.98
@@ -145,47 +148,47 @@ def test_students_interval_at_a_fixed_number_of_masks():
 def test_a_share_of_the_neurons_is_the_same_as_their_number():
     share = Share(rate=CRASHED / NEURONS)
     for number in range(100):
-        assert key(drawer(0).mask(number, share)) == hit(0, number)
+        assert key(sampler(0).trial(number, share)) == hit(0, number)
 
 
-def test_the_distribution_free_interval_at_a_fixed_number_of_masks():
+def test_the_distribution_free_interval_at_a_fixed_number_of_trials():
     check(ends(bounded_interval(row, high=100.0) for row in accuracies()), truth(), PROMISED)
 
 
 def test_the_confidence_sequence_where_a_sweep_stops():
     intervals, counts = [], []
     for seed in range(CAMPAIGNS):
-        found = sweep(Replay(seed), [FAULT.amount], precision=AIM)
+        found = sweep(Replay(seed), [FAULT.rate], precision=AIM)
         sequence = AIM.sequence()
         sequence.update(found.accuracies(0))
         intervals.append(sequence.interval)
-        counts.append(found.masks(0))
+        counts.append(found.trials(0))
     check(ends(intervals), truth(), PROMISED)
     assert max(one.half_width for one in intervals) <= AIM.half_width
     # They stop at different times, none at once and none at the last moment.
     assert 10 < min(counts) < max(counts) < AIM.most
 
 
-def test_the_paired_interval_of_two_networks_under_the_same_masks():
+def test_the_paired_interval_of_two_networks_under_the_same_trials():
     first, second = accuracies(0), accuracies(1)
     true = truth(0) - truth(1)
     pairs = [paired(one, two) for one, two in zip(first, second, strict=True)]
     held = check(ends(pairs), true, ALLOWED)
     assert held < 0.98
-    # What the masks have in common is not in it.
+    # What the trials have in common is not in it.
     alone = np.sqrt(first.var(axis=1, ddof=1) + second.var(axis=1, ddof=1)).mean()
     assert np.mean([pair.spread for pair in pairs]) < alone
 
 
 def test_masks_times_images_are_no_independent_trials():
     hits = campaigns().sum(axis=(1, 2))
-    trials = [proportion_interval(int(count), MASKS * IMAGES) for count in hits]
+    trials = [proportion_interval(int(count), TRIALS * IMAGES) for count in hits]
     fails([(100 * low, 100 * high) for low, high in trials])
 
 
 def test_students_interval_is_not_for_one_who_stops_where_it_suits():
     def stopped(row):
-        looks = (student_interval(row[:count]) for count in range(4, MASKS, 4))
+        looks = (student_interval(row[:count]) for count in range(4, TRIALS, 4))
         narrow = (one for one in looks if one.half_width <= AIM.half_width)
         return next(narrow, student_interval(row))
 
@@ -193,12 +196,12 @@ def test_students_interval_is_not_for_one_who_stops_where_it_suits():
 
 
 def test_a_mask_that_comes_again_is_no_new_one():
-    again = np.repeat(accuracies()[:, : MASKS // 2], 2, axis=1)
+    again = np.repeat(accuracies()[:, : TRIALS // 2], 2, axis=1)
     fails(ends(map(student_interval, again)))
 
 
-def test_the_paired_interval_needs_the_same_masks():
-    # Each on masks of its own, but sorted: pairs that never were together.
+def test_the_paired_interval_needs_the_same_trials():
+    # Each on trials of its own, but sorted: pairs that never were together.
     sorted_pairs = zip(np.sort(accuracies(0)), np.sort(accuracies(1)[::-1]), strict=True)
     held = [paired(one, two) for one, two in sorted_pairs]
     true = truth(0) - truth(1)
@@ -206,33 +209,33 @@ def test_the_paired_interval_needs_the_same_masks():
         check(ends(held), true, ALLOWED)
 
 
-# Which places are hit.
+# Which sites are hit.
 
 PLACES = 10
 
 
 def p_value(hits: np.ndarray, expected: np.ndarray) -> float:
-    """Of Pearson's chi-square test that sets of places come as often as expected."""
+    """Of Pearson's chi-square test that sets of sites come as often as expected."""
     codes = hits @ (1 << np.arange(hits.shape[1]))
     counts = np.bincount(codes, minlength=len(expected))
     possible = expected > 0
-    assert not counts[~possible].any(), "places that cannot be hit together"
+    assert not counts[~possible].any(), "sites that cannot be hit together"
     statistic = ((counts - expected)[possible] ** 2 / expected[possible]).sum()
     return float(chi2.sf(statistic, possible.sum() - 1))
 
 
-def drawn(amount: Amount, sizes=(PLACES,), masks=12_000, coarse=0) -> np.ndarray:
-    """Masks from consecutive numbers, bool `[masks, places]`; `coarse` keys lose so many bits."""
-    empty = Drawer(FAULT, (), 11)
+def drawn(rate: Rate, sizes=(PLACES,), trials=12_000, coarse=0) -> np.ndarray:
+    """Trials from consecutive numbers, bool `[trials, sites]`; `coarse` keys lose so many bits."""
+    empty = TrialSampler(FAULT, (), 11)
     empty.sizes = list(sizes)
-    found = [empty.keys(number)(1)[0] >> coarse << coarse for number in range(masks)]
-    return np.stack([amount.hits(keys, sizes) for keys in found])
+    found = [empty.keys(number)(1)[0] >> coarse << coarse for number in range(trials)]
+    return np.stack([rate.hits(keys, sizes) for keys in found])
 
 
-def exactly(faults: int, masks: int) -> np.ndarray:
-    """How often each set of so many places is expected."""
+def exactly(faults: int, trials: int) -> np.ndarray:
+    """How often each set of so many sites is expected."""
     sets = np.array([code.bit_count() == faults for code in range(1 << PLACES)])
-    return masks * sets / sets.sum()
+    return trials * sets / sets.sum()
 
 
 @pytest.mark.parametrize("faults", [1, 3, 7])
@@ -242,7 +245,7 @@ def test_every_set_of_places_comes_equally_often(faults):
     # Drawn evenly, but not too evenly.
     assert 1e-3 < found < 1 - 1e-3
     rate = Share(rate=faults / PLACES)
-    np.testing.assert_array_equal(drawn(rate, masks=100), hits[:100])
+    np.testing.assert_array_equal(drawn(rate, trials=100), hits[:100])
 
 
 def test_a_share_of_each_site_and_each_place_by_itself_too():
@@ -250,7 +253,7 @@ def test_a_share_of_each_site_and_each_place_by_itself_too():
     first = np.array([int(code & 15).bit_count() for code in codes])
     second = np.array([int(code >> 4).bit_count() for code in codes])
     halves = (first == 2) & (second == 3)
-    hits = drawn(Share(rate=0.5, per_site=True), sizes=(4, 6))
+    hits = drawn(Share(rate=0.5, per_tensor=True), sizes=(4, 6))
     assert 1e-3 < p_value(hits, len(hits) * halves / halves.sum()) < 1 - 1e-3
 
     hits = drawn(Bernoulli(rate=0.4))
@@ -267,5 +270,5 @@ def test_a_draw_that_prefers_the_first_places_is_noticed():
 
 
 def test_a_share_of_all_places_is_not_a_share_of_each_site():
-    hits = drawn(Share(rate=0.5, per_site=True), sizes=(4, 6))
+    hits = drawn(Share(rate=0.5, per_tensor=True), sizes=(4, 6))
     assert p_value(hits, exactly(5, len(hits))) < 1e-6

@@ -129,7 +129,7 @@ def test_draws_are_those_of_the_generator_for_each_place(effect):
     one, again = (effect.draw(generator(1), (5, 40)) for _ in range(2))
     np.testing.assert_array_equal(one, again)
     assert (one != effect.draw(generator(2), (5, 40))).mean() > 0.9
-    # No place takes the draw of another row.
+    # No site takes the draw of another row.
     assert (one[0] != one[1]).mean() > 0.9
 
 
@@ -159,7 +159,7 @@ def test_one_draw_serves_all_examples_of_a_batch(effect):
         (RandomValue, {"low": 3, "high": 2}, "low < high. Received: low=3, high=2"),
         (RandomValue, {"high": math.nan}, "low < high. Received: low=-1.0, high=nan"),
         (Drift, {"sigma": -0.1}, "sigma >= 0. Received: sigma=-0.1"),
-        (Drift, {"sigma": 1, "relative": 0}, "relative True or False. Received: relative=0"),
+        (Drift, {"sigma": 1, "relative": 0}, "relative to be a bool. Received: relative=0"),
     ],
 )
 def test_what_cannot_be_right_is_refused(kind, options, said):

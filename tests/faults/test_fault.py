@@ -14,19 +14,18 @@ from hypothesis import strategies as st
 from ftnoise.campaigns.question import question
 from ftnoise.core.errors import BadInput
 from ftnoise.core.spec import canonical
-from ftnoise.faults.amounts import Amount, Bernoulli, Count, Share
 from ftnoise.faults.effects import BitFlip, Drift, Effect, RandomValue, SignFlip, StuckAt
 from ftnoise.faults.fault import (
     EXPLAINED,
     Fault,
-    amount,
     effects,
     form,
-    parse,
-    places,
+    rate,
     restored,
+    sites,
 )
-from ftnoise.faults.places import Biases, Channels, Filters, Neurons, Parameters, Weights
+from ftnoise.faults.rates import Bernoulli, Count, Rate, Share
+from ftnoise.faults.where import Biases, Channels, Filters, Neurons, Parameters, Weights
 
 HALF = Share(rate=0.5)
 
@@ -34,45 +33,45 @@ HALF = Share(rate=0.5)
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("weights:stuck_at_zero:0.5", Fault(where=Weights(), what=StuckAt(), amount=HALF)),
-        ("neurons:stuck_at_one:50%", Fault(where=Neurons(), what=StuckAt(value=1), amount=HALF)),
+        ("weights:stuck_at_zero:0.5", Fault(where=Weights(), what=StuckAt(), rate=HALF)),
+        ("neurons:stuck_at_one:50%", Fault(where=Neurons(), what=StuckAt(value=1), rate=HALF)),
         (
             "channels@conv2d,1:stuck_at=-0.7:n=3",
             Fault(
                 where=Channels(layers=("conv2d", 1)),
                 what=StuckAt(value=-0.7),
-                amount=Count(faults=3),
+                rate=Count(faults=3),
             ),
         ),
         (
             "filters:sign_flip:p=1e-3",
-            Fault(where=Filters(), what=SignFlip(), amount=Bernoulli(rate=0.001)),
+            Fault(where=Filters(), what=SignFlip(), rate=Bernoulli(rate=0.001)),
         ),
         (
             "biases:bit_flip:0:permanent",
-            Fault(where=Biases(), what=BitFlip(), amount=Share(rate=0)),
+            Fault(where=Biases(), what=BitFlip(), rate=Share(rate=0)),
         ),
         (
             "parameters@0:bit_flip=31:1:transient",
             Fault(
                 where=Parameters(layers=(0,)),
                 what=BitFlip(bit=31),
-                amount=Share(rate=1),
+                rate=Share(rate=1),
                 transient=True,
             ),
         ),
-        ("weights:random_value:.5", Fault(where=Weights(), what=RandomValue(), amount=HALF)),
+        ("weights:random_value:.5", Fault(where=Weights(), what=RandomValue(), rate=HALF)),
         (
             "weights:random_value=-2..+3.5:5e-1",
-            Fault(where=Weights(), what=RandomValue(low=-2, high=3.5), amount=HALF),
+            Fault(where=Weights(), what=RandomValue(low=-2, high=3.5), rate=HALF),
         ),
-        ("neurons:drift=0.1:0.5", Fault(where=Neurons(), what=Drift(sigma=0.1), amount=HALF)),
+        ("neurons:drift=0.1:0.5", Fault(where=Neurons(), what=Drift(sigma=0.1), rate=HALF)),
         (
             "weights-output:drift_absolute=0.1:each=50%",
             Fault(
                 where=Weights(output_layer=False),
                 what=Drift(sigma=0.1, relative=False),
-                amount=Share(rate=0.5, per_site=True),
+                rate=Share(rate=0.5, per_tensor=True),
             ),
         ),
         (
@@ -80,32 +79,32 @@ HALF = Share(rate=0.5)
             Fault(
                 where=Neurons(layers=(2,), indices=(3, 17), output_layer=True),
                 what=StuckAt(),
-                amount=Count(faults=1),
+                rate=Count(faults=1),
             ),
         ),
         (
             "biases[0]:stuck_at_zero:n=1",
-            Fault(where=Biases(indices=(0,)), what=StuckAt(), amount=Count(faults=1)),
+            Fault(where=Biases(indices=(0,)), what=StuckAt(), rate=Count(faults=1)),
         ),
     ],
 )
 def test_a_fault_is_what_its_short_form_says(text, fault):
-    assert parse(text) == fault
+    assert parse_fault(text) == fault
 
 
 @given(rate=st.floats(0, 1))
 def test_a_rate_is_read_as_it_is_written(rate):
-    assert amount(repr(rate)) == Share(rate=rate)
-    assert amount(f"p={rate!r}") == Bernoulli(rate=rate)
+    assert rate(repr(rate)) == Share(rate=rate)
+    assert rate(f"p={rate!r}") == Bernoulli(rate=rate)
 
 
 @given(faults=st.integers(0, 10**18 - 1))
 def test_a_number_of_faults_is_read_exactly(faults):
-    assert amount(f"n={faults}") == Count(faults=faults)
+    assert rate(f"n={faults}") == Count(faults=faults)
 
 
 def test_the_form_names_all_there_is():
-    for word in (*places(), *effects()):
+    for word in (*sites(), *effects()):
         assert word in form()
 
 
@@ -120,12 +119,12 @@ BAD = [
     ("weights@a,,b:stuck_at_zero:0.5", "then @ and layers"),
     ("weights+outputs:stuck_at_zero:0.5", "+output or -output for the output layer in or out"),
     ("weights@a+output:stuck_at_zero", "Expected a fault WHERE"),
-    ("weights@1[]:stuck_at_zero:0.5", "PLACE to be a whole number. Received: ''"),
-    ("weights@1[1,x]:stuck_at_zero:0.5", "PLACE to be a whole number. Received: 'x'"),
+    ("weights@1[]:stuck_at_zero:0.5", "SITE to be a whole number. Received: ''"),
+    ("weights@1[1,x]:stuck_at_zero:0.5", "SITE to be a whole number. Received: 'x'"),
     ("weights@1[1,1]:stuck_at_zero:0.5", "indices to be different integers"),
     ("weights@1[1:stuck_at_zero:0.5", "then @ and layers"),
     ("weights@1[1]2:stuck_at_zero:0.5", "then @ and layers"),
-    (f"weights@1[{'9' * 5000}]:stuck_at_zero:0.5", "PLACE to be a whole number"),
+    (f"weights@1[{'9' * 5000}]:stuck_at_zero:0.5", "SITE to be a whole number"),
     ("weights:drift_absolute:0.5", "what to be one of"),
     ("weights:stuck_at_zero:each=2", "rate in [0, 1]. Received: rate=2.0"),
     ("weights:stuck_at_two:0.5", "what to be one of stuck_at_zero, stuck_at_one, stuck_at=VALUE"),
@@ -161,7 +160,7 @@ BAD = [
 @pytest.mark.parametrize(("text", "said"), BAD, ids=lambda value: str(value)[:40])
 def test_what_is_wrong_is_said_in_one_line(text, said):
     with pytest.raises(BadInput) as refused:
-        parse(text)
+        parse_fault(text)
     line = str(refused.value)
     assert said in line
     assert "Received: " in line
@@ -174,19 +173,19 @@ def test_what_is_wrong_is_said_in_one_line(text, said):
     [
         ("where", "weights", "where of type Where. Received: where='weights'"),
         ("what", Weights(), "what of type Effect. Received: what=Weights("),
-        ("amount", 0.5, "amount of type Amount. Received: amount=0.5"),
+        ("rate", 0.5, "rate of type Rate. Received: rate=0.5"),
         ("transient", 1, "transient True or False. Received: transient=1"),
     ],
 )
 def test_a_part_of_another_kind_is_refused(name, value, said):
-    parts = {"where": Weights(), "what": StuckAt(), "amount": HALF}
+    parts = {"where": Weights(), "what": StuckAt(), "rate": HALF}
     with pytest.raises(BadInput) as refused:
         Fault(**{**parts, name: value})
     assert said in str(refused.value)
 
 
 def test_more_digits_than_python_reads_are_a_name():
-    assert parse(f"weights@{'9' * 5000}:stuck_at_zero:0.5").where.layers == ("9" * 5000,)
+    assert parse_fault(f"weights@{'9' * 5000}:stuck_at_zero:0.5").where.layers == ("9" * 5000,)
 
 
 def test_one_class_is_enough_for_a_new_part():
@@ -223,29 +222,29 @@ def test_one_class_is_enough_for_a_new_part():
             return super().candidates(network)[::2]
 
     @dataclass(frozen=True, kw_only=True)
-    class First(Amount):
-        """The first places."""
+    class First(Rate):
+        """The first sites."""
 
-        places: int
-        forms: ClassVar[dict[str, str]] = {"first=": "first=2 places"}
+        sites: int
+        forms: ClassVar[dict[str, str]] = {"first=": "first=2 sites"}
         label = "the first"
 
         @classmethod
         def from_short(cls, form, text):
-            return cls(places=int(text))
+            return cls(sites=int(text))
 
     try:
-        found = parse("even_layers@0:halved:first=3")
-        assert found == Fault(where=EvenLayers(layers=(0,)), what=Halved(), amount=First(places=3))
-        assert parse("weights:scaled=1.5:0.5").what == Scaled(factor=1.5)
-        for fault in (found, parse("weights:scaled=1.5:0.5")):
+        found = parse_fault("even_layers@0:halved:first=3")
+        assert found == Fault(where=EvenLayers(layers=(0,)), what=Halved(), rate=First(sites=3))
+        assert parse_fault("weights:scaled=1.5:0.5").what == Scaled(factor=1.5)
+        for fault in (found, parse_fault("weights:scaled=1.5:0.5")):
             written = json.dumps(canonical(fault, everything=True))
             assert restored(json.loads(written)) == fault
-        for word in ("even_layers", "halved", "scaled=FACTOR", "first=2 places"):
+        for word in ("even_layers", "halved", "scaled=FACTOR", "first=2 sites"):
             assert word in form()
         with pytest.raises(BadInput, match=r"what to be one of .*scaled=FACTOR"):
-            parse("weights:scaled:0.5")
-        assert question("weights:halved:0.5", amounts=["first=1", "first=2"]).amounts
+            parse_fault("weights:scaled:0.5")
+        assert question("weights:halved:0.5", rates=["first=1", "first=2"]).rates
     finally:
         del Halved, Scaled, EvenLayers, First, found, fault
         gc.collect()
@@ -257,6 +256,6 @@ def test_what_the_words_of_the_short_form_mean_is_said():
         assert word in EXPLAINED
 
 
-def test_the_same_fault_in_another_amount():
-    fault = parse("weights:drift=0.5:0.5")
-    assert fault.at(Count(faults=2)) == parse("weights:drift=0.5:n=2")
+def test_the_same_fault_in_another_rate():
+    fault = parse_fault("weights:drift=0.5:0.5")
+    assert fault.at(Count(faults=2)) == parse_fault("weights:drift=0.5:n=2")

@@ -10,10 +10,10 @@ from keras import Input, Model, layers
 
 from ftnoise.core.errors import BadInput
 from ftnoise.faults.campaign import Campaign
-from ftnoise.faults.fault import parse
 from ftnoise.faults.graph import unfold
 from ftnoise.faults.injection import injected
-from ftnoise.faults.places import Neurons, Parameters, Weights
+from ftnoise.faults.parsing import parse_fault
+from ftnoise.faults.where import Neurons, Parameters, Weights
 
 DRAW = np.random.default_rng(0)
 X = DRAW.normal(size=(12, 4, 6)).astype(np.float32)
@@ -24,19 +24,19 @@ def names(network):
     return [step.layer.name for step in unfold(network).steps]
 
 
-def same_as_keras(network, x, text, masks=2):
+def same_as_keras(network, x, text, trials=2):
     """A campaign's distances are those of the model in which Keras finds the faults."""
-    fault = parse(text)
-    campaign = Campaign(network, x, Y, fault, images_per_call=5)
+    fault = parse_fault(text)
+    campaign = Campaign(network, x, Y, fault, examples_per_call=5)
     golden = network.predict(x, verbose=0)
     np.testing.assert_allclose(campaign.golden, golden, rtol=1e-4, atol=1e-5)
-    found = campaign.run(range(masks)).distance_max
-    for mask in range(masks):
-        with injected(network, fault, mask=mask):
+    found = campaign.run(range(trials), campaign.fault.rate).output_deviation_max
+    for trial in range(trials):
+        with injected(network, fault, trial=trial):
             theirs = network.predict(x, verbose=0)
         far = np.linalg.norm(theirs.astype(float) - golden, axis=1).max()
         assert far > 1e-3
-        np.testing.assert_allclose(found[mask], far, rtol=1e-3)
+        np.testing.assert_allclose(found[trial], far, rtol=1e-3)
 
 
 def two_by_two():
@@ -53,9 +53,9 @@ def test_a_model_inside_of_several_inputs_and_outputs_is_unfolded():
     network = Model(inputs, layers.Dense(3)(layers.Subtract()([one, two])))
     assert {"both", "one", "two"} <= {*names(network)}
     assert "inner" not in names(network)
-    assert {site.name for site in Neurons().sites(network)} == {"one", "two"}
-    same_as_keras(network, X, "neurons@two:stuck_at_zero:0.4")
-    same_as_keras(network, X, "weights@one:sign_flip:0.4")
+    assert {target.name for target in Neurons().targets(network)} == {"one", "two"}
+    same_as_keras(network, X, "neurons,layers=two:stuck_at_zero:0.4")
+    same_as_keras(network, X, "weights,layers=one:sign_flip:0.4")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_model_that_is_called_in_another_way_is_one_layer(call):
     inputs = Input((4, 6))
     network = Model(inputs, layers.Dense(3)(call(inner, inputs[:, 0])))
     assert "inner" in names(network)
-    assert [site.name for site in Neurons().sites(network)] == ["inner"]
+    assert [target.name for target in Neurons().targets(network)] == ["inner"]
 
 
 def test_a_number_may_cross_from_before_the_first_fault():
@@ -82,8 +82,8 @@ def test_a_number_may_cross_from_before_the_first_fault():
     x = layers.Dense(5, activation="relu", name="first")(inputs)
     x = tf.reshape(x, [batch, 20])
     network = Model(inputs, layers.Dense(3, name="last")(x))
-    same_as_keras(network, X, "weights@last:stuck_at_zero:0.5")
-    same_as_keras(network, X, "neurons@first:stuck_at_zero:0.5")
+    same_as_keras(network, X, "weights,layers=last:stuck_at_zero:0.5")
+    same_as_keras(network, X, "neurons,layers=first:stuck_at_zero:0.5")
 
 
 @pytest.mark.parametrize("effect", ["stuck_at_zero:0.5", "drift=0.5:0.5:transient"])
@@ -94,15 +94,15 @@ def test_the_state_of_a_recurrent_layer_is_struck_with_its_output(kind, effect):
     decoded = kind(5, name="second")(layers.Dense(5)(sequence))
     last = layers.Concatenate()([decoded, *state])
     network = Model(inputs, layers.Dense(3, name="last")(last))
-    text = f"neurons@first:{effect}"
+    text = f"neurons,layers=first:{effect}"
     same_as_keras(network, X, text)
     seen = Model(inputs, [sequence, *state])
     sound = seen(X)
-    with injected(network, parse(text)) as mask:
+    with injected(network, parse_fault(text)) as trial:
         found = seen(X)
     if "transient" in effect:
         return
-    hit = mask.hits[0]
+    hit = trial.hits[0]
     assert 0 < hit.sum() < 6
     for one, other in zip(found, sound, strict=True):
         assert not one.numpy()[..., hit].any()
@@ -115,7 +115,7 @@ def test_a_transient_fault_hits_the_same_unit_in_state_and_output():
     out = layers.Dense(3)(state)
     network = Model(inputs, out)
     seen = Model(inputs, network.get_layer("first").output)
-    with injected(network, parse("neurons@first:stuck_at=9:n=2:transient")):
+    with injected(network, parse_fault("neurons,layers=first:stuck_at=9:n=2:transient")):
         found, held = (one.numpy() for one in seen(X))
     np.testing.assert_array_equal(found == 9, held == 9)
     assert ((found == 9).sum(axis=1) == 2).all()
@@ -150,10 +150,10 @@ def test_other_layers_with_several_outputs_have_no_neurons_that_are_known(severa
     hidden = layers.Dense(5, activation="relu", name="hidden")(several(inputs)[-1])
     network = Model(inputs, layers.Dense(3)(hidden))
     with pytest.raises(BadInput, match="Received: layer='several'") as refused:
-        Neurons().sites(network)
+        Neurons().targets(network)
     assert "\n" not in str(refused.value)
-    assert [site.name for site in Neurons(layers=("hidden",)).sites(network)] == ["hidden"]
-    assert Weights().sites(network)
+    assert [target.name for target in Neurons(layers=("hidden",)).targets(network)] == ["hidden"]
+    assert Weights().targets(network)
 
 
 def test_layers_of_the_same_name_are_told_apart_by_position():
@@ -165,12 +165,12 @@ def test_layers_of_the_same_name_are_told_apart_by_position():
     inputs = Input((4, 6))
     both = layers.Concatenate()([inner("left")(inputs[:, 0]), inner("right")(inputs[:, 1])])
     network = Model(inputs, layers.Dense(3, name="last")(both), name="twins")
-    first, second, last = (Weights(layers=(n,)).sites(network) for n in range(3))
+    first, second, last = (Weights(layers=(n,)).targets(network) for n in range(3))
     assert [len(one) for one in (first, second, last)] == [1, 1, 1]
     assert first[0].variable is not second[0].variable
     assert last[0].name == "last/kernel"
     with pytest.raises(BadInput) as refused:
-        Parameters(layers=("dense",)).sites(network)
+        Parameters(layers=("dense",)).targets(network)
     assert str(refused.value) == (
         "Expected one layer of twins with parameters by that name, or a position from 0. "
         "Received: 'dense', the name of those at 0, 1."
@@ -194,5 +194,5 @@ def test_what_a_layer_raises_when_it_is_traced_is_one_line():
     network = Model(inputs, layers.Dense(3)(failing(x)))
     del failing.call
     with pytest.raises(BadInput, match=r"that TensorFlow can compile\. .*a word") as e:
-        Campaign(network, X, Y, parse("weights:sign_flip:0.5"))
+        Campaign(network, X, Y, parse_fault("weights:sign_flip:0.5"))
     assert "\n" not in str(e.value)

@@ -11,8 +11,8 @@ import tensorflow as tf
 from keras import layers
 
 from ftnoise.core.errors import BadInput
-from ftnoise.faults.fault import parse
 from ftnoise.faults.injection import COMPILED, injected
+from ftnoise.faults.parsing import parse_fault
 from tests.faults.networks import CLASSES, bits, made
 
 
@@ -36,9 +36,9 @@ def assert_same(found, wanted, golden):
 def test_a_crashed_dense_unit_is_its_outgoing_weights_at_0():
     network, x, _ = made("dense")
     golden = outputs(network, x)
-    with injected(network, parse("neurons:stuck_at_zero:0.5")) as mask:
+    with injected(network, parse_fault("neurons:stuck_at_zero:0.5")) as trial:
         found = outputs(network, x)
-    for hit, layer in zip(mask.hits, network.layers[2:], strict=True):
+    for hit, layer in zip(trial.hits, network.layers[2:], strict=True):
         zeroed(layer.kernel, hit, 0)
     assert_same(found, outputs(network, x), golden)
 
@@ -46,9 +46,9 @@ def test_a_crashed_dense_unit_is_its_outgoing_weights_at_0():
 def test_a_crashed_channel_is_the_next_kernels_input_channel_at_0():
     network, x, _ = made("convolutions")
     golden = outputs(network, x)
-    with injected(network, parse("neurons:stuck_at_zero:0.4")) as mask:
+    with injected(network, parse_fault("neurons:stuck_at_zero:0.4")) as trial:
         found = outputs(network, x)
-    first, second, dense = mask.hits
+    first, second, dense = trial.hits
     assert min(first.sum(), second.sum(), dense.sum()) > 0
     zeroed(network.get_layer("conv2d").kernel, first, 2)
     # The flattened image is rows, columns, channels.
@@ -60,9 +60,9 @@ def test_a_crashed_channel_is_the_next_kernels_input_channel_at_0():
 def test_normalization_is_inside_the_unit():
     network, x, _ = made("residual")
     golden = outputs(network, x)
-    with injected(network, parse("neurons:stuck_at_zero:0.5"), mask=1) as mask:
+    with injected(network, parse_fault("neurons:stuck_at_zero:0.5"), trial=1) as trial:
         found = outputs(network, x)
-    for hit, name in zip(mask.hits, ("batch_normalization", "batch_normalization_1"), strict=True):
+    for hit, name in zip(trial.hits, ("batch_normalization", "batch_normalization_1"), strict=True):
         assert 0 < hit.sum() < 5
         zeroed(network.get_layer(name).gamma, hit, 0)
         zeroed(network.get_layer(name).beta, hit, 0)
@@ -71,9 +71,9 @@ def test_normalization_is_inside_the_unit():
 
 def test_a_filter_at_0_is_not_a_crashed_channel_if_normalization_follows():
     network, x, _ = made("residual")
-    with injected(network, parse("filters@conv2d:stuck_at_zero:1")):
+    with injected(network, parse_fault("filters,layers=conv2d:stuck_at_zero:1")):
         filters = outputs(network, x)
-    with injected(network, parse("channels@conv2d:stuck_at_zero:1")):
+    with injected(network, parse_fault("channels,layers=conv2d:stuck_at_zero:1")):
         channels = outputs(network, x)
     assert np.abs(filters - channels).max() > 1e-3
 
@@ -81,9 +81,11 @@ def test_a_filter_at_0_is_not_a_crashed_channel_if_normalization_follows():
 def test_a_crashed_attention_head_is_its_rows_of_the_output_projection_at_0():
     network, x, _ = made("attention")
     golden = outputs(network, x)
-    with injected(network, parse("neurons@multi_head_attention:stuck_at_zero:n=2")) as mask:
+    with injected(
+        network, parse_fault("neurons,layers=multi_head_attention:stuck_at_zero:n=2")
+    ) as trial:
         found = outputs(network, x)
-    (hit,) = mask.hits
+    (hit,) = trial.hits
     zeroed(network.get_layer("multi_head_attention")._output_dense.kernel, hit[:, 0], 0)
     assert_same(found, outputs(network, x), golden)
 
@@ -91,9 +93,9 @@ def test_a_crashed_attention_head_is_its_rows_of_the_output_projection_at_0():
 def test_a_crashed_recurrent_unit_is_its_outgoing_weights_at_0():
     network, x, _ = made("recurrent", examples=6)
     golden = outputs(network, x)
-    with injected(network, parse("neurons:stuck_at_zero:0.4"), mask=2) as mask:
+    with injected(network, parse_fault("neurons:stuck_at_zero:0.4"), trial=2) as trial:
         found = outputs(network, x)
-    both, gru = mask.hits
+    both, gru = trial.hits
     assert min(both.sum(), gru.sum()) > 0
     zeroed(network.get_layer("gru").cell.kernel, both, 0)
     zeroed(network.get_layer("dense").kernel, gru, 0)
@@ -103,9 +105,9 @@ def test_a_crashed_recurrent_unit_is_its_outgoing_weights_at_0():
 def test_a_shared_layer_and_a_model_inside_are_broken_at_each_call():
     network, x, _ = made("nested")
     golden = outputs(network, x)
-    with injected(network, parse("neurons:stuck_at_zero:0.5")) as mask:
+    with injected(network, parse_fault("neurons:stuck_at_zero:0.5")) as trial:
         found = outputs(network, x)
-    shared, inner = mask.hits
+    shared, inner = trial.hits
     zeroed(network.get_layer("inner").layers[0].kernel, shared, 0)
     zeroed(network.get_layer("dense_2").kernel, np.tile(inner, 2), 0)
     assert_same(found, outputs(network, x), golden)
@@ -128,9 +130,9 @@ def test_a_filter_at_0_leaves_its_channel_only_the_bias(layer, shape):
     layer.bias.assign(np.arange(1, layer.bias.shape[0] + 1) / 8)
     x = np.random.default_rng(0).normal(size=(5, *shape)).astype(np.float32)
     sound = layer(x).numpy()
-    with injected(network, parse("filters:stuck_at_zero:n=2")) as mask:
+    with injected(network, parse_fault("filters:stuck_at_zero:n=2")) as trial:
         found = layer(x).numpy()
-    hit = mask.hits[0].ravel()
+    hit = trial.hits[0].ravel()
     assert hit.sum() == 2
     np.testing.assert_array_equal(found[..., ~hit], sound[..., ~hit])
     biases = np.broadcast_to(layer.bias.numpy()[hit], found[..., hit].shape)
@@ -140,15 +142,15 @@ def test_a_filter_at_0_leaves_its_channel_only_the_bias(layer, shape):
 def test_each_weight_becomes_what_its_effect_says():
     network, *_ = made("convolutions")
     before = {variable.name: variable.numpy() for variable in network.weights}
-    with injected(network, parse("weights:bit_flip:0.5")) as mask:
+    with injected(network, parse_fault("weights:bit_flip:0.5")) as trial:
         after = {variable.name: variable.numpy() for variable in network.weights}
     kernels = [name for name in before if "kernel" in name]
-    for name, hit, draw in zip(kernels, mask.hits, mask.draws, strict=True):
+    for name, hit, draw in zip(kernels, trial.hits, trial.draws, strict=True):
         changed = before[name].view(np.int32) ^ after[name].view(np.int32)
         np.testing.assert_array_equal(changed, np.where(hit, draw, 0))
     for name in before.keys() - set(kernels):
         np.testing.assert_array_equal(before[name], after[name])
-    assert mask.hits[-1].any()
+    assert trial.hits[-1].any()
 
 
 def seen(network, layer, x, batch):
@@ -170,24 +172,24 @@ def seen(network, layer, x, batch):
 def test_a_permanent_fault_is_in_the_same_neurons_for_every_image_and_batch(batch):
     network, x, _ = made("dense")
     model, found = seen(network, network.layers[2], x, batch)
-    with injected(model, parse("neurons@dense_1:stuck_at=9:n=3"), seed=4) as mask:
+    with injected(model, parse_fault("neurons,layers=dense_1:stuck_at=9:n=3"), seed=4) as trial:
         model.predict(x, batch_size=batch, verbose=0)
         model.predict(x, batch_size=40, verbose=0)
     values = np.concatenate(found)
     assert values.shape == (80, 7)
-    np.testing.assert_array_equal(values == 9, np.broadcast_to(mask.hits[0], (80, 7)))
+    np.testing.assert_array_equal(values == 9, np.broadcast_to(trial.hits[0], (80, 7)))
 
 
 def test_a_transient_fault_is_in_others_for_each_image_however_they_are_batched():
     network, x, _ = made("dense")
     model, found = seen(network, network.layers[2], x, 40)
-    fault = parse("neurons@dense_1:stuck_at=9:n=3:transient")
+    fault = parse_fault("neurons,layers=dense_1:stuck_at=9:n=3:transient")
     for batch in (40, 7):
-        with injected(model, fault, seed=4) as mask:
+        with injected(model, fault, seed=4) as trial:
             model.predict(x, batch_size=batch, verbose=0)
     one, other = found[0] == 9, np.concatenate(found[1:]) == 9
     np.testing.assert_array_equal(one, other)
-    np.testing.assert_array_equal(one[0], mask.hits[0])
+    np.testing.assert_array_equal(one[0], trial.hits[0])
     np.testing.assert_array_equal(one.sum(axis=1), 3)
     assert len(np.unique(one, axis=0)) > 20
 
@@ -214,7 +216,7 @@ def test_compiled_functions_see_the_faults_and_are_as_before_afterwards(fault):
     loss = network.evaluate(x, y, verbose=0)
     network.train_on_batch(x * 0, y)
     before, golden = state(network), network.predict(x, verbose=0)
-    with injected(network, parse(fault)):
+    with injected(network, parse_fault(fault)):
         eager = outputs(network, x)
         assert np.abs(eager - golden).max() > 1e-2
         np.testing.assert_allclose(network.predict(x, verbose=0), eager, rtol=1e-5, atol=1e-6)
@@ -230,20 +232,20 @@ def test_fit_sees_the_faults():
     network.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     network.train_on_batch(x * 0, y)
     before = network.layers[2].kernel.numpy()
-    with injected(network, parse("neurons@dense:stuck_at_zero:n=4")) as mask:
+    with injected(network, parse_fault("neurons,layers=dense:stuck_at_zero:n=4")) as trial:
         network.fit(x, y, epochs=2, verbose=0)
     changed = network.layers[2].kernel.numpy() != before
-    assert not changed[mask.hits[0]].any()
-    assert changed[~mask.hits[0]].any()
+    assert not changed[trial.hits[0]].any()
+    assert changed[~trial.hits[0]].any()
     network.fit(x, y, verbose=0)
-    assert (network.layers[2].kernel.numpy() != before)[mask.hits[0]].any()
+    assert (network.layers[2].kernel.numpy() != before)[trial.hits[0]].any()
 
 
 def test_a_model_that_is_compiled_inside_keeps_what_it_was_compiled_to():
     network, x, y = made("dense")
     network.compile(keras.optimizers.SGD(1.0), "mse")
     network.train_on_batch(x, np.eye(CLASSES)[y])
-    with injected(network, parse("neurons:stuck_at_zero:0.5")):
+    with injected(network, parse_fault("neurons:stuck_at_zero:0.5")):
         network.compile(keras.optimizers.SGD(0.0), "mae")
         network.train_on_batch(x, np.eye(CLASSES)[y])
     before = bits(network)
@@ -262,7 +264,7 @@ def test_an_exception_leaves_the_network_as_it_was(fault, error):
         network.predict(x, verbose=0)
         raise error
 
-    with pytest.raises(type(error)), injected(network, parse(fault)):
+    with pytest.raises(type(error)), injected(network, parse_fault(fault)):
         interrupted()
     assert state(network) == before
 
@@ -272,8 +274,8 @@ def test_an_exception_inside_a_layer_leaves_the_network_as_it_was():
     before = state(network)
     with (
         pytest.raises(Exception, match="incompatible"),
-        injected(network, parse(FAULTS[0])),
-        injected(network, parse(FAULTS[1])),
+        injected(network, parse_fault(FAULTS[0])),
+        injected(network, parse_fault(FAULTS[1])),
     ):
         network.predict(x[:, :2], verbose=0)
     assert state(network) == before
@@ -284,7 +286,7 @@ def test_a_block_that_is_never_finished_leaves_the_network_as_it_was():
     before = state(network)
 
     def paused():
-        with injected(network, parse(FAULTS[0])), injected(network, parse(FAULTS[1])):
+        with injected(network, parse_fault(FAULTS[0])), injected(network, parse_fault(FAULTS[1])):
             yield
 
     generator = paused()
@@ -295,16 +297,16 @@ def test_a_block_that_is_never_finished_leaves_the_network_as_it_was():
 
 
 @pytest.mark.parametrize(
-    "inner", ["neurons@dense_1:stuck_at=2:n=2", "neurons@dense:stuck_at=2:n=2"]
+    "inner", ["neurons,layers=dense_1:stuck_at=2:n=2", "neurons,layers=dense:stuck_at=2:n=2"]
 )
 def test_blocks_inside_each_other_add_up_and_end_one_by_one(inner):
     network, x, _ = made("dense")
-    outer = parse("neurons@dense:stuck_at=-1:n=3")
+    outer = parse_fault("neurons,layers=dense:stuck_at=-1:n=3")
     golden = network.predict(x, verbose=0)
     before = state(network)
     with injected(network, outer, seed=1) as first:
         only = network.predict(x, verbose=0)
-        with injected(network, parse(inner), seed=2) as second:
+        with injected(network, parse_fault(inner), seed=2) as second:
             both = network.predict(x, verbose=0)
         np.testing.assert_array_equal(network.predict(x, verbose=0), only)
     assert state(network) == before
@@ -324,9 +326,9 @@ def test_blocks_inside_each_other_add_up_and_end_one_by_one(inner):
 def test_weights_of_blocks_inside_each_other_are_put_back_one_by_one():
     network, *_ = made("dense")
     golden = bits(network)
-    with injected(network, parse("weights:stuck_at_one:0.5"), seed=1):
+    with injected(network, parse_fault("weights:stuck_at_one:0.5"), seed=1):
         outer = bits(network)
-        with injected(network, parse("parameters:sign_flip:0.5"), seed=2):
+        with injected(network, parse_fault("parameters:sign_flip:0.5"), seed=2):
             assert bits(network) not in (outer, golden)
         assert bits(network) == outer
     assert bits(network) == golden
@@ -336,7 +338,7 @@ def test_a_seed_and_a_number_say_what_is_hit():
     network, x, _ = made("dense")
     found = {}
     for seed, number in [(0, 0), (0, 1), (1, 0), (0, 0)]:
-        with injected(network, parse(FAULTS[1]), seed=seed, mask=number):
+        with injected(network, parse_fault(FAULTS[1]), seed=seed, trial=number):
             values = outputs(network, x).tobytes()
         assert found.setdefault((seed, number), values) == values
     assert len(set(found.values())) == 3
@@ -346,7 +348,7 @@ def test_a_seed_and_a_number_say_what_is_hit():
 def test_no_faults_are_the_network_itself_bit_for_bit(where):
     network, x, _ = made("attention")
     golden = outputs(network, x)
-    with injected(network, parse(f"{where}:stuck_at_one:0")):
+    with injected(network, parse_fault(f"{where}:stuck_at_one:0")):
         np.testing.assert_array_equal(outputs(network, x), golden)
 
 
@@ -355,18 +357,18 @@ def test_no_faults_are_the_network_itself_bit_for_bit(where):
     [
         (FAULTS[0], {"seed": -1}, "Expected seed an integer >= 0. Received: seed=-1."),
         (FAULTS[0], {"seed": 1.0}, "Expected seed an integer >= 0. Received: seed=1.0."),
-        (FAULTS[0], {"mask": -1}, "Expected mask an integer >= 0. Received: mask=-1."),
+        (FAULTS[0], {"trial": -1}, "Expected trial an integer >= 0. Received: trial=-1."),
         ("weights:sign_flip:n=133", {}, "Expected at most 132 faults. Received: faults=133."),
         ("weights:sign_flip:1:transient", {}, "Expected a transient fault of neurons, as the"),
         ("filters:sign_flip:1", {}, "Expected filters in sequential. Received: none."),
-        ("neurons@x:sign_flip:1", {}, "neurons (dense, dense_1). Received: 'x'."),
+        ("neurons,layers=x:sign_flip:1", {}, "neurons (dense, dense_1). Received: 'x'."),
     ],
 )
 def test_what_cannot_be_right_is_refused_before_anything_is_touched(fault, options, said):
     network, *_ = made("dense")
     before = state(network)
     with pytest.raises(BadInput) as refused, contextlib.ExitStack() as stack:
-        stack.enter_context(injected(network, parse(fault), **options))
+        stack.enter_context(injected(network, parse_fault(fault), **options))
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
     assert state(network) == before

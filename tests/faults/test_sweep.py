@@ -1,4 +1,4 @@
-"""Sweeps: masks enough, no more, the same bits however often they are interrupted."""
+"""Sweeps: trials enough, no more, the same bits however often they are interrupted."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ import pytest
 
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput
-from ftnoise.faults import sweep as sweeps
-from ftnoise.faults.amounts import Count, Share
+from ftnoise.core.resumable import Resumable
 from ftnoise.faults.campaign import Campaign
-from ftnoise.faults.fault import parse
-from ftnoise.faults.findings import NUMBERS, Findings
-from ftnoise.faults.sweep import Precision, sweep
+from ftnoise.faults.outcomes import NUMBERS, Outcomes
+from ftnoise.faults.parsing import parse_fault
+from ftnoise.faults.precision import Precision
+from ftnoise.faults.rates import Count, Share
+from ftnoise.faults.sweep import sweep
 from ftnoise.store.records import Checkpoint
 from tests.faults.networks import made
 
@@ -29,10 +30,10 @@ KILLS = 10
 def campaign(seed=0, **options) -> Campaign:
     """Weights stuck at 0, on a network that is right without faults."""
     network, x, _ = made("dense")
-    fault = parse("weights:stuck_at_zero:0.5")
+    fault = parse_fault("weights:stuck_at_zero:0.5")
     y = network(x).numpy().argmax(axis=1)
     y[:4] = (y[:4] + 1) % 4
-    return Campaign(network, x, y, fault, seed=seed, **{"masks_per_call": 3, **options})
+    return Campaign(network, x, y, fault, seed=seed, **{"trials_per_call": 3, **options})
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def asked() -> Campaign:
     return campaign()
 
 
-def same(found: Findings, other: Findings) -> bool:
+def same(found: Outcomes, other: Outcomes) -> bool:
     ours, theirs = found.to_arrays(), other.to_arrays()
     return ours.keys() == theirs.keys() and all(
         np.array_equal(values, theirs[name]) for name, values in ours.items()
@@ -72,80 +73,80 @@ class Memory(Checkpointing):
 
 @pytest.fixture
 def saves_always(monkeypatch) -> None:
-    monkeypatch.setattr(sweeps, "SAVE_SECONDS", -1.0)
+    monkeypatch.setitem(Resumable.__init__.__kwdefaults__, "save_seconds", -1.0)
 
 
-# Masks enough.
+# Trials enough.
 
 
 def test_each_amount_gets_the_masks_of_the_campaign(asked):
-    found = sweep(asked, RATES, masks=7)
-    for place, amount in enumerate(RATES):
-        outcome = asked.run(range(7), amount)
-        np.testing.assert_array_equal(found.correct(place), outcome.correct)
+    found = sweep(asked, RATES, trials=7)
+    for site, rate in enumerate(RATES):
+        outcome = asked.run(range(7), rate)
+        np.testing.assert_array_equal(found.correct(site), outcome.correct)
         for name in NUMBERS:
-            np.testing.assert_array_equal(found.numbers[name][place], getattr(outcome, name))
+            np.testing.assert_array_equal(found.numbers[name][site], getattr(outcome, name))
     np.testing.assert_array_equal(found.golden, asked.correct)
     assert found.golden_accuracy == 90
     assert (found.accuracies(0) == 90).all()
-    assert found.amounts == tuple(RATES)
+    assert found.rates == tuple(RATES)
 
 
-@pytest.mark.parametrize("masks", [1, 3, 4])
-def test_any_number_of_masks(asked, masks):
-    found = sweep(asked, [Count(faults=2)], masks=masks)
-    assert found.masks(0) == masks
-    assert found.numbers["faults"][0].tolist() == [2] * masks
+@pytest.mark.parametrize("trials", [1, 3, 4])
+def test_any_number_of_trials(asked, trials):
+    found = sweep(asked, [Count(faults=2)], trials=trials)
+    assert found.trials(0) == trials
+    assert found.numbers["faults"][0].tolist() == [2] * trials
 
 
 def test_the_size_of_a_group_makes_no_difference(asked):
-    whole = sweep(asked, RATES, masks=7)
-    other = sweep(campaign(masks_per_call=5), RATES, masks=7)
+    whole = sweep(asked, RATES, trials=7)
+    other = sweep(campaign(trials_per_call=5), RATES, trials=7)
     np.testing.assert_array_equal(other.to_arrays()["correct"], whole.to_arrays()["correct"])
 
 
 def test_the_masks_of_a_low_rate_are_part_of_those_of_a_higher_one(asked):
     for number in range(5):
-        masks = [np.concatenate([h.ravel() for h in hits]) for hits in _hits(asked, number)]
-        for low, high in itertools.pairwise(masks):
+        trials = [np.concatenate([h.ravel() for h in hits]) for hits in _hits(asked, number)]
+        for low, high in itertools.pairwise(trials):
             assert low.sum() < high.sum()
             assert not (low & ~high).any()
 
 
 def _hits(asked, number):
-    return [asked.drawer.mask(number, amount).hits for amount in RATES]
+    return [asked.sampler.trial(number, rate).hits for rate in RATES]
 
 
 def test_it_stops_where_each_amount_is_precise(asked):
     precision = Precision(half_width=6.0, most=600)
     found = sweep(asked, RATES, precision=precision)
-    counts = [found.masks(place) for place in range(len(RATES))]
+    counts = [found.trials(site) for site in range(len(RATES))]
     assert max(counts) < 600
     assert len(set(counts)) > 2
-    for place, count in enumerate(counts):
+    for site, count in enumerate(counts):
         sequence = precision.sequence()
-        sequence.update(found.accuracies(place)[: count - asked.masks_per_call])
+        sequence.update(found.accuracies(site)[: count - asked.trials_per_call])
         assert sequence.interval.half_width > 6
-        sequence.update(found.accuracies(place)[count - asked.masks_per_call :])
+        sequence.update(found.accuracies(site)[count - asked.trials_per_call :])
         assert sequence.interval.half_width <= 6
-    longer = sweep(asked, RATES, masks=max(counts))
-    for place, count in enumerate(counts):
-        np.testing.assert_array_equal(found.correct(place), longer.correct(place)[:count])
+    longer = sweep(asked, RATES, trials=max(counts))
+    for site, count in enumerate(counts):
+        np.testing.assert_array_equal(found.correct(site), longer.correct(site)[:count])
 
 
 def test_it_ends_with_the_most_masks_where_they_are_not_enough(asked):
     found = sweep(asked, RATES, precision=Precision(half_width=0.1, most=10))
-    assert [found.masks(place) for place in range(len(RATES))] == [10] * 4
+    assert [found.trials(site) for site in range(len(RATES))] == [10] * 4
 
 
 def test_it_says_how_far_it_is(asked):
     memory = Memory()
-    sweep(asked, RATES[:2], masks=4, checkpointing=memory)
+    sweep(asked, RATES[:2], trials=4, checkpointing=memory)
     assert memory.said == [
-        (3, 8, "3 masks"),
-        (6, 8, "6 masks"),
-        (7, 8, "7 masks"),
-        (8, 8, "8 masks"),
+        (3, 8, "3 trials"),
+        (6, 8, "6 trials"),
+        (7, 8, "7 trials"),
+        (8, 8, "8 trials"),
     ]
     assert memory.kept is None
 
@@ -153,14 +154,14 @@ def test_it_says_how_far_it_is(asked):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"amounts": []}, "at least one amount"),
-        ({"masks": 0}, "masks >= 1"),
-        ({"amounts": [Count(faults=10**6)]}, "at most"),
+        ({"rates": []}, "at least one rate"),
+        ({"trials": 0}, "trials to be an integer >= 1"),
+        ({"rates": [Count(faults=10**6)]}, "at most"),
     ],
 )
 def test_what_cannot_be_asked(asked, change, said):
     with pytest.raises(BadInput, match=said):
-        sweep(asked, **{"amounts": RATES, **change})
+        sweep(asked, **{"rates": RATES, **change})
 
 
 @pytest.mark.parametrize(
@@ -184,7 +185,7 @@ def test_no_such_precision(wrong):
 @pytest.mark.usefixtures("saves_always")
 @pytest.mark.parametrize("precision", [None, Precision(half_width=15.0, most=60)])
 def test_it_goes_on_after_a_cut_behind_each_save(asked, precision):
-    asks = {"amounts": RATES[1:], "masks": 5, "precision": precision}
+    asks = {"rates": RATES[1:], "trials": 5, "precision": precision}
     whole_memory = Memory()
     whole = sweep(asked, checkpointing=whole_memory, **asks)
     saves = 10**9 - whole_memory.saves
@@ -202,10 +203,10 @@ def test_it_goes_on_after_a_cut_behind_each_save(asked, precision):
 
 @pytest.mark.usefixtures("saves_always")
 def test_it_goes_on_again_and_again(asked):
-    whole, memory, cuts = sweep(asked, RATES, masks=7), Memory(1), 0
+    whole, memory, cuts = sweep(asked, RATES, trials=7), Memory(1), 0
     while True:
         try:
-            found = sweep(asked, RATES, masks=7, checkpointing=memory)
+            found = sweep(asked, RATES, trials=7, checkpointing=memory)
         except KeyboardInterrupt:
             memory.saves, cuts = 1, cuts + 1
         else:
@@ -217,36 +218,38 @@ def test_it_goes_on_again_and_again(asked):
 @pytest.mark.usefixtures("saves_always")
 @pytest.mark.parametrize("group", [2, 4])
 def test_it_goes_on_with_groups_of_another_size(asked, group):
-    whole, memory = sweep(asked, RATES, masks=11), Memory(6)
+    whole, memory = sweep(asked, RATES, trials=11), Memory(6)
     with pytest.raises(KeyboardInterrupt):
-        sweep(asked, RATES, masks=11, checkpointing=memory)
-    other = sweep(campaign(masks_per_call=group), RATES, masks=11, checkpointing=memory)
-    np.testing.assert_array_equal(other.to_arrays()["masks"], [11] * 4)
+        sweep(asked, RATES, trials=11, checkpointing=memory)
+    other = sweep(campaign(trials_per_call=group), RATES, trials=11, checkpointing=memory)
+    np.testing.assert_array_equal(other.to_arrays()["trials"], [11] * 4)
     np.testing.assert_array_equal(other.to_arrays()["correct"], whole.to_arrays()["correct"])
 
 
 @pytest.mark.usefixtures("saves_always")
-@pytest.mark.parametrize("what", ["identity", "amounts", "images", "network", "arrays", "state"])
+@pytest.mark.parametrize("what", ["fault", "rates", "seed", "labels", "network"])
 def test_work_of_another_campaign_is_discarded(asked, what):
     memory = Memory(4)
     with pytest.raises(KeyboardInterrupt):
-        sweep(asked, RATES, masks=7, checkpointing=memory, identity="this one")
-    arrays, state = memory.kept
-    if what == "identity":
-        state["identity"] = "another"
-    elif what == "amounts":
-        arrays["masks"] = arrays["masks"][:-1]
-    elif what == "images":
-        arrays["correct"] = arrays["correct"][:, :-1]
-    elif what == "network":
-        arrays["golden"] = ~arrays["golden"]
-    elif what == "arrays":
-        del arrays["faults"]
+        sweep(asked, RATES, trials=7, checkpointing=memory)
+    memory.saves = -1
+    network, y = asked.network, asked.y
+    fault, seed, rates = asked.fault, 0, RATES
+    if what == "fault":
+        fault = parse_fault("weights:sign_flip:0.5")
+    elif what == "rates":
+        rates = [*RATES[:-1], Share(rate=0.8)]
+    elif what == "seed":
+        seed = 1
+    elif what == "labels":
+        y = (y + 1) % 4
     else:
-        state.clear()
-    found = sweep(asked, RATES, masks=7, checkpointing=memory, identity="this one")
-    assert memory.discarded == ["belongs to another campaign"]
-    assert same(found, sweep(asked, RATES, masks=7))
+        network, *_ = made("dense")
+        network.layers[-1].bias.assign_add([0, 1e-3, 0, 0])
+    other = Campaign(network, asked.x[0], y, fault, seed=seed, trials_per_call=3)
+    found = sweep(other, rates, trials=7, checkpointing=memory)
+    assert memory.discarded == ["belongs to other work"]
+    assert same(found, sweep(other, rates, trials=7))
 
 
 # A process that is killed.
@@ -269,24 +272,25 @@ class Folder(Checkpointing):
 
 
 def test_a_discarded_record_is_set_aside_with_one_line(asked, tmp_path, capsys, saves_always):
-    sweep(asked, RATES, masks=4, checkpointing=Folder(tmp_path), identity="one")
-    found = sweep(asked, RATES, masks=4, checkpointing=Folder(tmp_path), identity="other")
+    sweep(asked, RATES, trials=4, checkpointing=Folder(tmp_path))
+    other = campaign(seed=1)
+    found = sweep(other, RATES, trials=4, checkpointing=Folder(tmp_path))
     said = capsys.readouterr().err
-    assert "partial.json belongs to another campaign; set aside as partial.json.damaged" in said
+    assert "partial.json belongs to other work; set aside as partial.json.damaged" in said
     assert said.count("\n") == 1
-    assert same(found, sweep(asked, RATES, masks=4))
+    assert same(found, sweep(other, RATES, trials=4))
 
 
-def work(folder: Path, ready, masks: int) -> None:
+def work(folder: Path, ready, trials: int) -> None:
     """A sweep in a process of its own, which keeps its work after every group."""
-    sweeps.SAVE_SECONDS = -1.0
+    Resumable.__init__.__kwdefaults__["save_seconds"] = -1.0
     asked = campaign()
     ready.set()
-    sweep(asked, RATES, masks=masks, checkpointing=Folder(folder), identity="killed")
+    sweep(asked, RATES, trials=trials, checkpointing=Folder(folder))
 
 
 def test_it_ends_the_same_after_kills_at_random_moments(asked, tmp_path, capsys):
-    masks, moments = 150, random.Random(0)
+    trials, moments = 150, random.Random(0)
     context = multiprocessing.get_context("forkserver")
     # Imported once, for all of the processes.
     context.set_forkserver_preload(["tensorflow", "ftnoise.faults.sweep", "tests.faults.networks"])
@@ -294,7 +298,7 @@ def test_it_ends_the_same_after_kills_at_random_moments(asked, tmp_path, capsys)
     folder = tmp_path / "0"
     while kills < KILLS:
         ready = context.Event()
-        process = context.Process(target=work, args=(folder, ready, masks))
+        process = context.Process(target=work, args=(folder, ready, trials))
         process.start()
         assert ready.wait(120)
         time.sleep(moments.uniform(0.0, 0.3))
@@ -305,9 +309,13 @@ def test_it_ends_the_same_after_kills_at_random_moments(asked, tmp_path, capsys)
             continue
         kills += 1
         kept = Folder(folder).load()
-        behind.append(0 if kept is None else int(kept[0]["masks"].sum()))
+        behind.append(
+            0
+            if kept is None
+            else sum(len(a) for name, a in kept[0].items() if name.endswith("/faults"))
+        )
     assert max(behind) > 0
-    whole = sweep(asked, RATES, masks=masks)
-    again = sweep(asked, RATES, masks=masks, checkpointing=Folder(folder), identity="killed")
+    whole = sweep(asked, RATES, trials=trials)
+    again = sweep(asked, RATES, trials=trials, checkpointing=Folder(folder))
     assert same(again, whole)
     assert capsys.readouterr().err == ""

@@ -10,42 +10,39 @@ import pytest
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput
 from ftnoise.core.interfaces import MeasureInput
-from ftnoise.faults import sweep as sweeps
-from ftnoise.faults.amounts import Share
-from ftnoise.faults.campaign import Campaign, Outcome
-from ftnoise.faults.findings import Findings
-from ftnoise.faults.gates import Agreement, Gates
-from ftnoise.faults.places import Weights
-from ftnoise.measures.fault_tolerance import FaultTolerance, answer, columns
+from ftnoise.core.preset import Preset
+from ftnoise.core.resumable import Resumable
+from ftnoise.faults.agreement import Agreement
+from ftnoise.faults.campaign import Campaign
+from ftnoise.faults.outcomes import Outcomes, TrialResults
+from ftnoise.faults.rates import Share
+from ftnoise.faults.where import Weights
+from ftnoise.measures.fault_tolerance import FaultTolerance, columns, summarized
 from ftnoise.stats.comparing import paired
 from ftnoise.stats.interval import student_interval
 from tests.faults.networks import CLASSES, bits, made
 
 IMAGES = 100
 RATES = (0.0, 0.1, 0.5, 0.9)
-# Images that are right of the first 90, for each rate and each of four masks.
+# Images that are right of the first 90, for each rate and each of four trials.
 RIGHT = ((90, 90, 90, 90), (89, 90, 90, 89), (80, 82, 84, 86), (30, 40, 36, 38))
-SEEN = Gates(
-    sound=Agreement(images=9, exact=True, exceptions=0, distance=0.0),
-    faulty=Agreement(images=9, exact=False, exceptions=2, distance=1e-7),
-    constant=True,
-)
+SEEN = Agreement(examples=9, golden=0.0, faulty=1e-7, exceptions=2)
 
 
-def by_hand(rates=RATES, right=RIGHT) -> Findings:
+def by_hand(rates=RATES, right=RIGHT) -> Outcomes:
     """A network that is right on the first 90 of 100 images without faults."""
-    first = np.arange(IMAGES)
-    found = Findings(tuple(Share(rate=rate) for rate in rates), first < 90, first % CLASSES)
-    for place, counts in enumerate(right):
+    first, results = np.arange(IMAGES), []
+    for n, counts in enumerate(right):
         correct = first < np.array(counts)[:, None]
-        masks = np.arange(1.0, len(counts) + 1)
-        far = masks * place
-        found.add(place, Outcome(correct, far, 3 * far, 0 * far, np.full(len(counts), 7.0 * place)))
-    return found
+        far = n * np.arange(1.0, len(counts) + 1)
+        one = TrialResults(correct, far, 3 * far, 0 * far, np.full(len(counts), 7.0 * n))
+        results.append(one.to_arrays())
+    shares = [Share(rate=rate) for rate in rates]
+    return Outcomes.of(shares, first < 90, first % CLASSES, results)
 
 
 def test_the_scalars_of_a_curve_made_by_hand():
-    scalars = answer(RATES, by_hand(), SEEN).scalars
+    scalars = summarized(RATES, by_hand(), SEEN).scalars
     at = {rate: float(np.mean(counts)) for rate, counts in zip(RATES, RIGHT, strict=True)}
     assert at == {0.0: 90, 0.1: 89.5, 0.5: 83, 0.9: 36}
     # Trapezoids of width 10, 40 and 40 over 90.
@@ -56,13 +53,13 @@ def test_the_scalars_of_a_curve_made_by_hand():
             "accuracy_at_50": 83,
             "accuracy_at_90": 36,
             "drop_from_50_to_90": 47,
-            "silent_corruptions_at_50": 100 * 7 / 90,
+            "sdc_rate_at_50": 100 * 7 / 90,
             "area_under_curve": area,
             # Linear between 10 % (0.5 points) and 50 % (7 points), then to 54 points at 90 %.
             "rate_1_point_lost": 10 + 40 * 0.5 / 6.5,
             "rate_5_points_lost": 10 + 40 * 4.5 / 6.5,
             "rate_50_points_lost": 50 + 40 * 43 / 47,
-            # Four masks prove nothing without a distribution.
+            # Four trials prove nothing without a distribution.
             "largest_rate_surely_under_1_point_lost": 0,
             "largest_rate_surely_under_5_points_lost": 0,
             # Widths of 1.8 and 8.2 points at 10 and 50 %, where 0.5 and 7 points are lost.
@@ -74,19 +71,19 @@ def test_the_scalars_of_a_curve_made_by_hand():
 
 
 def test_the_arrays_of_a_curve_made_by_hand():
-    found = answer(RATES, by_hand(), SEEN)
+    found = summarized(RATES, by_hand(), SEEN)
     arrays = found.arrays
     assert arrays["rates"].tolist() == [0, 10, 50, 90]
     assert arrays["accuracy"].tolist() == [90, 89.5, 83, 36]
     np.testing.assert_allclose(arrays["accuracies"], RIGHT)
-    np.testing.assert_allclose(arrays["silent_corruptions"], 100 * (90 - arrays["accuracy"]) / 90)
+    np.testing.assert_allclose(arrays["sdc_rate"], 100 * (90 - arrays["accuracy"]) / 90)
     students = [student_interval(np.array(row, float)) for row in RIGHT]
     np.testing.assert_allclose(arrays["low"], [one.low for one in students])
     np.testing.assert_allclose(arrays["high"], [one.high for one in students])
     assert (arrays["free_low"] < arrays["low"]).all()
     assert (arrays["free_high"] > arrays["accuracy"]).all()
-    assert arrays["distance_mean"].tolist() == [0, 2.5, 5, 7.5]
-    assert arrays["distance_max"].tolist() == [0, 12, 24, 36]
+    assert arrays["output_deviation_mean"].tolist() == [0, 2.5, 5, 7.5]
+    assert arrays["output_deviation_max"].tolist() == [0, 12, 24, 36]
     assert arrays["not_finite"].tolist() == [0] * 4
     assert arrays["faults"].tolist() == [0, 7, 14, 21]
     assert arrays["class_accuracy"].shape == (4, CLASSES)
@@ -97,11 +94,11 @@ def test_the_arrays_of_a_curve_made_by_hand():
     assert np.unpackbits(arrays["golden"], count=IMAGES).sum() == 90
     np.testing.assert_allclose(arrays["drops"], [np.subtract(RIGHT[2], RIGHT[3])])
     assert arrays["drop_to"].tolist() == [90]
-    assert found.info == {"gates": str(SEEN), "images": IMAGES}
+    assert found.info == {"checks": str(SEEN), "examples": IMAGES}
 
 
 LOST = ("1_point", "5_points", "50_points")
-NO_50 = {"accuracy_at_50", "silent_corruptions_at_50"}
+NO_50 = {"accuracy_at_50", "sdc_rate_at_50"}
 NO_90 = {"accuracy_at_90"}
 DROP = {"drop_from_50_to_90"}
 
@@ -120,8 +117,8 @@ DROP = {"drop_from_50_to_90"}
 )
 def test_what_needs_a_rate_that_is_not_tested_is_missing(chosen, missing):
     rates, right = (tuple(of[n] for n in chosen) for of in (RATES, RIGHT))
-    everything = answer(RATES, by_hand(), SEEN).scalars
-    scalars = answer(rates, by_hand(rates, right), SEEN).scalars
+    everything = summarized(RATES, by_hand(), SEEN).scalars
+    scalars = summarized(rates, by_hand(rates, right), SEEN).scalars
     assert set(everything) - set(scalars) == missing
     for name in ("accuracy_at_50", "drop_from_50_to_90"):
         assert scalars.get(name, everything[name]) == everything[name]
@@ -129,30 +126,30 @@ def test_what_needs_a_rate_that_is_not_tested_is_missing(chosen, missing):
 
 def test_a_network_that_faults_improve_tolerates_all_and_never_falls():
     right = ((91,) * 900, (95,) * 900)
-    scalars = answer((0.5, 0.9), by_hand((0.5, 0.9), right), SEEN).scalars
+    scalars = summarized((0.5, 0.9), by_hand((0.5, 0.9), right), SEEN).scalars
     assert scalars["largest_rate_surely_under_1_point_lost"] == 90
     assert scalars["largest_rate_surely_under_5_points_lost"] == 90
     assert not {name for name in scalars if name.startswith("rate_")}
     assert scalars["drop_from_50_to_90"] == -4
-    assert scalars["silent_corruptions_at_50"] == 0
+    assert scalars["sdc_rate_at_50"] == 0
 
 
 def test_few_masks_that_agree_are_unclear_and_many_are_not():
-    for masks, unclear in ((2, 2), (900, 0)):
-        right = ((89,) * masks, (80,) * masks)
-        scalars = answer((0.5, 0.9), by_hand((0.5, 0.9), right), SEEN).scalars
+    for trials, unclear in ((2, 2), (900, 0)):
+        right = ((89,) * trials, (80,) * trials)
+        scalars = summarized((0.5, 0.9), by_hand((0.5, 0.9), right), SEEN).scalars
         assert scalars["unclear_rates"] == unclear
         assert scalars["drop_from_50_to_90"] == 9
     # Without an effect no interval is narrow enough.
     right = ((89, 91) * 40, (79, 81) * 40)
-    assert answer((0.5, 0.9), by_hand((0.5, 0.9), right), SEEN).scalars["unclear_rates"] == 1
+    assert summarized((0.5, 0.9), by_hand((0.5, 0.9), right), SEEN).scalars["unclear_rates"] == 1
 
 
 def test_a_table_has_a_column_of_scalars_that_there_are():
     measure = FaultTolerance()
     names = [column.name for column in columns(measure)]
     assert len(set(names)) == len(names)
-    assert set(names) <= set(answer(RATES, by_hand(), SEEN).scalars)
+    assert set(names) <= set(summarized(RATES, by_hand(), SEEN).scalars)
     assert all(column.measure is measure for column in columns(measure))
 
 
@@ -168,7 +165,7 @@ def asked(checkpointing=None) -> MeasureInput:
     )
 
 
-MEASURE = FaultTolerance(where=Weights(), rates=(0.0, 0.2, 0.5, 0.9), masks=6, seed=3)
+MEASURE = FaultTolerance(where=Weights(), rates=(0.0, 0.2, 0.5, 0.9), trials=6, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -198,8 +195,8 @@ def test_a_measure_is_the_campaign(whole):
     assert found.scalars["golden_accuracy"] == 100
     assert found.scalars["exceptions"] == 0
     shapes = {name: values.shape for name, values in found.arrays.items()}
-    along = ("rates", "accuracy", "low", "high", "free_low", "free_high", "silent_corruptions")
-    along += ("distance_mean", "distance_max", "not_finite", "faults")
+    along = ("rates", "accuracy", "low", "high", "free_low", "free_high", "sdc_rate")
+    along += ("output_deviation_mean", "output_deviation_max", "not_finite", "faults")
     assert shapes == {
         **dict.fromkeys(along, (4,)),
         "accuracies": (4, 6),
@@ -228,8 +225,8 @@ class Cut(Checkpointing):
         raise AssertionError(reason)
 
 
-def test_an_interrupted_measure_goes_on_to_the_same_answer(whole, monkeypatch):
-    monkeypatch.setattr(sweeps, "SAVE_SECONDS", -1.0)
+def test_an_interrupted_measure_goes_on_to_the_same_summarized(whole, monkeypatch):
+    monkeypatch.setitem(Resumable.__init__.__kwdefaults__, "save_seconds", -1.0)
     _, whole = whole
     trained = asked(checkpointing=Cut())
     with pytest.raises(KeyboardInterrupt):
@@ -243,11 +240,15 @@ def test_an_interrupted_measure_goes_on_to_the_same_answer(whole, monkeypatch):
         np.testing.assert_array_equal(again.arrays[name], values)
 
 
-def test_fewer_masks_never_more():
-    assert MEASURE.with_masks(4) == FaultTolerance(
-        where=Weights(), rates=MEASURE.rates, masks=4, seed=3
+def at_most(trials):
+    return Preset(name="few", summary="few trials", trials=trials)
+
+
+def test_fewer_trials_never_more():
+    assert MEASURE.scaled(at_most(4)) == FaultTolerance(
+        where=Weights(), rates=MEASURE.rates, trials=4, seed=3
     )
-    assert MEASURE.with_masks(100) == MEASURE
+    assert MEASURE.scaled(at_most(100)) == MEASURE
 
 
 @pytest.mark.parametrize(
@@ -259,10 +260,10 @@ def test_fewer_masks_never_more():
         {"rates": (0.5, 0.1)},
         {"rates": (0.5, 1.1)},
         {"rates": [0.5]},
-        {"masks": 1},
+        {"trials": 1},
         {"seed": -1},
         {"where": "weights"},
-        {"what": "stuck_at_zero"},
+        {"what": "stuck_at"},
     ],
 )
 def test_what_cannot_be_measured_is_refused(wrong):

@@ -10,20 +10,22 @@ import pytest
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput
 from ftnoise.core.interfaces import MeasureInput
-from ftnoise.faults.amounts import Share
+from ftnoise.core.preset import Preset
+from ftnoise.core.resumable import Resumable
 from ftnoise.faults.campaign import Campaign
-from ftnoise.faults.fault import parse
-from ftnoise.faults.places import Neurons, Parameters, Weights
+from ftnoise.faults.parsing import parse_fault
+from ftnoise.faults.rates import Share
+from ftnoise.faults.where import Neurons, Parameters, Weights
 from ftnoise.measures.fault_tolerance import FaultTolerance
 from ftnoise.measures.layer_faults import LayerFaults
 from tests.faults.networks import bits, made
 
 RATES = (0.3, 0.9)
-MASKS = 5
+TRIALS = 5
 
 
 def measure(where) -> LayerFaults:
-    return LayerFaults(faults=FaultTolerance(where=where, rates=RATES, masks=MASKS, seed=2))
+    return LayerFaults(faults=FaultTolerance(where=where, rates=RATES, trials=TRIALS, seed=2))
 
 
 class Memory(Checkpointing):
@@ -76,25 +78,24 @@ def test_each_line_is_the_campaign_of_that_layer_alone(name, where, layers):
     }
     assert arrays["rates"].tolist() == [30, 90]
     kind = type(where).__name__.lower()
-    places = []
+    sites = []
     for n, layer in enumerate(layers):
-        fault = parse(f"{kind}@{layer}:stuck_at_zero:0.5")
+        fault = parse_fault(f"{kind},layers={layer}:stuck_at_zero:0.5")
         campaign = Campaign(trained.network, data.x_test, data.y_test, fault, seed=2)
-        places.append(campaign.drawer.places)
+        sites.append(campaign.site_count)
         for m, rate in enumerate(RATES):
-            rows = 100 * campaign.run(range(MASKS), Share(rate=rate)).correct.mean(axis=1)
+            rows = 100 * campaign.run(range(TRIALS), Share(rate=rate)).correct.mean(axis=1)
             assert arrays["layer_accuracy"][n, m] == pytest.approx(np.mean(rows), rel=1e-12)
-            spread = np.sqrt(((rows - rows.mean()) ** 2).sum() / (MASKS - 1))
+            spread = np.sqrt(((rows - rows.mean()) ** 2).sum() / (TRIALS - 1))
             assert arrays["layer_spread"][n, m] == pytest.approx(spread, rel=1e-9)
     lowest = arrays["layer_accuracy"].mean(axis=1)
     assert found.scalars == {"most_sensitive_layer": float(np.argmin(lowest) + 1)}
     labels = found.info["layers"]
     for n, (label, layer) in enumerate(zip(labels, layers, strict=True), start=1):
         assert label.startswith(f"{n} {type(trained.network.get_layer(layer)).__name__} (")
-        assert label.endswith(f" ({places[n - 1]:,})")
-    total = 2 * len(layers)
-    assert [said[:2] for said in memory.said] == [(n, total) for n in range(1, total + 1)]
-    assert memory.said[-1][2] == f"layer {len(layers)} of {len(layers)}"
+        assert label.endswith(f" ({sites[n - 1]:,})")
+    total = len(layers)
+    assert memory.said == [(n, total, "layers") for n in range(1, total + 1)]
 
 
 def test_the_layer_that_all_depends_on_is_named():
@@ -112,7 +113,7 @@ def test_the_layer_that_all_depends_on_is_named():
     network.layers[2].bias.assign(np.zeros(7, np.float32))
     network.layers[1].bias.assign(np.full(8, 0.2, np.float32))
     data = SimpleNamespace(x_test=trained.data.x_test, y_test=np.zeros(40, int))
-    faults = FaultTolerance(where=Neurons(output_layer=True), rates=(0.2,), masks=8)
+    faults = FaultTolerance(where=Neurons(output_layer=True), rates=(0.2,), trials=8)
     found = LayerFaults(faults=faults).evaluate(
         MeasureInput(network=network, data=data, run=None, checkpointing=Checkpointing())
     )
@@ -122,17 +123,17 @@ def test_the_layer_that_all_depends_on_is_named():
     assert min(means) < 100
 
 
-def test_an_interrupted_measure_goes_on_with_the_next_layer():
+def test_an_interrupted_measure_goes_on_with_the_next_layer(monkeypatch):
+    monkeypatch.setitem(Resumable.__init__.__kwdefaults__, "save_seconds", -1.0)
     whole = measure(Neurons()).evaluate(asked())
-    memory = Memory(1)
+    memory = Memory()
     trained = asked(checkpointing=memory)
-    for saves in (1, 2):
+    for completed in (1, 2):
         memory.saves = 1
         memory.said.clear()
         with pytest.raises(KeyboardInterrupt):
             measure(Neurons()).evaluate(trained)
-        assert [done for done, *_ in memory.said] == [2 * saves - 1, 2 * saves]
-    memory.said.clear()
+        assert len(memory.kept[0]["/accuracies"]) == completed
     again = measure(Neurons()).evaluate(trained)
     assert not memory.said
     assert again.scalars == whole.scalars
@@ -141,11 +142,15 @@ def test_an_interrupted_measure_goes_on_with_the_next_layer():
         np.testing.assert_array_equal(again.arrays[name], values)
 
 
-def test_fewer_masks_never_more():
+def at_most(trials):
+    return Preset(name="few", summary="few trials", trials=trials)
+
+
+def test_fewer_trials_never_more():
     # A third, as there are several layers.
-    assert measure(Weights()).with_masks(9).faults.masks == 3
-    assert measure(Weights()).with_masks(3).faults.masks == 2
-    assert measure(Weights()).with_masks(100) == measure(Weights())
+    assert measure(Weights()).scaled(at_most(9)).faults.trials == 3
+    assert measure(Weights()).scaled(at_most(3)).faults.trials == 2
+    assert measure(Weights()).scaled(at_most(100)) == measure(Weights())
 
 
 @pytest.mark.parametrize("wrong", ["faults", FaultTolerance(where=Weights(layers=("dense",)))])

@@ -12,14 +12,14 @@ import tensorflow as tf
 from keras import layers
 
 from ftnoise.core.errors import BadInput, RunFailed
-from ftnoise.faults.amounts import Share
+from ftnoise.faults.agreement import Agreement, gates, untouched
 from ftnoise.faults.campaign import Campaign, digest
-from ftnoise.faults.fault import parse
 from ftnoise.faults.faulty_network import FaultyNetwork
-from ftnoise.faults.finding import blind
-from ftnoise.faults.gates import Agreement, gates, untouched
 from ftnoise.faults.graph import unfold
 from ftnoise.faults.injection import injected
+from ftnoise.faults.parsing import parse_fault
+from ftnoise.faults.rates import Share
+from ftnoise.faults.sites import blind
 from tests.faults.networks import bits, made
 
 HALF = Share(rate=0.5)
@@ -30,7 +30,7 @@ HALF = Share(rate=0.5)
 def test_a_sound_campaign_passes(name, where):
     network, x, y = made(name)
     before = bits(network)
-    seen = gates(Campaign(network, x, y, parse(f"{where}:stuck_at_zero:0.5")), HALF)
+    seen = gates(Campaign(network, x, y, parse_fault(f"{where}:stuck_at_zero:0.5")), HALF)
     assert seen.exceptions == 0
     assert seen.sound.images == len(y)
     assert "exceptions" in str(seen)
@@ -50,30 +50,30 @@ def test_a_sound_campaign_passes(name, where):
 )
 def test_so_do_transient_and_other_faults(text):
     network, x, y = made("dense", examples=12)
-    campaign = Campaign(network, x, y, parse(text))
-    seen = gates(campaign, campaign.fault.amount)
+    campaign = Campaign(network, x, y, parse_fault(text))
+    seen = gates(campaign, campaign.fault.rate)
     assert seen.faulty.exact
     assert seen.constant is None
 
 
 def test_all_transient_faults_of_neurons_leave_the_biases_alone_too():
     network, x, y = made("dense")
-    seen = gates(Campaign(network, x, y, parse("neurons:stuck_at_zero:0.5:transient")), HALF)
+    seen = gates(Campaign(network, x, y, parse_fault("neurons:stuck_at_zero:0.5:transient")), HALF)
     assert seen.constant
     assert seen.everywhere.distance < 1e-5
 
 
-@pytest.mark.parametrize("broken", ["another mask", "golden", "faulty"])
+@pytest.mark.parametrize("broken", ["another trial", "golden", "faulty"])
 def test_a_broken_campaign_does_not(broken, monkeypatch):
     network, x, y = made("dense")
-    campaign = Campaign(network, x, y, parse("weights:stuck_at_zero:0.5"))
+    campaign = Campaign(network, x, y, parse_fault("weights:stuck_at_zero:0.5"))
     if broken == "golden":
         campaign.golden = campaign.golden[::-1].copy()
     elif broken == "faulty":
         network.layers[-1].bias.assign_add([5, 0, 0, 0])
     else:
-        mask = campaign.drawer.mask
-        monkeypatch.setattr(campaign.drawer, "mask", lambda n, amount: mask(n + 1, amount))
+        trial = campaign.sampler.trial
+        monkeypatch.setattr(campaign.sampler, "trial", lambda n, rate: trial(n + 1, rate))
     with pytest.raises(RunFailed, match="Expected"):
         gates(campaign, HALF)
 
@@ -98,16 +98,16 @@ def planted(monkeypatch, broken):
         yield
 
 
-def doubled(outputs, before, mask):
+def doubled(outputs, before, trial):
     return 2 * outputs
 
 
-def a_little_off(outputs, before, mask):
+def a_little_off(outputs, before, trial):
     return outputs * 1.001
 
 
-def doubled_under_faults(outputs, before, mask):
-    hit = tf.reduce_any([tf.reduce_any(one) for one, _ in mask])
+def doubled_under_faults(outputs, before, trial):
+    hit = tf.reduce_any([tf.reduce_any(one) for one, _ in trial])
     return tf.where(hit, 2 * outputs, outputs)
 
 
@@ -117,8 +117,8 @@ def test_outputs_of_another_size_do_not_pass_though_all_bits_of_correctness_agre
 ):
     network, x, y = made("dense")
     with planted(monkeypatch, broken):
-        # Units that are not taken out of a kernel, so that the mask is seen.
-        campaign = Campaign(network, x, y, parse("neurons:stuck_at=0.001:0.5"))
+        # Units that are not taken out of a kernel, so that the trial is seen.
+        campaign = Campaign(network, x, y, parse_fault("neurons:stuck_at=0.001:0.5"))
         with pytest.raises(RunFailed, match=r"on sequential\. Received: 40 of 40"):
             gates(campaign, HALF)
 
@@ -133,9 +133,9 @@ ALL = [
 @pytest.mark.parametrize(("name", "where"), ALL)
 def test_all_faults_must_leave_the_biases_alone(name, where):
     network, x, y = made(name)
-    fault = parse(f"{where}:stuck_at_zero:0.5")
+    fault = parse_fault(f"{where}:stuck_at_zero:0.5")
     campaign = Campaign(network, x, y, fault)
-    assert blind(campaign.faulty.graph, campaign.sites)
+    assert blind(campaign.faulty.graph, campaign.targets)
     seen = gates(campaign, HALF)
     assert seen.constant
     assert seen.everywhere.distance < 1e-5
@@ -147,17 +147,17 @@ def test_all_faults_must_leave_the_biases_alone(name, where):
 
 def test_faults_everywhere_that_are_not_everywhere_do_not_pass(monkeypatch):
     network, x, y = made("dense")
-    campaign = Campaign(network, x, y, parse("weights:stuck_at_zero:0.5"))
+    campaign = Campaign(network, x, y, parse_fault("weights:stuck_at_zero:0.5"))
     outputs = campaign.outputs
 
-    def half_of_all(mask, amount=None, images=None):
-        return outputs(mask, Share(rate=min(0.5, amount.rate)), images)
+    def half_of_all(trial, rate=None, images=None):
+        return outputs(trial, Share(rate=min(0.5, rate.rate)), images)
 
     monkeypatch.setattr(campaign, "outputs", half_of_all)
     with pytest.raises(RunFailed, match="Expected"):
         gates(campaign, HALF)
     # Even if the injected ones are wrong in the same way.
-    monkeypatch.setattr("ftnoise.faults.gates.agreement", lambda *given: SEEN)
+    monkeypatch.setattr("ftnoise.faults.agreement.agreement", lambda *given: SEEN)
     with pytest.raises(RunFailed, match="all weights stuck at 0 to say of every image what its b"):
         gates(campaign, HALF)
 
@@ -175,9 +175,9 @@ def around():
     ("network", "text", "sure"),
     [
         (around, "weights:stuck_at_zero:0.5", False),
-        (around, "neurons+output:stuck_at_zero:0.5", False),
-        (lambda: made("dense")[0], "weights@dense_1:stuck_at_zero:0.5", True),
-        (lambda: made("residual")[0], "channels@depthwise_conv2d:stuck_at_zero:0.5", False),
+        (around, "neurons,output_layer=true:stuck_at_zero:0.5", False),
+        (lambda: made("dense")[0], "weights,layers=dense_1:stuck_at_zero:0.5", True),
+        (lambda: made("residual")[0], "channels,layers=depthwise_conv2d:stuck_at_zero:0.5", False),
         (lambda: made("recurrent")[0], "neurons:stuck_at_zero:0.5", False),
         (lambda: made("attention")[0], "neurons:stuck_at_zero:0.5", False),
         (lambda: made("attention")[0], "weights:stuck_at_zero:0.5", True),
@@ -186,13 +186,15 @@ def around():
 )
 def test_it_is_known_beforehand_whether_all_faults_leave_the_biases_alone(network, text, sure):
     network = network()
-    assert blind(unfold(network), parse(text).where.sites(network)) == sure
+    assert blind(unfold(network), parse_fault(text).where.targets(network)) == sure
 
 
 def test_images_that_find_a_way_around_are_no_failure():
     network = around()
     x = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
-    seen = gates(Campaign(network, x, np.arange(40) % 4, parse("weights:stuck_at_zero:0.5")), HALF)
+    seen = gates(
+        Campaign(network, x, np.arange(40) % 4, parse_fault("weights:stuck_at_zero:0.5")), HALF
+    )
     assert seen.constant is False
     assert "all faults: answers differ" in str(seen)
 
@@ -211,20 +213,20 @@ def test_where_rounding_decides_images_are_exceptions(monkeypatch):
     x = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
     y = np.arange(40) % 4
 
-    def rounded(outputs, before, mask):
+    def rounded(outputs, before, trial):
         # As a sum in another order would be.
-        hit = tf.reduce_any(mask[0][0])
+        hit = tf.reduce_any(trial[0][0])
         return outputs + tf.where(hit, tf.reshape(tf.range(4.0), [1, 4]) * 1e3, 0.0)
 
     with planted(monkeypatch, rounded):
-        campaign = Campaign(network, x, y, parse("neurons@hidden:stuck_at=1e10:0.5"))
+        campaign = Campaign(network, x, y, parse_fault("neurons,layers=hidden:stuck_at=1e10:0.5"))
         seen = gates(campaign, HALF)
     assert seen.faulty.exceptions > 20
     assert not seen.faulty.exact
     assert seen.sound.exceptions == 0
     # The same difference in a network that is sure of what it says.
     with planted(monkeypatch, rounded):
-        campaign = Campaign(network, x, y, parse("neurons@hidden:stuck_at=1:0.5"))
+        campaign = Campaign(network, x, y, parse_fault("neurons,layers=hidden:stuck_at=1:0.5"))
         with pytest.raises(RunFailed, match="agree with Keras"):
             gates(campaign, HALF)
     assert np.isfinite(network.get_weights()[0]).all()
@@ -235,8 +237,8 @@ def test_where_rounding_decides_images_are_exceptions(monkeypatch):
 def test_infinite_outputs_are_no_failure(name, text):
     network, x, y = made(name)
     before = bits(network)
-    campaign = Campaign(network, x, y, parse(text))
-    seen = gates(campaign, campaign.fault.amount)
+    campaign = Campaign(network, x, y, parse_fault(text))
+    seen = gates(campaign, campaign.fault.rate)
     assert seen.sound.exceptions == 0
     assert bits(network) == before
 
@@ -248,11 +250,13 @@ class Noisy(layers.Layer):
         return inputs + tf.random.normal(tf.shape(inputs))
 
 
-@pytest.mark.parametrize("text", ["weights@last:stuck_at_zero:0.5", "weights@first:sign_flip:0.5"])
+@pytest.mark.parametrize(
+    "text", ["weights,layers=last:stuck_at_zero:0.5", "weights,layers=first:sign_flip:0.5"]
+)
 def test_a_network_that_is_random_is_said_to_be(text):
     first, last = layers.Dense(4, name="first"), layers.Dense(4, name="last")
     network = keras.Sequential([layers.InputLayer((6,)), first, Noisy(), last], name="noisy")
     x = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
-    campaign = Campaign(network, x, np.arange(40) % 4, parse(text))
+    campaign = Campaign(network, x, np.arange(40) % 4, parse_fault(text))
     with pytest.raises(BadInput, match="differ from call to call, so that a layer is random"):
         gates(campaign, HALF)

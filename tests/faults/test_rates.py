@@ -1,4 +1,4 @@
-"""How many places are hit, exactly; and that the smallest keys are the smallest keys."""
+"""How many sites are hit, exactly; and that the smallest keys are the smallest keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftnoise.core.errors import BadInput
-from ftnoise.faults.amounts import Bernoulli, Count, Share, smallest
+from ftnoise.faults.rates import Bernoulli, Count, Share, smallest
 
 RATES = st.floats(0, 1)
 TOP = 2**64 - 1
@@ -22,16 +22,16 @@ def keys(count, seed=0):
     return np.random.Generator(np.random.PCG64(seed)).integers(0, 2**64, count, np.uint64)
 
 
-@given(places=st.integers(1, 3000), rate=RATES)
-def test_a_share_is_exact_to_the_nearest_whole_number(places, rate):
-    hit = Share(rate=rate).hits(keys(places), [places])
-    assert hit.shape == (places,)
+@given(sites=st.integers(1, 3000), rate=RATES)
+def test_a_share_is_exact_to_the_nearest_whole_number(sites, rate):
+    hit = Share(rate=rate).hits(keys(sites), [sites])
+    assert hit.shape == (sites,)
     assert hit.dtype == bool
-    assert abs(hit.sum() - Fraction(rate) * places) <= Fraction(1, 2) + Fraction(1, 10**9)
+    assert abs(hit.sum() - Fraction(rate) * sites) <= Fraction(1, 2) + Fraction(1, 10**9)
 
 
 @pytest.mark.parametrize(
-    ("rate", "places", "hit"),
+    ("rate", "sites", "hit"),
     [
         (0.5, 1, 1),
         (0.5, 3, 2),
@@ -44,14 +44,14 @@ def test_a_share_is_exact_to_the_nearest_whole_number(places, rate):
         (1 - 1e-16, 9, 9),
     ],
 )
-def test_halves_are_rounded_up(rate, places, hit):
-    assert Share(rate=rate).hits(keys(places), [places]).sum() == hit
+def test_halves_are_rounded_up(rate, sites, hit):
+    assert Share(rate=rate).hits(keys(sites), [sites]).sum() == hit
 
 
-@given(places=st.integers(1, 500), data=st.data())
-def test_a_count_is_exact(places, data):
-    faults = data.draw(st.integers(0, places))
-    assert Count(faults=faults).hits(keys(places), [places]).sum() == faults
+@given(sites=st.integers(1, 500), data=st.data())
+def test_a_count_is_exact(sites, data):
+    faults = data.draw(st.integers(0, sites))
+    assert Count(faults=faults).hits(keys(sites), [sites]).sum() == faults
 
 
 def reference(found, count):
@@ -60,10 +60,10 @@ def reference(found, count):
     return hit
 
 
-@given(places=st.integers(1, 400), data=st.data())
-def test_the_smallest_are_those_of_a_full_sort(places, data):
-    count = data.draw(st.integers(0, places))
-    found = keys(places, data.draw(st.integers(0, 1000)))
+@given(sites=st.integers(1, 400), data=st.data())
+def test_the_smallest_are_those_of_a_full_sort(sites, data):
+    count = data.draw(st.integers(0, sites))
+    found = keys(sites, data.draw(st.integers(0, 1000)))
     np.testing.assert_array_equal(smallest(found, count), reference(found, count))
 
 
@@ -105,20 +105,20 @@ def test_places_hit_at_a_low_rate_are_hit_at_a_higher_one(kind, rates):
 def test_the_order_of_the_keys_is_that_of_growing_counts():
     found = keys(50)
     steps = [Count(faults=n).hits(found, [50]) for n in range(51)]
-    places = [np.flatnonzero(b & ~a).tolist() for a, b in pairwise(steps)]
-    assert places == [[place] for place in np.argsort(found)]
+    sites = [np.flatnonzero(b & ~a).tolist() for a, b in pairwise(steps)]
+    assert sites == [[site] for site in np.argsort(found)]
 
 
 @given(sizes=st.lists(st.integers(1, 60), min_size=1, max_size=6), rate=RATES)
 def test_per_site_each_site_has_its_own_share(sizes, rate):
-    hit = Share(rate=rate, per_site=True).hits(keys(sum(sizes)), sizes)
+    hit = Share(rate=rate, per_tensor=True).hits(keys(sum(sizes)), sizes)
     parts = np.split(hit, np.cumsum(sizes)[:-1])
     expected = [math.floor(rate * size + 0.5) for size in sizes]
     assert [part.sum() for part in parts] == expected
 
 
 def test_a_share_of_all_does_not_compound_site_by_site():
-    # The sites differ in what is hit of them, the sum is exact.
+    # The targets differ in what is hit of them, the sum is exact.
     sizes = [300, 300, 300]
     counts = []
     for seed in range(40):
@@ -132,14 +132,14 @@ def test_a_share_of_all_does_not_compound_site_by_site():
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.5, 0.9])
-def test_bernoulli_has_the_mean_and_the_variance_of_independent_places(rate):
-    places, masks = 200, 2000
-    hits = np.stack([Bernoulli(rate=rate).hits(keys(places, n), [places]) for n in range(masks)])
-    per_mask = hits.sum(axis=1)
-    variance = places * rate * (1 - rate)
-    assert abs(per_mask.mean() - places * rate) < 5 * math.sqrt(variance / masks)
-    # Two-sided: neither an exact count nor places that fall together.
-    assert abs(per_mask.var() / variance - 1) < 5 * math.sqrt(2 / masks + 1 / (masks * variance))
+def test_bernoulli_has_the_mean_and_the_variance_of_independent_sites(rate):
+    sites, trials = 200, 2000
+    hits = np.stack([Bernoulli(rate=rate).hits(keys(sites, n), [sites]) for n in range(trials)])
+    per_trial = hits.sum(axis=1)
+    variance = sites * rate * (1 - rate)
+    assert abs(per_trial.mean() - sites * rate) < 5 * math.sqrt(variance / trials)
+    # Two-sided: neither an exact count nor sites that fall together.
+    assert abs(per_trial.var() / variance - 1) < 5 * math.sqrt(2 / trials + 1 / (trials * variance))
 
 
 @pytest.mark.parametrize(("rate", "hit"), [(0, 0), (0.0, 0), (1, 100), (1.0, 100)])
@@ -149,7 +149,7 @@ def test_bernoulli_at_the_ends_is_nothing_and_everything(rate, hit):
 
 
 @pytest.mark.parametrize(
-    ("amount", "label"),
+    ("rate", "label"),
     [
         (Share(rate=0.5), "50 %"),
         (Share(rate=0.001), "0.1 %"),
@@ -158,8 +158,8 @@ def test_bernoulli_at_the_ends_is_nothing_and_everything(rate, hit):
         (Bernoulli(rate=0.01), "p = 0.01"),
     ],
 )
-def test_labels(amount, label):
-    assert amount.label == label
+def test_labels(rate, label):
+    assert rate.label == label
 
 
 @pytest.mark.parametrize("kind", [Share, Bernoulli])

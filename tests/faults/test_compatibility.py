@@ -11,10 +11,10 @@ from keras import layers
 from ftnoise.core.errors import BadInput
 from ftnoise.faults.callback import FaultInjection
 from ftnoise.faults.campaign import Campaign
-from ftnoise.faults.examples import check_examples, threshold_of
-from ftnoise.faults.fault import parse
+from ftnoise.faults.compatibility import check_examples, threshold_of
+from ftnoise.faults.parsing import parse_fault
 
-FAULT = parse("weights:stuck_at_zero:0.5")
+FAULT = parse_fault("weights:stuck_at_zero:0.5")
 
 
 def ended(*tail):
@@ -84,7 +84,7 @@ def test_a_callback_takes_a_threshold():
     network = ended(layers.Dense(1), lambda x: 2 * x)
     network.compile("sgd", "mse")
     x, y = np.ones((8, 3), np.float32), np.zeros(8, int)
-    faults = FaultInjection(FAULT, evaluate=(x, y), masks=2, threshold=1e9)
+    faults = FaultInjection(FAULT, evaluate=(x, y), trials=2, threshold=1e9)
     network.fit(x, y, verbose=0, callbacks=[faults])
     assert faults.accuracies[0].tolist() == [1, 1]
 

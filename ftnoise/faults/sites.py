@@ -1,17 +1,18 @@
-"""The sites of a Keras model: which layers have units, and which variables are parameters."""
+"""The fault sites of a Keras model: the units of its layers, and the elements of its parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from ftnoise.core.checks import expect
 from ftnoise.core.errors import BadInput
 from ftnoise.faults.graph import Graph, Step, unfold
-from ftnoise.faults.places import OutputSite, ParameterSite, Site
-from ftnoise.layers.convolution import ImageConv2D
 
 LAYERS = keras.layers
 # They have parameters, but act on the units of the layer before.
@@ -54,8 +55,6 @@ CONVOLUTIONS = (
     LAYERS.SeparableConv1D,
     LAYERS.SeparableConv2D,
 )
-# What they give is a sum of products with weights, and biases.
-LINEAR = (LAYERS.Dense, LAYERS.EinsumDense, ImageConv2D, *CONVOLUTIONS)
 # What is added to a sum, or scales and shifts each unit by itself.
 NO_WEIGHTS = ("bias", "gamma", "beta", "alpha")
 # Functions that may be called in the place of an activation's layer.
@@ -65,12 +64,68 @@ ACTIVATIONS = (
 )  # fmt: skip
 
 
-def output_sites(
+@dataclass(frozen=True, eq=False)
+class Target:
+    """One tensor with fault sites: the output of a layer, or a parameter.
+
+    Attributes:
+        name: as a reader knows it, such as `dense_1` or `dense_1/kernel`.
+        layer: the layer that a user would name.
+        grid: the shape of the sites, which broadcasts against the values that they hold.
+    """
+
+    name: str
+    layer: keras.layers.Layer
+    grid: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """The number of sites."""
+        return math.prod(self.grid)
+
+    def check(self) -> None:
+        """Raises `BadInput` if its sites cannot be hit."""
+
+
+@dataclass(frozen=True, eq=False)
+class ParameterTarget(Target):
+    """One parameter, and where layers hold it: (layer, attribute)."""
+
+    variable: Any
+    holders: tuple[tuple[Any, str], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class OutputTarget(Target):
+    """The output of `tapped`, or what it is given (`before`: the heads of an attention layer).
+
+    Attributes:
+        tapped: a layer.
+        before: whether it is what it is given.
+        held: which of its outputs hold the units; several for a recurrent layer with its state.
+            None if that is not known.
+    """
+
+    tapped: Any
+    before: bool = False
+    held: tuple[int, ...] | None = (0,)
+
+    def check(self) -> None:
+        expect(
+            self.held is not None,
+            "neurons of layers with one output, or of recurrent ones with their state (name layers "
+            "to leave others out)",
+            layer=self.name,
+            outputs="several",
+        )
+
+
+def output_targets(
     network: keras.Model, output_layer: bool, *, convolutions: bool = False
-) -> list[Site]:
-    """A site for each layer with units: where the last layer that belongs to them gives them."""
+) -> list[Target]:
+    """A target for each layer with units: where the last layer that belongs to them gives them."""
     graph = unfold(network)
-    found: dict[int, Site] = {}
+    found: dict[int, Target] = {}
     for step in graph.steps:
         layer = step.layer
         if id(layer) in found or not layer.weights or isinstance(layer, NO_UNITS):
@@ -79,12 +134,12 @@ def output_sites(
             continue
         if isinstance(layer, LAYERS.MultiHeadAttention):
             heads = (layer._num_heads, 1)
-            found[id(layer)] = OutputSite(layer.name, layer, heads, layer._output_dense, True)
+            found[id(layer)] = OutputTarget(layer.name, layer, heads, layer._output_dense, True)
             continue
         last = _unit(graph, step)
         if output_layer or graph.output not in last.outputs:
             grid = _units(last, step)
-            found[id(layer)] = OutputSite(layer.name, layer, grid, last.layer, held=_held(last))
+            found[id(layer)] = OutputTarget(layer.name, layer, grid, last.layer, held=_held(last))
     return list(found.values())
 
 
@@ -135,20 +190,20 @@ def _units(step: Step, owner: Step) -> tuple[int, ...]:
     return (units, *(1 for _ in shape[2:])) if first else (units,)
 
 
-def parameter_sites(
+def parameter_targets(
     network: keras.Model, output_layer: bool, wanted: Callable[[Any], bool]
-) -> list[Site]:
-    """A site for each parameter that is wanted, its places being its elements."""
+) -> list[Target]:
+    """A target for each parameter that is wanted, its sites being its elements."""
     return [
-        ParameterSite(name, layer, tuple(variable.shape), variable, holders)
+        ParameterTarget(name, layer, tuple(variable.shape), variable, holders)
         for name, layer, variable, holders in _parameters(network, output_layer)
         if wanted(variable)
     ]
 
 
-def filter_sites(network: keras.Model, output_layer: bool) -> list[Site]:
-    """A site for each kernel of a convolution, its places being the channels that it makes."""
-    sites: list[Site] = []
+def filter_targets(network: keras.Model, output_layer: bool) -> list[Target]:
+    """A target for each kernel of a convolution, its sites being the channels that it makes."""
+    targets: list[Target] = []
     for name, layer, variable, holders in _parameters(network, output_layer):
         shape = tuple(variable.shape)
         if not isinstance(_core(layer), CONVOLUTIONS) or not is_weight(variable):
@@ -162,8 +217,8 @@ def filter_sites(network: keras.Model, output_layer: bool) -> list[Site]:
             grid = (*(1 for _ in shape[:-2]), shape[-2], 1)
         else:
             grid = (*(1 for _ in shape[:-1]), shape[-1])
-        sites.append(ParameterSite(name, layer, grid, variable, holders))
-    return sites
+        targets.append(ParameterTarget(name, layer, grid, variable, holders))
+    return targets
 
 
 def _parameters(
@@ -207,28 +262,3 @@ def is_bias(variable: Any) -> bool:
 def is_weight(variable: Any) -> bool:
     """Whether a parameter is a factor of what comes in: a kernel or an embedding."""
     return kind_of(variable) not in NO_WEIGHTS and len(variable.shape) >= 2
-
-
-def blind(graph: Graph, sites: Sequence[Site]) -> bool:
-    """Whether the network surely says the same of every input if all places are stuck at 0.
-
-    That is so if each way from its inputs to its output passes a layer whose units or weights are
-    all stuck. A mask of a sequence passes layers by, so nothing is sure where there is one.
-    """
-    masking = (step for step in graph.steps if isinstance(step.layer, LAYERS.Masking))
-    if any(masking) or any(getattr(step.layer, "mask_zero", False) for step in graph.steps):
-        return False
-    units = [site for site in sites if isinstance(site, OutputSite)]
-    weights = {id(site.variable) for site in sites if isinstance(site, ParameterSite)}
-    seeing = set(graph.inputs)
-    for step in graph.steps:
-        layer = step.layer
-        stuck = type(layer) in LINEAR and all(
-            id(variable) in weights for variable in layer.weights if is_weight(variable)
-        )
-        heads = any(site.before and site.layer is layer for site in units)
-        if not seeing.intersection(step.inputs) or stuck or heads:
-            continue
-        held = {n for site in units if site.tapped is layer for n in site.held or ()}
-        seeing.update(key for n, key in enumerate(step.outputs) if n not in held)
-    return graph.output not in seeing

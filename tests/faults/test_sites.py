@@ -1,4 +1,4 @@
-"""Which places a network has: layers with units, kinds of parameters, names, what is left out."""
+"""Which sites a network has: layers with units, kinds of parameters, names, what is left out."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import tensorflow as tf
 from keras import layers
 
 from ftnoise.core.errors import BadInput
-from ftnoise.faults.fault import places as kinds
-from ftnoise.faults.places import Biases, Channels, Filters, Neurons, Parameters, Weights
+from ftnoise.faults.fault import sites as kinds
+from ftnoise.faults.where import Biases, Channels, Filters, Neurons, Parameters, Weights
 from tests.faults.networks import CLASSES, made
 
 
-def places(where, network):
-    return {site.name: site.grid for site in where.sites(network)}
+def sites(where, network):
+    return {target.name: target.grid for target in where.targets(network)}
 
 
 def sequential(*inner, shape=(8, 8, 3)):
@@ -37,16 +37,16 @@ def sequential(*inner, shape=(8, 8, 3)):
 )
 def test_the_units_of_a_network(name, units):
     network, *_ = made(name)
-    assert {site.name: site.size for site in Neurons().sites(network)} == units
+    assert {target.name: target.size for target in Neurons().targets(network)} == units
     # The output layer comes last, and only if it is asked for.
-    *hidden, output = Neurons(output_layer=True).sites(network)
-    assert [site.name for site in hidden] == list(units)
+    *hidden, output = Neurons(output_layer=True).targets(network)
+    assert [target.name for target in hidden] == list(units)
     assert output.size == network.output_shape[-1]
 
 
 def test_normalization_and_activation_belong_to_the_unit_before_them():
     network, *_ = made("residual")
-    conv, depthwise = Neurons().sites(network)
+    conv, depthwise = Neurons().targets(network)
     assert conv.layer.name == "conv2d"
     assert isinstance(conv.tapped, layers.Activation)
     # After the second normalization comes a sum, which is nobody's unit.
@@ -57,9 +57,9 @@ def test_normalization_and_activation_belong_to_the_unit_before_them():
 def test_an_output_that_passes_through_an_activation_is_the_output_layer(last):
     last = type(last).from_config(last.get_config())
     network = sequential(layers.Dense(4, name="one"), layers.Dense(3, name="two"), last, shape=(2,))
-    assert list(places(Neurons(), network)) == ["one"]
-    assert list(places(Parameters(output_layer=False), network)) == ["one/kernel", "one/bias"]
-    assert list(places(Weights(), network)) == ["one/kernel", "two/kernel"]
+    assert list(sites(Neurons(), network)) == ["one"]
+    assert list(sites(Parameters(output_layer=False), network)) == ["one/kernel", "one/bias"]
+    assert list(sites(Weights(), network)) == ["one/kernel", "two/kernel"]
 
 
 def test_channels_first_units_lie_on_the_first_axis():
@@ -68,10 +68,10 @@ def test_channels_first_units_lie_on_the_first_axis():
     network = sequential(
         conv, normalized, layers.ReLU(), layers.Flatten(), layers.Dense(2), shape=(3, 8, 8)
     )
-    assert places(Neurons(), network) == {"conv": (5, 1, 1)}
-    assert places(Channels(), network) == {"conv": (5, 1, 1)}
-    (site,) = Neurons().sites(network)
-    assert isinstance(site.tapped, layers.ReLU)
+    assert sites(Neurons(), network) == {"conv": (5, 1, 1)}
+    assert sites(Channels(), network) == {"conv": (5, 1, 1)}
+    (target,) = Neurons().targets(network)
+    assert isinstance(target.tapped, layers.ReLU)
 
 
 CONVOLUTIONS = [
@@ -96,13 +96,13 @@ CONVOLUTIONS = [
 def test_a_filter_is_all_weights_that_make_one_channel(layer, shape, filters):
     layer = type(layer).from_config(layer.get_config())
     network = sequential(layer, layers.Flatten(), layers.Dense(2), shape=shape)
-    found = Filters().sites(network)
-    assert {site.name.split("/")[-1]: site.grid for site in found} == filters
-    for site in found:
-        ones = np.ones(site.variable.shape)
-        assert np.sum(ones * np.ones(site.grid)) == ones.size, "the grid broadcasts"
+    found = Filters().targets(network)
+    assert {target.name.split("/")[-1]: target.grid for target in found} == filters
+    for target in found:
+        ones = np.ones(target.variable.shape)
+        assert np.sum(ones * np.ones(target.grid)) == ones.size, "the grid broadcasts"
     channels = layer.output_shape[-1]
-    assert places(Channels(), network) == {layer.name: (channels,)}
+    assert sites(Channels(), network) == {layer.name: (channels,)}
     assert found[-1].size == channels
 
 
@@ -144,7 +144,7 @@ def test_what_is_a_weight_a_bias_and_a_parameter(layer, shape, weights, biases, 
     network = sequential(layer, layers.Flatten(), layers.Dense(2, name="out"), shape=shape)
 
     def names(where):
-        found = [name for name in places(where, network) if not name.startswith("out/")]
+        found = [name for name in sites(where, network) if not name.startswith("out/")]
         assert all(name.startswith(f"{layer.name}/") for name in found)
         return {name.split("/")[-1] for name in found}
 
@@ -155,21 +155,21 @@ def test_what_is_a_weight_a_bias_and_a_parameter(layer, shape, weights, biases, 
 
 def test_the_parameters_of_attention():
     network, *_ = made("attention")
-    mine = [name for name in places(Weights(), network) if name.startswith("multi_head")]
+    mine = [name for name in sites(Weights(), network) if name.startswith("multi_head")]
     parts = ("query", "key", "value", "attention_output")
     assert mine == [f"multi_head_attention/{part}/kernel" for part in parts]
-    found = places(Biases(), network)
+    found = sites(Biases(), network)
     assert [found[f"multi_head_attention/{part}/bias"] for part in parts] == [(3, 4)] * 3 + [(6,)]
 
 
 @pytest.mark.parametrize("name", ["dense", "convolutions", "residual", "attention", "nested"])
 def test_every_trained_number_of_a_network_is_one_place(name):
     network, *_ = made(name)
-    found = Parameters().sites(network)
-    assert sum(site.size for site in found) == sum(
+    found = Parameters().targets(network)
+    assert sum(target.size for target in found) == sum(
         int(np.prod(variable.shape)) for variable in network.trainable_variables
     )
-    assert {id(site.variable) for site in found} == {id(v) for v in network.trainable_variables}
+    assert {id(target.variable) for target in found} == {id(v) for v in network.trainable_variables}
     # The last variable, too.
     assert found[-1].variable is network.trainable_variables[-1]
 
@@ -179,7 +179,7 @@ def test_a_frozen_layer_still_has_its_parameters(before):
     layer = layers.Dense(3, trainable=not before, name="frozen")
     network = sequential(layer, layers.Dense(2), shape=(3,))
     layer.trainable = False
-    assert places(Weights(layers=("frozen",)), network) == {"frozen/kernel": (3, 3)}
+    assert sites(Weights(layers=("frozen",)), network) == {"frozen/kernel": (3, 3)}
 
 
 class Counting(layers.Layer):
@@ -196,7 +196,7 @@ class Counting(layers.Layer):
 
 def test_what_is_trained_is_a_parameter_whatever_its_name():
     network = sequential(Counting(name="own"), layers.Dense(2, name="out"), shape=(3,))
-    named = {name for name in places(Parameters(), network) if name.startswith("own")}
+    named = {name for name in sites(Parameters(), network) if name.startswith("own")}
     assert named == {"own/count", "own/mean"}
 
 
@@ -208,9 +208,9 @@ def test_an_activation_may_be_a_function(function):
     normal = layers.BatchNormalization(name="normal")(layers.Dense(4, name="hidden")(inputs))
     hidden = function(normal)
     network = keras.Model(inputs, function(layers.Dense(2, name="out")(hidden)))
-    (site,) = Neurons().sites(network)
-    assert (site.name, site.tapped.name) == ("hidden", hidden.node.layer.name)
-    assert places(Parameters(output_layer=False), network).keys() == {
+    (target,) = Neurons().targets(network)
+    assert (target.name, target.tapped.name) == ("hidden", hidden.node.layer.name)
+    assert sites(Parameters(output_layer=False), network).keys() == {
         "hidden/kernel",
         "hidden/bias",
         "normal/gamma",
@@ -222,26 +222,26 @@ def test_a_function_that_is_no_activation_belongs_to_nobody():
     inputs = keras.Input((3,))
     hidden = tf.abs(layers.Dense(4, name="hidden")(inputs))
     network = keras.Model(inputs, layers.Dense(2, name="out")(hidden))
-    (site,) = Neurons().sites(network)
-    assert site.tapped is site.layer
+    (target,) = Neurons().targets(network)
+    assert target.tapped is target.layer
 
 
 def test_a_layer_that_is_called_twice_is_one_layer():
     network, *_ = made("nested")
-    assert [site.name for site in Weights().sites(network)].count("dense_1/kernel") == 1
-    assert sum(site.size for site in Neurons().sites(network)) == 10
+    assert [target.name for target in Weights().targets(network)].count("dense_1/kernel") == 1
+    assert sum(target.size for target in Neurons().targets(network)) == 10
 
 
-def test_layers_by_name_and_by_position_among_those_that_have_such_places():
+def test_layers_by_name_and_by_position_among_those_that_have_such_sites():
     network, *_ = made("convolutions")
-    assert list(places(Weights(layers=("conv2d",)), network)) == ["conv2d/kernel"]
-    assert list(places(Weights(layers=(1,)), network)) == ["conv2d/kernel"]
+    assert list(sites(Weights(layers=("conv2d",)), network)) == ["conv2d/kernel"]
+    assert list(sites(Weights(layers=(1,)), network)) == ["conv2d/kernel"]
     both = ["image_conv2d/kernel", "dense_1/kernel"]
     # In the network's order, whatever the order asked.
-    assert list(places(Weights(layers=(3, "image_conv2d")), network)) == both
-    assert list(places(Channels(layers=(1,)), network)) == ["conv2d"]
+    assert list(sites(Weights(layers=(3, "image_conv2d")), network)) == both
+    assert list(sites(Channels(layers=(1,)), network)) == ["conv2d"]
     attention, *_ = made("attention")
-    assert len(places(Weights(layers=(0,)), attention)) == 4
+    assert len(sites(Weights(layers=(0,)), attention)) == 4
 
 
 @pytest.mark.parametrize(
@@ -256,11 +256,11 @@ def test_layers_by_name_and_by_position_among_those_that_have_such_places():
         (Neurons(layers=("dense_1",)), "(image_conv2d, conv2d, dense). Received: 'dense_1'."),
         (
             Weights(indices=(1,)),
-            "one layer named, whose weights are meant by indices. Received: sites=['image_conv2d/",
+            "one layer named, whose weights are meant by indices. Received: targets=['image_conv2d/",
         ),
         (
             Parameters(layers=("dense",), indices=(1,)),
-            "Received: sites=['dense/kernel', 'dense/bias'].",
+            "Received: targets=['dense/kernel', 'dense/bias'].",
         ),
         (
             Biases(layers=("conv2d",), indices=(2, 6)),
@@ -271,7 +271,7 @@ def test_layers_by_name_and_by_position_among_those_that_have_such_places():
 def test_places_that_there_are_not_are_refused_naming_those_that_there_are(where, said):
     network, *_ = made("convolutions")
     with pytest.raises(BadInput) as refused:
-        where.sites(network)
+        where.targets(network)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -281,9 +281,9 @@ def test_a_network_without_any_such_place_is_refused(kind):
     output = layers.Dense(CLASSES, name="out")
     network = keras.Sequential([layers.InputLayer((3,)), output], name="one")
     with pytest.raises(BadInput, match=r"^Expected .+ in one\. Received: none\.$"):
-        kind(output_layer=False).sites(network)
+        kind(output_layer=False).targets(network)
     with pytest.raises(BadInput, match=r"\(it has none\)\. Received: 'out'\.$"):
-        kind(output_layer=False, layers=("out",)).sites(network)
+        kind(output_layer=False, layers=("out",)).targets(network)
 
 
 @pytest.mark.parametrize(
@@ -323,4 +323,4 @@ def two_outputs():
 )
 def test_a_network_whose_layers_are_not_known_is_refused(network, said):
     with pytest.raises(BadInput, match=said):
-        Weights().sites(network())
+        Weights().targets(network())

@@ -1,4 +1,4 @@
-"""Neurons stuck at 0 are taken out of the kernel that they feed, instead of being set to 0.
+"""Neurons stuck at 0 are removed from the kernel that they feed, instead of being set to 0.
 
 That is the same sum of the same products, as a product with 0 is 0; and the layers between, such as
 pooling, need not be computed again. It holds for finite outputs.
@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from ftnoise.faults.graph import Graph, Step
 from ftnoise.faults.injection import put
-from ftnoise.faults.places import OutputSite
+from ftnoise.faults.sites import OutputTarget
 from ftnoise.layers.convolution import ImageConv2D
 
 LAYERS = keras.layers
@@ -48,8 +48,8 @@ CONSUMERS = (LAYERS.Dense, LAYERS.Conv1D, LAYERS.Conv2D, LAYERS.Conv3D, ImageCon
 
 
 @dataclass(frozen=True, eq=False)
-class Absorption:
-    """The step whose kernel a site's units are taken out of, and its kernel's rows for a unit."""
+class Removal:
+    """The step from whose kernel a target's units are removed, and the kernel's rows for a unit."""
 
     step: Step
     repeats: int
@@ -69,16 +69,16 @@ class Absorption:
             put(layer, "kernel", before)
 
 
-def absorptions(graph: Graph, sites: Sequence[OutputSite]) -> dict[OutputSite, Absorption]:
-    """For each site for which it is possible, where its units are taken out."""
-    found = {site: _absorption(graph, site) for site in sites}
-    return {site: absorption for site, absorption in found.items() if absorption}
+def removals(graph: Graph, targets: Sequence[OutputTarget]) -> dict[OutputTarget, Removal]:
+    """Where the units of each target are removed, for those for which it is possible."""
+    found = {target: _removal(graph, target) for target in targets}
+    return {target: removal for target, removal in found.items() if removal}
 
 
-def _absorption(graph: Graph, site: OutputSite) -> Absorption | None:
-    if site.before or len(site.grid) != 1 or graph.calls(site.tapped) != 1:
+def _removal(graph: Graph, target: OutputTarget) -> Removal | None:
+    if target.before or len(target.grid) != 1 or graph.calls(target.tapped) != 1:
         return None
-    (step,) = (step for step in graph.steps if step.layer is site.tapped)
+    (step,) = (step for step in graph.steps if step.layer is target.tapped)
     flattened = 1
     while True:
         following = graph.consumers(step.outputs[0])
@@ -95,16 +95,16 @@ def _absorption(graph: Graph, site: OutputSite) -> Absorption | None:
                 return None
             flattened = math.prod(given[1:-1])  # type: ignore[arg-type]
         elif kind in CONSUMERS:
-            return _fed(graph, step, site, flattened)
+            return _fed(graph, step, target, flattened)
         elif kind not in KEEP_ZERO:
             return None
 
 
-def _fed(graph: Graph, step: Step, site: OutputSite, flattened: int) -> Absorption | None:
+def _fed(graph: Graph, step: Step, target: OutputTarget, flattened: int) -> Removal | None:
     layer = step.layer
     kernel = vars(layer).get("kernel")
     if graph.calls(layer) != 1 or not isinstance(kernel, tf.Variable):
         return None
-    if getattr(layer, "groups", 1) != 1 or kernel.shape[-2] != site.size * flattened:
+    if getattr(layer, "groups", 1) != 1 or kernel.shape[-2] != target.size * flattened:
         return None
-    return Absorption(step, flattened)
+    return Removal(step, flattened)

@@ -1,4 +1,4 @@
-"""Masks come of a seed and a number alone, and hit all places alike."""
+"""Trials come of a seed and a number alone, and hit all sites alike."""
 
 from __future__ import annotations
 
@@ -8,31 +8,39 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ftnoise.faults.amounts import Bernoulli, Count, Share
 from ftnoise.faults.effects import BitFlip, Drift, RandomValue, StuckAt
-from ftnoise.faults.fault import Fault, parse
-from ftnoise.faults.masks import Drawer, Stream
-from ftnoise.faults.places import Weights
+from ftnoise.faults.fault import Fault
+from ftnoise.faults.parsing import parse_fault
+from ftnoise.faults.rates import Bernoulli, Count, Share
+from ftnoise.faults.trials import TrialSampler, TrialStream
+from ftnoise.faults.where import Weights
 from tests.faults.networks import made
 
 GRIDS = ((5,), (3, 4), (8,))
 PLACES = 25
 
 
-def drawer(amount, seed=0, what=None, grids=GRIDS, **where):
-    sites = [
+class Own(TrialSampler):
+    """Takes the rate of its fault, where none is given."""
+
+    def trial(self, number, rate=None):
+        return super().trial(number, rate or self.fault.rate)
+
+
+def sampler(rate, seed=0, what=None, grids=GRIDS, **where):
+    targets = [
         SimpleNamespace(name=str(n), grid=grid, size=int(np.prod(grid)))
         for n, grid in enumerate(grids)
     ]
-    return Drawer(Fault(where=Weights(**where), what=what or StuckAt(), amount=amount), sites, seed)
+    return Own(Fault(where=Weights(**where), what=what or StuckAt(), rate=rate), targets, seed)
 
 
-def flat(mask):
-    return np.concatenate([hit.ravel() for hit in mask.hits])
+def flat(trial):
+    return np.concatenate([hit.ravel() for hit in trial.hits])
 
 
-def table(mask):
-    return [hit.astype(int).tolist() for hit in mask.hits]
+def table(trial):
+    return [hit.astype(int).tolist() for hit in trial.hits]
 
 
 # What the generator gives must never change: stored results rest on it.
@@ -45,49 +53,49 @@ GOLDEN_DRAWS = [0.129693061, -0.166249171, -0.76666224, 0.635722399, 1.99733877]
 GOLDEN_BITS = [6, 2, 20, 17, 27]
 
 
-def test_golden_masks():
-    assert table(drawer(Share(rate=0.4), seed=7).mask(3)) == GOLDEN_HITS
-    drift = drawer(Count(faults=1), seed=7, what=Drift(sigma=1)).mask(3).draws[0]
+def test_golden_trials():
+    assert table(sampler(Share(rate=0.4), seed=7).trial(3)) == GOLDEN_HITS
+    drift = sampler(Count(faults=1), seed=7, what=Drift(sigma=1)).trial(3).draws[0]
     np.testing.assert_array_equal(drift, np.float32(GOLDEN_DRAWS))
-    flips = drawer(Count(faults=1), seed=7, what=BitFlip()).mask(3).draws[0]
+    flips = sampler(Count(faults=1), seed=7, what=BitFlip()).trial(3).draws[0]
     assert flips.tolist() == [2**bit for bit in GOLDEN_BITS]
 
 
 def test_a_mask_is_the_same_whoever_draws_it_and_whenever():
-    one, other = drawer(Share(rate=0.4), seed=1), drawer(Share(rate=0.4), seed=1)
-    first = [flat(one.mask(number)) for number in range(5)]
+    one, other = sampler(Share(rate=0.4), seed=1), sampler(Share(rate=0.4), seed=1)
+    first = [flat(one.trial(number)) for number in range(5)]
     np.random.seed(3)  # noqa: NPY002
     tf.random.set_seed(3)
-    again = [flat(other.mask(number)) for number in reversed(range(5))][::-1]
+    again = [flat(other.trial(number)) for number in reversed(range(5))][::-1]
     np.testing.assert_array_equal(first, again)
 
 
 def test_masks_do_not_depend_on_the_networks_weights():
     network, *_ = made("convolutions")
-    fault = parse("weights:stuck_at_zero:0.3")
-    before = flat(Drawer(fault, fault.where.sites(network), 0).mask(0))
+    fault = parse_fault("weights:stuck_at_zero:0.3")
+    before = flat(Own(fault, fault.where.targets(network), 0).trial(0))
     for weight in network.weights:
         weight.assign(weight + 1)
     np.testing.assert_array_equal(
-        flat(Drawer(fault, fault.where.sites(network), 0).mask(0)), before
+        flat(Own(fault, fault.where.targets(network), 0).trial(0)), before
     )
 
 
-def deviation(draw, masks=3000, faults=3):
-    """How far the hits of places are from even, in sigmas; 0 is as even as chance makes it.
+def deviation(draw, trials=3000, faults=3):
+    """How far the hits of sites are from even, in sigmas; 0 is as even as chance makes it.
 
-    Of `faults` places of `PLACES` without replacement, a place has the variance p (1 - p), and the
-    sum over places of squared deviations, in that unit, is chi-square with one freedom less.
+    Of `faults` sites of `PLACES` without replacement, a site has the variance p (1 - p), and the
+    sum over sites of squared deviations, in that unit, is chi-square with one freedom less.
     """
-    hits = sum(draw(number).astype(float) for number in range(masks))
+    hits = sum(draw(number).astype(float) for number in range(trials))
     p = faults / PLACES
-    found = np.sum((hits - masks * p) ** 2) / (masks * p * (1 - p))
+    found = np.sum((hits - trials * p) ** 2) / (trials * p * (1 - p))
     freedom = PLACES - 1
     return (found * freedom / PLACES - freedom) / np.sqrt(2 * freedom)
 
 
 def test_all_places_are_hit_alike():
-    found = np.stack([flat(drawer(Count(faults=3)).mask(number)) for number in range(3000)])
+    found = np.stack([flat(sampler(Count(faults=3)).trial(number)) for number in range(3000)])
     assert (found.sum(axis=1) == 3).all()
     # Two-sided: neither uneven nor too even.
     assert abs(deviation(lambda number: found[number])) < 3
@@ -128,80 +136,82 @@ def test_places_that_are_not_hit_alike_are_noticed(wrong):
     assert abs(deviation(wrong)) > 3 or not right_count
 
 
-def test_a_single_fault_is_in_each_site_as_often_as_it_has_places():
-    one = drawer(Count(faults=1))
-    sites = [next(n for n, hit in enumerate(one.mask(k).hits) if hit.any()) for k in range(3000)]
+def test_a_single_fault_is_in_each_site_as_often_as_it_has_sites():
+    one = sampler(Count(faults=1))
+    targets = [next(n for n, hit in enumerate(one.trial(k).hits) if hit.any()) for k in range(3000)]
     for n, size in enumerate([5, 12, 8]):
         p = size / PLACES
-        assert abs(sites.count(n) - 3000 * p) < 5 * np.sqrt(3000 * p * (1 - p))
+        assert abs(targets.count(n) - 3000 * p) < 5 * np.sqrt(3000 * p * (1 - p))
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        lambda n: drawer(Bernoulli(rate=0.5), seed=0).mask(n + 1),
-        lambda n: drawer(Bernoulli(rate=0.5), seed=1).mask(n),
+        lambda n: sampler(Bernoulli(rate=0.5), seed=0).trial(n + 1),
+        lambda n: sampler(Bernoulli(rate=0.5), seed=1).trial(n),
     ],
     ids=["numbers", "seeds"],
 )
 def test_masks_of_other_numbers_and_seeds_are_independent(other):
-    mine = np.stack([flat(drawer(Bernoulli(rate=0.5)).mask(n)) for n in range(0, 800, 2)])
+    mine = np.stack([flat(sampler(Bernoulli(rate=0.5)).trial(n)) for n in range(0, 800, 2)])
     theirs = np.stack([flat(other(n)) for n in range(0, 800, 2)])
     products = (2.0 * mine - 1) * (2.0 * theirs - 1)
     assert abs(products.mean()) < 5 / np.sqrt(products.size)
-    # And no place by itself.
+    # And no site by itself.
     assert np.abs(products.mean(axis=0)).max() < 5 / np.sqrt(len(products))
 
 
 def test_draws_belong_to_places_and_not_to_the_amount_or_to_what_is_hit():
-    few, many = (drawer(Share(rate=rate), what=Drift(sigma=1)).mask(2) for rate in (0.1, 0.9))
+    few, many = (sampler(Share(rate=rate), what=Drift(sigma=1)).trial(2) for rate in (0.1, 0.9))
     for a, b, hit in zip(few.draws, many.draws, few.hits, strict=True):
         np.testing.assert_array_equal(a, b)
         assert a.shape == hit.shape
-    other = drawer(Share(rate=0.1), what=Drift(sigma=1)).mask(3)
+    other = sampler(Share(rate=0.1), what=Drift(sigma=1)).trial(3)
     assert (few.draws[1] != other.draws[1]).all()
     assert not np.isin(few.draws[0], few.draws[2]).any()
-    assert drawer(Share(rate=0.1)).mask(2).draws == (None, None, None)
+    assert sampler(Share(rate=0.1)).trial(2).draws == (None, None, None)
 
 
 def test_an_amount_may_be_another_than_the_faults_own():
-    one = drawer(Share(rate=0.1))
-    few, many = flat(one.mask(0)), flat(one.mask(0, Share(rate=0.5)))
+    one = sampler(Share(rate=0.1))
+    few, many = flat(one.trial(0)), flat(one.trial(0, Share(rate=0.5)))
     assert (few.sum(), many.sum()) == (3, 13)
     assert many[few].all()
-    assert one.mask(0, Count(faults=4)).count == 4
+    assert one.trial(0, Count(faults=4)).count == 4
 
 
 def test_only_the_chosen_places_are_hit():
     chosen = (11, 2, 7)
-    one = drawer(Share(rate=1), grids=((3, 4),), layers=("x",), indices=chosen)
-    assert one.places == 3
-    assert np.flatnonzero(one.mask(0).hits[0]).tolist() == sorted(chosen)
-    half = drawer(Count(faults=1), grids=((3, 4),), layers=("x",), indices=chosen)
-    hit = {int(np.flatnonzero(half.mask(number).hits[0])[0]) for number in range(40)}
+    one = sampler(Share(rate=1), grids=((3, 4),), layers=("x",), indices=chosen)
+    assert one.site_count == 3
+    assert np.flatnonzero(one.trial(0).hits[0]).tolist() == sorted(chosen)
+    half = sampler(Count(faults=1), grids=((3, 4),), layers=("x",), indices=chosen)
+    hit = {int(np.flatnonzero(half.trial(number).hits[0])[0]) for number in range(40)}
     assert hit == set(chosen)
 
 
 @pytest.mark.parametrize("what", [StuckAt(), Drift(sigma=1), BitFlip(), RandomValue()])
-@pytest.mark.parametrize("amount", [Share(rate=0.3), Bernoulli(rate=0.3)])
-def test_a_stream_does_not_depend_on_how_it_is_cut(what, amount):
-    one = drawer(amount, what=what)
-    whole = Stream(one, 4).mask(10)
-    cut = Stream(one, 4)
+@pytest.mark.parametrize("rate", [Share(rate=0.3), Bernoulli(rate=0.3)])
+def test_a_stream_does_not_depend_on_how_it_is_cut(what, rate):
+    one = sampler(rate, what=what)
+    whole = TrialStream(one, 4, one.fault.rate).trial(10)
+    cut = TrialStream(one, 4, one.fault.rate)
     sizes = {0: (1, 9), 1: (4, 3, 3), 2: (10,)}
-    for site, parts in sizes.items():
-        taken = [cut.take(site, part) for part in parts]
+    for target, parts in sizes.items():
+        taken = [cut.take(target, part) for part in parts]
         hits = np.concatenate([hit for hit, _ in taken])
-        np.testing.assert_array_equal(hits, whole.hits[site])
-        if whole.draws[site] is not None:
+        np.testing.assert_array_equal(hits, whole.hits[target])
+        if whole.draws[target] is not None:
             draws = np.concatenate([draw for _, draw in taken])
-            np.testing.assert_array_equal(draws, whole.draws[site])
+            np.testing.assert_array_equal(draws, whole.draws[target])
 
 
 def test_a_stream_begins_with_the_permanent_mask_and_goes_on_with_others():
-    one = drawer(Share(rate=0.4), what=Drift(sigma=1))
-    stream, mask = Stream(one, 4).mask(50), one.mask(4)
-    for streamed, permanent in zip(stream.hits + stream.draws, mask.hits + mask.draws, strict=True):
+    one = sampler(Share(rate=0.4), what=Drift(sigma=1))
+    stream, trial = TrialStream(one, 4, one.fault.rate).trial(50), one.trial(4)
+    for streamed, permanent in zip(
+        stream.hits + stream.draws, trial.hits + trial.draws, strict=True
+    ):
         np.testing.assert_array_equal(streamed[0], permanent)
     hits = np.concatenate([hit.reshape(50, -1) for hit in stream.hits], axis=1)
     np.testing.assert_array_equal(hits.sum(axis=1), 10)

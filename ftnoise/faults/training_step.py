@@ -1,9 +1,9 @@
-"""A model's compiled training step, which is faulty for one call if it was told so just before.
+"""A model's compiled training step, with faults in the calls for which they were announced.
 
-Keras tells callbacks nothing of an exception, and a training may be left at any place. So faults
-are announced for each step anew: this object stands where Keras looks for its compiled step, the
-faults are put in while that is called, and taken out before it returns or raises. A step that
-nobody announced is the sound one, compiled as if there were no faults.
+Keras does not tell callbacks about an exception, and a training may stop anywhere. So faults are
+announced for each step anew: this object stands where Keras looks for its compiled step, puts the
+faults in while that is called, and takes them out before it returns or raises. A step that nobody
+announced is the fault-free one, compiled as if there were no faults.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ class Member(Protocol):
         """Whether the step that begins is faulty; the next one has to be announced again."""
 
     def in_force(self) -> contextlib.AbstractContextManager[None]:
-        """What is traced inside the block is faulty."""
+        """What is traced in the block is faulty."""
 
 
 class TrainingStep:
-    """Stands in the place of `model.train_function`; use `TrainingStep.of(model)`."""
+    """Stands in the site of `model.train_function`; use `TrainingStep.of(model)`."""
 
     def __init__(self, model: keras.Model) -> None:
-        self.model, self.sound = model, model.train_function
+        self.model, self.fault_free = model, model.train_function
         self.members: list[Member] = []
         # A step for each set of members that were in force together.
         self.compiled: dict[tuple[Member, ...], Any] = {}
 
     @classmethod
     def of(cls, model: keras.Model) -> TrainingStep:
-        """The model's, which is put in its place if it has none."""
+        """The model's, which is put in its site if it has none."""
         found = model.train_function
         if isinstance(found, cls):
             return found
@@ -47,7 +47,7 @@ class TrainingStep:
 
     def join(self, member: Member) -> None:
         """From now on, steps that the member has announced are faulty."""
-        # What was compiled of the member may be of a former training.
+        # What was compiled for the member may be of a former training.
         self.compiled.clear()
         self.members.append(member)
 
@@ -56,13 +56,13 @@ class TrainingStep:
         self.compiled.clear()
         self.members.remove(member)
         if not self.members and self.model.train_function is self:
-            vars(self.model)["train_function"] = self.sound
+            vars(self.model)["train_function"] = self.fault_free
 
     def __call__(self, iterator: Any) -> Any:
         """One call of the compiled step, as Keras makes it."""
         active = tuple([member for member in self.members if member.disarm()])
         if not active:
-            return self.sound(iterator)
+            return self.fault_free(iterator)
         if active not in self.compiled:
             with put_aside(self.model):
                 self.compiled[active] = self.model.make_train_function()

@@ -1,0 +1,155 @@
+"""A fault from one line of text, as the command line takes it: `weights:stuck_at=0:rate=0.1`.
+
+A part of the text is the name of a class in snake case and values of its fields. So a new subclass
+of `Where`, `Effect` or `Rate` has a text form, a place in `--help` and in JSON without more.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from ftnoise.core.checks import expect
+from ftnoise.core.errors import BadInput
+from ftnoise.core.spec import JSON, Spec, snake_case
+from ftnoise.faults.effects import Effect
+from ftnoise.faults.fault import Fault
+from ftnoise.faults.rates import Rate, Share
+from ftnoise.faults.where import Where
+
+S = TypeVar("S", bound=Spec)
+PARTS: dict[str, type[Spec]] = {"WHERE": Where, "WHAT": Effect, "RATE": Rate}
+SHORT = {
+    "stuck_at_zero": "stuck_at=0",
+    "stuck_at_one": "stuck_at=1",
+    "rate": "share",
+    "n": "count",
+    "p": "bernoulli",
+}
+
+
+def form() -> str:
+    """The text form of a fault, for `--help` and errors."""
+    lines = ["WHERE:WHAT:RATE[:transient], each NAME[=VALUE][,FIELD=VALUE...]"]
+    for part, base in PARTS.items():
+        shared = {field.name for field in fields(base)}
+        names = []
+        for name, kind in _kinds(base).items():
+            own = [field.name for field in fields(kind) if field.name not in shared]
+            names.append(name + (f" ({', '.join(own)})" if own else ""))
+        every = f", each with {', '.join(sorted(shared))}" if shared else ""
+        lines.append(f"{part} one of {', '.join(names)}{every}")
+    return (
+        "; ".join(lines) + ". =VALUE sets the first field; + joins several layers or indices; a "
+        "number such as 0.5 or 50% is a share; neurons leave out the output layer by default. "
+        "Example: neurons,layers=0,indices=3+17:stuck_at=0:0.5"
+    )
+
+
+def parse_fault(text: str) -> Fault:
+    """The fault of a text such as `weights:stuck_at=0:0.5`; see `form`.
+
+    Raises:
+        BadInput: names the part that is wrong, and what is possible.
+    """
+    parts = text.split(":")
+    if len(parts) not in (3, 4) or parts[3:] not in ([], ["transient"], ["permanent"]):
+        raise BadInput(f"Expected a fault {form()}. Received: {text!r}.")
+    try:
+        return Fault(
+            where=_part(Where, "where", parts[0]),  # type: ignore[type-abstract]
+            what=_part(Effect, "what", parts[1]),  # type: ignore[type-abstract]
+            rate=parse_rate(parts[2]),
+            transient=parts[3:] == ["transient"],
+        )
+    except BadInput as error:
+        raise BadInput(f"{error} In the fault {text!r}.") from error
+
+
+def parse_rate(text: str) -> Rate:
+    """The rate of a text: `0.5`, `50%`, `share=0.5,per_tensor=true`, `n=3` or `p=0.01`."""
+    named = text if re.match("[a-z]", text) else f"share={text}"
+    return _part(Rate, "rate", named)  # type: ignore[type-abstract]
+
+
+def fault_of(fault: Fault | str) -> Fault:
+    """A fault, from itself or its text form."""
+    found = parse_fault(fault) if isinstance(fault, str) else fault
+    expect(isinstance(found, Fault), "a fault or its text form", fault=fault)
+    return found
+
+
+def rate_of(rate: Rate | float | str) -> Rate:
+    """A rate, from itself, a share in [0, 1] or its text form."""
+    if isinstance(rate, Rate):
+        return rate
+    return parse_rate(rate) if isinstance(rate, str) else Share(rate=rate)
+
+
+def restored(form: JSON) -> Any:
+    """The fault (or a part of it) of which `form` is `spec.canonical`.
+
+    Raises:
+        BadInput: the class or its revision is unknown.
+    """
+    if isinstance(form, list):
+        return tuple(map(restored, form))
+    if not isinstance(form, dict):
+        return form
+    given = {name: restored(value) for name, value in form.items()}
+    named = {"Fault": Fault} | {
+        kind.__name__: kind for base in PARTS.values() for kind in _kinds(base).values()
+    }
+    kind = named.get(given.pop("class", ""))
+    if kind is None or given.pop("revision", None) != kind.revision:
+        raise BadInput(f"Expected a known fault. Received: {form!r}.")
+    return kind(**given)
+
+
+def _kinds(base: type[S]) -> dict[str, type[S]]:
+    """All classes below a base that are defined so far, by name, in order."""
+    found: dict[str, type[S]] = {}
+    for kind in base.__subclasses__():
+        found |= {snake_case(kind.__name__): kind, **_kinds(kind)}
+    return found
+
+
+def _part(base: type[S], role: str, text: str) -> S:
+    """The member of a base class that a part of the text describes."""
+    first, *settings = text.split(",")
+    short, equals, rest = first.partition("=")
+    name, given, value = f"{SHORT.get(short, short)}{equals}{rest}".partition("=")
+    known = _kinds(base)
+    if name not in known:
+        raise BadInput(f"Expected {role} to be one of {', '.join(known)}. Received: {text!r}.")
+    defaults = {field.name: field.default for field in fields(known[name])}
+    pairs = [setting.partition("=")[::2] for setting in settings]
+    if given:
+        pairs.insert(0, (next(iter(defaults), ""), value))
+    values = dict(pairs)
+    if len(values) < len(pairs) or not values.keys() <= defaults.keys():
+        allowed = ", ".join(defaults) or "none"
+        raise BadInput(f"Expected fields of {name} ({allowed}), each once. Received: {text!r}.")
+    try:
+        return known[name](
+            **{
+                field: tuple(map(_value, written.split("+")))
+                if isinstance(defaults[field], tuple)
+                else _value(written)
+                for field, written in values.items()
+            }
+        )
+    except TypeError as error:  # a field without default is missing
+        raise BadInput(f"Expected {name}=VALUE. Received: {text!r}.") from error
+
+
+def _value(text: str) -> bool | int | float | str:
+    """The value that a text writes; the spec checks whether it fits."""
+    if text in ("true", "false"):
+        return text == "true"
+    if re.fullmatch(r"\d{1,18}", text, re.ASCII):
+        return int(text)
+    if re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?%?", text, re.ASCII):
+        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    return text

@@ -1,0 +1,139 @@
+"""Which sites a fault hits: drawn from a seed and the number of the trial, and from nothing else.
+
+The draw does not know the network's weights, the rate of faults or the examples, so two networks of
+one architecture get the same trials, and a campaign that was stopped draws the same ones again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ftnoise.core import seeds
+from ftnoise.faults.fault import Fault
+from ftnoise.faults.rates import Rate
+from ftnoise.faults.sites import Target
+
+REMEMBERED = 2**26  # bytes of keys
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One random draw of fault sites, target by target.
+
+    Attributes:
+        hits: masks of the sites that are hit, bool, of the target's grid; with an axis of inputs
+            in front if the fault is transient.
+        draws: what the effect drew for each site, of the same shapes; None if it draws nothing.
+    """
+
+    hits: tuple[np.ndarray, ...]
+    draws: tuple[np.ndarray | None, ...]
+
+    @property
+    def count(self) -> int:
+        """The number of sites that are hit (of all inputs together, if transient)."""
+        return sum(int(np.count_nonzero(hit)) for hit in self.hits)
+
+    @property
+    def pairs(self) -> list[tuple[Any, Any]]:
+        """The hits and draws of each target."""
+        return list(zip(self.hits, self.draws, strict=True))
+
+    def first(self) -> Trial:
+        """The trial of the first input, if transient."""
+        return Trial(
+            tuple(hit[0] for hit in self.hits),
+            tuple(None if draw is None else draw[0] for draw in self.draws),
+        )
+
+
+class TrialSampler:
+    """Draws the trials of a fault in a network.
+
+    Args:
+        fault: where and what.
+        targets: where it may hit, as `fault.where.targets(network)` gives them.
+        seed: an integer >= 0, of the campaign.
+    """
+
+    def __init__(self, fault: Fault, targets: Sequence[Target], seed: int) -> None:
+        self.fault, self.targets, self.seed = fault, tuple(targets), seed
+        chosen = fault.where.indices
+        self.sizes = [len(chosen)] if chosen else [target.size for target in self.targets]
+        # The same keys serve all rates of a trial.
+        kept = max(1, REMEMBERED // (8 * max(1, self.site_count)))
+        self._keys = lru_cache(maxsize=kept)(lambda number: self.keys(number)(1)[0])
+
+    @property
+    def site_count(self) -> int:
+        """The number of sites."""
+        return sum(self.sizes)
+
+    def trial(self, number: int, rate: Rate) -> Trial:
+        """The trial of that number, the same for all inputs."""
+        hit = rate.hits(self._keys(number), self.sizes)
+        draws = [self.values(number, n)(1) for n in range(len(self.targets))]
+        return Trial(tuple(self.by_target(hit[None])), tuple(draws)).first()
+
+    def keys(self, number: int) -> Callable[[int], np.ndarray]:
+        """Returns a sampler of the keys of the next inputs: n -> `[n, sites]`."""
+        bits: Any = seeds.generator(self.seed, "fault places", number).bit_generator
+        width = self.site_count
+        return lambda inputs: bits.random_raw(inputs * width).reshape(inputs, width)
+
+    def values(self, number: int, target: int) -> Callable[[int], np.ndarray | None]:
+        """Returns a sampler of the effect's values at a target: n -> `[n, *grid]`."""
+        generator = seeds.generator(self.seed, "fault values", number, target)
+        grid = self.targets[target].grid
+        return lambda inputs: self.fault.what.draw(generator, (inputs, *grid))
+
+    def by_target(self, hit: np.ndarray) -> list[np.ndarray]:
+        """`hit [inputs, sites]` as hits of each target, `[inputs, *grid]`."""
+        inputs = len(hit)
+        if self.fault.where.indices:
+            whole = np.zeros((inputs, self.targets[0].size), bool)
+            whole[:, self.fault.where.indices] = hit
+            parts = [whole]
+        else:
+            parts = np.split(hit, np.cumsum(self.sizes)[:-1], axis=1)
+        return [
+            part.reshape(inputs, *target.grid)
+            for part, target in zip(parts, self.targets, strict=True)
+        ]
+
+
+class TrialStream:
+    """The draws of one trial of a transient fault, one for each input in their order.
+
+    The first is that of `TrialSampler.trial`. Each target takes them at its own pace, and gets the
+    same ones for any sizes of the batches.
+    """
+
+    def __init__(self, sampler: TrialSampler, number: int, rate: Rate) -> None:
+        self.sampler, self.rate = sampler, rate
+        targets = range(len(sampler.targets))
+        self._keys = sampler.keys(number)
+        self._values = [sampler.values(number, target) for target in targets]
+        self._waiting: list[list[np.ndarray]] = [[] for _ in targets]
+
+    def take(self, target: int, inputs: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Hits and draws of a target for its next inputs, `[inputs, *grid]`."""
+        waiting = self._waiting[target]
+        if (lacking := inputs - sum(map(len, waiting))) > 0:
+            rows = [self.rate.hits(row, self.sampler.sizes) for row in self._keys(lacking)]
+            parts = self.sampler.by_target(np.stack(rows))
+            for queue, part in zip(self._waiting, parts, strict=True):
+                queue.append(part)
+        found = np.concatenate(waiting)
+        waiting[:] = [found[inputs:]]
+        return found[:inputs], self._values[target](inputs)
+
+    def trial(self, inputs: int) -> Trial:
+        """The draws of the next inputs, for all targets."""
+        taken = [self.take(target, inputs) for target in range(len(self._values))]
+        return Trial(tuple(hit for hit, _ in taken), tuple(draw for _, draw in taken))

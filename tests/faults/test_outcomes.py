@@ -1,0 +1,138 @@
+"""What a campaign found, packed, against plain loops over trials and images."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ftnoise.faults.outcomes import NUMBERS, Outcomes, TrialResults
+from ftnoise.faults.rates import Count, Share
+
+RATES = (Share(rate=0.1), Share(rate=0.5), Count(faults=3))
+CLASSES = 4
+
+
+def drawn(trials, images, seed=0):
+    draw = np.random.default_rng(seed)
+    return TrialResults(draw.random((trials, images)) < 0.7, *draw.random((4, trials)))
+
+
+def outcomes_of(rates, golden, y, results):
+    return Outcomes.of(rates, golden, y, [one.to_arrays() for one in results])
+
+
+def one_trial(golden, y, correct):
+    golden, correct = np.array(golden, bool), np.array([correct], bool)
+    results = TrialResults(correct, *np.zeros((4, 1)))
+    return outcomes_of([Count(faults=1)], golden, np.array(y), [results])
+
+
+def made(images=21, trials=(5, 2, 0), seed=0):
+    """Outcomes with these numbers of trials, and the results they are made of."""
+    draw = np.random.default_rng(seed + 100)
+    y = draw.permutation(np.arange(images) % CLASSES)
+    results = [drawn(count, images, seed + n) for n, count in enumerate(trials)]
+    return outcomes_of(RATES, draw.random(images) < 0.8, y, results), results
+
+
+@pytest.mark.parametrize("images", [1, 7, 8, 9, 21])
+def test_the_bits_come_back_whatever_the_number_of_images(images):
+    found, outcomes = made(images)
+    assert [found.trials(site) for site in range(3)] == [5, 2, 0]
+    for site, outcome in enumerate(outcomes):
+        np.testing.assert_array_equal(found.correct(site), outcome.correct)
+        assert found.packed[site].nbytes == len(outcome.correct) * -(-images // 8)
+        for name in NUMBERS:
+            np.testing.assert_array_equal(found.numbers[name][site], getattr(outcome, name))
+
+
+def test_accuracies_and_corruptions_are_those_of_plain_loops():
+    found, outcomes = made()
+    assert found.golden_accuracy == pytest.approx(100 * sum(found.golden) / 21, rel=1e-12)
+    for site, outcome in enumerate(outcomes):
+        accuracies, corruptions, classes = [], [], []
+        for bits in outcome.correct:
+            accuracies.append(100 * sum(bool(bit) for bit in bits) / 21)
+            lost = sum(1 for n in range(21) if found.golden[n] and not bits[n])
+            corruptions.append(100 * lost / sum(found.golden))
+            by_class = [[bits[n] for n in range(21) if found.y[n] == c] for c in range(CLASSES)]
+            classes.append([100 * sum(own) / len(own) for own in by_class])
+        np.testing.assert_allclose(found.accuracies(site), accuracies, rtol=1e-12)
+        np.testing.assert_allclose(found.sdc_rate(site), corruptions, rtol=1e-12)
+        expected = np.array(classes).reshape(-1, CLASSES)
+        np.testing.assert_allclose(found.class_accuracies(site), expected, rtol=1e-6)
+
+
+def test_a_class_without_images_has_no_accuracy():
+    found = outcomes_of(
+        (Count(faults=1),),
+        np.ones(3, bool),
+        np.array([0, 2, 2]),
+        [TrialResults(np.array([[True, True, False]]), *np.zeros((4, 1)))],
+    )
+    np.testing.assert_array_equal(found.class_accuracies(0), [[100, np.nan, 50]])
+
+
+def test_nothing_is_corrupted_where_nothing_was_right():
+    found = outcomes_of(
+        (Count(faults=1),),
+        np.zeros(3, bool),
+        np.array([0, 1, 2]),
+        [TrialResults(np.array([[True, False, False]]), *np.zeros((4, 1)))],
+    )
+    assert found.sdc_rate(0).tolist() == [0]
+
+
+def test_a_fault_that_mends_an_image_is_no_corruption():
+    found = outcomes_of(
+        (Count(faults=1),),
+        np.array([True, True, False, False]),
+        np.zeros(4, int),
+        [TrialResults(np.array([[True, False, True, False]]), *np.zeros((4, 1)))],
+    )
+    assert found.accuracies(0).tolist() == [50]
+    assert found.sdc_rate(0).tolist() == [50]
+
+
+@pytest.mark.parametrize("trials", [(5, 2, 3), (0, 4, 0), (0, 0, 0)])
+def test_arrays_give_all_of_it_back(trials):
+    found, _ = made(trials=trials)
+    again = Outcomes.from_arrays(RATES, found.y, found.to_arrays())
+    assert again.rates == RATES
+    np.testing.assert_array_equal(again.golden, found.golden)
+    for site, count in enumerate(trials):
+        assert again.trials(site) == count
+        np.testing.assert_array_equal(again.correct(site), found.correct(site))
+        for name in NUMBERS:
+            np.testing.assert_array_equal(again.numbers[name][site], found.numbers[name][site])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda a: a.pop("golden"), id="no golden"),
+        pytest.param(lambda a: a.pop("not_finite"), id="no numbers"),
+        pytest.param(lambda a: a.update(trials=np.array([5, 2])), id="other rates"),
+        pytest.param(lambda a: a.update(trials=np.array([5, 2, 1])), id="other trials"),
+        pytest.param(lambda a: a.update(correct=a["correct"][:-1]), id="a trial less"),
+        pytest.param(lambda a: a.update(correct=a["correct"][:, :-1]), id="images less"),
+        pytest.param(lambda a: a.update(golden=a["golden"][:-1]), id="golden of fewer images"),
+        pytest.param(lambda a: a.update(faults=a["faults"][:-1]), id="numbers of fewer trials"),
+        pytest.param(lambda a: a.update(output_deviation_max=np.zeros(0)), id="no distances"),
+    ],
+)
+def test_arrays_of_something_else_are_refused(change):
+    found, _ = made()
+    arrays = found.to_arrays()
+    change(arrays)
+    with pytest.raises((ValueError, KeyError)):
+        Outcomes.from_arrays(RATES, found.y, arrays)
+
+
+def test_the_output_deviation_is_over_trials_that_leave_finite_outputs():
+    far = np.array([1.0, np.inf, 3.0])
+    some = TrialResults(np.ones((3, 4), bool), far, 2 * far, np.zeros(3), np.ones(3))
+    none = TrialResults(np.ones((1, 4), bool), far[1:2], far[1:2], np.ones(1), np.ones(1))
+    found = outcomes_of(RATES[:2], np.ones(4, bool), np.zeros(4, int), [some, none])
+    assert found.output_deviation(0) == (2.0, 6.0)
+    assert found.output_deviation(1) == (np.inf, np.inf)
