@@ -273,7 +273,7 @@ def figures(measure: FaultTolerance, compared: tuple[str, ...] = ()) -> tuple[Fi
             title="Where the uncertainty comes from",
             at=50.0,
             bits="correct",
-            images="examples",
+            examples="examples",
             draws="trials",
             **x,
         ),

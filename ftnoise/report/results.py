@@ -7,42 +7,22 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.checks import expect
 from ftnoise.core.experiment import Column, Experiment, Row
 from ftnoise.core.figures import ArrayFigure, Pairs
-from ftnoise.core.interfaces import Run
 from ftnoise.core.preset import Preset
 from ftnoise.core.spec import JSON, spec_id
 from ftnoise.report.table import MISSING, PLUS_MINUS, VACUOUS, fixed, seeds_in_words
 from ftnoise.stats import Summary, summarize
+from ftnoise.store.lookup import StoredRun
 
 if TYPE_CHECKING:
     from numpy import ndarray
 
-    from ftnoise.store.folders import RunFolder
-
 # The number of the data's draw, and the seed: which of a row's runs a number comes from.
 Key = tuple[int, int]
-
-
-class StoredRun(Protocol):
-    """A finished run of a table.
-
-    Attributes:
-        row: the row that it belongs to.
-        run: the row's run, with its seed.
-        folder: where its measurements are.
-        spec: the content of its spec.json.
-        draw: the number of the data's draw.
-    """
-
-    row: Row
-    run: Run
-    folder: RunFolder
-    spec: dict[str, JSON]
-    draw: int
 
 
 @dataclass(frozen=True)
