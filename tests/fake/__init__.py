@@ -20,15 +20,14 @@ import numpy as np
 
 import ftnoise.experiments
 from ftnoise import report
-from ftnoise.cli import main as cli
+from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.data import Data
 from ftnoise.core.errors import RunFailed
 from ftnoise.core.experiment import Column, Experiment, Row
 from ftnoise.core.figures import Curves
-from ftnoise.core.interfaces import Measurement, Run
+from ftnoise.core.interfaces import Architecture, DataSet, Measure, Measurement, Procedure, Run
 from ftnoise.core.schedule import Schedule
-from ftnoise.core.spec import Spec
-from ftnoise.engine import runner
+from ftnoise.engine import resuming, runner
 
 EXPERIMENTS = Path(__file__).with_name("experiments")
 ENVIRONMENT = {
@@ -49,7 +48,7 @@ def note(*words: object) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dots(Spec):
+class Dots(DataSet):
     """50 examples; `content` says which, and is known by the digest alone."""
 
     train_size: ClassVar[int | None] = 40
@@ -93,7 +92,7 @@ class Network:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Units(Spec):
+class Units(Architecture):
     """An architecture."""
 
     units: int = 2
@@ -107,7 +106,7 @@ class Units(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pretended(Spec):
+class Pretended(Procedure):
     """A training whose weights depend on seed, data and every epoch, with a checkpoint each."""
 
     name: str
@@ -119,8 +118,11 @@ class Pretended(Spec):
     def build(self, run: Run) -> Network:
         return run.architecture.build()
 
-    def train(self, run: Run, data: Data, checkpointing: Any) -> Network:
-        network = self.build(run)
+    def train(
+        self, run: Run, data: Data, checkpointing: Any = None, network: Any = None
+    ) -> Network:
+        checkpointing = checkpointing or Checkpointing()
+        network = network or self.build(run)
         (kernel,) = network.weights
         value, state = kernel.value, {"history": [], "seconds": 0.0}
         if (kept := checkpointing.load()) is not None:
@@ -157,7 +159,7 @@ def fail(name: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Total(Spec):
+class Total(Measure):
     """A measure: the sum of all weights, and how many examples there were."""
 
     factor: float = 1.0
@@ -206,9 +208,8 @@ def install(put: Any = setattr) -> None:
     Args:
         put: `setattr` or alike.
     """
-    put(cli, "EXPERIMENTS", EXPERIMENTS)
     put(ftnoise.experiments, "__path__", [str(EXPERIMENTS)])
-    put(runner, "environment", lambda: dict(ENVIRONMENT))
+    put(resuming, "environment", lambda: dict(ENVIRONMENT))
     put(runner.gc, "collect", lambda: 0)
     put(os, "fsync", lambda file: None)
     pictures = {"png": b"a picture", "pdf": b"the same"}

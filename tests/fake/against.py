@@ -10,16 +10,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ftnoise.core.experiment import Column
-from ftnoise.core.interfaces import MeasureInput, Measurement, Run
-from ftnoise.core.spec import Spec
+from ftnoise.core.interfaces import Measure, MeasureInput, Measurement, Procedure, Run
 from tests import fake
 
 
 @dataclass(frozen=True, kw_only=True)
-class Against(Spec):
+class Against(Measure):
     """How far the weights are from those of another run."""
 
-    other: Spec = dataclasses.field(default_factory=lambda: fake.Pretended(name="natural"))
+    other: Procedure = dataclasses.field(default_factory=lambda: fake.Pretended(name="natural"))
 
     def others(self, run: Run) -> tuple[Run, ...]:
         return (replace(run, training=self.other, seed=run.seed + 1),)
@@ -36,7 +35,8 @@ class Against(Spec):
             info={"red_flags": ["far away"] if abs(here - there).sum() > 0 else []},
         )
 
-    warns = True
+    def red_flags(self, info: dict[str, Any]) -> list[str]:
+        return info["red_flags"]
 
 
 def table(*, rows: tuple[Any, ...] = fake.TABLE.rows, other: str = "natural") -> Any:

@@ -15,8 +15,8 @@ import numpy as np
 
 from ftnoise.core.experiment import Experiment
 from ftnoise.core.figures import HeatMap, Pairs, Series
-from ftnoise.core.interfaces import MeasureInput, Measurement
-from ftnoise.core.spec import Spec, spec_id
+from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.spec import spec_id
 from tests import fake
 
 RATES = np.array([0.0, 0.1, 0.2, 0.4])
@@ -25,7 +25,7 @@ LABELS = ["dense", "output"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sweep(Spec):
+class Sweep(Measure):
     """What is left of the weights at each rate: a part of the work each."""
 
     def evaluate(self, trained: MeasureInput) -> Measurement:

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ftnoise.core.errors import BadInput, RunFailed, StoredDamage
-from ftnoise.core.spec import digest
+from ftnoise.core.errors import RunFailed
 from ftnoise.store.records import Record
 from tests.disk import failing_with
 
@@ -23,17 +22,16 @@ pytestmark = pytest.mark.usefixtures("quick_disk")
 
 @pytest.fixture
 def record(tmp_path) -> Record:
-    return Record(tmp_path / "run", "weights", owner="run-1", finite=True)
+    return Record(tmp_path / "run", "weights")
 
 
 def read(record: Record):
     """The content without the listing, and the arrays as lists; None if there is nothing."""
-
-    def judge(content):
-        arrays = [(name, values.tolist()) for name, values in record.arrays(content)]
-        return {name: content[name] for name in content if name != "array_file"}, arrays
-
-    return record.judged(judge)
+    if (loaded := record.load()) is None:
+        return None
+    content, arrays = loaded
+    rest = {name: content[name] for name in content if name != "array_file"}
+    return rest, [(name, values.tolist()) for name, values in arrays]
 
 
 def content_of(root: Path) -> dict[str, bytes]:
@@ -45,13 +43,6 @@ def the_line(capsys) -> str:
     assert said.out == ""
     assert said.err.count("\n") == 1, said.err
     return said.err.rstrip("\n")
-
-
-def edit(path: Path, **changes) -> None:
-    """Changes a record and seals it again."""
-    content = json.loads(path.read_text()) | changes
-    del content["content_sha256"]
-    path.write_text(json.dumps({**content, "content_sha256": digest(content)}))
 
 
 # What is stored comes back.
@@ -73,17 +64,14 @@ def test_record_is_replaced_and_dropped(record):
 
 def test_content_comes_back_as_json_does(record):
     record.save({"a": {2: (0.5, "ü\ud800"), 10: None}, "b": np.float64(0.1)})
-    assert record.judged(dict) == {"a": {"2": [0.5, "ü\ud800"], "10": None}, "b": 0.1}
-    for name in ("record", "content_sha256", "array_file"):
-        with pytest.raises(BadInput, match=f"keys={[name]}".replace("[", r"\[")):
-            record.save({name: 1})
-    assert record.judged(dict)["b"] == 0.1
+    assert record.content() == {"a": {"2": [0.5, "ü\ud800"], "10": None}, "b": 0.1}
+    assert record.content()["b"] == 0.1
 
 
 def test_copy_is_written_once(record, tmp_path):
     record.save({"a": 1}, ARRAYS)
     record.save({"a": 2}, ARRAYS)
-    other = Record(tmp_path / "copy", "weights", owner="run-1", finite=True)
+    other = Record(tmp_path / "copy", "weights")
     assert not other.copy_to(record)
     for _ in range(2):
         assert record.copy_to(other)
@@ -137,12 +125,6 @@ def test_nan_and_infinity_are_not_stored(record, bad):
     assert not record.path.exists()
 
 
-def test_nan_is_stored_where_it_may_be(tmp_path):
-    record = Record(tmp_path, "checkpoint", owner="run-1")
-    record.save({}, [("x", np.array([np.nan, 1]))])
-    assert str(read(record)[1]) == "[('x', [nan, 1.0])]"
-
-
 # In a process of its own: a child is killed at its k-th step in the file system, for every k, and
 # the parent says what it reads then, and after saving again.
 KILLED = """
@@ -160,8 +142,8 @@ def save(records, n):
 
 def state(records):
     spec, (n, arrays) = (
-        records[0].judged(lambda content: content["n"]),
-        records[1].judged(lambda content: (content["n"], records[1].arrays(content))),
+        records[0].content()["n"],
+        (records[1].load()[0]["n"], records[1].load()[1]),
     )
     assert arrays[0][1].tolist() == [n] * 3
     return [spec, n]
@@ -169,7 +151,7 @@ def state(records):
 moments, alive = [], False
 while len(moments) < 2 or not alive:
     folder = Path(sys.argv[1]) / str(len(moments))
-    records = [Record(folder, stem, owner="run-1") for stem in ("spec", "checkpoint")]
+    records = [Record(folder, stem) for stem in ("spec", "checkpoint")]
     save(records, 1)
     child = os.fork()
     if child == 0:
@@ -193,7 +175,7 @@ print(json.dumps(moments))
 
 
 def test_killed_at_any_moment_leaves_the_old_or_the_new(tmp_path):
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     command = [sys.executable, "-c", KILLED, str(tmp_path)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.stderr == ""
@@ -247,13 +229,6 @@ def test_json_of_another_kind(record, capsys, text):
     assert "weights.json is truncated or was changed; set aside" in the_line(capsys)
 
 
-def test_a_hand_edited_number_is_noticed(record, capsys):
-    record.save({"accuracy": 0.5})
-    record.path.write_text(record.path.read_text().replace("0.5", "0.9"))
-    assert record.judged(dict) is None
-    assert "weights.json is truncated or was changed; set aside" in the_line(capsys)
-
-
 @pytest.mark.parametrize("name", ["weights.json", "weights.npz"])
 def test_a_pipe_or_folder_in_the_place_of_a_file(record, capsys, name):
     for make in (os.mkfifo, os.mkdir):
@@ -263,16 +238,6 @@ def test_a_pipe_or_folder_in_the_place_of_a_file(record, capsys, name):
         assert read(record) is None
         assert the_line(capsys).startswith(f"ftnoise: {record.folder / name} ")
         assert not (record.folder / name).exists()
-
-
-def test_records_of_another_owner_or_kind_are_not_taken(record, capsys):
-    record.save({"a": 1}, ARRAYS)
-    for owner, stem in (("run-2", "weights"), ("run-1", "checkpoint")):
-        other = Record(record.folder.parent / owner / stem, stem, owner=owner)
-        other.folder.mkdir(parents=True)
-        other.path.write_bytes(record.path.read_bytes())
-        assert other.judged(dict) is None
-        assert f"{stem}.json is a copy of 'run-1/weights'; set aside" in the_line(capsys)
 
 
 def test_missing_array_file(record, capsys):
@@ -291,32 +256,12 @@ def test_array_file_without_a_record_counts_for_nothing(record, capsys):
     assert sorted(content_of(record.folder)) == ["weights.json", "weights.npz"]
 
 
-@pytest.mark.parametrize(
-    "name", ["../other/weights.npz", "/weights.npz", "weights.npz\n", "checkpoint.npz", "", None]
-)
-def test_a_record_names_no_file_elsewhere(record, capsys, name):
-    other = Record(record.folder.parent / "other", "weights", owner="other")
-    for one in (record, other):
-        one.save({"a": 1}, ARRAYS)
-    listing = json.loads(record.path.read_text())["array_file"]
-    edit(record.path, array_file=listing | {"name": name})
-    assert read(record) is None
-    assert "weights.json does not list its array file as it should" in the_line(capsys)
-    assert read(other) is not None
-
-
-def test_listed_nan_is_damage_where_it_may_not_be(record, capsys):
-    Record(record.folder, "weights", owner="run-1").save({}, [("x", np.array([np.nan]))])
-    assert read(record) is None
-    assert "weights.json lists NaN or infinity in 'x'" in the_line(capsys)
-
-
 def test_damage_that_is_not_ours_to_set_aside_is_said_once_and_stays(record, capsys):
     record.save({"a": 1}, ARRAYS)
     (record.folder / "weights.npz").write_bytes(b"")
     before = content_of(record.folder)
     mine = False
-    reader = Record(record.folder, "weights", owner="run-1", finite=True, held=lambda: mine)
+    reader = Record(record.folder, "weights", held=lambda: mine)
     for _ in range(2):
         assert read(reader) is None
     assert the_line(capsys).endswith("; not used, and made again by the next training.")
@@ -324,22 +269,6 @@ def test_damage_that_is_not_ours_to_set_aside_is_said_once_and_stays(record, cap
     mine = True
     assert read(reader) is None
     assert "; set aside as weights.json.damaged" in the_line(capsys)
-
-
-def test_a_newer_record_is_not_set_aside_for_an_older_one(record, capsys):
-    record.save({"a": 1}, ARRAYS)
-    seen = []
-
-    def replaced_while_reading(content):
-        seen.append(content["a"])
-        if seen == [1]:
-            record.save({"a": 2}, ARRAYS)
-            raise StoredDamage("the old array file is missing")
-        return content["a"]
-
-    assert record.judged(replaced_while_reading) == 2
-    assert read(record) is not None
-    assert capsys.readouterr().err == ""
 
 
 def test_read_only_folders_are_read_and_damage_there_is_only_said(record, capsys, monkeypatch):

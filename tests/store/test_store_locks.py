@@ -18,7 +18,7 @@ from ftnoise.store.folders import RunFolder
 from tests.disk import ID, MEASURE, failing_with, files
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 # Locks.
@@ -150,8 +150,8 @@ def fill(folder: RunFolder) -> None:
 READERS = {
     "spec.json": RunFolder.spec,
     "weights.npz": RunFolder.load_weights,
-    "checkpoint.json": RunFolder.checkpoint_state,
-    "checkpoint.npz": RunFolder.load_checkpoint,
+    "checkpoint.json": lambda folder: folder.checkpoint().content(),
+    "checkpoint.npz": lambda folder: folder.checkpoint().load(),
     f"measures/{MEASURE}/result.json": lambda folder: folder.read_measure(MEASURE),
     f"measures/{MEASURE}/result.npz": lambda folder: folder.read_measure_arrays(MEASURE),
 }

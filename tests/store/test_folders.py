@@ -26,9 +26,9 @@ WEIGHTS = [
 def fill(folder: RunFolder) -> None:
     folder.write_spec({"run": 1, "finished": "today"})
     folder.save_weights(WEIGHTS, {})
-    folder.save_checkpoint({"w": np.array([1.0, np.nan])}, {"epoch": 1})
+    folder.checkpoint().save({"state": {"epoch": 1}}, [("w", np.array([1.0, np.nan]))])
     folder.write_measure(MEASURE, {"accuracy": 0.5}, {"hits": np.arange(3)}, {"layers": ["a"]})
-    folder.partial_work(MEASURE).keep({"hits": np.arange(2)}, {"done": 2})
+    folder.partial_work(MEASURE).save({"state": {"done": 2}}, [("hits", np.arange(2))])
 
 
 def plain(weights) -> list:
@@ -37,7 +37,7 @@ def plain(weights) -> list:
 
 def python(code: str, *words: str, **streams) -> subprocess.Popen:
     """A process that runs `code`; its output is text."""
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     command = [sys.executable, "-c", code, *words]
     return subprocess.Popen(command, env=environment, stdout=-1, text=True, **streams)
 
@@ -45,20 +45,19 @@ def python(code: str, *words: str, **streams) -> subprocess.Popen:
 # What is stored comes back.
 
 
-def test_asking_whether_a_run_is_trained_needs_neither_numpy_nor_tensorflow(folder):
-    folder.save_weights(WEIGHTS, {})
+def test_asking_whether_a_run_is_finished_needs_neither_numpy_nor_tensorflow(folder):
+    fill(folder)
     code = (
         "import sys; sys.modules.update(numpy=None, tensorflow=None);"
-        "from ftnoise.store.folders import Store; print(Store(sys.argv[1]).run(sys.argv[2]).trained())"
+        "from ftnoise.store.folders import Store;"
+        "print(bool(Store(sys.argv[1]).run(sys.argv[2]).finished()))"
     )
     assert python(code, str(folder.path.parent), ID).communicate()[0] == "True\n"
 
 
 def test_weights(folder):
     assert folder.load_weights() is None
-    assert not folder.trained()
     folder.save_weights(WEIGHTS, {"seconds": 3})
-    assert folder.trained()
     assert plain(folder.load_weights()) == plain(WEIGHTS)
     assert files(folder.path) == ["weights.json", "weights.npz"]
     assert json.loads((folder.path / "weights.json").read_text())["info"] == {"seconds": 3}
@@ -71,16 +70,14 @@ def test_weights_are_finite(folder):
     assert plain(folder.load_weights()) == plain(WEIGHTS)
 
 
-def test_checkpoint(folder):
-    assert folder.load_checkpoint() is None
-    for epoch in (1, 2):
-        folder.save_checkpoint({"w": np.array([epoch, np.inf])}, {"epoch": epoch})
-    arrays, state = folder.load_checkpoint()
-    assert ({"w": arrays["w"].tolist()}, state) == ({"w": [2, np.inf]}, {"epoch": 2})
-    (folder.path / "checkpoint-2.npz").write_bytes(b"not looked at")
-    assert folder.checkpoint_state() == {"epoch": 2}
-    folder.drop_checkpoint()
-    assert folder.load_checkpoint() is None
+def test_checkpoints_of_a_run_and_of_its_parts_are_dropped_together(folder):
+    for part in ("", "round-1", "round-2"):
+        assert folder.checkpoint(part).load() is None
+        folder.checkpoint(part).save({"state": {"part": part}}, [("w", np.array([np.inf]))])
+    content, arrays = folder.checkpoint("round-1").load()
+    assert content["state"] == {"part": "round-1"}
+    assert arrays[0][1].tolist() == [np.inf]
+    folder.drop_checkpoints()
     assert files(folder.path) == []
 
 
@@ -111,12 +108,12 @@ def test_partial_work_of_a_measure_is_there_until_its_result_is(folder):
     assert work.kept() is None
     for done in (1, 2):
         work.keep({"hits": np.full(done, np.nan)}, {"done": done})
-    arrays, state = folder.partial_work(MEASURE).kept()
+    arrays, state = folder.partial_work(MEASURE).load()
     assert (arrays["hits"].shape, state) == ((2,), {"done": 2})
     assert sorted(os.listdir(place)) == ["partial-2.npz", "partial.json"]
     folder.write_measure(MEASURE, {"accuracy": 0.5})
     assert os.listdir(place) == ["result.json"]
-    assert folder.partial_work(MEASURE).kept() is None
+    assert folder.partial_work(MEASURE).load() is None
 
 
 def test_a_measure_whose_arrays_are_damaged_is_not_measured(folder, capsys):
@@ -146,21 +143,21 @@ def test_a_folder_can_be_moved_and_names_no_place(store, folder, tmp_path):
     store.root.rename(tmp_path / "elsewhere")
     moved = Store(tmp_path / "elsewhere").run(ID)
     assert moved.spec() == {"run": 1, "finished": "today"}
-    assert moved.trained()
-    assert moved.load_checkpoint() is not None
+    assert moved.finished()
+    assert moved.checkpoint().load() is not None
     assert moved.read_measure_arrays(MEASURE) is not None
 
 
 READERS = {
     "spec.json": RunFolder.spec,
-    "weights.json": RunFolder.trained,
+    "weights.json": RunFolder.finished,
     "weights.npz": RunFolder.load_weights,
-    "checkpoint.json": RunFolder.load_checkpoint,
-    "checkpoint.npz": RunFolder.load_checkpoint,
+    "checkpoint.json": lambda folder: folder.checkpoint().load(),
+    "checkpoint.npz": lambda folder: folder.checkpoint().load(),
     f"measures/{MEASURE}/result.json": lambda folder: folder.read_measure(MEASURE),
     f"measures/{MEASURE}/result.npz": lambda folder: folder.read_measure_arrays(MEASURE),
-    f"measures/{MEASURE}/partial.json": lambda folder: folder.partial_work(MEASURE).kept(),
-    f"measures/{MEASURE}/partial.npz": lambda folder: folder.partial_work(MEASURE).kept(),
+    f"measures/{MEASURE}/partial.json": lambda folder: folder.partial_work(MEASURE).load(),
+    f"measures/{MEASURE}/partial.npz": lambda folder: folder.partial_work(MEASURE).load(),
 }
 
 
@@ -320,7 +317,7 @@ def test_only_sound_runs_are_copied_and_only_into_free_folders(folder, tmp_path,
     with pytest.raises(RunFailed, match=r"sound .*weights\.json"):
         folder.copy_to(target)
     assert "weights.npz has 0 bytes" in capsys.readouterr().err
-    assert not target.run(ID).trained()
+    assert not target.run(ID).finished()
 
 
 # The folder of all runs.
