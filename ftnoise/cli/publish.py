@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ftnoise.cli.arguments import chosen, common, folder, named
+from ftnoise.cli.report import stored_results
 
 HELP = "copy a table's finished runs and report into a folder of their own"
 
@@ -25,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     experiment, preset = chosen(arguments)
     store, target = Store(arguments.runs), Store(arguments.to)
     stored.publish(experiment, preset, arguments.seeds, store, target)
-    runs = stored.runs_of(experiment, arguments.seeds, target)
-    paths = report.write(report.results(experiment, preset, runs), target.root)
+    results = stored_results(experiment, preset, arguments.seeds, target)
+    paths = report.write(results, target.root)
     print("\n".join(map(str, paths)))
     return 0
