@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ftnoise.cli.arguments import chosen, common, folder, named
+from ftnoise.cli.report import stored_results
 
 HELP = "copy a table's finished runs and report into a folder of their own"
 
@@ -21,12 +22,11 @@ def run(arguments: argparse.Namespace) -> int:
     from ftnoise import report
     from ftnoise.engine.publish import publish
     from ftnoise.store.folders import Store
-    from ftnoise.store.lookup import runs_of
 
     experiment, preset = chosen(arguments)
     store, target = Store(arguments.runs), Store(arguments.to)
     publish(experiment, arguments.seeds, store, target)
-    runs = runs_of(experiment, arguments.seeds, target)
-    paths = report.write(report.results(experiment, preset, runs), target.root)
+    results = stored_results(experiment, preset, arguments.seeds, target)
+    paths = report.write(results, target.root)
     print("\n".join(map(str, paths)))
     return 0

@@ -15,6 +15,7 @@ from ftnoise.core.progress import tell
 if TYPE_CHECKING:
     from ftnoise.core.experiment import Experiment
     from ftnoise.core.preset import Preset
+    from ftnoise.report import Results
     from ftnoise.store.folders import Store
 
 HELP = "print a table from stored runs and write its files; trains nothing"
@@ -32,44 +33,45 @@ def run(arguments: argparse.Namespace) -> int:
 
     experiment, preset = chosen(arguments)
     store = Store(arguments.runs)
-    code = draw(experiment, preset, arguments.seeds, store)
-    if code is None:
+    results = stored_results(experiment, preset, arguments.seeds, store)
+    if not results.values:
         raise BadInput(
             f"Expected stored {preset.name} runs of {experiment.name} in {store.root}. "
             f"Received: none. Train them with ./reproduce.sh {arguments.experiment} "
             f"--preset {arguments.preset}{' --secret-key' if arguments.secret_key else ''}."
         )
-    return code
+    return show(results, store)
 
 
-def draw(
+def stored_results(
     experiment: Experiment,
     preset: Preset,
     seeds: int | None,
     store: Store,
     preferred: Collection[str] = (),
-) -> int | None:
-    """Prints the table and writes the report's files.
+) -> Results:
+    """The stored numbers of a table.
 
     Args:
         experiment: as `chosen` gives it.
         preset: as `chosen` gives it.
         seeds: number of seeds, or None for all that are stored.
-        store: where the runs are, and where the report goes.
+        store: where the runs are.
         preferred: ids of runs whose data are preferred where the store has several versions.
-
-    Returns:
-        The exit code, or None where nothing is stored.
     """
-    import shutil
-
     from ftnoise import report
     from ftnoise.store.lookup import runs_of
 
     runs = runs_of(experiment, seeds, store, preferred)
-    results = report.results(experiment, preset, runs)
-    if not results.values:
-        return None
+    return report.results(experiment, preset, runs)
+
+
+def show(results: Results, store: Store) -> int:
+    """Prints the table and writes the report's files into the store; returns the exit code."""
+    import shutil
+
+    from ftnoise import report
+
     color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     width = shutil.get_terminal_size((100, 24)).columns
     print(report.terminal(results, width, color), flush=True)

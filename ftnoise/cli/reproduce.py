@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from ftnoise.cli.arguments import REFERENCES, chosen, common, folder
-from ftnoise.cli.report import draw
+from ftnoise.cli.report import show, stored_results
 from ftnoise.core.checks import expect
 from ftnoise.core.progress import GOES_ON, duration, tell
 
@@ -108,7 +108,8 @@ def train(
     announce(experiment, preset, [engine.status(task) for task in tasks], sys.stderr)
     failures = engine.run()
     own = {engine.folder(task).id for task in tasks}
-    code = draw(experiment, preset, arguments.seeds or experiment.seeds, store, own) or 0
+    seeds = arguments.seeds or experiment.seeds
+    code = show(stored_results(experiment, preset, seeds, store, own), store)
     if failures:
         tell(f"error: {len(failures)} of {len(tasks)} runs failed.")
     return max([code, *(failure.exit_code for failure in failures)])

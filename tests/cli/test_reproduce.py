@@ -225,3 +225,11 @@ def test_ctrl_c_in_a_training_is_code_130_and_the_same_command_resumes(ftnoise, 
     trained = [line for line in log.read_text().splitlines() if line.startswith("train")]
     slugs = [row.run.slug for row in fake.TABLE.rows]
     assert trained == [f"train {slugs[1]} from 2", f"train {slugs[2]} from 0"]
+
+
+def test_a_table_without_a_finished_run_is_printed_too(ftnoise, monkeypatch):
+    monkeypatch.setenv("FAKE_FAILS", "noisy=run")
+    code, out, err = ftnoise("tiny", "--rows", "noisy")
+    assert code == 1
+    assert "3 of 3 numbers are missing" in out
+    assert err.splitlines()[-1] == "ftnoise: error: 1 of 1 runs failed."
