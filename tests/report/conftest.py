@@ -163,7 +163,7 @@ def check_layout(canvas) -> None:
     for axes in (axes for axes in canvas.axes if axes.axison):
         texts = [axes.xaxis.label, axes.yaxis.label, axes._left_title]
         for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
-            ticks = zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=True)
+            ticks = zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=False)
             texts += [label for at, label in ticks if min(limits) <= at <= max(limits)]
         boxes += [text.get_window_extent() for text in texts if text.get_text()]
         boxes.append(axes.patch.get_window_extent())

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
-import pandas
 import pytest
 
 from ftnoise import report
 from ftnoise.core.errors import BadInput
 from ftnoise.core.figures import Levels
-from ftnoise.report.levels import analyze, table
 from ftnoise.stats.levels import variance_components
-from tests.report.conftest import SHOWN, shown
+from tests.report.conftest import SHOWN, frame, seen, shown
 
-PICTURE = Levels(
+FIGURE = Levels(
     name="levels",
     title="Where it comes from",
     at=10.0,
     bits="correct",
-    images="images",
-    draws="masks",
+    examples="examples",
+    draws="trials",
     **SHOWN,
 )
-IMAGES = 53  # no multiple of 8
-INFO = {"images": IMAGES}
+EXAMPLES = 53  # no multiple of 8
+INFO = {"examples": EXAMPLES}
 
 
-def bits(seed, share=0.7, masks=6):
-    """Bits [masks, images] whose masks differ much."""
+def bits(seed, trials=6):
+    """Bits [trials, examples] whose trials differ much."""
     generator = np.random.default_rng(seed)
-    easy = np.random.default_rng(99).normal(size=IMAGES)
-    own = generator.normal(size=(masks, 1)) * 2
-    return generator.random((masks, IMAGES)) < 1 / (1 + np.exp(-easy - own - share))
+    easy = np.random.default_rng(99).normal(size=EXAMPLES)
+    own = generator.normal(size=(trials, 1)) * 2
+    return generator.random((trials, EXAMPLES)) < 1 / (1 + np.exp(-easy - own - 0.7))
 
 
 def found(*sets):
@@ -43,25 +39,34 @@ def found(*sets):
     ]
 
 
-def analyzed(made):
-    return analyze(made, made.experiment.figures[0])
-
-
-def test_the_analysis_is_that_of_the_bits_at_the_x_that_is_meant():
+def test_the_analysis_is_that_of_the_bits_at_the_x():
     sets = [bits(seed) for seed in range(3)]
-    (one,) = analyzed(shown(PICTURE, {"a": found(*sets), "b": [None]}, INFO))
-    assert one.row.name == "a"
-    assert one.levels == variance_components(np.stack(sets))
+    ((row, levels),) = seen(shown(FIGURE, {"a": found(*sets), "b": [None]}, INFO)).analyzed
+    assert row.name == "a"
+    assert levels == variance_components(np.stack(sets))
 
 
-def test_with_one_seed_what_seeds_add_is_missing():
-    made = shown(PICTURE, {"a": found(bits(0)), "b": found(bits(1), bits(2))}, INFO)
-    head, one, two = table(analyzed(made), PICTURE)
-    assert head[:4] == ["", "seeds", "masks", "images"]
-    assert one[:4] == ["a", "1", "6", "53"]
-    assert one[head.index("of seeds")] == "-"
-    assert two[head.index("of seeds")] != "-"
-    assert {one[-1], two[-1]} <= {"seeds", "masks", "images"}
+def test_the_table_and_the_csv_file():
+    made = shown(FIGURE, {"a": found(bits(0)), "b": found(bits(1), bits(2))}, INFO)
+    (table,) = seen(made).tables()
+    cells = {block.title: [cell for (cell,) in block.cells] for block in table.blocks}
+    assert [*cells][:3] == ["seeds", "trials", "examples"]
+    assert [cells[name][0] for name in ("seeds", "trials", "examples")] == ["1", "6", "53"]
+    # With one seed the part of the seeds is unknown.
+    assert cells["of seeds"][0] == "-"
+    assert cells["of seeds"][1] != "-"
+    assert {*cells["enlarge"]} <= {"seeds", "trials", "examples"}
+
+    data, (first, second) = frame(made), [levels for _, levels in seen(made).analyzed]
+    assert data["mean"].tolist() == pytest.approx([100 * first.mean, 100 * second.mean])
+    assert data["standard_error"][1] == pytest.approx(100 * second.standard_error)
+    assert np.isnan(data["seed"][0])
+    parts = ["seed", "draw", "example", "seed_draw", "seed_example", "draw_example", "residual"]
+    whole = (data.loc[1, parts].astype(float) ** 2).sum()
+    assert whole == pytest.approx(data["standard_error"][1] ** 2)
+    for text in (report.terminal(made, 60), report.markdown(made), report.latex(made)):
+        assert "Where it comes from" in text
+        assert f"{100 * first.mean:.2f}" in text
 
 
 @pytest.mark.parametrize(
@@ -72,42 +77,12 @@ def test_with_one_seed_what_seeds_add_is_missing():
         {"a": [{"rates": [10.0], "correct": np.zeros((1, 1, 7), np.uint8)}], "b": [None]},
     ],
 )
-def test_nothing_to_analyze_is_said(arrays):
-    made = shown(PICTURE, arrays, INFO)
-    assert analyzed(made) == []
-    assert "no result yet" in report.markdown(made)
-    assert "no result yet" in report.terminal(made, 80)
+def test_nothing_to_analyze_is_reported(arrays):
+    made = shown(FIGURE, arrays, INFO)
+    assert seen(made).analyzed == []
+    assert "No result yet." in report.markdown(made)
 
 
-def test_csv_has_the_numbers_in_percent():
-    made = shown(PICTURE, {"a": found(bits(0), bits(1)), "b": found(bits(2))}, INFO)
-    files = report.plot(made, PICTURE)
-    assert files.keys() == {"csv"}
-    frame = pandas.read_csv(io.BytesIO(files["csv"]))
-    first, second = (one.levels for one in analyzed(made))
-    assert frame["row"].tolist() == ["a", "b"]
-    assert frame["mean"].tolist() == pytest.approx([100 * first.mean, 100 * second.mean])
-    assert frame["standard_error"][0] == pytest.approx(100 * first.standard_error)
-    assert frame["draw"][0] == pytest.approx(100 * first.standard_errors["mask"])
-    assert np.isnan(frame["seed"][1])
-    squares = frame.loc[0, ["seed", "draw", "image", "seed_draw", "seed_image", "draw_image"]] ** 2
-    whole = squares.sum() + frame["residual"][0] ** 2
-    assert whole == pytest.approx(frame["standard_error"][0] ** 2)
-
-
-@pytest.mark.parametrize("width", [60, 100, 160])
-def test_a_terminal_and_a_page_have_a_line_for_each_row(width):
-    made = shown(PICTURE, {"a": found(bits(0), bits(1)), "b": found(bits(2))}, INFO)
-    for text in (report.terminal(made, width), report.markdown(made)):
-        assert "Where it comes from" in text
-        assert f"{100 * analyzed(made)[0].levels.mean:.2f}" in text
-
-
-def test_seeds_with_other_masks_are_refused():
-    with pytest.raises(BadInput, match="the same in what levels takes together"):
-        shown(PICTURE, {"a": found(bits(0), bits(1, masks=5))}, INFO)
-
-
-def test_bits_of_another_shape_are_refused():
-    with pytest.raises(BadInput, match="bits"):
-        shown(PICTURE, {"a": [{"rates": [1.0], "correct": np.zeros((2, 3, 7), np.uint8)}]}, INFO)
+def test_seeds_with_other_trials_are_refused():
+    with pytest.raises(BadInput, match="in what levels takes together"):
+        shown(FIGURE, {"a": found(bits(0), bits(1, trials=5))}, INFO)
