@@ -157,6 +157,18 @@ def drawn(draw) -> Canvas:
     return canvas
 
 
+def texts(canvas):
+    """The entries of the legend, and its note."""
+    (legend,) = canvas.legends
+    return [text.get_text() for text in legend.get_texts()], legend.get_title().get_text()
+
+
+def marks(axes, marker):
+    """The points with this marker, sorted."""
+    lines = [line for line in axes.lines if line.get_marker() == marker]
+    return sorted(point for line in lines for point in np.transpose(line.get_data()).tolist())
+
+
 def check_layout(canvas) -> None:
     """No text, panel or legend covers another or is cut."""
     boxes = [legend.get_window_extent() for legend in canvas.legends]
