@@ -128,7 +128,6 @@ BAD_NAMES = ("", "A", "a.b", "a/b", "a b", "a\n", "ä", None)
         (SERIES, {"low": None, "high": None}, "low, high and band"),
         (SERIES, {"table": ["worst"]}, "a tuple of different names"),
         (SERIES, {"table": ("worst", "worst")}, "a tuple of different names"),
-        (SERIES, {"table": ("seed",)}, "names of their own"),
         *[(one, {"digits": bad}, "digits to be") for one in (HEAT_MAP, PAIRS) for bad in (-1, 0.5)],
     ],
 )

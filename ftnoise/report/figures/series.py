@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.experiment import Row
-from ftnoise.core.figures import SERIES_COLUMNS, Series
+from ftnoise.core.figures import Series
 from ftnoise.report.figures.canvas import WIDTH, decades, legend, look, panels, ticks, wrapped
 from ftnoise.report.figures.view import ArrayView
 from ftnoise.report.table import seeds_in_words, titled
@@ -85,7 +85,7 @@ class SeriesView(ArrayView):
 
     @property
     def header(self) -> tuple[str, ...]:
-        return (*SERIES_COLUMNS, *self.figure.table)
+        return ("row", "seed", "x", "y", "low", "high", *self.figure.table)
 
     def lines(self) -> Iterator[tuple[Any, ...]]:
         """A line for each row, seed and x."""
