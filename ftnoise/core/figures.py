@@ -355,7 +355,6 @@ class Levels(ArrayFigure):
 
     @property
     def shapes(self) -> dict[str, tuple[str, ...]]:
-        # Not named "draws", of which two are needed: a row with one is left out.
         return {self.x: ("x",), self.bits: ("x", "draw", "bytes")}
 
     @property

@@ -80,7 +80,7 @@ class CurvesView(View):
                     self._plot(axes, groups[group], name, ours, dashes.get(name, "-"), flat)
             columns = [self.columns[name] for name in names]
             axes.set_ylabel(wrapped(titled(_together(columns), columns[0].unit), height))
-            axes.set_title(group if len(groups) > 1 else "", fontweight="bold")
+            axes.set_title(group if len(groups) > 1 else "")
             axes.margins(x=0.05, y=0.08)
             axes.set_xscale("log" if figure.logarithmic else "linear")
             ticks(axes.yaxis)

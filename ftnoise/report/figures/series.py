@@ -111,7 +111,7 @@ class SeriesView(ArrayView):
         grid = panels(canvas, len(drawn), across)
         for k, (axes, (group, lines)) in enumerate(zip(grid, drawn.items(), strict=True)):
             plot(axes, lines, looks, steps=series.steps, logarithmic_y=series.logarithmic_y)
-            axes.set_title(group, fontweight="bold")
+            axes.set_title(group)
             axes.set_xlabel(wrapped(titled(series.x_title, series.x_unit), 0.9 * WIDTH / across))
             if k % across == 0:
                 axes.set_ylabel(wrapped(titled(series.y_title, series.y_unit), tall - 0.5))
