@@ -73,7 +73,7 @@ class HeatMapView(ArrayView):
         grid = panels(canvas, len(means), across, gridspec_kw={"height_ratios": heights})
         for k, (axes, mean) in enumerate(zip(grid, means, strict=True)):
             row, readings = self.rows[k]
-            axes.set_title(wrapped(row.name, WIDTH / across))
+            axes.set_title(wrapped(row.name, 0.7 * WIDTH / across))
             _labels(axes, readings[0].arrays[figure.x].tolist(), readings[0].info[figure.labels])
             axes.imshow(mean, cmap=COLORS, norm=norm, aspect="auto")
             if room >= 1:
