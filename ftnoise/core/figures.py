@@ -17,9 +17,6 @@ from ftnoise.core.checks import count, expect, instance, is_count, is_name
 from ftnoise.core.interfaces import Figure, Measure
 from ftnoise.core.spec import JSON
 
-# The columns of a series' CSV file after experiment and preset; its `table` follows.
-SERIES_COLUMNS = ("row", "seed", "x", "y", "low", "high")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Curves(Figure):
@@ -90,7 +87,7 @@ class Contrasts(Figure):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _expect_names(self, columns=self.columns)
+        _expect_names(self, "columns", self.columns)
         expect(len(self.columns) > 0, f"columns for {self.name}", columns=self.columns)
 
     def check(self, rows: Sequence[str], columns: Mapping[str, str]) -> None:
@@ -201,7 +198,7 @@ class Series(ArrayFigure):
     logarithmic_y: bool = False
 
     def __post_init__(self) -> None:
-        _expect_names(self, table=self.table)
+        _expect_names(self, "table", self.table)
         super().__post_init__()
         expect(
             (self.low is None) == (self.high is None) == (not self.band),
@@ -209,11 +206,6 @@ class Series(ArrayFigure):
             low=self.low,
             high=self.high,
             band=self.band,
-        )
-        expect(
-            not {*self.table} & {"experiment", "preset", *SERIES_COLUMNS},
-            f"further arrays of {self.name} under names of their own",
-            table=self.table,
         )
 
     @property
@@ -329,7 +321,7 @@ class Pairs(ArrayFigure):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _expect_names(self, rows=self.rows)
+        _expect_names(self, "rows", self.rows)
         count(least=0, digits=self.digits)
 
     @property
@@ -363,7 +355,6 @@ class Levels(ArrayFigure):
 
     @property
     def shapes(self) -> dict[str, tuple[str, ...]]:
-        # Not named "draws", of which two are needed: a row with one is left out.
         return {self.x: ("x",), self.bits: ("x", "draw", "bytes")}
 
     @property
@@ -387,15 +378,14 @@ def _expect_panels(figure: Curves | Scatter, size: int | None = None) -> None:
     )
 
 
-def _expect_names(figure: Figure, **names: object) -> None:
-    for kind, value in names.items():
-        expect(
-            isinstance(value, tuple)
-            and all(isinstance(name, str) for name in value)
-            and len({*value}) == len(value),
-            f"{kind} of {figure.name} to be a tuple of different names",
-            **{kind: value},
-        )
+def _expect_names(figure: Figure, kind: str, names: object) -> None:
+    expect(
+        isinstance(names, tuple)
+        and all(isinstance(name, str) for name in names)
+        and len({*names}) == len(names),
+        f"{kind} of {figure.name} to be a tuple of different names",
+        **{kind: names},
+    )
 
 
 def _expect_columns(figure: Figure, columns: Mapping[str, str], *names: str) -> None:

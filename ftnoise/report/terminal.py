@@ -41,9 +41,9 @@ def terminal(results: Results, width: int = 100, color: bool = False) -> str:
     lines = [style(line, BOLD) for line in textwrap.wrap(head, width)]
     lines += [style(line, DIM) for line in textwrap.wrap(first.lead, width)]
     for section in (first, *others):
-        if section is not first and not section.tables and not section.items:
-            continue
         if section is not first:
+            if section.drawn:
+                continue
             lines += ["", *(style(line, BOLD) for line in textwrap.wrap(section.title, width))]
         for table in section.tables:
             lines += _table(table, width, style, apart=section is first)

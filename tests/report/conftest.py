@@ -157,13 +157,25 @@ def drawn(draw) -> Canvas:
     return canvas
 
 
+def texts(canvas):
+    """The entries of the legend, and its note."""
+    (legend,) = canvas.legends
+    return [text.get_text() for text in legend.get_texts()], legend.get_title().get_text()
+
+
+def marks(axes, marker):
+    """The points with this marker, sorted."""
+    lines = [line for line in axes.lines if line.get_marker() == marker]
+    return sorted(point for line in lines for point in np.transpose(line.get_data()).tolist())
+
+
 def check_layout(canvas) -> None:
     """No text, panel or legend covers another or is cut."""
     boxes = [legend.get_window_extent() for legend in canvas.legends]
     for axes in (axes for axes in canvas.axes if axes.axison):
         texts = [axes.xaxis.label, axes.yaxis.label, axes._left_title]
         for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
-            ticks = zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=True)
+            ticks = zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=False)
             texts += [label for at, label in ticks if min(limits) <= at <= max(limits)]
         boxes += [text.get_window_extent() for text in texts if text.get_text()]
         boxes.append(axes.patch.get_window_extent())

@@ -130,7 +130,7 @@ def test_the_legend_counts_what_is_missing_and_explains_dashes(results):
     assert "missing" not in legend.legend()
     assert "A number that does not apply to a row is a dash." in legend.legend()
     complete = make(
-        paper={"a": {}}, ours={"a": dict.fromkeys(("accuracy", "error", "spread"), [1.0])}
+        paper={"a": {}}, ours={"a": {name: [1.0] for name in ("accuracy", "error", "spread")}}
     )
     assert complete.legend() == "Ours: 1 seed."
 
@@ -166,9 +166,7 @@ def test_a_row_with_a_single_draw_has_no_spread():
         "c": {"error": {(0, 0): 1.0}},
     }
     made = make(paper={name: {} for name in ours}, ours=ours)
-    assert (
-        made.seeds() == "2 draws of the data, 1 to 2 seeds each for b; 2 seeds for a; 1 seed for c"
-    ) or made.seeds() == (
+    assert made.seeds() == (
         "2 seeds for a; 2 draws of the data, 1 to 2 seeds each for b; 1 seed for c"
     )
     assert cell(made, "a", "error").printed[1] == "1.50"

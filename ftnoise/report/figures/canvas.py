@@ -23,6 +23,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 LOOK: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
+    # One font: each further one, such as bold, is a file to be cut down for the PDF.
     "font.size": 8,
     "figure.constrained_layout.use": True,
     "axes.linewidth": 0.6,
@@ -31,7 +32,7 @@ LOOK: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.labelpad": 3,
-    "axes.titlesize": 8,
+    "axes.titlesize": 9,
     "axes.titlelocation": "left",
     "grid.color": "0.9",
     "grid.linewidth": 0.6,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 COLORS = "cividis"  # Nunez et al. (2018)
+MIDDLE = 0.47  # of the scale: darker cells have white numbers
 CELL = 0.2  # inches: the height of a cell
 SMALL = 6.5  # points: numbers in cells
 DIGIT = 0.055  # inches of a character in a cell
@@ -72,11 +73,11 @@ class HeatMapView(ArrayView):
         grid = panels(canvas, len(means), across, gridspec_kw={"height_ratios": heights})
         for k, (axes, mean) in enumerate(zip(grid, means, strict=True)):
             row, readings = self.rows[k]
-            axes.set_title(wrapped(row.name, WIDTH / across))
+            axes.set_title(wrapped(row.name, 0.7 * WIDTH / across))
             _labels(axes, readings[0].arrays[figure.x].tolist(), readings[0].info[figure.labels])
             axes.imshow(mean, cmap=COLORS, norm=norm, aspect="auto")
             if room >= 1:
-                _numbers(axes, mean, scale, figure.digits)
+                _numbers(axes, mean, norm, figure.digits)
         canvas.supxlabel(titled(figure.x_title, figure.x_unit), fontsize=8)
         bar = canvas.colorbar(
             scale,
@@ -99,7 +100,7 @@ def _labels(axes: Axes, xs: Sequence[float], labels: Sequence[str]) -> None:
     axes.tick_params(labelsize=7, pad=2)
 
 
-def _numbers(axes: Axes, cells: Any, scale: Any, digits: int) -> None:
+def _numbers(axes: Axes, cells: Any, norm: Any, digits: int) -> None:
     for i, line in enumerate(cells.tolist()):
         for k, value in enumerate(line):
             known = math.isfinite(value)
@@ -108,7 +109,7 @@ def _numbers(axes: Axes, cells: Any, scale: Any, digits: int) -> None:
                 ha="center",
                 va="center_baseline",
                 fontsize=SMALL,
-                color=ink(scale.to_rgba(value)) if known else "black",
+                color="white" if known and norm(value) < MIDDLE else "black",
             )
 
 
@@ -117,11 +118,3 @@ def _shortened(label: str) -> str:
     if len(label) <= LONGEST:
         return label
     return f"{label[: LONGEST // 2 - 1]}…{label[-LONGEST // 2 :]}"
-
-
-def ink(color: Sequence[float]) -> str:
-    """Black or white, whichever is easier to read on a color (red, green, blue in [0, 1], ...)."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color[:3]]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    # At this luminance the contrasts (WCAG 2) with black and with white are equal.
-    return "black" if luminance > 0.179 else "white"

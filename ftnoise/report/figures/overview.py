@@ -66,7 +66,8 @@ def draw(canvas: Canvas, results: Results) -> None:
         axes.set_ylim(y - 0.3, -0.7)
         axes.set_yticks(list(labels), list(labels.values()))
         for tick in axes.get_yticklabels():
-            tick.set_fontweight("bold" if tick.get_text() in results.groups else "normal")
+            if tick.get_text() in results.groups:
+                tick.set(fontsize=9, color="0.4")
     legend(canvas, handles(results, columns))
 
 

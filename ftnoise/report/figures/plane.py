@@ -60,7 +60,7 @@ class PlaneView(ArrayView):
         canvas.set_size_inches(WIDTH, down * (side + 0.1) + 0.5)
         grid = panels(canvas, len(self.rows), across)
         for axes, (row, readings) in zip(grid, self.rows, strict=True):
-            axes.set_title(wrapped(row.name, side))
+            axes.set_title(wrapped(row.name, 0.85 * side))
             self._panel(axes, readings)
         marks: dict[str, Any] = {"linestyle": "none", "color": "black", "markersize": SIZE + 1}
         entries = [

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.experiment import Row
-from ftnoise.core.figures import SERIES_COLUMNS, Series
+from ftnoise.core.figures import Series
 from ftnoise.report.figures.canvas import WIDTH, decades, legend, look, panels, ticks, wrapped
 from ftnoise.report.figures.view import ArrayView
 from ftnoise.report.table import seeds_in_words, titled
@@ -85,7 +85,7 @@ class SeriesView(ArrayView):
 
     @property
     def header(self) -> tuple[str, ...]:
-        return (*SERIES_COLUMNS, *self.figure.table)
+        return ("row", "seed", "x", "y", "low", "high", *self.figure.table)
 
     def lines(self) -> Iterator[tuple[Any, ...]]:
         """A line for each row, seed and x."""
@@ -111,7 +111,7 @@ class SeriesView(ArrayView):
         grid = panels(canvas, len(drawn), across)
         for k, (axes, (group, lines)) in enumerate(zip(grid, drawn.items(), strict=True)):
             plot(axes, lines, looks, steps=series.steps, logarithmic_y=series.logarithmic_y)
-            axes.set_title(group, fontweight="bold")
+            axes.set_title(group)
             axes.set_xlabel(wrapped(titled(series.x_title, series.x_unit), 0.9 * WIDTH / across))
             if k % across == 0:
                 axes.set_ylabel(wrapped(titled(series.y_title, series.y_unit), tall - 0.5))
