@@ -61,11 +61,11 @@ def test_step_by_step_an_attack_finds_what_it_finds_in_one_graph(attack, network
 
 def test_a_network_that_draws_repeats_with_the_seed_and_differs_with_another():
     x = images(5)
+    y = tf.zeros(5, tf.int32)
     for target in (Target(noisy()), Compiled(noisy(), SHAPE)):
-        y = tf.zeros(5, tf.int32)
-        for function in (target.logits, lambda x, seed, t=target: t.gradient(x, y, seed)):
-            assert np.array_equal(function(x, SEED), function(x, SEED))
-            assert not np.array_equal(function(x, SEED), function(x, OTHER))
+        for function, inputs in ((target.logits, [x]), (target.gradient, [x, y])):
+            assert np.array_equal(function(*inputs, SEED), function(*inputs, SEED))
+            assert not np.array_equal(function(*inputs, SEED), function(*inputs, OTHER))
 
 
 @pytest.mark.parametrize("kind", [Target, lambda network: Compiled(network, SHAPE)])

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from ftnoise.attacks.ascent import L2Ball
-from ftnoise.attacks.compiled import Compiled
 from ftnoise.attacks.evaluation import Attacked, Evaluation
 from ftnoise.attacks.fgsm import FGSM
 from ftnoise.attacks.pgd import PGD
 from ftnoise.attacks.spsa import SPSA
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput
-from ftnoise.core.interfaces import MeasureInput
-from ftnoise.measures.attack_red_flags import (
-    AttackRedFlags,
-    columns,
-    sentences,
-    without_gradient,
-)
-from tests.attacks.small import Around, data, trained
+from ftnoise.core.preset import PRESETS
+from ftnoise.measures.attack_red_flags import AttackRedFlags, columns, sentences
+from tests.attacks.small import Around, data, noisy, trained
+from tests.measures.given import attackable, evaluate
 
 PGD_10 = PGD(attack_epsilon=0.08, steps=10)
 MEASURE = AttackRedFlags(attack=PGD_10, examples=100, queried=30)
@@ -39,62 +32,59 @@ def _fewer_queries(monkeypatch):
     )
 
 
-def asked(network, measure=MEASURE):
-    x, y = data(200)
-    return measure.evaluate(
-        MeasureInput(
-            network=network,
-            data=SimpleNamespace(x_test=x, y_test=y),
-            run=None,
-            checkpointing=Checkpointing(),
-        )
-    )
+def measured(network, measure=MEASURE):
+    return evaluate(measure, network, **attackable())
 
 
-def flags(network, measure=MEASURE):
-    answer = asked(network, measure)
-    assert answer.scalars["red_flags"] == len(answer.info["red_flags"])
-    return " ".join(answer.info["red_flags"])
+def flags(network):
+    found = measured(network)
+    assert found.scalars["red_flags"] == len(found.info["red_flags"])
+    assert MEASURE.red_flags(found.info) == found.info["red_flags"]
+    return " ".join(found.info["red_flags"])
 
 
 def test_a_sound_network_raises_none():
-    answer = asked(trained())
-    assert answer.info["red_flags"] == []
-    scalars = answer.scalars
+    found = measured(trained())
+    assert found.info == {"red_flags": [], "attack": PGD_10.label, "examples": 100}
+    scalars = found.scalars
     assert scalars["red_flags"] == scalars["zero_gradients"] == 0
     assert scalars["accuracy_widest_radius"] == 0
     assert scalars["accuracy_twice_radius"] < scalars["accuracy_attacked"]
     assert scalars["accuracy_attacked"] < scalars["accuracy_half_radius"]
     assert scalars["accuracy_white_box"] <= scalars["accuracy_black_box"]
-    assert answer.info["images"] == 100
 
 
 def test_a_sound_network_raises_none_in_l2_where_nothing_is_queried():
     measure = AttackRedFlags(attack=PGD(attack_epsilon=0.5, ball=L2Ball()), examples=100)
-    answer = asked(trained(), measure)
-    assert answer.info["red_flags"] == []
-    assert "accuracy_black_box" not in answer.scalars
+    found = measured(trained(), measure)
+    assert found.info["red_flags"] == []
+    assert "accuracy_black_box" not in found.scalars
+
+
+def test_a_network_that_draws_is_measured_the_same_again():
+    network = noisy()
+    assert measured(network).scalars == measured(network).scalars
 
 
 def test_logits_that_are_far_too_large_mask_the_gradient():
     network = trained()
-    said = flags(Around(lambda x: 1e4 * network(x)))
-    assert "have no gradient to follow" in said
-    assert "stay right though the attack may change all of the image" in said
-    assert "An attack that asks for no gradient does more" in said
+    raised = flags(Around(lambda x: 1e4 * network(x)))
+    assert "have no gradient to follow" in raised
+    assert "stay right though the attack may change all of the image" in raised
+    assert "An attack that uses no gradient does more" in raised
 
 
 def test_rounding_masks_the_gradient():
     network = trained()
-    said = flags(Around(lambda x: network(tf.round(64 * x) / 64)))
-    assert "100.0 % of the right examples have no gradient to follow" in said
-    assert "An attack that asks for no gradient does more" in said
+    raised = flags(Around(lambda x: network(tf.round(64 * x) / 64)))
+    assert "100.0 % of the right examples have no gradient to follow" in raised
+    assert "An attack that uses no gradient does more" in raised
 
 
 def test_probabilities_are_refused():
     network = trained()
     with pytest.raises(BadInput, match=r"the outputs of .* are probabilities"):
-        asked(Around(lambda x: tf.nn.softmax(network(x))))
+        measured(Around(lambda x: tf.nn.softmax(network(x))))
 
 
 def result(accuracy: float, count: int = 500):
@@ -113,7 +103,7 @@ SOUND = {
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "expected"),
     [
         ({}, ""),
         ({"single_step": 50}, "A single step does more than the attack (50.0 % stay right, 60.0 %"),
@@ -124,35 +114,16 @@ SOUND = {
         ({"twice_steps": 50}, "Twice the iterations change the result (50.0 % stay right, 60.0 %"),
         ({"twice_steps": 70}, "Twice the iterations change the result"),
         ({"twice_steps": 57}, ""),
-        ({"black_box": 50}, "An attack that asks for no gradient does more"),
+        ({"black_box": 50}, "An attack that uses no gradient does more"),
         ({"black_box": 65}, ""),
     ],
 )
-def test_each_sign_has_its_sentence(changes, said):
+def test_each_sign_has_its_sentence(changes, expected):
     found = {name: result(accuracy) for name, accuracy in (SOUND | changes).items()}
     found["white_box"] = found["attacked"]
-    sentence = " ".join(sentences(found, 0.0))
-    assert said in sentence
-    assert bool(said) == bool(sentence)
-
-
-def test_gradients_that_are_zero_or_no_number_are_seen():
-    network, (x, y) = trained(), data(30)
-
-    def seen(network):
-        return without_gradient(Compiled(network, x.shape[1:]), x, y)
-
-    assert seen(network) == 0
-    assert seen(Around(lambda x: tf.stop_gradient(network(x)))) == 100
-    # The square root has no slope at 0, for the classes that it is added to.
-
-    def root(x):
-        return tf.sqrt(tf.nn.relu(-tf.reduce_sum(x, axis=[1, 2, 3])))
-
-    astray = Around(lambda x: network(x) + [1.0, 0, 0] * root(x)[:, None])
-    assert seen(astray) == 100
-    half = Around(lambda x: tf.where(x[:, :1, 0, 0] > 0.375, network(x), 1e4 * network(x)))
-    assert 20 < seen(half) < 80
+    raised = " ".join(sentences(found, 0.0))
+    assert expected in raised
+    assert bool(expected) == bool(raised)
 
 
 def test_all_radii_and_steps_share_one_compiled_gradient():
@@ -165,33 +136,33 @@ def test_all_radii_and_steps_share_one_compiled_gradient():
     measure = AttackRedFlags(attack=PGD(attack_epsilon=0.1), examples=None, queried=1)
     attacks = measure.compared(x.shape[1:])
     assert len(attacks) == 6
-    one, counted = Evaluation(Checkpointing(), 1), Around(count)
+    one, counted = Evaluation(Checkpointing()), Around(count)
     for name, attack in attacks.items():
         one.attacked(name, attack, counted, x, y)
-    # Five steps in one call, one step in another, and the answers.
+    # Five steps in one call, one step in another, and the logits.
     assert len(traced) == 7
 
 
-def test_what_an_attack_has_not_is_left_out():
+def test_comparisons_that_an_attack_does_not_have_are_missing():
     measure = AttackRedFlags(attack=FGSM(attack_epsilon=0.08), examples=100, queried=5)
-    assert "accuracy_twice_steps" not in asked(trained(), measure).scalars
+    assert "accuracy_twice_steps" not in measured(trained(), measure).scalars
     assert set(measure.compared((5, 5, 1))) == set(SOUND) - {"twice_steps"}
     assert measure.compared((5, 5, 1))["widest_radius"].attack_epsilon == 1
-    assert AttackRedFlags(attack=PGD(attack_epsilon=0.7)).compared((5, 5, 1))[
-        "twice_radius"
-    ].attack_epsilon == pytest.approx(1)
+    wide = AttackRedFlags(attack=PGD(attack_epsilon=0.7)).compared((5, 5, 1))
+    assert wide["twice_radius"].attack_epsilon == pytest.approx(1)
 
 
-def test_fields_and_columns():
+def test_fields_columns_and_presets():
     (column,) = columns(MEASURE)
     assert column.name == "red_flags"
-    assert not hasattr(MEASURE, "others")
-    assert MEASURE.passes > 0
+    smaller = AttackRedFlags(attack=PGD_10).scaled(PRESETS["quick"])
+    assert (smaller.attack, smaller.examples, smaller.queried) == (PGD_10, 200, 40)
+    assert MEASURE.scaled(PRESETS["paper"]) == MEASURE
     for fields, message in (
-        ({"attack": PGD_10.at(0.0)}, "attack with attack_epsilon > 0"),
+        ({"attack": PGD_10.at(0.0)}, "attack_epsilon > 0"),
         ({"attack": 3}, "attack to be an attack"),
-        ({"queried": 0}, "queried >= 1"),
-        ({"examples": -1}, "examples >= 1 or None"),
+        ({"queried": 0}, "queried to be an integer >= 1"),
+        ({"examples": -1}, "examples to be an integer >= 1 or None"),
     ):
         with pytest.raises(BadInput, match=message):
             AttackRedFlags(**{"attack": PGD_10} | fields)

@@ -1,29 +1,32 @@
-"""The grid is asked point by point, and the examples stand beside it."""
+"""The grid is evaluated point by point, and the examples are stored with it."""
 
 from __future__ import annotations
+
+import dataclasses
 
 import keras
 import numpy as np
 import pytest
 
 from ftnoise.architectures import CirclesNet
-from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.data import Sources
 from ftnoise.core.errors import BadInput
-from ftnoise.core.interfaces import MeasureInput
 from ftnoise.datasets.circles import Circles
 from ftnoise.measures.decision_boundary import DecisionBoundary
+from tests.attacks.small import Noise
+from tests.measures.given import evaluate
 
 
-def trained(network):
+def measured(network, **fields):
     data = Circles().load(Sources(offline=True))
-    return MeasureInput(network=network, data=data, run=None, checkpointing=Checkpointing())
+    arrays = {f.name: getattr(data, f.name) for f in dataclasses.fields(data)}
+    return evaluate(DecisionBoundary(**fields), network, **arrays)
 
 
 def test_the_probability_of_each_point():
     keras.utils.set_random_seed(0)
     network = CirclesNet(units=5).build()
-    found = DecisionBoundary(points=7, reach=2).evaluate(trained(network))
+    found = measured(network, points=7, reach=2)
     axis = found.arrays["x"]
     assert axis.tolist() == found.arrays["y"].tolist()
     assert axis == pytest.approx(np.linspace(-2, 2, 7))
@@ -37,10 +40,17 @@ def test_the_probability_of_each_point():
     assert 0 <= found.scalars["share_of_class_1"] <= 100
 
 
+def test_a_network_that_draws_is_measured_the_same_again():
+    layers = [keras.layers.InputLayer((2,)), keras.layers.Dense(2), Noise(name="noise")]
+    network = keras.Sequential(layers)
+    first, again = (measured(network).arrays["probability"] for _ in range(2))
+    assert np.array_equal(first, again)
+
+
 def test_other_networks_are_refused():
     network = keras.Sequential([keras.layers.InputLayer((3,)), keras.layers.Dense(2)])
     with pytest.raises(BadInput, match="a network of 2 inputs and 2 classes"):
-        DecisionBoundary().evaluate(trained(network))
+        measured(network)
     for wrong in ({"reach": 0}, {"points": 1}):
         with pytest.raises(BadInput, match="Expected"):
             DecisionBoundary(**wrong)

@@ -1,47 +1,41 @@
-"""Distances of two answers that are known, and which run is the other."""
+"""Distances of two known outputs, and the run of the other network."""
 
 from __future__ import annotations
 
 import dataclasses
-from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput
-from ftnoise.core.interfaces import MeasureInput
+from ftnoise.core.interfaces import Procedure
 from ftnoise.measures.function_distance import FunctionDistance
 from ftnoise.training import Training
 from ftnoise.training.inputs.gaussian import GaussianNoise
 from ftnoise.training.penalties import L2
-from tests.members import RUN
+from tests.measures.given import RUN, evaluate
 
 X = np.eye(4, dtype=np.float32)
 
 
-def answering(probabilities):
+def network_of(probabilities):
     """A network that gives these probabilities for the four examples."""
     made = keras.Sequential([keras.layers.InputLayer((4,)), keras.layers.Dense(2)])
     made.set_weights([np.log(np.array(probabilities, np.float32)), np.zeros(2, np.float32)])
     return made
 
 
-def asked(measure, run, one, other):
-    data = SimpleNamespace(x_test=X)
-    return measure.evaluate(
-        MeasureInput(network=one, data=data, run=run, checkpointing=Checkpointing(), others=other)
-    ).scalars
+def measured(measure, run, one, others):
+    return evaluate(measure, one, run=run, others=others, x_test=X).scalars
 
 
 def test_the_distance_is_total_variation_and_the_disagreement_of_classes():
-    one = answering([[0.9, 0.1], [0.6, 0.4], [0.5, 0.5], [0.2, 0.8]])
-    two = answering([[0.9, 0.1], [0.4, 0.6], [0.6, 0.4], [0.1, 0.9]])
+    one = network_of([[0.9, 0.1], [0.6, 0.4], [0.5, 0.5], [0.2, 0.8]])
+    two = network_of([[0.9, 0.1], [0.4, 0.6], [0.6, 0.4], [0.1, 0.9]])
     measure = FunctionDistance()
     (other,) = measure.others(RUN)
-    found = asked(measure, RUN, one, {other: two})
+    found = measured(measure, RUN, one, {other: two})
     assert found == pytest.approx(
         {"distance_to_other_seed": 100 * 0.4 / 4, "disagreement_to_other_seed": 25}, abs=1e-4
     )
@@ -58,20 +52,28 @@ def test_the_other_run():
 
 def test_a_run_is_no_distance_from_itself():
     measure = FunctionDistance(name="itself", own=True, seeds_away=0)
-    network = answering(np.full((4, 2), 0.5))
-    assert set(asked(measure, RUN, network, {}).values()) == {0.0}
+    network = network_of(np.full((4, 2), 0.5))
+    assert set(measured(measure, RUN, network, {}).values()) == {0.0}
 
 
-@pytest.mark.parametrize("wrong", [{"name": "No"}, {"inputs": 3}, {"own": 1}, {"seeds_away": -1}])
-def test_what_is_no_other_is_refused(wrong):
+def test_a_procedure_without_the_slots_is_refused():
+    class Other(Procedure):
+        def build(self, run):
+            raise NotImplementedError
+
+        def train(self, run, data, checkpointing=None, network=None):
+            raise NotImplementedError
+
+    run = dataclasses.replace(RUN, training=Other())
+    with pytest.raises(BadInput, match=r"`penalty` slot\. Received: training='other'"):
+        FunctionDistance().others(run)
+    assert FunctionDistance(own=True).others(run)[0].seed == run.seed + 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"name": "No"}, {"inputs": 3}, {"penalty": RUN}, {"own": 1}, {"seeds_away": -1}],
+)
+def test_bad_fields_are_refused(wrong):
     with pytest.raises(BadInput, match="Expected"):
         FunctionDistance(**wrong)
-
-
-def test_probabilities_are_in_double_precision():
-    network = answering(np.full((4, 2), 0.5))
-    from ftnoise.measures.function_distance import probabilities
-
-    found = probabilities(network, np.concatenate([X] * 600))
-    assert found.dtype == np.float64
-    np.testing.assert_allclose(found, tf.nn.softmax(network(np.concatenate([X] * 600))), rtol=1e-6)

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import keras
 import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from ftnoise.core.checkpointing import Checkpointing
-from ftnoise.core.interfaces import MeasureInput
-from ftnoise.measures import generalization
+from ftnoise.layers import prediction
 from ftnoise.measures.generalization import Generalization, accuracy_and_loss
+from tests.attacks.small import data, noisy
+from tests.measures.given import evaluate
 
 
 @pytest.fixture
@@ -54,7 +52,7 @@ def test_accuracy_and_loss_are_numpys_for_any_number_of_examples(network, count)
 def test_the_size_of_the_batches_does_not_matter(network, monkeypatch):
     x, y = examples(50, seed=3)
     whole = accuracy_and_loss(network, x, y)
-    monkeypatch.setattr(generalization, "BATCH", 7)
+    monkeypatch.setattr(prediction, "BATCH", 7)
     assert accuracy_and_loss(network, x, y) == pytest.approx(whole, rel=1e-6)
 
 
@@ -64,13 +62,10 @@ def test_labels_may_be_any_integers(network, kind):
     assert accuracy_and_loss(network, x, y.astype(kind)) == accuracy_and_loss(network, x, y)
 
 
-def test_both_splits_and_their_difference_and_the_network_untouched(network):
+def test_both_splits_and_their_difference(network):
     (x_train, y_train), (x_test, y_test) = examples(90, seed=5), examples(31, seed=6)
-    data = SimpleNamespace(x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
-    before = [w.tobytes() for w in network.get_weights()]
-    trained = MeasureInput(network=network, data=data, run=None, checkpointing=Checkpointing())
-    scalars = Generalization().evaluate(trained).scalars
-
+    arrays = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
+    scalars = evaluate(Generalization(), network, **arrays).scalars
     train_accuracy, train_loss = expected(network, x_train, y_train)
     test_accuracy, test_loss = expected(network, x_test, y_test)
     assert train_accuracy != test_accuracy
@@ -84,8 +79,14 @@ def test_both_splits_and_their_difference_and_the_network_untouched(network):
         },
         rel=1e-5,
     )
-    assert [w.tobytes() for w in network.get_weights()] == before
     assert all(type(value) is float for value in scalars.values())
+
+
+def test_a_network_that_draws_repeats_and_differs_in_another_draw():
+    network, (x, y) = noisy(), data(300)
+    first = accuracy_and_loss(network, x, y)
+    assert accuracy_and_loss(network, x, y) == first
+    assert accuracy_and_loss(network, x, y, draw=1) != first
 
 
 def test_ties_and_sure_mistakes():

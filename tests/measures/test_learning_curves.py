@@ -1,51 +1,47 @@
-"""The history as it was logged, epoch by epoch, and what is missing of it."""
+"""The history as it was logged, epoch by epoch, with gaps."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput
-from ftnoise.core.interfaces import MeasureInput
 from ftnoise.measures.learning_curves import PICTURES, LearningCurves
+from tests.measures.given import evaluate
 
 HISTORY = [{"accuracy": 0.5, "val_accuracy": 0.4}, {"accuracy": 0.75, "val_accuracy": 0.625}]
 
 
-def asked(record):
-    trained = MeasureInput(
-        network=None, data=None, run=None, checkpointing=Checkpointing(), record=record
-    )
-    return LearningCurves().evaluate(trained)
+def measured(record):
+    return evaluate(LearningCurves(), None, record=record)
 
 
 def test_the_history_in_percent():
-    found = asked({"history": HISTORY})
+    found = measured({"history": HISTORY})
     assert found.arrays["epochs"].tolist() == [1, 2]
     assert found.arrays["train_accuracy"].tolist() == [50, 75]
     assert found.arrays["test_accuracy"].tolist() == [40, 62.5]
     assert found.scalars == {"last_train_accuracy": 75, "last_test_accuracy": 62.5}
 
 
-def test_rounds_of_several_epochs():
-    assert asked({"history": HISTORY, "passes": 50}).arrays["epochs"].tolist() == [50, 100]
+def test_intervals_of_several_epochs():
+    assert measured({"history": HISTORY, "passes": 50}).arrays["epochs"].tolist() == [50, 100]
 
 
-def test_what_private_batches_do_not_say_is_missing():
+def test_accuracies_of_private_batches_are_missing():
     private = [{"val_accuracy": logs["val_accuracy"]} for logs in HISTORY]
-    found = asked({"history": private})
+    found = measured({"history": private})
     assert np.isnan(found.arrays["train_accuracy"]).all()
     assert list(found.scalars) == ["last_test_accuracy"]
 
 
-def test_pictures_show_arrays_that_there_are():
-    found = asked({"history": HISTORY})
-    for picture in PICTURES:
-        picture.check_found(found.arrays, found.info)
+def test_figures_show_arrays_of_the_measure():
+    found = measured({"history": HISTORY})
+    for figure in PICTURES:
+        assert {figure.x, figure.y} <= found.arrays.keys()
 
 
 @pytest.mark.parametrize("record", [{}, {"history": []}])
-def test_without_a_history_it_says_so(record):
+def test_without_a_history_it_is_refused(record):
     with pytest.raises(BadInput, match="the record of a training"):
-        asked(record)
+        measured(record)

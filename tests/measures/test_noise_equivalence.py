@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput
-from ftnoise.core.interfaces import MeasureInput
 from ftnoise.measures import noise_equivalence
 from ftnoise.measures.noise_equivalence import NoiseEquivalence, in_double_precision
 from ftnoise.training.penalties import Jacobian
+from tests.attacks.small import noisy
+from tests.measures.given import evaluate
 
 X = np.random.default_rng(0).normal(size=(12, 4)).astype(np.float32)
 SIGMAS = (0.1, 0.05, 0.025, 0.0125)
@@ -37,19 +35,16 @@ def kinked(activation):
     return made
 
 
-def asked(made, measure=MEASURE, x=X):
-    data = SimpleNamespace(x_train=x)
-    return measure.evaluate(
-        MeasureInput(network=made, data=data, run=None, checkpointing=Checkpointing())
-    )
+def measured(made, measure=MEASURE, x=X):
+    return evaluate(measure, made, x_train=x)
 
 
 @pytest.mark.parametrize("hidden", [(), (keras.layers.Dense(9, activation="tanh"),)])
 def test_a_smooth_network_differs_by_the_fourth_power(hidden):
-    found = asked(network(*hidden))
+    found = measured(network(*hidden))
     assert found.scalars["slope_jacobian"] == pytest.approx(4, abs=0.1)
     assert found.scalars["slope_l2"] == pytest.approx(2, abs=0.1)
-    # The draws are enough to see it.
+    # The draws are enough for that.
     assert (10 ** found.arrays["log_jacobian"] > 4 * found.arrays["error"]).all()
 
 
@@ -66,7 +61,7 @@ def test_a_smooth_network_differs_by_the_fourth_power(hidden):
 def test_the_power_is_lower_where_rectified_units_switch(activation, x, power):
     x = np.array(x, np.float32)[:, None]
     measure = NoiseEquivalence(sigmas=SIGMAS, examples=2000, draws=60)
-    found = asked(kinked(activation), measure, x).scalars
+    found = measured(kinked(activation), measure, x).scalars
     assert found["slope_jacobian"] == pytest.approx(power, abs=0.15)
     assert found["slope_jacobian_low"] > power - 0.25
     assert found["slope_jacobian_high"] < power + 0.25
@@ -83,12 +78,12 @@ def remain(monkeypatch, more):
     monkeypatch.setattr(noise_equivalence, "form_and_remainders", planted)
 
 
-def test_a_term_of_the_second_power_is_told(monkeypatch):
+def test_a_term_of_the_second_power_is_detected(monkeypatch):
     made = network(keras.layers.Dense(9, activation="tanh"))
     off = noise_equivalence.jacobian_trace(in_double_precision(made), X) / 4
     # As if the penalty were half of what it should be.
     remain(monkeypatch, lambda sigmas: off * sigmas**2)
-    assert asked(made).scalars["slope_jacobian"] == pytest.approx(2, abs=0.1)
+    assert measured(made).scalars["slope_jacobian"] == pytest.approx(2, abs=0.1)
 
 
 def without_hessian(made, x):
@@ -100,15 +95,15 @@ def without_hessian(made, x):
 
 
 @pytest.mark.parametrize("factor", [2 / 3, 1, 3 / 2, None])
-def test_a_wrong_penalty_is_told_by_the_form_over_it(monkeypatch, factor):
+def test_a_wrong_penalty_is_detected_by_the_form_over_it(monkeypatch, factor):
     made = network(keras.layers.Dense(9, activation="tanh"))
     right = noise_equivalence.jacobian_trace
     wrong = without_hessian if factor is None else lambda made, x: factor * right(made, x)
     monkeypatch.setattr(noise_equivalence, "jacobian_trace", wrong)
-    found = asked(made, NoiseEquivalence(sigmas=SIGMAS, draws=100)).scalars
+    found = measured(made, NoiseEquivalence(sigmas=SIGMAS, draws=100)).scalars
     off, error = found["form_over_jacobian"] - 1, found["form_over_jacobian_error"]
     assert abs(off) < 4 * error if factor == 1 else abs(off) > 5 * error
-    # The slope cannot tell.
+    # The slope does not depend on it.
     assert found["slope_jacobian"] == pytest.approx(4, abs=0.1)
 
 
@@ -117,11 +112,11 @@ def test_the_error_of_the_form_is_that_of_a_quadratic_form():
     made = network()
     kernel = made.get_weights()[0] / 1000
     made.set_weights([kernel, np.zeros(3)])
-    found = asked(made, NoiseEquivalence(sigmas=SIGMAS, draws=200)).scalars
+    found = measured(made, NoiseEquivalence(sigmas=SIGMAS, draws=200)).scalars
     form = kernel @ (np.eye(3) / 3 - 1 / 9) @ kernel.T
     error = np.sqrt(2 * np.trace(form @ form) / len(X) / 200) / np.trace(form)
     assert found["penalty_jacobian"] == pytest.approx(np.trace(form), rel=1e-4)
-    # Two thirds and three halves of it would be told.
+    # Two thirds and three halves of it would be detected.
     assert found["form_over_jacobian_error"] == pytest.approx(error, rel=0.25)
 
 
@@ -132,9 +127,9 @@ def drawn(spread, draws=50, power=4, sigmas=SIGMAS):
     return np.array(sigmas) ** power * (1 + np.sqrt(draws) * np.array(spread) * noise)
 
 
-def test_a_slope_is_fitted_where_the_difference_is_told_from_0():
+def test_a_slope_is_fitted_where_the_difference_is_significant():
     sigmas = np.array([0.2, *SIGMAS])
-    # In standard errors the differences are 2, 4, 10, 10, 10: the first, off the line, is not told.
+    # In standard errors the differences are 2, 4, 10, 10, 10: the first is off the line.
     values = drawn((1 / 2, 1 / 4, 0.1, 0.1, 0.1), sigmas=sigmas)
     values[:, 0] *= 50
     found = noise_equivalence.slope(sigmas, values)
@@ -149,16 +144,16 @@ def test_a_slope_is_fitted_where_the_difference_is_told_from_0():
     assert noise_equivalence.slope(sigmas, 0 * values) is None
 
 
-def test_a_slope_that_is_not_told_is_missing(monkeypatch):
+def test_a_slope_without_significant_differences_is_missing(monkeypatch):
     # As often above as below, drawn with the noise.
     def planted(made, x, noise, sigmas):
         return tf.ones([], tf.float64), tf.sign(tf.reshape(noise, [-1])[:1]) * np.ones(len(sigmas))
 
     monkeypatch.setattr(noise_equivalence, "form_and_remainders", planted)
-    found = asked(network(keras.layers.Dense(9, activation="tanh")))
+    found = measured(network(keras.layers.Dense(9, activation="tanh")))
     assert not [name for name in found.scalars if name.startswith("slope_jacobian")]
     assert found.scalars["penalty_jacobian"] > 0
-    # The picture shows what there is, with bands that hold the lines.
+    # The figure shows the differences, with bands that contain the lines.
     for name in ("log_jacobian", "log_l2"):
         line, low, high = (found.arrays[name + end] for end in ("", "_low", "_high"))
         assert np.isfinite([line, low, high]).all()
@@ -167,7 +162,7 @@ def test_a_slope_that_is_not_told_is_missing(monkeypatch):
         assert (line - low <= 1 + 1e-9).all()
 
 
-def test_the_interval_of_a_slope_holds_it_as_often_as_it_says():
+def test_the_interval_of_a_slope_covers_it_as_often_as_stated():
     true = np.array(SIGMAS) ** 4
     generator = np.random.default_rng(3)
     held = []
@@ -181,10 +176,10 @@ def test_the_interval_of_a_slope_holds_it_as_often_as_it_says():
 
 def test_the_penalty_is_that_of_training_and_the_hessian_of_the_loss():
     made = network(keras.layers.Dense(9, activation="tanh"))
-    found = asked(made).scalars["penalty_jacobian"]
+    found = measured(made).scalars["penalty_jacobian"]
     trained = Jacobian(sigma=1.0).value(made, tf.constant(X)).numpy()
     assert found == pytest.approx(2 * trained, rel=1e-4)
-    # The trace of the Hessian of the divergence to the network's own answer, at no noise.
+    # The trace of the Hessian of the divergence to the network's own output, at no noise.
     twin, x = in_double_precision(made), tf.constant(X, tf.float64)
     p = tf.nn.softmax(twin(x))
     with tf.GradientTape() as outer:
@@ -200,7 +195,7 @@ def test_the_penalty_is_that_of_training_and_the_hessian_of_the_loss():
 def test_the_difference_is_that_of_plain_averages():
     made = network(keras.layers.Dense(9, activation="tanh"))
     sigma, twin = 0.3, in_double_precision(made)
-    found = asked(made, NoiseEquivalence(sigmas=(sigma, 0.2, 0.1), draws=300))
+    found = measured(made, NoiseEquivalence(sigmas=(sigma, 0.2, 0.1), draws=300))
     noise = np.random.default_rng(5).standard_normal((4000, *X.shape))
     p = tf.nn.softmax(twin(tf.constant(X, tf.float64)))
     log_q = tf.nn.log_softmax(twin(tf.constant((X + sigma * noise).reshape(-1, 4))))
@@ -219,16 +214,16 @@ def test_l2_is_the_sum_of_the_squared_kernels():
     made = network()
     kernel, bias = made.get_weights()
     made.set_weights([kernel, bias + 3])
-    found = asked(made).scalars
+    found = measured(made).scalars
     l2 = float((kernel**2).sum())
     assert found["penalty_l2"] == pytest.approx(l2, rel=1e-6)
     assert found["jacobian_per_l2"] == pytest.approx(found["penalty_jacobian"] / l2, rel=1e-6)
 
 
-def test_what_is_divided_by_0_is_missing():
+def test_a_ratio_to_0_is_missing():
     made = network()
     made.set_weights([0 * weight for weight in made.get_weights()])
-    found = asked(made).scalars
+    found = measured(made).scalars
     assert found == {"penalty_jacobian": 0, "penalty_l2": 0}
 
 
@@ -241,12 +236,14 @@ def test_what_is_divided_by_0_is_missing():
         {"draws": 1},
     ],
 )
-def test_what_cannot_be_measured_is_refused(wrong):
+def test_bad_fields_are_refused(wrong):
     with pytest.raises(BadInput, match="Expected"):
         NoiseEquivalence(**wrong)
 
 
-def test_a_functional_model_is_refused_in_one_line():
+def test_networks_that_cannot_be_measured_are_refused_in_one_line():
+    with pytest.raises(BadInput, match=r"a network that does not draw"):
+        measured(noisy())
     inputs = keras.Input((4,))
     with pytest.raises(BadInput, match=r"a Sequential network\. Received: network='Functional'"):
-        asked(keras.Model(inputs, keras.layers.Dense(2)(inputs)))
+        measured(keras.Model(inputs, keras.layers.Dense(2)(inputs)))

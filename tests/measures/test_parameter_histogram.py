@@ -6,32 +6,29 @@ import keras
 import numpy as np
 import pytest
 
-from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput
-from ftnoise.core.interfaces import MeasureInput
 from ftnoise.measures.parameter_histogram import ParameterHistogram
+from tests.measures.given import evaluate
 
 KERNEL = np.array([[-0.35, -0.3, -0.25], [0.0, 0.1, 0.2]], np.float32)
 BIAS = np.array([0.299, 0.31, 0.05], np.float32)
 
 
 @pytest.fixture
-def trained():
+def network():
     layers = [keras.layers.Dense(3, input_shape=(2,)), keras.layers.BatchNormalization()]
     network = keras.Sequential(layers)
     gamma, beta = np.full(3, 0.15, np.float32), np.full(3, -0.05, np.float32)
     network.set_weights([KERNEL, BIAS, gamma, beta, np.full(3, 9.0), np.full(3, 9.0)])
-    return MeasureInput(network=network, data=None, run=None, checkpointing=Checkpointing())
+    return network
 
 
 def theta():
     return [*KERNEL.ravel().tolist(), *BIAS.tolist(), *[0.15] * 3, *[-0.05] * 3]
 
 
-def test_the_bins_hold_what_is_in_them_and_no_statistics(trained):
-    before = [weight.tobytes() for weight in trained.network.get_weights()]
-    found = ParameterHistogram(bins=4, reach=0.3).evaluate(trained)
-    assert [weight.tobytes() for weight in trained.network.get_weights()] == before
+def test_the_bins_count_parameters_and_no_statistics(network):
+    found = evaluate(ParameterHistogram(bins=4, reach=0.3), network)
     np.testing.assert_allclose(found.arrays["middles"], [-0.225, -0.075, 0.075, 0.225])
     counts = [
         sum(low <= value < low + 0.15 for value in theta()) for low in (-0.3, -0.15, 0.0, 0.15)
@@ -43,8 +40,8 @@ def test_the_bins_hold_what_is_in_them_and_no_statistics(trained):
 
 
 @pytest.mark.parametrize(("bins", "reach"), [(1, 1.0), (121, 0.3), (7, 0.05)])
-def test_it_integrates_to_what_is_not_beyond(trained, bins, reach):
-    found = ParameterHistogram(bins=bins, reach=reach).evaluate(trained)
+def test_it_integrates_to_the_share_within_the_bins(network, bins, reach):
+    found = evaluate(ParameterHistogram(bins=bins, reach=reach), network)
     beyond = 100 * np.mean(np.abs(np.float32(theta()).astype(float)) > reach)
     assert found.scalars["parameters_beyond"] == pytest.approx(beyond)
     whole = found.arrays["density"].sum() * 2 * reach / bins
@@ -54,6 +51,6 @@ def test_it_integrates_to_what_is_not_beyond(trained, bins, reach):
 
 
 @pytest.mark.parametrize("wrong", [{"bins": 0}, {"bins": 1.5}, {"reach": 0}, {"reach": "1"}])
-def test_what_cannot_be_drawn_is_refused(wrong):
+def test_bad_fields_are_refused(wrong):
     with pytest.raises(BadInput, match="Expected"):
         ParameterHistogram(**wrong)

@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from ftnoise.architectures import FmnistDNN
-from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput
-from ftnoise.core.interfaces import MeasureInput, Run
-from ftnoise.core.schedule import Schedule
-from ftnoise.datasets.fashion_mnist import FashionMNIST
 from ftnoise.measures.privacy import PrivacyLoss
 from ftnoise.privacy import Mechanism, statement
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD
 from ftnoise.training.gradients.samplers import Shuffled
+from tests.measures.given import RUN, evaluate
 
 
-def ask(training, ledger, key="public", **fields):
-    run = Run(
-        architecture=FmnistDNN(),
-        data=FashionMNIST(),
-        training=training,
-        schedule=Schedule(epochs=60, batch_size=250, learning_rate=0.15),
-    )
+def measured(training, ledger, key="public", **fields):
+    run = dataclasses.replace(RUN, training=training)
     attempts = [{"key": key, "from": low, "to": high} for low, high in ledger]
     kept = {"ledger": attempts, "examples": 60_000, "steps_per_epoch": 240} if ledger else None
-    trained = MeasureInput(
-        network=None,
-        data=None,
-        run=run,
-        checkpointing=Checkpointing(),
-        record={"gradients": kept},
-    )
-    return PrivacyLoss(**fields).evaluate(trained).scalars
+    return evaluate(PrivacyLoss(**fields), None, run=run, record={"gradients": kept}).scalars
 
 
 def known(steps, sampler="poisson", delta=1e-5):
@@ -50,31 +36,31 @@ def known(steps, sampler="poisson", delta=1e-5):
 
 
 def test_the_papers_row():
-    found = ask(Training(gradients=DPSGD(noise_multiplier=1.1)), [(0, 14_400)])
+    found = measured(Training(gradients=DPSGD(noise_multiplier=1.1)), [(0, 14_400)])
     assert found["privacy_steps"] == 14_400
     assert found["privacy_epsilon_paper"] == pytest.approx(2.9699, rel=1e-3)
     assert found["privacy_epsilon"] == found["privacy_epsilon_low"] == known(14_400).epsilon
     assert found["generalization_bound"] == found["generalization_bound_replace_one"] == 100
 
 
-def test_a_bound_that_says_something_is_in_points():
-    found = ask(Training(gradients=DPSGD(noise_multiplier=5.0)), [(0, 14_400)])
+def test_a_bound_that_is_not_vacuous_is_in_points():
+    found = measured(Training(gradients=DPSGD(noise_multiplier=5.0)), [(0, 14_400)])
     assert found["generalization_bound"] == pytest.approx(63.5, abs=0.1)
     assert found["generalization_bound_replace_one"] == pytest.approx(99.8, abs=0.1)
 
 
 def test_lost_steps_count_and_steps_that_were_not_taken_do_not():
     private = Training(gradients=DPSGD(noise_multiplier=1.1))
-    once = ask(private, [(0, 14_400)])
-    twice = ask(private, [(0, 7_440), (7_200, 14_400)])
+    once = measured(private, [(0, 14_400)])
+    twice = measured(private, [(0, 7_440), (7_200, 14_400)])
     assert twice["privacy_steps"] == 14_640
     assert twice["privacy_epsilon"] == known(14_640).epsilon > once["privacy_epsilon"]
-    assert ask(private, [(0, 240)])["privacy_epsilon"] == known(240).epsilon
+    assert measured(private, [(0, 240)])["privacy_epsilon"] == known(240).epsilon
 
 
-def test_the_sampler_that_drew_the_batches_decides():
+def test_epsilon_depends_on_the_sampler():
     shuffled = DPSGD(noise_multiplier=1.1, sampler=Shuffled())
-    found = ask(Training(gradients=shuffled), [(0, 14_400)])
+    found = measured(Training(gradients=shuffled), [(0, 14_400)])
     assert found["privacy_epsilon"] == known(14_400, "shuffled").epsilon
     assert (
         10 < found["privacy_epsilon_low"] < found["privacy_epsilon"] == pytest.approx(54, abs=0.1)
@@ -82,31 +68,25 @@ def test_the_sampler_that_drew_the_batches_decides():
 
 
 def test_training_without_noise_claims_nothing():
-    assert ask(Training(), []) == {"privacy_steps": 0.0}
+    assert measured(Training(), []) == {"privacy_steps": 0.0}
     silent = Training(gradients=DPSGD(noise_multiplier=0))
     steps = {"privacy_steps": 14_400.0, "privacy_key_secret": 0.0}
-    assert ask(silent, [(0, 14_400)]) == steps
+    assert measured(silent, [(0, 14_400)]) == steps
 
 
-def test_of_a_ledger_that_was_lost_nothing_is_stated():
+def test_after_a_lost_ledger_no_epsilon_is_stated():
     record = {"gradients": {"ledger": [], "lost": True, "examples": 10, "steps_per_epoch": 2}}
-    trained = MeasureInput(
-        network=None,
-        data=None,
-        run=None,
-        checkpointing=Checkpointing(),
-        record=record,
-    )
-    assert PrivacyLoss().evaluate(trained).scalars == {"privacy_ledger_lost": 1.0}
+    found = evaluate(PrivacyLoss(), None, record=record)
+    assert found.scalars == {"privacy_ledger_lost": 1.0}
 
 
-def test_whether_the_key_was_secret_is_told():
+def test_a_secret_key_is_reported():
     private = Training(gradients=DPSGD(noise_multiplier=1.1))
-    assert ask(private, [(0, 240)])["privacy_key_secret"] == 0
-    assert ask(private, [(0, 240)], key="secret")["privacy_key_secret"] == 1
+    assert measured(private, [(0, 240)])["privacy_key_secret"] == 0
+    assert measured(private, [(0, 240)], key="secret")["privacy_key_secret"] == 1
 
 
 @pytest.mark.parametrize("delta", [0, 1, -1, float("nan")])
-def test_a_delta_that_is_none(delta):
+def test_other_deltas_are_refused(delta):
     with pytest.raises(BadInput, match=r"delta in \(0, 1\)"):
         PrivacyLoss(delta=delta)

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
-from types import SimpleNamespace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ftnoise.attacks.pgd import PGD
-from ftnoise.cli import main as cli
-from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.data import Sources
 from ftnoise.core.errors import BadInput
-from ftnoise.core.interfaces import MeasureInput
 from ftnoise.core.spec import canonical
 from ftnoise.datasets.fashion_mnist import FashionMNIST
-from ftnoise.engine.runner import stored_network
+from ftnoise.experiments import table5, table7, table8
 from ftnoise.measures.attack_red_flags import AttackRedFlags
 from ftnoise.measures.robust_accuracy import RobustAccuracy
-from ftnoise.store.folders import Store
+from tests.measures.given import evaluate
 
+REFERENCES = Path(__file__).parents[2] / "runs" / "reference"
 ROWS = [
-    pytest.param(row, id=f"{name} {row.name}", marks=[] if name == "table5" else pytest.mark.slow)
-    for name in ("table5", "table8", "table7")
-    for row in cli.experiment(name).rows
+    pytest.param(row, id=f"{table.EXPERIMENT.name} {row.name}", marks=marks)
+    for table, marks in ((table5, []), (table8, pytest.mark.slow), (table7, pytest.mark.slow))
+    for row in table.EXPERIMENT.rows
 ]
 
 
 def committed(row):
     """The committed model of a row with the first seed."""
-    for folder, spec in Store(cli.REFERENCES).finished():
-        if spec["run"] == canonical(row.run):
-            return stored_network(row.run, folder)
+    for spec in REFERENCES.glob(f"{row.run.slug}-*/spec.json"):
+        if json.loads(spec.read_text())["run"] == canonical(row.run):
+            network = row.run.training.build(row.run)
+            with np.load(spec.with_name("weights.npz")) as stored:
+                network.set_weights([stored[name] for name in stored.files])
+            return network
     raise AssertionError(f"no committed run of {row.name}")
 
 
@@ -51,15 +53,12 @@ def examples(network, count):
 def test_it_never_rises_with_radius_or_steps_by_more_than_its_interval(row):
     network = committed(row)
     x, y = examples(network, 300 if "dnn" in row.name else 60)
-    trained = MeasureInput(
-        network=network,
-        data=SimpleNamespace(x_test=x, y_test=y),
-        run=None,
-        checkpointing=Checkpointing(),
-    )
+
+    def measured(measure):
+        return evaluate(measure, network, x_test=x, y_test=y)
 
     def accuracy(attack):
-        return RobustAccuracy(attack=attack).evaluate(trained).scalars
+        return measured(RobustAccuracy(attack=attack)).scalars
 
     radii = [accuracy(PGD(attack_epsilon=part / 255, steps=10)) for part in (0, 1, 2, 4, 8, 255)]
     steps = [accuracy(PGD(attack_epsilon=8 / 255, steps=count)) for count in (1, 3, 10, 40)]
@@ -69,4 +68,4 @@ def test_it_never_rises_with_radius_or_steps_by_more_than_its_interval(row):
     assert radii[0]["robust_accuracy"] == radii[0]["unattacked_accuracy"] > 70
     assert radii[-1]["robust_accuracy"] <= 1
     flags = AttackRedFlags(attack=PGD(attack_epsilon=2 / 255), examples=100, queried=5)
-    assert flags.evaluate(trained).info["red_flags"] == []
+    assert measured(flags).info["red_flags"] == []
