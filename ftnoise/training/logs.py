@@ -59,9 +59,7 @@ class TensorBoard(keras.callbacks.Callback):
             writer.close()
 
 
-def tensorboard(
-    run: Run, intervals: int, folder: Path | None
-) -> list[keras.callbacks.Callback]:
+def tensorboard(run: Run, intervals: int, folder: Path | None) -> list[keras.callbacks.Callback]:
     """The callback that logs a training of `intervals` log intervals; none without a folder."""
     if folder is None:
         return []

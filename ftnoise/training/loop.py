@@ -1,9 +1,10 @@
-"""The training loop: a `keras.Model` whose `train_step` gathers its own batches.
+"""The training loop: a `keras.Model` that runs many steps a call and gathers its own batches.
 
-The data set that `fit` gets holds only step numbers. Images stay on the device, each step gathers
-its batch by index, and one call executes many steps. Order and noise are keyed by (seed, purpose,
-step or epoch), and a checkpoint holds weights, optimizer and progress. So an interrupted training
-ends with the same weights, bit for bit, on the same CPU with the same number of threads.
+The data set that `fit` gets holds only numbers of steps, a range for each call of `train_step`.
+Images stay on the device, and each step gathers its batch by index. Order and noise are keyed by
+(seed, purpose, step or epoch), and a checkpoint holds weights, optimizer and progress. So an
+interrupted training ends with the same weights, bit for bit, on the same CPU with the same number
+of threads.
 
 An epoch of `fit` is a log interval: one epoch of the schedule, or several short ones
 (`Schedule.epochs_per_interval`), because testing, logging and checkpointing would take longer than
@@ -31,10 +32,10 @@ from ftnoise.training.gradients.plain import Plain
 from ftnoise.training.logs import tensorboard
 from ftnoise.training.slots import Slots
 
-# An execution costs a millisecond or two, and reports progress only at its end. The steps of an
-# `inputs` member, which often attacks, take long by themselves.
-STEPS_PER_EXECUTION = 64
-STEPS_PER_EXECUTION_WITH_INPUTS = 16
+# Steps per call. A call costs a millisecond or two, and reports progress only at its end.
+STEPS_PER_CALL = 64
+# Steps with an attack take long by themselves.
+SLOW_STEPS_PER_CALL = 16
 TEST_BATCH = 1000
 
 
@@ -68,10 +69,9 @@ def train(
 
     loop.updater.resume(announced, finished * steps, checkpointing.repeats)
     loop.fit(
-        tf.data.Dataset.range(finished * steps, loop.intervals * steps),
-        validation_data=tf.data.Dataset.range(loop.test_steps),
-        steps_per_epoch=steps,
-        validation_steps=loop.test_steps,
+        loop.calls(finished),
+        validation_data=(loop.x_test, loop.y_test),
+        steps_per_epoch=loop.calls_per_interval,
         initial_epoch=finished,
         epochs=loop.intervals,
         callbacks=[
@@ -147,7 +147,6 @@ class Loop(keras.Model):
         self.epochs_per_interval = schedule.epochs_per_interval(examples)
         self.intervals = schedule.epochs // self.epochs_per_interval
         self.steps_per_interval = self.epochs_per_interval * self.steps_per_epoch
-        self.test_steps = -(-len(data.y_test) // TEST_BATCH)
         orders = np.tile(np.arange(examples, dtype=np.int32), (self.epochs_per_interval, 1))
         self.orders = tf.Variable(orders, trainable=False)
         purposes = ("order", "augmentation", "inputs", "weights", "draw", "test draw")
@@ -155,11 +154,11 @@ class Loop(keras.Model):
         gradients = training.gradients or Plain()
         self.updater = gradients.start(network, run, examples, xla=xla)
         self.updater.optimizer._create_all_weights(network.trainable_variables)
-        most = STEPS_PER_EXECUTION_WITH_INPUTS if training.inputs else STEPS_PER_EXECUTION
-        self.compile(
-            optimizer=self.updater.optimizer,
-            steps_per_execution=min(most, self.steps_per_interval),
-        )
+        slow = training.inputs is not None and not training.inputs.one_pass
+        self.steps_per_call = SLOW_STEPS_PER_CALL if slow else STEPS_PER_CALL
+        self.calls_per_interval = -(-self.steps_per_interval // self.steps_per_call)
+        self.compile(optimizer=self.updater.optimizer)
+        self.tested = tf.function(self.test, autograph=False)
         self.loss_metric = keras.metrics.Mean("loss")
         self.accuracy_metric = keras.metrics.Mean("accuracy")
         self.compiled_step = self.one_step
@@ -171,24 +170,44 @@ class Loop(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """Reset by Keras at the start of each log interval and of each test pass."""
+        """Reset by Keras at the start of each log interval."""
         return [self.loss_metric, self.accuracy_metric, *self.updater.metrics]
 
     def seed(self, purpose: str, step: Any) -> Any:
         """The int64 pair of what is drawn for `purpose` at a step."""
         return seeds.at_step(self.keys[purpose], step)
 
-    def train_step(self, step: Any) -> dict[str, Any]:
-        """One update at the absolute step number `step` (int64 scalar)."""
+    def calls(self, finished: int) -> tf.data.Dataset:
+        """The calls of `train_step` after `finished` log intervals, each as (first, end) steps."""
+        starts = np.arange(0, self.steps_per_interval, self.steps_per_call)
+        ends = np.minimum(starts + self.steps_per_call, self.steps_per_interval)
+        before = self.steps_per_interval * np.arange(finished, self.intervals)[:, None]
+        pairs = (np.ravel(before + starts), np.ravel(before + ends))
+        return tf.data.Dataset.from_tensor_slices(pairs)
+
+    def train_step(self, steps: tuple[Any, Any]) -> dict[str, Any]:
+        """The updates with the absolute numbers `steps` (first and end, int64 scalars)."""
+        first, end = steps
+
+        def update(step: Any) -> Any:
+            self.update(step)
+            return step + 1
+
+        tf.while_loop(lambda step: step < end, update, [first])
+        if not self.updater.discloses:
+            return {"step": end - 1}
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def update(self, step: Any) -> None:
+        """One update."""
         order = self.orders[(step // self.steps_per_epoch) % self.epochs_per_interval]
         indices, present = self.updater.batch(order, step)
         x, y = tf.gather(self.x_train, indices), tf.gather(self.y_train, indices)
         if self.training.augmentation:
             x = self.training.augmentation.augment(x, self.seed("augmentation", step))
         loss, logits = self.compiled_step(x, y, present, step)
-        if not self.updater.discloses:
-            return {"step": step}
-        return self.measure(loss, logits, y, present)
+        if self.updater.discloses:
+            self.measure(loss, logits, y, present)
 
     def one_step(self, x: Any, y: Any, present: Any, step: Any) -> tuple[Any, Any]:
         """Objective, penalty and update on one batch; returns (loss, logits)."""
@@ -207,27 +226,39 @@ class Loop(keras.Model):
 
         if weights:
             weights.before_step(network, noise)
-        loss, logits, gradients = self.updater.update(objective, extra if penalty else None, present)
+        loss, logits, gradients = self.updater.update(
+            objective, extra if penalty else None, present
+        )
         if weights:
             weights.after_step(network, gradients, noise)
         return loss, logits
 
-    def test_step(self, step: Any) -> dict[str, Any]:
-        """Loss and accuracy on the next `TEST_BATCH` test images, in the same draw at each pass."""
-        start = step * TEST_BATCH
-        x, y = self.x_test[start : start + TEST_BATCH], self.y_test[start : start + TEST_BATCH]
-        logits = forward(self.network, x, self.seed("test draw", step))
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
-        self.measure(tf.reduce_mean(losses), logits, y, None)
-        return {metric.name: metric.result() for metric in self.metrics[:2]}
+    def evaluate(self, *args: Any, **options: Any) -> dict[str, float]:
+        """Loss and accuracy on all test examples, with the same draws each time; `fit` calls it."""
+        del args, options
+        loss, accuracy = self.tested()
+        return {"loss": float(loss), "accuracy": float(accuracy)}
 
-    def measure(self, loss: Any, logits: Any, y: Any, present: Any) -> dict[str, Any]:
+    def test(self) -> tuple[Any, Any]:
+        """Loss and accuracy on all test examples, two scalars."""
+        examples = len(self.y_test)
+
+        def batch(start: Any, loss: Any, hits: Any) -> tuple[Any, Any, Any]:
+            x, y = self.x_test[start : start + TEST_BATCH], self.y_test[start : start + TEST_BATCH]
+            logits = forward(self.network, x, self.seed("test draw", start))
+            mean = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
+            loss += mean * tf.cast(tf.size(y), tf.float32)
+            return start + TEST_BATCH, loss, hits + tf.reduce_sum(_hits(logits, y))
+
+        start = [tf.constant(0), tf.constant(0.0), tf.constant(0.0)]
+        _, loss, hits = tf.while_loop(lambda start, *_: start < examples, batch, start)
+        return loss / examples, hits / examples
+
+    def measure(self, loss: Any, logits: Any, y: Any, present: Any) -> None:
         """Adds a batch, or those of it that are `present`, to the running loss and accuracy."""
         count = tf.shape(y)[0] if present is None else tf.math.count_nonzero(present)
         self.loss_metric.update_state(loss, sample_weight=count)
-        hits = tf.argmax(logits, axis=-1, output_type=y.dtype) == y
-        self.accuracy_metric.update_state(tf.cast(hits, tf.float32), sample_weight=present)
-        return {metric.name: metric.result() for metric in self.metrics}
+        self.accuracy_metric.update_state(_hits(logits, y), sample_weight=present)
 
     def variables_by_name(self) -> dict[str, Any]:
         """What a checkpoint holds: weights and optimizer variables, by kind and position."""
@@ -300,11 +331,12 @@ class Checkpoint(keras.callbacks.Callback):
             self.save()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Reports progress, once per execution."""
+        """Reports progress, once per call."""
         del logs
         loop = self.model
         steps, epochs = loop.steps_per_epoch, loop.run.schedule.epochs
-        done = len(self.history) * loop.steps_per_interval + batch + 1
+        inside = min((batch + 1) * loop.steps_per_call, loop.steps_per_interval)
+        done = len(self.history) * loop.steps_per_interval + inside
         epoch = (done - 1) // steps + 1
         self.checkpointing.progress(done, epochs * steps, f"epoch {epoch} of {epochs}")
 
@@ -333,6 +365,11 @@ class Checkpoint(keras.callbacks.Callback):
         if announced is not None:
             state["gradients"] = announced
         self.checkpointing.save(loop.state(), state)
+
+
+def _hits(logits: Any, y: Any) -> Any:
+    """1 for each example that is classified right, else 0; float32 `[batch]`."""
+    return tf.cast(tf.argmax(logits, axis=-1, output_type=y.dtype) == y, tf.float32)
 
 
 def _on_device(x: np.ndarray, y: np.ndarray) -> tuple[Any, Any]:
