@@ -30,10 +30,10 @@ from ftnoise.datasets.fashion_mnist import FashionMNIST
 from ftnoise.datasets.image_folder import ImageFolder
 from ftnoise.datasets.npz_file import NpzFile
 from ftnoise.datasets.public import PublicSet
-from ftnoise.faults.amounts import Amount, Bernoulli, Count, Share
 from ftnoise.faults.effects import BitFlip, Drift, Effect, RandomValue, StuckAt
 from ftnoise.faults.fault import Fault
-from ftnoise.faults.places import Neurons, Weights, Where
+from ftnoise.faults.rates import Bernoulli, Count, Rate, Share
+from ftnoise.faults.where import Neurons, Weights, Where
 from ftnoise.measures.attack_red_flags import AttackRedFlags
 from ftnoise.measures.black_box_accuracy import BlackBoxAccuracy
 from ftnoise.measures.robust_accuracy import RobustAccuracy
@@ -47,11 +47,11 @@ from ftnoise.training.penalties import L1, L2, Jacobian
 
 SCHEDULE = Schedule(epochs=2, batch_size=4, learning_rate=0.1, momentum=0.9, drops=(2,))
 RUN = Run(architecture=FmnistDNN(), data=FashionMNIST(), training=Training(), schedule=SCHEDULE)
-FAULT = Fault(where=Weights(), what=StuckAt(), amount=Share(rate=0.5))
+FAULT = Fault(where=Weights(), what=StuckAt(), rate=Share(rate=0.5))
 
 # Specs that others are made of; a base is no member, and neither is what begins with "_".
 BASES = {
-    Amount, Architecture, Attack, Ball, DataSet, Effect, Engine, Iterative, PublicSet, Sampler,
+    Architecture, Attack, Ball, DataSet, Effect, Engine, Iterative, PublicSet, Rate, Sampler,
     Spec, Where,
 }  # fmt: skip
 
@@ -119,7 +119,7 @@ KINDS: dict[str | None, tuple[str, ...]] = {
     "measure": ("evaluate",),
     "where": ("candidates", "sites"),
     "effect": ("draw", "faulty"),
-    "amount": ("hits", "check", "label"),
+    "rate": ("hits", "check", "label"),
     "attack": ("perturb", "adversarial"),
     "ball": ("direction", "projection"),
     None: (),

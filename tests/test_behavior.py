@@ -193,35 +193,37 @@ def convolution() -> Any:
 
 
 @each("where")
-def test_places_are_where_a_fault_changes_the_network_and_only_for_a_while(
+def test_sites_are_where_a_fault_changes_the_network_and_only_for_a_while(
     spec, convolution, images
 ):
-    from ftnoise.faults.amounts import Share
     from ftnoise.faults.effects import StuckAt
     from ftnoise.faults.fault import Fault
     from ftnoise.faults.injection import injected
+    from ftnoise.faults.rates import Share
 
-    sites = spec.sites(convolution)
-    assert [site.name for site in sites] == [site.name for site in spec.sites(convolution)]
-    assert len({site.name for site in sites}) == len(sites)
-    assert all(site.size >= 1 for site in sites)
+    targets = spec.targets(convolution)
+    assert [target.name for target in targets] == [
+        target.name for target in spec.targets(convolution)
+    ]
+    assert len({target.name for target in targets}) == len(targets)
+    assert all(target.size >= 1 for target in targets)
     names = {layer.name for layer in convolution.layers}
-    assert {site.layer.name for site in sites} <= names
+    assert {target.layer.name for target in targets} <= names
     if not spec.outputs:
-        for site in sites:
-            assert np.broadcast_shapes(site.grid, site.variable.shape) == site.variable.shape
+        for target in targets:
+            assert np.broadcast_shapes(target.grid, target.variable.shape) == target.variable.shape
     before, golden = bits(convolution), convolution(images[0]).numpy()
-    fault = Fault(where=spec, what=StuckAt(value=0.5), amount=Share(rate=1))
-    with injected(convolution, fault) as mask:
-        assert [hit.shape for hit in mask.hits] == [site.grid for site in sites]
-        assert mask.count == (len(spec.indices) or sum(site.size for site in sites))
+    fault = Fault(where=spec, what=StuckAt(value=0.5), rate=Share(rate=1))
+    with injected(convolution, fault) as trial:
+        assert [hit.shape for hit in trial.hits] == [target.grid for target in targets]
+        assert trial.count == (len(spec.indices) or sum(target.size for target in targets))
         assert (convolution(images[0]).numpy() != golden).any()
     assert bits(convolution) == before
     np.testing.assert_array_equal(convolution(images[0]), golden)
 
 
 @each("effect")
-def test_an_effect_is_a_function_of_the_value_and_of_a_draw_for_each_place(spec):
+def test_an_effect_is_a_function_of_the_value_and_of_a_draw_for_each_site(spec):
     import tensorflow as tf
 
     values = np.linspace(-2, 2, 24, dtype=np.float32).reshape(2, 3, 4)
@@ -240,8 +242,8 @@ def test_an_effect_is_a_function_of_the_value_and_of_a_draw_for_each_place(spec)
     assert (spec.faulty(tf.constant(values), draws[0]).numpy() != values).any()
 
 
-@each("amount")
-def test_an_amount_takes_places_by_their_keys_and_by_nothing_else(spec):
+@each("rate")
+def test_a_rate_takes_sites_by_their_keys_and_by_nothing_else(spec):
     sizes = [7, 1, 12]
     keys = np.random.default_rng(0).integers(0, 2**64, (50, 20), np.uint64)
     hits = np.stack([spec.hits(row, sizes) for row in keys])
@@ -250,7 +252,7 @@ def test_an_amount_takes_places_by_their_keys_and_by_nothing_else(spec):
     assert hits.any()
     assert not hits.all()
     np.testing.assert_array_equal(hits, [spec.hits(row.copy(), sizes) for row in keys])
-    # Those that are hit have the smallest keys of their site.
+    # Those that are hit have the smallest keys of their target.
     for row, hit in zip(keys, hits, strict=True):
         for part, taken in zip(np.split(row, [7, 8]), np.split(hit, [7, 8]), strict=True):
             assert not taken.any() or taken.all() or part[taken].max() < part[~taken].min()

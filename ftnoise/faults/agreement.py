@@ -7,9 +7,9 @@ golden ones, are left out: rounding decides about sums of huge numbers.
 
 from __future__ import annotations
 
-import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
 import keras
 import numpy as np
@@ -57,14 +57,22 @@ def agreement(campaign: Campaign, rate: Rate) -> Agreement:
         BadInput: the network is random in inference, by a layer that is no `StochasticLayer`.
         RunFailed: the two disagree by more than rounding.
     """
-    count = min(EXAMPLES, len(campaign.y))
-    golden, exceptions = _compared(campaign, campaign.golden[:count], contextlib.nullcontext())
-    fault = campaign.fault.at(rate)
-    # Each example has parameters of its own; the first one's can be injected.
-    examples = 1 if campaign.one_by_one else count
-    fault = replace(fault, transient=fault.transient and not campaign.one_by_one)
-    block = injected(campaign.network, fault, campaign.sampler.seed)
-    faulty, more = _compared(campaign, campaign.outputs(0, rate, examples), block)
+    count, name = min(EXAMPLES, len(campaign.y)), campaign.network.name
+    keras_outputs = _compiled(campaign)
+    theirs, again = keras_outputs(count), keras_outputs(count)
+    if not np.allclose(theirs, again, rtol=1e-3, atol=1e-6):
+        raise BadInput(
+            f"Expected {name} to give the same outputs for the same examples. Received: outputs "
+            "that differ from call to call, so that a layer is random in inference."
+        )
+    golden, exceptions = _compared(campaign, campaign.golden[:count], theirs)
+    fault, examples = campaign.fault.at(rate), count
+    if campaign.one_by_one:
+        # Each example has parameters of its own; the first one's can be injected.
+        fault, examples = replace(fault, transient=False), 1
+    with injected(campaign.network, fault, campaign.sampler.seed):
+        theirs = _compiled(campaign)(examples)
+    faulty, more = _compared(campaign, campaign.outputs(0, rate, examples), theirs)
     return Agreement(count, golden, faulty, exceptions + more)
 
 
@@ -74,19 +82,9 @@ def expect_unchanged(network: keras.Model, before: str) -> None:
         raise RunFailed(f"Expected {network.name} to be unchanged. Received: another digest.")
 
 
-def _compared(
-    campaign: Campaign, ours: np.ndarray, block: contextlib.AbstractContextManager[Any]
-) -> tuple[float, int]:
-    """The largest relative difference from Keras' outputs in the block, and the exceptions."""
-    golden, name = np.abs(campaign.golden[: len(ours)]).max(axis=1), campaign.network.name
-    with block:
-        theirs = _predicted(campaign, len(ours))
-        again = _predicted(campaign, len(ours)) if not campaign.fault.transient else theirs
-    if not np.allclose(theirs, again, rtol=1e-3, atol=1e-6, equal_nan=True):
-        raise BadInput(
-            f"Expected {name} to give the same outputs for the same examples. Received: outputs "
-            "that differ from call to call, so that a layer is random in inference."
-        )
+def _compared(campaign: Campaign, ours: np.ndarray, theirs: np.ndarray) -> tuple[float, int]:
+    """The largest relative difference of outputs `[n, classes]`, and the exceptions."""
+    golden = np.abs(campaign.golden[: len(ours)]).max(axis=1)
     sizes = [np.abs(outputs).max(axis=1) for outputs in (ours, theirs)]
     scale = np.maximum(sizes[1], np.median(golden))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -95,21 +93,24 @@ def _compared(
     far = apart > APART
     if far.mean() > TOLERATED:
         raise RunFailed(
-            f"Expected the campaign to agree with Keras on {name}. Received: {far.sum()} of "
-            f"{len(ours)} examples that differ, by up to {apart.max():.0e} of their largest output."
+            f"Expected the campaign to agree with Keras on {campaign.network.name}. Received: "
+            f"{far.sum()} of {len(ours)} examples that differ, by up to {apart.max():.0e} of their "
+            "largest output."
         )
     otherwise = campaign.right(ours) != campaign.right(theirs)
     return float(apart[~far].max(initial=0.0)), int(np.count_nonzero(far | otherwise))
 
 
-def _predicted(campaign: Campaign, count: int) -> np.ndarray:
+def _compiled(campaign: Campaign) -> Callable[[int], np.ndarray]:
     """Keras' outputs for the first examples, compiled as `predict` compiles them."""
-    call = tf.function(
-        lambda x, draw: forward(campaign.network, x, draw), reduce_retracing=True, autograph=False
-    )
-    found = []
-    for start in range(0, count, campaign.examples_per_call):
-        part = slice(start, min(count, start + campaign.examples_per_call))
-        x = [tf.constant(array[part]) for array in campaign.x]
-        found.append(call(x if len(x) > 1 else x[0], campaign.network_draw(0)).numpy())
-    return np.concatenate(found)
+    call = tf.function(partial(forward, campaign.network), reduce_retracing=True, autograph=False)
+
+    def outputs(count: int) -> np.ndarray:
+        found = []
+        for start in range(0, count, campaign.examples_per_call):
+            part = slice(start, min(count, start + campaign.examples_per_call))
+            x = [tf.constant(array[part]) for array in campaign.x]
+            found.append(call(x if len(x) > 1 else x[0], campaign.network_draw(0)).numpy())
+        return np.concatenate(found)
+
+    return outputs

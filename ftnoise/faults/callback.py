@@ -119,7 +119,7 @@ class FaultInjection(keras.callbacks.Callback):
         boolean(hold=hold, redraw=redraw)
         count(least=2, trials=trials)
         count(optional=True, every=every)
-        expect(isinstance(name, str) and name != "", "name to be a string", name=name)
+        expect(isinstance(name, str) and name != "", "name to be a non-empty string", name=name)
         expect(
             schedule is not None or evaluate is not None,
             "schedule (faults during training) or evaluate (accuracy under faults)",

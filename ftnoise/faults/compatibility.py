@@ -29,14 +29,15 @@ OTHERS = ("float16", "bfloat16", "float64")
 
 
 def threshold_of(network: keras.Model, given: float | None = None) -> float:
-    """Above which a network with one output says class 1: 0.5 for a sigmoid, 0 for a logit.
+    """The output above which a network with one output predicts class 1.
 
     Args:
         network: with outputs `[batch, classes]`; where there is no single class, it is never used.
-        given: what a user says it is; None looks for the last activation, from the output back.
+        given: the user's own; None is 0.5 for a sigmoid and 0 for a tanh or a logit, by the last
+            activation before the output.
 
     Raises:
-        BadInput: it is no number, or there is no saying what the output means.
+        BadInput: it is no number, or the meaning of the output is unknown.
     """
     expect(given is None or is_number(given), "threshold a number, or None", threshold=given)
     if given is not None or network.output_shape[-1] != 1:
@@ -59,7 +60,7 @@ def threshold_of(network: keras.Model, given: float | None = None) -> float:
         (key,) = step.inputs
     raise BadInput(
         f"Expected the one output of {network.name} to be a logit or that of a sigmoid or tanh, or "
-        f"a threshold, above which it says class 1. Received: {last}, of unknown meaning."
+        f"a threshold, above which it predicts class 1. Received: {last}, of unknown meaning."
     )
 
 

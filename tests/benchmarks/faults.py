@@ -1,15 +1,15 @@
-"""A trial of a fault campaign against one sound forward pass, and against the usual loop.
+"""A trial of a fault campaign against one sound forward pass, and against the naive loop.
 
     python -m tests.benchmarks.faults [fmnist_dnn|fmnist_cnn1] [--repetitions 7]
 
-10,000 real test images. The floor is one sound forward pass of all of them, compiled, that counts
+10,000 real test images. The floor is one fault-free forward pass of all of them, compiled, that counts
 what is right: the batches are tensors before the clock starts, and their size is the fastest of
-`BATCHES`, found in the same run. A trial is one of `GROUP` new ones of a campaign, so drawing it and
+`BATCHES`, found in the same run. A trial is one of `GROUP` new ones of a campaign: drawing it and
 packing what it did are inside. Targets for a trial over the floor, at a share of 0.5: 0.55 and 0.85
 (fmnist_dnn, fmnist_cnn1) for all hidden neurons, 1.2 for all weights, and for the weights of the
 last layer alone that layer's own share of the floor plus 0.1.
 
-The usual loop takes the weights, edits them in NumPy, sets them, calls `model.evaluate` at Keras'
+The naive loop takes the weights, edits them in NumPy, sets them, calls `model.evaluate` at Keras'
 own batch size of 32, and sets the old ones again; a crashed neuron is a zero in the kernel that it
 feeds. Targets: at least 4 times as fast for weights, 10 for neurons and 10 for the last layer on
 fmnist_dnn; 1.5 and 2 on fmnist_cnn1.
@@ -42,10 +42,9 @@ from ftnoise.architectures import Architecture, FmnistCNN1, FmnistDNN
 from ftnoise.core import seeds
 from ftnoise.core.data import Sources
 from ftnoise.datasets.fashion_mnist import FashionMNIST
-from ftnoise.faults.agreement import gates
 from ftnoise.faults.campaign import Campaign
-from ftnoise.faults.fault import Fault, parse
-from ftnoise.faults.outcomes import Outcomes
+from ftnoise.faults.fault import Fault
+from ftnoise.faults.parsing import parse_fault
 from ftnoise.faults.rates import Share
 from ftnoise.faults.sweep import sweep
 from ftnoise.measures.fault_tolerance import FaultTolerance
@@ -61,7 +60,7 @@ KINDS = ("neurons", "weights", "last layer")
 
 @dataclass(frozen=True, kw_only=True)
 class Goals:
-    """A trial over the floor, and how many times as fast as the usual loop it is, by kind."""
+    """A trial over the floor, and how many times as fast as the naive loop it is, by kind."""
 
     over_floor: dict[str, float]
     times: dict[str, float]
@@ -102,8 +101,8 @@ def fastest(function: Any, x: np.ndarray, y: np.ndarray) -> tuple[int, Callable[
 
 def fault_of(kind: str, network: keras.Model) -> Fault:
     """Half of the sites stuck at 0."""
-    where = {"last layer": f"weights@{network.layers[-1].name}"}.get(kind, kind)
-    return parse(f"{where}:stuck_at_zero:0.5")
+    where = {"last layer": f"weights={network.layers[-1].name}"}.get(kind, kind)
+    return parse_fault(f"{where}:stuck_at=0:0.5")
 
 
 def trials_of(campaign: Campaign) -> Callable[[], object]:
@@ -112,13 +111,12 @@ def trials_of(campaign: Campaign) -> Callable[[], object]:
 
     def run() -> None:
         start = next(numbers)
-        found = Outcomes((campaign.fault.rate,), campaign.correct, campaign.y)
-        found.add(0, campaign.run(range(start, start + GROUP)))
+        campaign.run(range(start, start + GROUP), campaign.fault.rate).to_arrays()
 
     return run
 
 
-def usual_loop(network: keras.Model, kind: str, x: np.ndarray, y: np.ndarray) -> Any:
+def naive_loop(network: keras.Model, kind: str, x: np.ndarray, y: np.ndarray) -> Any:
     """One trial as it is usually done."""
     generator = np.random.default_rng(0)
     kernels = [n for n, weight in enumerate(network.weights) if len(weight.shape) > 1]
@@ -168,7 +166,7 @@ def measured(architecture: Architecture, repetitions: int) -> bool:
     things = {FLOOR: floor, ALONE: fastest(last, stored, y)[1]}
     campaigns = {kind: Campaign(network, x, y, fault_of(kind, network)) for kind in KINDS}
     things |= {ours(kind): trials_of(campaign) for kind, campaign in campaigns.items()}
-    things |= {usual(kind): usual_loop(network, kind, x, y) for kind in KINDS}
+    things |= {usual(kind): naive_loop(network, kind, x, y) for kind in KINDS}
     seconds = alternating(things, repetitions)
     for name in (FLOOR, ALONE, *map(ours, KINDS)):
         seconds[name] = [value / GROUP for value in seconds[name]]
@@ -181,7 +179,7 @@ def measured(architecture: Architecture, repetitions: int) -> bool:
     }
     ratios: dict[str, Any] = {f"{ALONE} / floor": (ALONE, FLOOR, None)}
     ratios |= {f"{kind} / floor": (ours(kind), FLOOR, limits[kind]) for kind in KINDS}
-    ratios |= {f"{kind} / the usual loop": (ours(kind), usual(kind), times[kind]) for kind in KINDS}
+    ratios |= {f"{kind} / the naive loop": (ours(kind), usual(kind), times[kind]) for kind in KINDS}
     return show(seconds, ratios)
 
 
@@ -191,8 +189,8 @@ def ours(kind: str) -> str:
 
 
 def usual(kind: str) -> str:
-    """What a trial of the usual loop is called."""
-    return f"{kind}, the usual loop"
+    """What a trial of the naive loop is called."""
+    return f"{kind}, the naive loop"
 
 
 def figure(architecture: Architecture) -> bool:
@@ -205,7 +203,7 @@ def figure(architecture: Architecture) -> bool:
     began = time.monotonic()
     campaign = Campaign(network, data.x_test, data.y_test, measure.fault)
     rates = [Share(rate=rate) for rate in measure.rates]
-    gates(campaign, rates[len(rates) // 2])
+    agreement(campaign, rates[len(rates) // 2])
     sweep(campaign, rates, trials=FEW)
     middle = time.monotonic()
     sweep(campaign, rates, trials=MANY)

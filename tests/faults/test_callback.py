@@ -148,7 +148,7 @@ def probed(steps_per_execution=1, optimizer=None):
 
 
 @pytest.mark.parametrize("steps", [1, 2])
-@pytest.mark.parametrize("what", ["stuck_at=0.25", "random_value=2..3", "bit_flip=31"])
+@pytest.mark.parametrize("what", ["stuck_at=0.25", "random_value=2,high=3", "bit_flip=31"])
 def test_stuck_weights_are_read_as_the_same_value_in_every_step(what, steps):
     network, x, y, probe = probed(steps, keras.optimizers.SGD(RATE))
     stored = probe.kernel.numpy()

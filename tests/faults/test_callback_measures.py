@@ -17,7 +17,7 @@ from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.parsing import parse_fault
 from ftnoise.faults.rates import Bernoulli, Count, Share
 from ftnoise.faults.training_step import TrainingStep
-from tests.faults.networks import bits, made
+from tests.faults.networks import bits, made, run
 from tests.faults.test_callback import Trials, compiled, fit, same, untouched, values
 
 FAULT = parse_fault("weights:stuck_at_zero:0.4")
@@ -32,7 +32,7 @@ def test_the_accuracy_is_that_of_a_campaign_and_measuring_changes_nothing():
     history = fit(network, x, y, faults).history
     fit(other, x, y)
     assert bits(network) == bits(other)
-    correct = Campaign(other, x, y, head, seed=4).run(range(5)).correct.mean(axis=1)
+    correct = Campaign(other, x, y, head, seed=4).run(range(5), head.rate).correct.mean(axis=1)
     np.testing.assert_array_equal(faults.accuracies[1], correct)
     assert history["faulty_accuracy"][1] == correct.mean()
     assert history["faulty_accuracy_spread"][1] == np.std(correct, ddof=1)
@@ -42,16 +42,16 @@ def test_the_accuracy_is_that_of_a_campaign_and_measuring_changes_nothing():
 def test_a_refreshed_campaign_is_as_a_new_one():
     network, x, y = made("convolutions")
     campaign = Campaign(network, x, y, parse_fault("neurons,layers=conv2d:stuck_at_one:0.4"))
-    before, compiled_before = campaign.run([0, 1]), campaign._faulty._compiled
+    before, compiled_before = run(campaign, [0, 1]), campaign._faulty._compiled
     for weight in network.weights:
         weight.assign(weight.numpy()[::-1])
     campaign.refresh()
     new = Campaign(network, x, y, parse_fault("neurons,layers=conv2d:stuck_at_one:0.4"))
     np.testing.assert_array_equal(campaign.golden, new.golden)
     np.testing.assert_array_equal(campaign.correct, new.correct)
-    after = campaign.run([0, 1])
+    after = run(campaign, [0, 1])
     np.testing.assert_array_equal(
-        after.output_deviation_mean, new.run([0, 1]).output_deviation_mean
+        after.output_deviation_mean, run(new, [0, 1]).output_deviation_mean
     )
     assert (after.output_deviation_mean != before.output_deviation_mean).all()
     assert campaign._faulty._compiled is compiled_before
@@ -62,7 +62,7 @@ def test_faults_of_training_are_not_those_that_are_measured():
     faults = FaultInjection(FAULT, schedule=0.4, evaluate=(x, y), trials=2)
     trials = Trials(faults)
     fit(network, x, y, faults, trials)
-    measured = [faults._campaign.sampler.trial(number) for number in range(2)]
+    measured = [faults._campaign.sampler.trial(number, faults.fault.rate) for number in range(2)]
     for one in trials.seen:
         for other in measured:
             assert not same(one.hits, other.hits)
@@ -249,13 +249,13 @@ def test_a_model_that_is_compiled_again_trains_anew():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"fault": 0.5}, "Expected a fault or its short form. Received: fault=0.5"),
-        ({"seed": -1}, "Expected seed an integer >= 0. Received: seed=-1"),
-        ({"hold": 1}, "Expected hold True or False. Received: hold=1"),
-        ({"redraw": 1}, "Expected redraw True or False. Received: redraw=1"),
-        ({"trials": 1}, "Expected trials >= 2. Received: trials=1"),
-        ({"every": 0}, "Expected every >= 1 epochs, or None. Received: every=0"),
-        ({"name": ""}, "Expected name to be a word. Received: name=''"),
+        ({"fault": 0.5}, "Expected a fault or its text form. Received: fault=0.5"),
+        ({"seed": -1}, "Expected seed to be an integer >= 0. Received: seed=-1"),
+        ({"hold": 1}, "Expected hold to be a bool. Received: hold=1"),
+        ({"redraw": 1}, "Expected redraw to be a bool. Received: redraw=1"),
+        ({"trials": 1}, "Expected trials to be an integer >= 2. Received: trials=1"),
+        ({"every": 0}, "Expected every to be an integer >= 1 or None. Received: every=0"),
+        ({"name": ""}, "Expected name to be a non-empty string. Received: name=''"),
         ({"schedule": None}, "Expected schedule .* or evaluate .* Received: schedule=None"),
         ({"schedule": 1.5}, "Rates, rates in .0, 1. or None. Received: schedule=1.5"),
         ({"schedule": True}, "Rates, rates in .0, 1. or None. Received: schedule=True"),

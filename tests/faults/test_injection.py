@@ -355,9 +355,9 @@ def test_no_faults_are_the_network_itself_bit_for_bit(where):
 @pytest.mark.parametrize(
     ("fault", "options", "said"),
     [
-        (FAULTS[0], {"seed": -1}, "Expected seed an integer >= 0. Received: seed=-1."),
-        (FAULTS[0], {"seed": 1.0}, "Expected seed an integer >= 0. Received: seed=1.0."),
-        (FAULTS[0], {"trial": -1}, "Expected trial an integer >= 0. Received: trial=-1."),
+        (FAULTS[0], {"seed": -1}, "Expected seed to be an integer >= 0. Received: seed=-1."),
+        (FAULTS[0], {"seed": 1.0}, "Expected seed to be an integer >= 0. Received: seed=1.0."),
+        (FAULTS[0], {"trial": -1}, "Expected trial to be an integer >= 0. Received: trial=-1."),
         ("weights:sign_flip:n=133", {}, "Expected at most 132 faults. Received: faults=133."),
         ("weights:sign_flip:1:transient", {}, "Expected a transient fault of neurons, as the"),
         ("filters:sign_flip:1", {}, "Expected filters in sequential. Received: none."),

@@ -9,7 +9,6 @@ import tensorflow as tf
 from keras import layers
 
 from ftnoise.core.errors import BadInput
-from ftnoise.faults.fault import sites as kinds
 from ftnoise.faults.where import Biases, Channels, Filters, Neurons, Parameters, Weights
 from tests.faults.networks import CLASSES, made
 
@@ -256,7 +255,7 @@ def test_layers_by_name_and_by_position_among_those_that_have_such_sites():
         (Neurons(layers=("dense_1",)), "(image_conv2d, conv2d, dense). Received: 'dense_1'."),
         (
             Weights(indices=(1,)),
-            "one layer named, whose weights are meant by indices. Received: targets=['image_conv2d/",
+            "one layer named, whose weights they choose. Received: targets=['image_conv2d/",
         ),
         (
             Parameters(layers=("dense",), indices=(1,)),
@@ -276,7 +275,7 @@ def test_places_that_there_are_not_are_refused_naming_those_that_there_are(where
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("kind", kinds().values(), ids=kinds())
+@pytest.mark.parametrize("kind", [Biases, Channels, Filters, Neurons, Parameters, Weights])
 def test_a_network_without_any_such_place_is_refused(kind):
     output = layers.Dense(CLASSES, name="out")
     network = keras.Sequential([layers.InputLayer((3,)), output], name="one")
@@ -294,7 +293,7 @@ def test_a_network_without_any_such_place_is_refused(kind):
         ({"layers": (True,)}, "layers to be names or positions >= 0. Received: layers=(True,)"),
         ({"indices": (1, 1)}, "indices to be different integers >= 0. Received: indices=(1, 1)"),
         ({"indices": (0.5,)}, "indices to be different integers >= 0. Received: indices=(0.5,)"),
-        ({"output_layer": 1}, "output_layer to be True or False. Received: output_layer=1"),
+        ({"output_layer": 1}, "output_layer to be a bool. Received: output_layer=1"),
     ],
 )
 def test_where_that_cannot_be_right_is_refused(options, said):
