@@ -13,6 +13,7 @@ a short epoch.
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from typing import Any
@@ -26,7 +27,7 @@ from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import expect
 from ftnoise.core.data import Data
 from ftnoise.core.errors import RunFailed
-from ftnoise.core.interfaces import Run
+from ftnoise.core.interfaces import Penalty, Run
 from ftnoise.layers.drawing import drawing, forward
 from ftnoise.training.gradients.plain import Plain
 from ftnoise.training.logs import tensorboard
@@ -220,14 +221,14 @@ class Loop(keras.Model):
             with drawing(draw):
                 return member(network, x, y, self.seed("inputs", step))
 
-        def extra() -> Any:
+        def extra(penalty: Penalty) -> Any:
             with drawing(draw):
                 return penalty.value(network, x)
 
         if weights:
             weights.before_step(network, noise)
         loss, logits, gradients = self.updater.update(
-            objective, extra if penalty else None, present
+            objective, functools.partial(extra, penalty) if penalty else None, present
         )
         if weights:
             weights.after_step(network, gradients, noise)
