@@ -27,7 +27,7 @@ class Resumable:
             identity is the same, and discarded otherwise.
         total: units of all series together, times their `weight`, for the progress of `batches`;
             None is the units of the series at hand.
-        save_seconds: time between two checkpoints.
+        save_seconds: time between two checkpoints; None is `SAVE_SECONDS`.
     """
 
     def __init__(
@@ -36,10 +36,10 @@ class Resumable:
         identity: str,
         *,
         total: int | None = None,
-        save_seconds: float = SAVE_SECONDS,
+        save_seconds: float | None = None,
     ) -> None:
         self.checkpointing, self.identity, self.total = checkpointing, identity, total
-        self.save_seconds = save_seconds
+        self.save_seconds = SAVE_SECONDS if save_seconds is None else save_seconds
         self._arrays: dict[str, np.ndarray] = {}
         self._worked = 0
         self._saved = time.monotonic()
