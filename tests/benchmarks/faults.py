@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.faults [fmnist_dnn|fmnist_cnn1] [--repetitions 7]
 
-10,000 real test images. The floor is one fault-free forward pass of all of them, compiled, which
-counts what is right: the batches are tensors before the clock starts, and their size is the fastest of
+10,000 real test images. The floor is one fault-free forward pass of all of them, compiled, that
+counts what is right: the batches are tensors before the clock starts; their size is the fastest of
 `BATCHES`, found in the same run. A trial is one of `GROUP` new ones of a campaign: drawing it and
 packing what it did are inside. Targets for a trial over the floor, at a share of 0.5: 0.55 and 0.85
 (fmnist_dnn, fmnist_cnn1) for all hidden neurons, 1.2 for all weights, and for the weights of the
