@@ -1,6 +1,6 @@
-"""What breaks in a network, where, how much of it and for how long; and many such trials at once.
+"""Faults in a network: where, what, at which rate and for how long; and campaigns of many trials.
 
-A *fault* is a site that does something else than it should; a *trial* is the draw of all sites
-that are hit together; a *campaign* asks a network about many trials. `fault.py` has the value that
+A *fault* changes the values at some sites of a network; a *trial* is one random draw of the sites
+that are hit together; a *campaign* runs many trials on one network. `fault.py` has the value that
 describes a fault, `injection.py` puts one trial into a model, `campaign.py` computes many.
 """

@@ -1,9 +1,9 @@
-"""A trial of a fault campaign against one sound forward pass, and against the naive loop.
+"""A trial of a fault campaign against one fault-free forward pass, and against the naive loop.
 
     python -m tests.benchmarks.faults [fmnist_dnn|fmnist_cnn1] [--repetitions 7]
 
-10,000 real test images. The floor is one fault-free forward pass of all of them, compiled, that counts
-what is right: the batches are tensors before the clock starts, and their size is the fastest of
+10,000 real test images. The floor is one fault-free forward pass of all of them, compiled, that
+counts what is right: the batches are tensors before the clock starts; their size is the fastest of
 `BATCHES`, found in the same run. A trial is one of `GROUP` new ones of a campaign: drawing it and
 packing what it did are inside. Targets for a trial over the floor, at a share of 0.5: 0.55 and 0.85
 (fmnist_dnn, fmnist_cnn1) for all hidden neurons, 1.2 for all weights, and for the weights of the
@@ -42,6 +42,7 @@ from ftnoise.architectures import Architecture, FmnistCNN1, FmnistDNN
 from ftnoise.core import seeds
 from ftnoise.core.data import Sources
 from ftnoise.datasets.fashion_mnist import FashionMNIST
+from ftnoise.faults.agreement import agreement
 from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.parsing import parse_fault

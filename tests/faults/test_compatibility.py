@@ -69,7 +69,7 @@ def test_what_is_above_the_threshold_is_class_1(tail, threshold):
 )
 def test_where_there_is_no_saying_a_threshold_is_asked_for(tail):
     network = ended(*tail())
-    with pytest.raises(BadInput, match="or a threshold, above which it says") as no:
+    with pytest.raises(BadInput, match="or a threshold, above which it predicts") as no:
         threshold_of(network)
     assert "\n" not in str(no.value)
     assert threshold_of(network, 0.25) == 0.25

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ftnoise.core import resumable
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput
-from ftnoise.core.resumable import Resumable
 from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.outcomes import NUMBERS, Outcomes
 from ftnoise.faults.parsing import parse_fault
@@ -73,7 +73,7 @@ class Memory(Checkpointing):
 
 @pytest.fixture
 def saves_always(monkeypatch) -> None:
-    monkeypatch.setitem(Resumable.__init__.__kwdefaults__, "save_seconds", -1.0)
+    monkeypatch.setattr(resumable, "SAVE_SECONDS", -1.0)
 
 
 # Trials enough.
@@ -283,7 +283,7 @@ def test_a_discarded_record_is_set_aside_with_one_line(asked, tmp_path, capsys, 
 
 def work(folder: Path, ready, trials: int) -> None:
     """A sweep in a process of its own, which keeps its work after every group."""
-    Resumable.__init__.__kwdefaults__["save_seconds"] = -1.0
+    resumable.SAVE_SECONDS = -1.0
     asked = campaign()
     ready.set()
     sweep(asked, RATES, trials=trials, checkpointing=Folder(folder))

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from ftnoise.core import resumable
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput
 from ftnoise.core.interfaces import MeasureInput
 from ftnoise.core.preset import Preset
-from ftnoise.core.resumable import Resumable
 from ftnoise.faults.agreement import Agreement
 from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.outcomes import Outcomes, TrialResults
@@ -226,7 +226,7 @@ class Cut(Checkpointing):
 
 
 def test_an_interrupted_measure_goes_on_to_the_same_summarized(whole, monkeypatch):
-    monkeypatch.setitem(Resumable.__init__.__kwdefaults__, "save_seconds", -1.0)
+    monkeypatch.setattr(resumable, "SAVE_SECONDS", -1.0)
     _, whole = whole
     trained = asked(checkpointing=Cut())
     with pytest.raises(KeyboardInterrupt):

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from ftnoise.core import resumable
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput
 from ftnoise.core.interfaces import MeasureInput
 from ftnoise.core.preset import Preset
-from ftnoise.core.resumable import Resumable
 from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.parsing import parse_fault
 from ftnoise.faults.rates import Share
@@ -124,7 +124,7 @@ def test_the_layer_that_all_depends_on_is_named():
 
 
 def test_an_interrupted_measure_goes_on_with_the_next_layer(monkeypatch):
-    monkeypatch.setitem(Resumable.__init__.__kwdefaults__, "save_seconds", -1.0)
+    monkeypatch.setattr(resumable, "SAVE_SECONDS", -1.0)
     whole = measure(Neurons()).evaluate(asked())
     memory = Memory()
     trained = asked(checkpointing=memory)
