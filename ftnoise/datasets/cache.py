@@ -50,7 +50,7 @@ class Entry:
         from ftnoise.datasets import content
 
         try:
-            with np.load(self.path, allow_pickle=False) as archive:
+            with open(self.path, "rb") as file, np.load(file, allow_pickle=False) as archive:
                 manifest = json.loads(archive["manifest.json"])
                 if (manifest["format"], manifest["signature"]) != (FORMAT, self.signature):
                     return None

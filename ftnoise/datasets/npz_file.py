@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ftnoise.core.checks import expect, instance
+from ftnoise.core.checks import instance
 from ftnoise.core.data import Sources
 from ftnoise.datasets.origins import Origin, OriginDataSet, Raw, reading
 
@@ -69,6 +69,7 @@ def opened(path: Path) -> Iterator[Archive]:
     """
     import numpy as np
 
-    with reading(path, "a readable .npz"), np.load(path, allow_pickle=False) as archive:
-        expect(isinstance(archive, np.lib.npyio.NpzFile), "a .npz, not a .npy")
-        yield archive
+    with reading(path, "a readable .npz"), open(path, "rb") as stream:
+        # `np.load` of a path leaves a damaged file open.
+        with np.load(stream, allow_pickle=False) as archive:
+            yield archive

@@ -8,6 +8,7 @@ nor downloads. Nothing here imports NumPy before it is needed.
 from __future__ import annotations
 
 import contextlib
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,9 +73,9 @@ class OriginDataSet(DataSet):
     class_names: ClassVar[tuple[str, ...] | None] = None
     content: ClassVar[str | None] = None
 
+    @abstractmethod
     def origins(self, sources: Sources) -> Iterator[Origin]:
         """Where the content may come from, most preferred first."""
-        raise NotImplementedError
 
     def not_found(self, sources: Sources, tried: list[str]) -> str:
         """The message when no origin has the data; `tried` has a reason for each."""
