@@ -1,10 +1,10 @@
-"""A kept copy is one file, replaced at once, so that it is whole or not there.
+"""Decoded copies of data sets, each one file that is whole or not there.
 
 `<cache>/datasets/<slug>-<hash>.npz` is an uncompressed `.npz` with the decoded arrays and
-`manifest.json`: the content's digest, its source, and the size and times of the files that it was
-read from. Two processes may write the same copy; the last one wins and both are right. A copy
-that does not have the digest it claims is set aside, named on stderr, and made again. A cache
-that cannot be written is named too, and done without.
+`manifest.json`: the content's digest, its source, and a signature of the files that it was read
+from. Two processes may write the same copy; the last one wins and both are right. A copy whose
+content does not have its digest is set aside, named on stderr, and made again. A cache that cannot
+be written is named too, and not used.
 """
 
 from __future__ import annotations
@@ -13,98 +13,74 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
-import struct
-import tempfile
 import zipfile
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.core import files, spec
+from ftnoise.core import files
 from ftnoise.core.errors import BadInput
 from ftnoise.core.progress import tell
-from ftnoise.datasets import Origin
 
 if TYPE_CHECKING:
-    from ftnoise.datasets import Arrays, OriginDataSet
+    import numpy as np
 
 FORMAT = 1
-DAMAGE = (
-    ArithmeticError,
-    EOFError,
-    KeyError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 class Entry:
-    """The place in the cache for what one origin delivers for one data set."""
+    """The copy at `path` of what was read from `originals`, if it is current."""
 
-    def __init__(self, folder: Path, data_set: OriginDataSet, origin: Origin) -> None:
+    def __init__(self, path: Path, originals: tuple[Path, ...]) -> None:
+        self.path = path
         # Taken before anything is read: a file that changes meanwhile is noticed next time.
-        self.signature = _signature(origin.files)
-        # What is made anew in each process has neither a file to compare with nor a copy.
-        self.lasting = origin.keep or bool(origin.files)
-        # Two members may read the same file, each by its own rules.
-        place = str(origin.place.absolute()) if origin.place else ""
-        key = spec.digest({"reader": spec.canonical(data_set), "place": ascii(place)})
-        self.path = folder / "datasets" / f"{data_set.slug}-{key[:10]}.npz"
+        self.signature = _signature(originals)
 
     def manifest(self) -> dict[str, Any] | None:
-        """The manifest of a current copy, or None."""
-        if not self.lasting:
-            return None
+        """The digest, source and number of classes of a current copy, or None."""
+        loaded = self._load(arrays=False)
+        return loaded and loaded[0]
+
+    def load(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+        """The manifest and the arrays of a current copy, or None."""
+        return self._load(arrays=True)
+
+    def _load(self, arrays: bool) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+        import numpy as np
+
+        from ftnoise.datasets import content
+
         try:
-            with zipfile.ZipFile(self.path) as archive:
-                manifest = json.loads(archive.read("manifest.json"))
-            if manifest["format"] != FORMAT or manifest["signature"] != self.signature:
-                return None
-            return {
-                "source": str(manifest["source"]),
-                "classes": int(manifest["classes"]),
-                "digest": bytes.fromhex(manifest["digest"]).hex(),
-                "arrays": bool(manifest["arrays"]),
-            }
+            with open(self.path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+                manifest = json.loads(archive["manifest.json"])
+                if (manifest["format"], manifest["signature"]) != (FORMAT, self.signature):
+                    return None
+                known = {name: manifest[name] for name in ("digest", "source", "classes")}
+                if not arrays:
+                    return known, {}
+                values = {name: archive[name] for name in content.NAMES}
+            if (digest := content.digest(values)) != known["digest"]:
+                raise ValueError(f"its content has the digest {digest[:12]}...")
+            return known, values
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             return None
-        except DAMAGE as error:
+        except Exception as error:  # whatever a parser raises on a damaged file
             self._set_aside(error)
             return None
 
-    def arrays(self) -> tuple[dict[str, Any], Arrays] | None:
-        """The manifest and arrays of a current, sound copy, or None."""
-        manifest = self.manifest()
-        if manifest is None or not manifest["arrays"]:
-            return None
-        from ftnoise.datasets import content, npz_file
+    def save(self, manifest: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        """Writes a copy; a failure is shown and otherwise without consequence."""
+        import numpy as np
 
+        manifest = manifest | {"format": FORMAT, "signature": self.signature}
         try:
-            with zipfile.ZipFile(self.path) as archive:
-                arrays = npz_file.read_arrays(archive, content.NAMES)
-            digest = content.digest(arrays)
-            if digest != manifest["digest"]:
-                raise ValueError(f"its content has the digest {digest[:12]}...")
-            return manifest, arrays
-        except DAMAGE as error:
-            self._set_aside(error)
-            return None
-
-    def keep(self, manifest: dict[str, Any], arrays: Arrays) -> None:
-        """Keeps a copy; a failure is told and otherwise without consequence."""
-        manifest = manifest | {"arrays": bool(arrays)}
-        if not self.lasting or (not arrays and self.manifest() == manifest):
-            return
-        manifest |= {"format": FORMAT, "signature": self.signature}
-        try:
-            _write(self.path, manifest, arrays)
+            with files.replacing(self.path) as file, zipfile.ZipFile(file, "w") as archive:
+                # A `ZipInfo` has no time of writing: equal content, equal bytes.
+                member = zipfile.ZipInfo("manifest.json")
+                archive.writestr(member, json.dumps(manifest, indent=1, sort_keys=True))
+                for name, array in arrays.items():
+                    with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
+                        np.lib.format.write_array(stream, array, allow_pickle=False)
+            files.sweep(self.path.parent)
         except OSError as error:
             tell(f"cannot keep a copy of the data in {self.path}: {error.strerror or error}")
 
@@ -116,43 +92,16 @@ class Entry:
             tell(f"{self.path} is damaged ({reason}); set aside as {aside.name}, made again")
 
 
-def _signature(files: tuple[Path, ...]) -> str:
+def _signature(originals: tuple[Path, ...]) -> str:
     """SHA-256 (hex) of the names, sizes and times of files; empty for none."""
     total = hashlib.sha256()
-    for path in files:
+    for path in originals:
         try:
             stat = path.stat()
         except OSError as error:
             raise BadInput(
-                f"Expected {path} to be a file that can be read. Received: {error.strerror}."
+                f"Expected {path} to be a readable file. Received: {error.strerror}."
             ) from error
         line = f"{path.absolute()}/{stat.st_size}/{stat.st_mtime_ns}/{stat.st_ctime_ns}\n"
         total.update(line.encode(errors="surrogateescape"))
-    return total.hexdigest() if files else ""
-
-
-def _write(path: Path, manifest: dict[str, Any], arrays: Arrays) -> None:
-    import numpy as np
-
-    with files.replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
-        # `ZipInfo` carries no time of writing: equal content, equal bytes.
-        member_name = zipfile.ZipInfo("manifest.json")
-        archive.writestr(member_name, json.dumps(manifest, indent=1, sort_keys=True))
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
-    files.sweep(path.parent)
-
-
-@contextlib.contextmanager
-def scratch(cache: Path) -> Iterator[Path]:
-    """A folder that is there for the time of a download, in the cache if that can be written."""
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        for abandoned in files.abandoned(cache.glob("fetch-*")):
-            shutil.rmtree(abandoned, ignore_errors=True)
-        folder = tempfile.TemporaryDirectory(prefix="fetch-", dir=cache)
-    except OSError:
-        folder = tempfile.TemporaryDirectory(prefix="ftnoise-")
-    with folder as name:
-        yield Path(name).resolve()
+    return total.hexdigest() if originals else ""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ftnoise.core.checks import expect
 from ftnoise.core.errors import BadInput
-from ftnoise.datasets import Origin, Raw
+from ftnoise.datasets.origins import Origin, Raw, reading
 from ftnoise.datasets.public import PublicSet
 
 BINARY, PICKLED = "cifar-10-batches-bin", "cifar-10-batches-py"
@@ -33,49 +33,36 @@ class CIFAR10(PublicSet):
     test_size = 10_000
     shape = (32, 32, 3)
     class_names = (
-        "airplane",
-        "automobile",
-        "bird",
-        "cat",
-        "deer",
-        "dog",
-        "frog",
-        "horse",
-        "ship",
-        "truck",
+        *("airplane", "automobile", "bird", "cat", "deer"),
+        *("dog", "frog", "horse", "ship", "truck"),
     )
     tfds_url = "https://www.cs.toronto.edu"
 
     def in_folder(self, folder: Path) -> Origin | None:
         places = [folder, *self.own_folders(folder)]
-        for place in places:
-            binary = place / BINARY
+        for binary in (place / BINARY for place in places):
             if binary.is_dir():
                 files = tuple(binary / name for names in BATCHES.values() for name in names)
                 return Origin(BINARY, functools.partial(read_batches, binary), binary, files)
-        found = super().in_folder(folder)
+        origin = super().in_folder(folder)
         pickled = [place / PICKLED for place in places if (place / PICKLED).is_dir()]
-        if found is None and pickled:
+        if origin is None and pickled:
             raise BadInput(
                 f"Expected {BINARY}, which holds plain bytes. Received: {pickled[0]}, which is "
                 "pickled and is not read."
             )
-        return found
+        return origin
 
     @property
     def accepted(self) -> str:
-        images = "train/<class>/*.png and test/<class>/*.png"
-        return (
-            f"{BINARY}/ (not the pickled {PICKLED}/), {self.slug}.npz (x_train, y_train, x_test, "
-            f"y_test), {self.slug}/ ({images}), {self.slug}.zip (such images)"
-        )
+        return f"{BINARY}/ (not the pickled {PICKLED}/), {super().accepted}"
 
 
 def read_batches(folder: Path) -> Raw:
     """The binary version: records of a label's byte and 3 planes of 32 x 32 bytes.
 
     Raises:
-        BadInput: naming the file, if it cannot be read or is not made of whole records.
+        BadInput: naming the file, if it is not readable or not made of whole records.
     """
     import numpy as np
 
@@ -83,19 +70,11 @@ def read_batches(folder: Path) -> Raw:
     for split, names in BATCHES.items():
         records = []
         for name in names:
-            try:
+            with reading(folder / name, "a batch of CIFAR-10"):
                 content = np.fromfile(folder / name, np.uint8)
-            except OSError as error:
-                raise BadInput(
-                    f"Expected {folder / name} to be a file that can be read. "
-                    f"Received: {error.strerror}."
-                ) from error
-            expect(
-                content.size > 0 and content.size % 3073 == 0,
-                f"{folder / name} to hold records of 3073 bytes",
-                bytes=content.size,
-            )
-            records.append(content.reshape(-1, 3073))
+                whole = content.size > 0 and content.size % 3073 == 0
+                expect(whole, "records of 3073 bytes", bytes=content.size)
+                records.append(content.reshape(-1, 3073))
         joined = np.concatenate(records)
         arrays[f"x_{split}"] = joined[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
         arrays[f"y_{split}"] = joined[:, 0]

@@ -1,7 +1,7 @@
 """Two circles, one inside the other: 30 points for training and 70 for testing.
 
-Source: section 4.1 of the paper, which names scikit-learn's `make_circles`. Which 100 points they
-are was found by redoing Table 3: noise 0.1, random state 1, the first 30 for training.
+Source: section 4.1 of the paper, which names scikit-learn's `make_circles`. It gives no parameters;
+reproducing Table 3 showed noise 0.1, random state 1, and the first 30 points for training.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ftnoise.core.checks import expect, is_count, is_number
+from ftnoise.core.checks import count, expect, non_negative
 from ftnoise.core.data import Sources
-from ftnoise.datasets import Origin, OriginDataSet, Raw
+from ftnoise.datasets.origins import Origin, OriginDataSet, Raw
 
 TRAIN, TEST = 30, 70
 
@@ -22,7 +22,7 @@ class Circles(OriginDataSet):
     """Points `[n, 2]`; class 1 is the inner circle, of radius 0.8, class 0 the outer, of radius 1.
 
     Args:
-        noise: standard deviation of what is added to each coordinate, >= 0.
+        noise: standard deviation of the Gaussian noise of each coordinate, >= 0.
         random_state: scikit-learn's seed of the points, in 0 to 2^32 - 1.
     """
 
@@ -35,19 +35,16 @@ class Circles(OriginDataSet):
     class_names = ("outer", "inner")
 
     def __post_init__(self) -> None:
-        expect(is_number(self.noise) and self.noise >= 0, "noise >= 0", noise=self.noise)
-        expect(
-            is_count(self.random_state, least=0) and self.random_state < 2**32,
-            "random_state in 0 to 2^32 - 1",
-            random_state=self.random_state,
-        )
+        non_negative(noise=self.noise)
+        count(least=0, random_state=self.random_state)
+        expect(self.random_state < 2**32, "random_state < 2^32", random_state=self.random_state)
 
     def redrawn(self, number: int) -> Circles:
         """Other points of the same kind; the number 0 is these."""
         return replace(self, random_state=self.random_state + number)
 
     def origins(self, sources: Sources) -> Iterator[Origin]:
-        yield Origin("scikit-learn", functools.partial(points, self), keep=False)
+        yield Origin("scikit-learn", functools.partial(points, self), cached=False)
 
 
 def points(circles: Circles) -> Raw:

@@ -7,8 +7,8 @@ int64, `[n]`. Rules:
 - `[n, height, width]` is taken as grayscale and becomes `[n, height, width, 1]`.
 - Floating-point images (three dimensions and more) have to lie in [0, 1] already; feature vectors
   `[n, features]` may hold any finite numbers, since they may have been normalized.
-- Labels are integers `[n]` or `[n, 1]` in `0..classes-1`. Where a set does not say how many
-  classes there are, `y_train` has to contain each of 0, 1, ... up to its largest.
+- Labels are integers `[n]` or `[n, 1]` in `0..classes-1`. Where a set does not know its number of
+  classes, `y_train` has to contain each of 0, 1, ... up to its largest.
 """
 
 from __future__ import annotations
@@ -22,79 +22,81 @@ from ftnoise.core.checks import expect
 from ftnoise.core.data import Data
 
 if TYPE_CHECKING:
-    from ftnoise.datasets import Arrays, OriginDataSet
+    from ftnoise.datasets.origins import Arrays
 
 SPLITS = ("train", "test")
 NAMES = ("x_train", "y_train", "x_test", "y_test")
-LARGEST = 16 * 2**30
-"""Bytes that a file may declare for its arrays; more is taken for damage or malice."""
 
 
-def checked(raw: Arrays, where: object, data_set: OriginDataSet) -> Arrays:
+def checked(
+    raw: Arrays,
+    where: object,
+    *,
+    sizes: tuple[int | None, int | None] = (None, None),
+    shape: tuple[int, ...] | None = None,
+    classes: int | None = None,
+    original: str | None = None,
+) -> Arrays:
     """The arrays in the form described above.
 
     Args:
         raw: arrays by name, as read.
         where: the file or place, for the message.
-        data_set: what is known of the set: sizes, shape, number of classes, content.
+        sizes: number of training and of test examples, where known.
+        shape: shape of an example, if known.
+        classes: number of classes, if known.
+        original: `unordered_digest` of the original, if known.
 
     Raises:
-        BadInput: naming `where` and the array, if something cannot be right.
+        BadInput: naming `where` and the array that is wrong.
     """
-    missing = [name for name in NAMES if name not in raw]
-    expect(not missing, f"{where} to contain {', '.join(NAMES)}", found=sorted(raw))
+    expect(set(NAMES) <= set(raw), f"{where} to contain {', '.join(NAMES)}", arrays=sorted(raw))
     arrays: Arrays = {}
-    for split in SPLITS:
+    for split, size in zip(SPLITS, sizes, strict=True):
         x_name, y_name = f"x_{split}", f"y_{split}"
-        arrays[x_name] = _checked_examples(raw[x_name], f"{x_name} in {where}")
-        arrays[y_name] = _checked_labels(raw[y_name], f"{y_name} in {where}")
-        lengths = len(arrays[x_name]), len(arrays[y_name])
+        x = arrays[x_name] = _examples(raw[x_name], f"{x_name} in {where}")
+        y = arrays[y_name] = _labels(raw[y_name], f"{y_name} in {where}")
+        lengths = len(x), len(y)
+        expect(len(x) == len(y), f"{x_name} and {y_name} in {where} of one length", lengths=lengths)
+        expect(size in (None, len(x)), f"{size} examples in {x_name} in {where}", examples=len(x))
+        shape = shape or x.shape[1:]
         expect(
-            lengths[0] == lengths[1],
-            f"{x_name} and {y_name} in {where} to be of one length",
-            lengths=lengths,
-        )
-        size = data_set.train_size if split == "train" else data_set.test_size
-        expect(
-            size is None or lengths[0] == size,
-            f"{size} examples in {x_name} in {where}",
-            examples=lengths[0],
-        )
-        shape = data_set.shape if data_set.shape else arrays["x_train"].shape[1:]
-        expect(
-            arrays[x_name].shape[1:] == shape,
+            x.shape[1:] == shape,
             f"{x_name} in {where} to hold examples of shape {tuple(shape)}",
-            shape=arrays[x_name].shape[1:],
+            shape=x.shape[1:],
         )
-    expect(
-        arrays["x_train"].dtype == arrays["x_test"].dtype,
-        f"x_train and x_test in {where} to be of one type",
-        types=tuple(str(arrays[f"x_{split}"].dtype) for split in SPLITS),
-    )
-    _check_classes(arrays, where, data_set)
-    if data_set.content is not None:
+    types = tuple(str(arrays[f"x_{split}"].dtype) for split in SPLITS)
+    expect(types[0] == types[1], f"x_train and x_test in {where} to be of one type", types=types)
+    if classes is None:
+        classes = int(arrays["y_train"].max()) + 1
+        present = len(np.unique(arrays["y_train"]))
         expect(
-            arrays["x_train"].dtype == np.uint8,
-            f"x_train in {where} to be uint8, as the original of {data_set.slug}",
-            dtype=str(raw["x_train"].dtype),
+            present == classes > 1,
+            f"y_train in {where} to hold at least two classes, and each of 0..{classes - 1}",
+            classes_present=present,
         )
-        found = unordered_digest(arrays)
+    for split in SPLITS:
+        highest = int(arrays[f"y_{split}"].max())
+        within = f"y_{split} in {where} to be in 0..{classes - 1}"
+        expect(highest < classes, within, highest=highest)
+    if original is not None:
+        expect(types[0] == "uint8", f"x_train in {where} to be uint8, as the original", dtype=types)
+        digest = unordered_digest(arrays)
         expect(
-            found == data_set.content,
-            f"{where} to hold the original examples of {data_set.slug}, in any order "
-            f"(digest {data_set.content[:12]}...)",
-            digest=f"{found[:12]}...",
+            digest == original,
+            f"{where} to hold the original examples, in any order (digest {original[:12]}...)",
+            digest=f"{digest[:12]}...",
         )
     return arrays
 
 
-def _checked_examples(x: Any, name: str) -> np.ndarray:
+def _examples(x: Any, name: str) -> np.ndarray:
     expect(
         x.dtype == np.uint8 or x.dtype.kind == "f",
         f"{name} to be uint8 or floating point",
         dtype=str(x.dtype),
     )
-    expect(x.ndim >= 2 and x.size > 0, f"{name} to be a non-empty [n, ...]", shape=tuple(x.shape))
+    expect(x.ndim >= 2 and x.size > 0, f"{name} to be a non-empty [n, ...]", shape=x.shape)
     if x.ndim == 3:
         x = x[..., np.newaxis]
     if x.dtype != np.uint8:
@@ -102,9 +104,8 @@ def _checked_examples(x: Any, name: str) -> np.ndarray:
         with np.errstate(over="ignore"):
             x = x.astype(np.float32)
         low, high = float(x.min()), float(x.max())
-        expect(
-            bool(np.isfinite([low, high]).all()), f"{name} to be finite", lowest=low, highest=high
-        )
+        finite = bool(np.isfinite([low, high]).all())
+        expect(finite, f"{name} to be finite", lowest=low, highest=high)
         expect(
             x.ndim == 2 or (low >= 0 and high <= 1),
             f"{name} to be uint8, or floating point in [0, 1]",
@@ -114,46 +115,12 @@ def _checked_examples(x: Any, name: str) -> np.ndarray:
     return np.ascontiguousarray(x)
 
 
-def _checked_labels(y: Any, name: str) -> np.ndarray:
+def _labels(y: Any, name: str) -> np.ndarray:
     expect(y.dtype.kind in "iu", f"{name} to be integers", dtype=str(y.dtype))
-    shape = tuple(y.shape)
-    expect(
-        y.size > 0 and (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)),
-        f"{name} to be a non-empty [n]",
-        shape=shape,
-    )
-    expect(
-        y.min() >= 0 and y.max() < 2**31,
-        f"{name} to be labels 0, 1, ...",
-        lowest=int(y.min()),
-        highest=int(y.max()),
-    )
+    expect(y.size > 0 and y.shape in ((y.size,), (y.size, 1)), f"{name} to be [n]", shape=y.shape)
+    low, high = int(y.min()), int(y.max())
+    expect(low >= 0 and high < 2**31, f"{name} to be labels 0, 1, ...", lowest=low, highest=high)
     return np.ascontiguousarray(y.reshape(-1), np.int64)
-
-
-def _check_classes(arrays: Arrays, where: object, data_set: OriginDataSet) -> None:
-    classes = class_count(arrays, data_set)
-    if data_set.class_names is None:
-        present = len(np.unique(arrays["y_train"]))
-        expect(
-            present == classes > 1,
-            f"y_train in {where} to hold at least two classes, and each of 0..{classes - 1}",
-            classes_present=present,
-        )
-    for split in SPLITS:
-        highest = int(arrays[f"y_{split}"].max())
-        expect(
-            highest < classes,
-            f"y_{split} in {where} to be in 0..{classes - 1}",
-            highest=highest,
-        )
-
-
-def class_count(arrays: Arrays, data_set: OriginDataSet) -> int:
-    """The number of classes: the known one, or as many as `y_train` needs."""
-    if data_set.class_names is not None:
-        return len(data_set.class_names)
-    return int(arrays["y_train"].max()) + 1
 
 
 def digest(arrays: Arrays) -> str:
@@ -167,43 +134,27 @@ def digest(arrays: Arrays) -> str:
 
 
 def unordered_digest(arrays: Arrays) -> str:
-    """SHA-256 (hex) of uint8 examples and labels whatever their order within a split.
+    """SHA-256 (hex) of uint8 examples and labels, independent of the order within a split.
 
     It covers the sorted SHA-256 of each example's bytes followed by its label's byte.
     """
     total = hashlib.sha256()
     for split in SPLITS:
-        labels = arrays[f"y_{split}"].astype(np.uint8).tobytes()
-        pixels = arrays[f"x_{split}"].data.cast("B")
-        size = len(pixels) // len(labels)
-        digests = []
-        for index in range(len(labels)):
-            example = hashlib.sha256(pixels[index * size : (index + 1) * size])
-            example.update(labels[index : index + 1])
-            digests.append(example.digest())
-        total.update(f"{split} {len(digests)}\n".encode() + b"".join(sorted(digests)))
+        x, y = arrays[f"x_{split}"], arrays[f"y_{split}"].astype(np.uint8)
+        rows = np.column_stack([x.reshape(len(x), -1), y])
+        digests = sorted(hashlib.sha256(row).digest() for row in rows)
+        total.update(f"{split} {len(digests)}\n".encode() + b"".join(digests))
     return total.hexdigest()
 
 
-def manifest(arrays: Arrays, source: str, data_set: OriginDataSet) -> dict[str, Any]:
-    """What is written beside kept arrays: their digest, source and number of classes."""
-    return {
-        "digest": digest(arrays),
-        "source": source,
-        "classes": class_count(arrays, data_set),
-    }
-
-
 def as_data(manifest: dict[str, Any], arrays: Arrays) -> Data:
-    """The checked arrays in the form that is delivered."""
+    """The checked arrays as they are delivered; the manifest has digest, source and classes."""
     return Data(
         x_train=_as_float(arrays["x_train"]),
         y_train=arrays["y_train"],
         x_test=_as_float(arrays["x_test"]),
         y_test=arrays["y_test"],
-        classes=manifest["classes"],
-        digest=manifest["digest"],
-        source=manifest["source"],
+        **manifest,
     )
 
 

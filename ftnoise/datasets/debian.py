@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from ftnoise.core.data import Sources
 from ftnoise.core.progress import tell
-from ftnoise.datasets import Origin, Raw, Unavailable, idx
-from ftnoise.datasets.cache import scratch
+from ftnoise.datasets import idx
+from ftnoise.datasets.fetching import run, scratch
+from ftnoise.datasets.origins import Origin, Raw, Unavailable
 
 SECONDS = 300
 """Time limit of one command; apt itself gives up on a silent mirror long before."""
@@ -29,7 +28,7 @@ class Package:
         return idx.origin(self.folder, f"Debian's package {self.name}")
 
     def fetch(self, sources: Sources) -> Raw:
-        """Downloads and unpacks the package into a passing folder and reads it there.
+        """Downloads and unpacks the package into a temporary folder and reads it there.
 
         Raises:
             Unavailable: offline, without apt-get or dpkg, or when one of them fails.
@@ -44,7 +43,7 @@ class Package:
             try:
                 _run(folder, "apt-get", "download", self.name)
             except Unavailable:
-                # No package lists, or stale ones: with lists of its own, apt needs no root.
+                # No package lists, or old ones: with lists of its own, apt needs no root.
                 own = _own_state(folder)
                 _run(folder, "apt-get", *own, "update")
                 _run(folder, "apt-get", *own, "download", self.name)
@@ -64,27 +63,8 @@ def _own_state(folder: Path) -> list[str]:
         f"Dir::Cache={folder}/cache",
         "Debug::NoLocking=1",
     )
-    return [word for setting in settings for word in ("-o", setting)]
+    return [argument for setting in settings for argument in ("-o", setting)]
 
 
 def _run(folder: Path, *command: str) -> None:
-    """Runs a command in `folder`; its last words are the reason if it fails."""
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=os.environ | {"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise Unavailable(f"{command[0]} took more than {SECONDS} s") from None
-    except OSError as error:
-        raise Unavailable(f"{command[0]} does not start: {error.strerror}") from error
-    if done.returncode:
-        lines = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()
-        raise Unavailable(f"{command[0]} failed: {lines[-1].strip()[:200]}")
+    run(folder, [*command], SECONDS, LC_ALL="C", DEBIAN_FRONTEND="noninteractive")

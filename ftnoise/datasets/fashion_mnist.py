@@ -21,16 +21,8 @@ class FashionMNIST(PublicSet):
     test_size = 10_000
     shape = (28, 28, 1)
     class_names = (
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
+        *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+        *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     )
     content = "d7598c9a018944f255b1490321101dd31ef493b0ea7740d5748fc8a26f9f28d4"
     tfds_url = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import functools
 import gzip
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import expect
-from ftnoise.core.errors import BadInput
-from ftnoise.datasets import Origin, Raw
-from ftnoise.datasets.npz_file import one_line
+from ftnoise.datasets.origins import Origin, Raw, reading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,22 +28,22 @@ ARRAYS = {
 
 def origin(folder: Path, name: str) -> Origin | None:
     """The folder as an origin called `name`, or None if not all four files are there."""
-    found = files(folder)
-    if len(found) < len(ARRAYS):
+    existing = files(folder)
+    if len(existing) < len(ARRAYS):
         return None
-    return Origin(name, functools.partial(read, folder), folder, tuple(found.values()))
+    return Origin(name, functools.partial(read, folder), folder, tuple(existing.values()))
 
 
 def files(folder: Path) -> dict[str, Path]:
-    """The files that are there, by the array that they hold; `-` or `.` before `idx`."""
-    found = {}
+    """The existing files by the array that they hold; `-` or `.` before `idx`."""
+    existing = {}
     for array, (stem, dimensions) in ARRAYS.items():
         for separator in "-.":
             for suffix in ("", ".gz"):
                 path = folder / f"{stem}{separator}idx{dimensions}-ubyte{suffix}"
-                if array not in found and path.is_file():
-                    found[array] = path
-    return found
+                if array not in existing and path.is_file():
+                    existing[array] = path
+    return existing
 
 
 def read(folder: Path) -> Raw:
@@ -53,36 +52,26 @@ def read(folder: Path) -> Raw:
     Raises:
         BadInput: naming the file, if it is missing, truncated, or not IDX.
     """
-    found = files(folder)
-    missing = [stem for array, (stem, _) in ARRAYS.items() if array not in found]
-    expect(not missing, f"{folder} to contain the IDX files {', '.join(missing)}", found=len(found))
-    return Raw({array: _read(path, ARRAYS[array][1]) for array, path in found.items()})
+    existing = files(folder)
+    missing = [stem for array, (stem, _) in ARRAYS.items() if array not in existing]
+    expect(
+        not missing, f"{folder} to contain the IDX files {', '.join(missing)}", files=len(existing)
+    )
+    return Raw({array: _read(path, ARRAYS[array][1]) for array, path in existing.items()})
 
 
 def _read(path: Path, dimensions: int) -> np.ndarray:
     import numpy as np
 
-    from ftnoise.datasets.content import LARGEST
-
-    # Whatever a parser raises on a damaged file, it is the file that is at fault.
-    try:
+    with reading(path, "IDX"):
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            magic = stream.read(4)
-            expect(magic == bytes([0, 0, 8, dimensions]), "IDX of unsigned bytes", magic=magic)
-            sizes = np.frombuffer(stream.read(4 * dimensions), ">u4").tolist()
-            count = 1
-            for size in sizes:
-                count *= size
-            expect(count <= LARGEST, f"at most {LARGEST} bytes", sizes=sizes)
-            array = np.frombuffer(stream.read(count), np.uint8)
-            expect(
-                array.size == count and not stream.read(1),
-                "as many bytes as declared",
-                declared=count,
-                first=array.size,
-            )
-            return array.reshape(sizes)
-    except BadInput as error:
-        raise BadInput(f"{path}: {error}") from error
-    except Exception as error:
-        raise BadInput(f"Expected {path} to be IDX. Received: {one_line(error)}") from error
+            content = stream.read()
+        magic, body = content[:4], 4 + 4 * dimensions
+        expect(magic == bytes([0, 0, 8, dimensions]), "IDX of unsigned bytes", magic=magic)
+        sizes = np.frombuffer(content[4:body], ">u4").tolist()
+        expect(
+            len(content) - body == math.prod(sizes),
+            f"{math.prod(sizes)} bytes, as declared",
+            bytes=len(content) - body,
+        )
+        return np.frombuffer(content, np.uint8, offset=body).reshape(sizes)

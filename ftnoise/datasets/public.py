@@ -1,9 +1,9 @@
-"""A public data set is looked for in the user's folder, on the machine, in the cache, then online.
+"""A public data set is searched in the user's folder, on the machine, in the cache, then online.
 
 In the user's folder (`--data-dir` or `FTNOISE_DATA`) a set `fashion_mnist` may be
 `fashion_mnist.npz` in the Keras layout; a folder `fashion_mnist` with the IDX files of MNIST's
 format or with `train/<class>/*.png` and `test/<class>/*.png`; or the latter as
-`fashion_mnist*.zip`. `-` stands for `_` as well. What is found there is taken, or refused, but
+`fashion_mnist*.zip`. `-` stands for `_` as well. What is in the user's folder is used or refused,
 never passed over in silence.
 """
 
@@ -19,8 +19,9 @@ from typing import ClassVar
 
 from ftnoise.core.data import Sources
 from ftnoise.core.errors import BadInput
-from ftnoise.datasets import Origin, OriginDataSet, idx, image_folder, npz_file, tfds
+from ftnoise.datasets import idx, image_folder, npz_file, tfds
 from ftnoise.datasets.debian import Package
+from ftnoise.datasets.origins import Origin, OriginDataSet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class PublicSet(OriginDataSet):
         if local:
             yield local
             return
-        # These share one kept copy, which is found before either of them is asked.
+        # These share one cached copy, which is read before either of them is tried.
         fetch = functools.partial(tfds.fetch, self.slug, self.tfds_url, sources)
         yield Origin("tensorflow-datasets", fetch)
         if self.debian:
@@ -50,19 +51,21 @@ class PublicSet(OriginDataSet):
             yield Origin(f"apt-get download {self.debian.name}", fetch)
 
     def in_folder(self, folder: Path) -> Origin | None:
-        """What the user's folder has of this set, or None.
+        """This set in the user's folder, or None.
 
         Raises:
-            BadInput: if there is a folder of this name that holds nothing of use.
+            BadInput: a folder of this name holds nothing usable.
         """
-        own = self.own_folders(folder)
         names = {_normal(path): path for path in sorted(folder.iterdir())}
         if f"{self.slug}.npz" in names:
             return npz_file.origin(names[f"{self.slug}.npz"])
+        own = self.own_folders(folder)
         for path in own:
-            found = self.in_own_folder(path)
-            if found:
-                return found
+            if (path / "train").is_dir():
+                return image_folder.origin(path, self.class_names, self.shape)
+            origin = idx.origin(path, path.name)
+            if origin:
+                return origin
         for name, path in names.items():
             if re.fullmatch(rf"{self.slug}(?![a-z0-9]).*[.]zip", name):
                 return image_folder.origin(path, self.class_names, self.shape)
@@ -72,20 +75,14 @@ class PublicSet(OriginDataSet):
         return None
 
     def own_folders(self, folder: Path) -> list[Path]:
-        """The folders that are called like this set: in the user's folder, or that itself."""
+        """The folders with the name of this set: in the user's folder, or that itself."""
         inside = [path for path in sorted(folder.iterdir()) if path.is_dir()]
         itself = [folder] if _normal(Path(os.path.abspath(folder))) == self.slug else []
         return itself + [path for path in inside if _normal(path) == self.slug]
 
-    def in_own_folder(self, folder: Path) -> Origin | None:
-        """What a folder called like this set has of it, or None."""
-        if (folder / "train").is_dir():
-            return image_folder.origin(folder, self.class_names, self.shape)
-        return idx.origin(folder, folder.name)
-
     @property
     def accepted(self) -> str:
-        """What may lie in the user's folder, in words."""
+        """The forms in which the set may lie in the user's folder."""
         name = self.slug
         return (
             f"{name}.npz (x_train, y_train, x_test, y_test), {name}/ (IDX files, or "
@@ -96,7 +93,7 @@ class PublicSet(OriginDataSet):
         folder = f"not in {sources.data_dir}" if sources.data_dir else "not given"
         looked = [f"--data-dir or FTNOISE_DATA: {folder}"]
         if self.debian:
-            looked.append(f"{self.debian.folder}: not there")
+            looked.append(f"{self.debian.folder}: not installed")
         looked.append(f"{sources.cache}: no copy")
         return (
             f"Expected the data set {self.slug} to be found. "

@@ -1,28 +1,28 @@
-"""tensorflow-datasets, in a process of its own: its TensorFlow, memory, threads and chatter end
-with it.
+"""tensorflow-datasets in a process of its own, so that its TensorFlow, memory and output end with
+it.
 
-A set that was already prepared in its folder (`TFDS_DATA_DIR` or `~/tensorflow_datasets`) is
-read without the network. Otherwise the set's host is asked first, because the library itself
-takes minutes to find out that there is no way to it.
+A set that is already prepared in the library's folder (`TFDS_DATA_DIR` or `~/tensorflow_datasets`)
+is read without the network. Before a download the set's host is tried, because the library itself
+takes minutes to find out that it cannot be reached.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import ftnoise
 from ftnoise.core.data import Sources
 from ftnoise.core.progress import tell
-from ftnoise.datasets import Raw, Unavailable, npz_file
-from ftnoise.datasets.cache import scratch
+from ftnoise.datasets import npz_file
+from ftnoise.datasets.fetching import run, scratch
+from ftnoise.datasets.origins import Raw, Unavailable
 
 SECONDS = 1800
 """Time limit of a whole download and preparation."""
 
-ASK_SECONDS = 4.0
+HOST_SECONDS = 4.0
 """Time limit for the host's first answer."""
 
 
@@ -39,23 +39,17 @@ def fetch(name: str, url: str, sources: Sources) -> Raw:
     """
     prepared = _prepared(name)
     if prepared:
-        with scratch(sources.cache) as folder:
-            out = folder / "out.npz"
-            try:
-                _run(folder, name, str(out), str(prepared))
-                return npz_file.read(out)
-            except Unavailable:
-                # Prepared in a version that the library no longer knows, say.
-                if sources.offline:
-                    raise
+        try:
+            return _read(name, sources, prepared)
+        except Unavailable:
+            # Prepared in a version that the library no longer knows, say.
+            if sources.offline:
+                raise
     if sources.offline:
         raise Unavailable("not tried, offline")
-    _ask(url)
+    _reach(url)
     tell(f"downloading {name} with tensorflow-datasets")
-    with scratch(sources.cache) as folder:
-        out = folder / "out.npz"
-        _run(folder, name, str(out), str(folder / "prepared"), "download")
-        return npz_file.read(out)
+    return _read(name, sources)
 
 
 def _prepared(name: str) -> Path | None:
@@ -67,15 +61,15 @@ def _prepared(name: str) -> Path | None:
     return folder.absolute() if any(folder.glob(f"{name}/*/dataset_info.json")) else None
 
 
-def _ask(url: str) -> None:
-    """Raises `Unavailable` unless the host gives an answer, whatever it is."""
+def _reach(url: str) -> None:
+    """Raises `Unavailable` unless the host gives any answer."""
     import http.client
     import urllib.error
     import urllib.request
 
     request = urllib.request.Request(url, method="HEAD")
     try:
-        with urllib.request.urlopen(request, timeout=ASK_SECONDS):
+        with urllib.request.urlopen(request, timeout=HOST_SECONDS):
             pass
     except urllib.error.HTTPError as answer:
         answer.close()
@@ -84,32 +78,21 @@ def _ask(url: str) -> None:
         raise Unavailable(f"no answer from {request.host} ({reason})") from error
 
 
-def _run(folder: Path, *arguments: str) -> None:
-    """Runs this module's `main` in a process of its own, with `folder` to work in."""
-    path = [str(Path(ftnoise.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, path)),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "CUDA_VISIBLE_DEVICES": "-1",
-    }
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", __name__, *arguments],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            timeout=SECONDS,
-            check=False,
+def _read(name: str, sources: Sources, prepared: Path | None = None) -> Raw:
+    """Reads the set that is `prepared`, or downloads it, in this module's `main`."""
+    package = str(Path(ftnoise.__file__).parent.parent)
+    with scratch(sources.cache) as folder:
+        out = folder / "out.npz"
+        data_dir = [str(prepared)] if prepared else [str(folder / "prepared"), "download"]
+        run(
+            folder,
+            [sys.executable, "-m", __name__, name, str(out), *data_dir],
+            SECONDS,
+            PYTHONPATH=os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")])),
+            TF_CPP_MIN_LOG_LEVEL="3",
+            CUDA_VISIBLE_DEVICES="-1",
         )
-    except subprocess.TimeoutExpired:
-        raise Unavailable(f"took more than {SECONDS} s") from None
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["no message"]
-        raise Unavailable(f"failed: {lines[-1].strip()[:200]}")
+        return npz_file.read(out)
 
 
 def main(name: str, out: str, data_dir: str, download: str = "") -> None:

@@ -65,7 +65,7 @@ def _no_network(monkeypatch, tmp_path):
     def refuse(url):
         raise AssertionError(f"a test asked {url}")
 
-    monkeypatch.setattr(tfds, "_ask", refuse)
+    monkeypatch.setattr(tfds, "_reach", refuse)
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "no-tfds"))
     monkeypatch.delenv("FTNOISE_DATA", raising=False)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ftnoise.core import files
-from ftnoise.datasets import cache
+from ftnoise.datasets.fetching import scratch
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_what_a_killed_download_left_is_removed_by_the_next(tmp_path):
         (folder / "half.gz").touch()
     ago = time.time() - files.ABANDONED_SECONDS - 60
     os.utime(old, (ago, ago))
-    with cache.scratch(tmp_path) as folder:
+    with scratch(tmp_path) as folder:
         assert folder.parent == tmp_path
         names = sorted(path.name for path in tmp_path.iterdir())
         assert names == sorted(["fetch-new", folder.name])

@@ -16,6 +16,11 @@ def small(monkeypatch):
     return pixels, labels
 
 
+def in_splits(pixels, labels):
+    parts = (pixels[:10], labels[:10], pixels[10:], labels[10:])
+    return dict(zip(("x_train", "y_train", "x_test", "y_test"), parts, strict=True))
+
+
 def write_batches(folder, pixels, labels):
     folder.mkdir(parents=True)
     names = [name for names in cifar10.BATCHES.values() for name in names]
@@ -42,7 +47,7 @@ def test_half_a_record_or_a_missing_batch_is_named(sources, small):
     write_batches(folder, *small)
     path = folder / "data_batch_3.bin"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(BadInput, match=r"data_batch_3\.bin .*3073"):
+    with pytest.raises(BadInput, match=r"data_batch_3\.bin: .*3073"):
         CIFAR10().load(sources)
     path.unlink()
     with pytest.raises(BadInput, match=r"data_batch_3\.bin"):
@@ -57,12 +62,7 @@ def test_the_pickled_version_is_refused(sources):
 
 def test_jpeg_is_taken_and_said_so(sources, small, write_zip):
     pixels, labels = small
-    values = {
-        "x_train": pixels[:10],
-        "y_train": labels[:10],
-        "x_test": pixels[10:],
-        "y_test": labels[10:],
-    }
+    values = in_splits(pixels, labels)
     for kind, remark in (("JPEG", " (JPEG, not the original pixels)"), ("PNG", "")):
         path = sources.data_dir / "cifar10-some.zip"
         write_zip(path, values, names=CIFAR10.class_names, kind=kind)
@@ -74,15 +74,10 @@ def test_jpeg_is_taken_and_said_so(sources, small, write_zip):
 
 def test_other_class_names_are_refused(sources, small, write_zip):
     pixels, labels = small
-    values = {
-        "x_train": pixels[:10],
-        "y_train": labels[:10],
-        "x_test": pixels[10:],
-        "y_test": labels[10:],
-    }
+    values = in_splits(pixels, labels)
     names = (*CIFAR10.class_names[:-1], "tram")
     write_zip(sources.data_dir / "cifar10.zip", values, names=names)
-    with pytest.raises(BadInput, match=r"cifar10\.zip .*truck.*tram"):
+    with pytest.raises(BadInput, match=r"cifar10\.zip: .*truck.*tram"):
         CIFAR10().load(sources)
 
 

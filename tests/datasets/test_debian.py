@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from ftnoise.core.data import Sources
-from ftnoise.datasets import Unavailable, debian
+from ftnoise.datasets import debian
 from ftnoise.datasets.debian import Package
+from ftnoise.datasets.origins import Unavailable
 
 FOLDER = Path("/usr/share/datasets/tiny-pets")
 APT = """#!/bin/sh

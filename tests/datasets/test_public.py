@@ -5,7 +5,8 @@ import pytest
 
 from ftnoise.core.data import Sources
 from ftnoise.core.errors import BadInput
-from ftnoise.datasets import Raw, Unavailable, debian, tfds
+from ftnoise.datasets import debian, tfds
+from ftnoise.datasets.origins import Raw, Unavailable
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from ftnoise.core.data import Sources
-from ftnoise.datasets import Unavailable, tfds
+from ftnoise.datasets import tfds
+from ftnoise.datasets.origins import Unavailable
 
-ask = tfds._ask
+ask = tfds._reach
 
 
 def prepare_small_mnist(folder):
@@ -57,11 +58,11 @@ def test_a_set_that_is_prepared_is_read_offline_by_the_library(tmp_path, monkeyp
 
 
 def test_a_failure_of_the_library_is_its_last_line(tmp_path, monkeypatch):
-    monkeypatch.setattr(tfds, "_ask", lambda url: None)
+    monkeypatch.setattr(tfds, "_reach", lambda url: None)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     (tmp_path / "python").write_text("#!/bin/sh\necho chatter >&2; echo 'E: broken' >&2; exit 3\n")
     (tmp_path / "python").chmod(0o755)
-    with pytest.raises(Unavailable, match=r"^failed: E: broken$"):
+    with pytest.raises(Unavailable, match=r"^python failed: E: broken$"):
         tfds.fetch("mnist", "http://unused.invalid", Sources(cache=tmp_path / "cache"))
     assert list((tmp_path / "cache").iterdir()) == []
 
@@ -98,7 +99,7 @@ def test_any_answer_is_an_answer(server):
 
 
 def test_silence_nonsense_and_a_closed_door_are_none(server, monkeypatch):
-    monkeypatch.setattr(tfds, "ASK_SECONDS", 0.05)
+    monkeypatch.setattr(tfds, "HOST_SECONDS", 0.05)
     with pytest.raises(Unavailable, match="no answer from 127"):
         ask(server(b"SSH-2.0\r\n"))
     silent = socket.create_server(("127.0.0.1", 0))

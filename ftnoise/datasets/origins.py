@@ -1,0 +1,169 @@
+"""Where a data set's content comes from: a list of origins, the first that has it is read.
+
+A member lists in `origins` the places that may have its content, in order of precedence. What is
+read is checked, and a decoded copy is kept in the cache, so that the next start neither decodes
+nor downloads. Nothing here imports NumPy before it is needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from ftnoise.core.data import Data, Sources
+from ftnoise.core.errors import BadInput
+from ftnoise.core.interfaces import DataSet
+from ftnoise.core.spec import canonical, digest
+from ftnoise.datasets import cache
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Arrays = dict[str, np.ndarray]
+
+
+class Unavailable(Exception):
+    """An origin does not have the data, for the reason in the message; the next one is tried."""
+
+
+class Raw(NamedTuple):
+    """What an origin delivers: arrays by name, before any check, and a remark for the reader."""
+
+    arrays: Arrays
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A place where a data set's content may come from.
+
+    Attributes:
+        name: what `Data.source` shows to a reader.
+        read: delivers the arrays `x_train`, `y_train`, `x_test`, `y_test` (`x`: uint8, which is
+            scaled by 255, or floating point; `y`: integers). Raises `Unavailable` where the next
+            origin shall be tried, `BadInput` where the user has to know.
+        place: the local file or folder that is read, or None for a download.
+        files: the local files; when one of them changes, the cached copy is made again.
+        cached: whether the cache keeps a copy of the decoded arrays.
+    """
+
+    name: str
+    read: Callable[[], Raw]
+    place: Path | None = None
+    files: tuple[Path, ...] = ()
+    cached: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class OriginDataSet(DataSet):
+    """Base of data sets that are read. A member overrides `origins` and the attributes it knows.
+
+    Attributes:
+        shape: shape of an example, if known.
+        class_names: what the labels mean, if known; otherwise the classes are those that occur
+            in `y_train`.
+        content: `content.unordered_digest` of the original, if known; anything else is refused.
+    """
+
+    shape: ClassVar[tuple[int, ...] | None] = None
+    class_names: ClassVar[tuple[str, ...] | None] = None
+    content: ClassVar[str | None] = None
+
+    @abstractmethod
+    def origins(self, sources: Sources) -> Iterator[Origin]:
+        """Where the content may come from, most preferred first."""
+
+    def not_found(self, sources: Sources, tried: list[str]) -> str:
+        """The message when no origin has the data; `tried` has a reason for each."""
+        return f"Expected the data set {self.slug} to be found. Tried: {'; '.join(tried)}."
+
+    def load(self, sources: Sources) -> Data:
+        """The arrays, from the cache where it has a current copy.
+
+        Raises:
+            BadInput: no origin has the data, or what it has is wrong.
+        """
+        from ftnoise.datasets import content
+
+        tried = []
+        for origin in self._origins(sources):
+            entry = self._entry(sources, origin)
+            copy = entry.load() if entry else None
+            if copy is not None:
+                return content.as_data(*copy)
+            try:
+                raw = origin.read()
+                arrays = content.checked(
+                    raw.arrays,
+                    origin.place or origin.name,
+                    sizes=(self.train_size, self.test_size),
+                    shape=self.shape,
+                    classes=len(self.class_names) if self.class_names else None,
+                    original=self.content,
+                )
+            except (Unavailable, BadInput, OSError) as reason:
+                # A wrong file of the user's own is never passed over in silence.
+                if origin.place is not None:
+                    raise
+                tried.append(f"{origin.name}: {reason}")
+                continue
+            manifest = {
+                "digest": content.digest(arrays),
+                "source": f"{origin.name} ({raw.remark})" if raw.remark else origin.name,
+                "classes": len(self.class_names or ()) or int(arrays["y_train"].max()) + 1,
+            }
+            if entry:
+                entry.save(manifest, arrays)
+            return content.as_data(manifest, arrays)
+        raise BadInput(self.not_found(sources, tried))
+
+    def digest(self, sources: Sources) -> str:
+        """`load(sources).digest`, from the cache (without the arrays) where it has a copy."""
+        # If the most preferred origin has no copy, it has to be read.
+        for origin in self._origins(sources):
+            entry = self._entry(sources, origin)
+            manifest = entry.manifest() if entry else None
+            if manifest:
+                return manifest["digest"]
+            break
+        return self.load(sources).digest
+
+    def _origins(self, sources: Sources) -> Iterator[Origin]:
+        try:
+            yield from self.origins(sources)
+        except OSError as error:
+            raise BadInput(
+                f"Expected files of the data set {self.slug} to be readable. Received: {error}."
+            ) from error
+
+    def _entry(self, sources: Sources, origin: Origin) -> cache.Entry | None:
+        """The cache's entry of this set from this origin."""
+        if not origin.cached:
+            return None
+        # Two members may read the same file, each by its own rules.
+        place = str(origin.place.absolute()) if origin.place else ""
+        key = digest({"reader": canonical(self), "place": ascii(place)})
+        path = sources.cache / "datasets" / f"{self.slug}-{key[:10]}.npz"
+        return cache.Entry(path, origin.files)
+
+
+@contextlib.contextmanager
+def reading(path: object, kind: str) -> Iterator[None]:
+    """Whatever a parser raises on a damaged file becomes a `BadInput` that names the file."""
+    try:
+        yield
+    except BadInput as error:
+        named = str(path) in str(error)
+        raise error if named else BadInput(f"{path}: {error}") from error
+    except Exception as error:
+        raise BadInput(f"Expected {path} to be {kind}. Received: {one_line(error)}") from error
+
+
+def one_line(error: BaseException) -> str:
+    """The kind and text of an error in one line of at most 300 characters."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:300]
