@@ -71,7 +71,8 @@ class Membership(Measure):
         }
         strongest = max(attacks, key=lambda name: attacks[name][0])
         scalars = {
-            f"membership_by_{name}": advantage(said, member) for name, (_, said) in attacks.items()
+            f"membership_by_{name}": advantage(guesses, member)
+            for name, (_, guesses) in attacks.items()
         }
         right = int(np.count_nonzero(attacks[strongest][1] == member))
         low, high = proportion_interval(right, size)
@@ -136,9 +137,9 @@ def by_regression(fitted: ndarray, member: ndarray, judged: ndarray) -> tuple[fl
     return advantage(attack.predict(fitted), member), attack.predict(judged)
 
 
-def advantage(said: ndarray, member: ndarray) -> float:
+def advantage(guesses: ndarray, member: ndarray) -> float:
     """Rate of members found minus rate of non-members taken for members, in points."""
-    return 100.0 * float(said[member].mean() - said[~member].mean())
+    return 100.0 * float(guesses[member].mean() - guesses[~member].mean())
 
 
 COLUMNS = (

@@ -4,7 +4,7 @@ Source: section 4.3 and equation (10) of the paper.
 
 Deviations
 1. Equation (10) is printed without a square: sqrt(sum |theta - mean| / N). It is reported as
-   printed, beside the standard deviation that its text names.
+   printed, next to the standard deviation that its text names.
 """
 
 from __future__ import annotations

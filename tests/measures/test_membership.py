@@ -106,10 +106,10 @@ def test_features_of_sure_networks_are_finite():
 def test_the_best_threshold_does_not_part_equal_scores():
     scores = np.array([3.0, 1.0, 1.0, 1.0, 0.0])
     member = np.array([True, True, False, False, False])
-    value, said = by_threshold(scores, member, np.array([0.5, 1.0, 2.0]))
+    value, guesses = by_threshold(scores, member, np.array([0.5, 1.0, 2.0]))
     # At 3: half of the members, none of the others; at 1: all, and two thirds of the others.
     assert value == pytest.approx(50)
-    assert said.tolist() == [False, False, False]
+    assert guesses.tolist() == [False, False, False]
 
 
 def test_a_network_that_draws_is_measured_the_same_again():
