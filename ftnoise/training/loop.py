@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import partial
 from typing import Any
 
 import keras
@@ -26,7 +27,7 @@ from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import expect
 from ftnoise.core.data import Data
 from ftnoise.core.errors import RunFailed
-from ftnoise.core.interfaces import Run
+from ftnoise.core.interfaces import Penalty, Run
 from ftnoise.layers.drawing import drawing, forward
 from ftnoise.training.gradients.plain import Plain
 from ftnoise.training.logs import tensorboard
@@ -220,17 +221,18 @@ class Loop(keras.Model):
             with drawing(draw):
                 return member(network, x, y, self.seed("inputs", step))
 
-        def extra() -> Any:
+        def extra(penalty: Penalty) -> Any:
             with drawing(draw):
                 return penalty.value(network, x)
 
         if weights:
             weights.before_step(network, noise)
         loss, logits, gradients = self.updater.update(
-            objective, extra if penalty else None, present
+            objective, partial(extra, penalty) if penalty else None, present
         )
         if weights:
-            weights.after_step(network, gradients, noise)
+            # An embedding's gradient has only some rows.
+            weights.after_step(network, [*map(tf.convert_to_tensor, gradients)], noise)
         return loss, logits
 
     def evaluate(self, *args: Any, **options: Any) -> dict[str, float]:
