@@ -1,12 +1,10 @@
-"""Keras layers of our own: a fast convolution of images, and two logits out of one.
+"""Keras layers: a convolution with a fast gradient in its input, and two logits from one.
 
-A convolution whose gradient in its input is fast where the input has few channels.
-
-An attack differentiates with respect to images. For images of one channel that is the worst case
-of the library's kernel: on two cores it takes twice as long as everything else in an attack step
-on FMNIST CNN 2. Here the gradient is one convolution along the width that leaves the kernel's rows
-in the channels, and a sum of shifted rows: a third of the time on that network, no gain on three
-channels. Values differ from the library's by rounding only.
+An attack differentiates with respect to images. For images of one channel that is the worst case of
+TensorFlow's kernel: on two cores it takes twice as long as the rest of an attack step on FMNIST
+CNN 2. Here the gradient is one convolution along the width that keeps the kernel's rows in the
+channels, and a sum of shifted rows. This takes a third of the time on that network, and gains
+nothing on three channels. Values differ from TensorFlow's by rounding only.
 """
 
 from __future__ import annotations
@@ -86,10 +84,10 @@ def gradient_in_input(upstream: Any, kernel: Any, padding: str) -> Any:
 class TwoLogits(keras.layers.Layer):
     """The logit of class 1 behind a logit of 0 for class 0, `[batch, 1]` -> `[batch, 2]`.
 
-    The softmax of both is the sigmoid of the one, and their cross-entropy is the binary one: a
-    network with a sigmoid unit at its end is, with this layer instead, one like all others.
+    The softmax of both is the sigmoid of the one, and their cross-entropy is the binary
+    cross-entropy. So this layer replaces a sigmoid unit at the end of a network.
     """
 
     def call(self, inputs: Any) -> Any:
-        """Puts the zero in front."""
+        """Prepends the logit 0."""
         return tf.concat([tf.zeros_like(inputs), inputs], axis=-1)

@@ -1,10 +1,10 @@
-"""Networks that draw: a layer reads the key of the draw from the context of the forward pass.
+"""Stochastic networks: a layer reads the key of its draw from the context of the forward pass.
 
 `with drawing(seed): network(x)` gives every stochastic layer of `network` noise that follows from
 `seed`, an int64 pair that may be a tensor: a `tf.function` of `(x, seed)` is traced once and
 repeats exactly. Several passes in one context see the same noise. Outside any context, as in plain
-`predict`, each pass draws anew. A deterministic network ignores the context, so whoever runs a
-network uses `forward` and needs no second code path.
+`predict`, each pass draws anew. A deterministic network ignores the context, so code that runs
+networks calls `forward` for both kinds.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class StochasticLayer(keras.layers.Layer):
     """Base of the layers that draw, in training and in inference.
 
     Args:
-        stream: tells its noise from that of other layers; default its name. Networks that shall
-            repeat their draws in another process name their layers or their streams.
+        stream: separates its noise from that of other layers; default its name. To repeat draws in
+            another process, name the layers or their streams.
     """
 
     def __init__(self, stream: str | None = None, **kwargs: Any) -> None:

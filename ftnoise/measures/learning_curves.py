@@ -29,7 +29,7 @@ class LearningCurves(Measure):
 
         history = trained.record.get("history") or []
         expect(len(history) > 0, "the record of a training with its history", epochs=len(history))
-        passes = trained.record.get("passes", 1)
+        passes = trained.record.get("epochs_per_entry", 1)
         curves = {
             name: np.array([100 * logs.get(key, math.nan) for logs in history])
             for name, key in (("train_accuracy", "accuracy"), ("test_accuracy", "val_accuracy"))

@@ -1,4 +1,4 @@
-"""Training: where the noise enters, at the inputs, beside the loss, at the gradients, in the weights.
+"""Where noise enters a training: the inputs, beside the loss, the gradients, or the weights.
 
 `Training` is a value with four optional slots; with none of them it is natural training.
 

@@ -13,9 +13,9 @@ a short epoch.
 
 from __future__ import annotations
 
-import functools
 import math
 import time
+from functools import partial
 from typing import Any
 
 import keras
@@ -228,10 +228,11 @@ class Loop(keras.Model):
         if weights:
             weights.before_step(network, noise)
         loss, logits, gradients = self.updater.update(
-            objective, functools.partial(extra, penalty) if penalty else None, present
+            objective, partial(extra, penalty) if penalty else None, present
         )
         if weights:
-            weights.after_step(network, gradients, noise)
+            # An embedding's gradient has only some rows.
+            weights.after_step(network, [*map(tf.convert_to_tensor, gradients)], noise)
         return loss, logits
 
     def evaluate(self, *args: Any, **options: Any) -> dict[str, float]:

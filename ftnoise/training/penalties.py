@@ -4,18 +4,19 @@ Source: section 4.1 of the paper; Bishop (1995), "Training with Noise is Equival
 Regularization", for the Jacobian form.
 
 Deviations
-1. The paper's "Tikhonov" does not say what is penalized. L2 on the kernels fits its text and is
-   the one in the tables; the form to which small input noise is equivalent is `Jacobian`.
-2. `Jacobian` takes a forward pass of its own. Where layers draw noise (dropout), it is the penalty
-   of another draw than the loss's; statistics of batch normalization move twice a step.
+1. The paper does not define its "Tikhonov" penalty. L2 on the kernels fits its text and is used in
+   the tables; `Jacobian` is the form to which small input noise is equivalent.
+2. `Jacobian` takes a forward pass of its own. With Keras' dropout, the penalty sees another draw
+   than the loss; statistics of batch normalization are updated twice a step.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftnoise.core.checks import expect, is_number
+from ftnoise.core.checks import boolean, non_negative
 from ftnoise.core.interfaces import Penalty
 
 if TYPE_CHECKING:
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class _Weights(Penalty):
-    """Base of the penalties on the weights; zero where there is none to penalize.
+    """Base of the penalties on the weights; zero for a network without such weights.
 
     Args:
         weight: factor of the penalty, >= 0.
-        biases: whether vectors (biases, scales) count too; False takes kernels alone.
+        biases: whether vectors (biases, scales) count too; False counts kernels only.
     """
 
     weight: float
@@ -37,8 +38,8 @@ class _Weights(Penalty):
     looks_at_data: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        expect(is_number(self.weight) and self.weight >= 0, "weight >= 0", weight=self.weight)
-        expect(isinstance(self.biases, bool), "biases to be a bool", biases=self.biases)
+        non_negative(weight=self.weight)
+        boolean(biases=self.biases)
 
     def value(self, network: keras.Model, x: Any) -> Any:
         """The penalty, a scalar; it does not depend on `x`."""
@@ -49,9 +50,9 @@ class _Weights(Penalty):
         sizes = [self.size(variable) for variable in variables]
         return self.weight * tf.add_n(sizes) if sizes else tf.zeros([])
 
+    @abstractmethod
     def size(self, variable: Any) -> Any:
-        """What one tensor adds to the sum."""
-        raise TypeError(f"{type(self).__name__} has no size.")
+        """The penalty of one tensor, before the factor."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,7 @@ class Jacobian(Penalty):
     looks_at_data: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        expect(is_number(self.sigma) and self.sigma >= 0, "sigma >= 0", sigma=self.sigma)
+        non_negative(sigma=self.sigma)
 
     def value(self, network: keras.Model, x: Any) -> Any:
         """The penalty, a scalar."""

@@ -1,4 +1,4 @@
-"""Adam on the mean loss over shuffled batches: no noise in the gradients.
+"""Adam on the mean loss of shuffled batches, without noise.
 
 Source: Kingma and Ba (2015), "Adam: A Method for Stochastic Optimization".
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftnoise.core.checks import expect, is_number
+from ftnoise.core.checks import expect, fraction, positive
 from ftnoise.core.interfaces import Gradients, Run, Updater
 from ftnoise.training.gradients.plain import PlainUpdater, learning_rate
 
@@ -30,10 +30,8 @@ class Adam(Gradients):
     floor: float = 1e-7
 
     def __post_init__(self) -> None:
-        for name in ("beta_1", "beta_2"):
-            value = getattr(self, name)
-            expect(is_number(value) and 0 <= value < 1, f"{name} in [0, 1)", **{name: value})
-        expect(is_number(self.floor) and self.floor > 0, "floor > 0", floor=self.floor)
+        fraction(one=False, beta_1=self.beta_1, beta_2=self.beta_2)
+        positive(floor=self.floor)
 
     def start(self, network: keras.Model, run: Run, examples: int, *, xla: bool) -> Updater:
         """The updater of one training on `examples` training examples."""

@@ -1,8 +1,8 @@
-"""Whether DP-SGD clips the examples of a network right: by its layers, and by a trial.
+"""Checks before a training that DP-SGD clips the examples of a network correctly.
 
-The trial is the definition: the clipped sum of a few random examples, made together, has to be the
-sum of what each gives by itself. So layers that look at other examples of a batch are found,
-whatever they are called.
+The layers have to be known, and a trial has to succeed: the clipped sum over a few random examples
+must equal the sum of their clipped gradients, each computed alone. The trial finds layers that mix
+the examples of a batch, whatever their class.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from ftnoise.core.errors import BadInput
 from ftnoise.training.gradients.clipping import clipped_sum
 from ftnoise.training.gradients.recording import RecordingTape, refuse, refuse_calls
 
-# Examples of the trial; a number that is not the size of much else.
+# Examples of the trial; few other dimensions have this size.
 TRIED = 3
-# Largest difference, relative to the sum, that is taken for rounding.
+# Largest difference, relative to the sum, that counts as rounding.
 TOLERANCE = 1e-3
 
 
 def check(network: keras.Model) -> bool:
-    """Refuses a network whose examples cannot be clipped right, and leaves it as it was.
+    """Refuses a network whose examples cannot be clipped correctly; its weights stay the same.
 
     Returns:
-        Whether it is random in training, so that a step taken again has another result.
+        Whether the network is random in training, so that a repeated step has another result.
 
     Raises:
-        BadInput: names the layer or the network, and what to use.
+        BadInput: names the layer or the network, and what to use instead.
     """
     refuse(network)
     x = examples(network)
@@ -39,36 +39,32 @@ def check(network: keras.Model) -> bool:
     except BadInput:
         raise
     except (ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
-        # Keras says where in the first line, and what in the next.
-        said = " ".join(filter(None, str(error).splitlines()[:3])) or type(error).__name__
+        # Keras writes the place into the first line, and the error into the next.
+        text = " ".join(filter(None, str(error).splitlines()[:3])) or type(error).__name__
         raise BadInput(
             f"Expected {network.name} to be a network whose examples can be clipped. "
-            f"Received: {said}"
+            f"Received: {text}"
         ) from error
     return random
 
 
 def examples(network: keras.Model) -> Any:
-    """`TRIED` random examples `[TRIED, *input]` that the network takes."""
+    """`TRIED` random examples `[TRIED, *input]` of the input shape of the network."""
     (inputs,) = network.inputs
     shape = [TRIED, *inputs.shape[1:]]
     if None in shape:
         raise BadInput(
             f"Expected {network.name} with an input of fixed size. Received: {tuple(inputs.shape)}."
         )
-    if inputs.dtype.is_floating:
-        return tf.random.stateless_normal(shape, [0, 0], dtype=inputs.dtype)
-    sizes = [
-        layer.input_dim
-        for layer in network._flatten_layers()
-        if isinstance(layer, keras.layers.Embedding)
-    ]
-    whole = tf.random.stateless_uniform(shape, [0, 0], 0, min([*sizes, 2]), tf.int32)
-    return tf.cast(whole, inputs.dtype)
+    if not inputs.dtype.is_floating:
+        raise BadInput(
+            f"Expected {network.name} with floating-point inputs. Received: {inputs.dtype.name}."
+        )
+    return tf.random.stateless_normal(shape, [0, 0], dtype=inputs.dtype)
 
 
 def draws(network: keras.Model) -> bool:
-    """Whether a layer has a random generator; one that drops little may not show it in a trial."""
+    """Whether a layer has a random generator; one with a small rate may not show it in a trial."""
     names = ("_random_generator", "random_generator", "seed_generator")
     return any(
         hasattr(layer, name)
@@ -81,7 +77,7 @@ def randomness(network: keras.Model, x: Any) -> bool:
     """Whether two passes in training differ.
 
     Raises:
-        BadInput: a weight that is not trained has changed meanwhile: the layer keeps statistics of
+        BadInput: the passes change a weight that is not trainable: the layer keeps statistics of
             the examples, which no clipping covers.
     """
     kept = [
@@ -102,7 +98,7 @@ def randomness(network: keras.Model, x: Any) -> bool:
 
 
 def compare(network: keras.Model, x: Any, *, training: bool) -> None:
-    """Compares the clipped sum with that of a loop over the examples.
+    """Compares the clipped sum with a loop over the examples.
 
     Raises:
         BadInput: they differ.
@@ -113,7 +109,7 @@ def compare(network: keras.Model, x: Any, *, training: bool) -> None:
 
     def losses_of(x: Any) -> Any:
         outputs = tf.reshape(network(x, training=training), [tf.shape(x)[0], -1])
-        # Each output with a slope of its own.
+        # Each output has a slope of its own.
         slopes = tf.cast(tf.linspace(1.0, 2.0, outputs.shape[1]), outputs.dtype)
         return tf.reduce_sum(slopes * outputs, axis=1)
 
@@ -127,9 +123,9 @@ def compare(network: keras.Model, x: Any, *, training: bool) -> None:
                 "Expected layers that see a batch as a batch. Received: "
                 f"{record.layer.name}, which gets its positions as examples (TimeDistributed?)."
             )
-    alone = [by_itself(losses_of, x[n : n + 1], variables) for n in range(TRIED)]
+    alone = [gradient_of(losses_of, x[n : n + 1], variables) for n in range(TRIED)]
     norms = [float(tf.linalg.global_norm(gradients)) for gradients in alone]
-    # At the middle norm, so that one example is clipped and another is not.
+    # The median norm, so that one example is clipped and another is not.
     clip = max(sorted(norms)[TRIED // 2], 1e-6)
     together, _ = clipped_sum(tape.parts(losses), variables, clip)
     factors = [min(1.0, clip / max(norm, clip)) for norm in norms]
@@ -146,8 +142,8 @@ def compare(network: keras.Model, x: Any, *, training: bool) -> None:
         )
 
 
-def by_itself(losses_of: Any, x: Any, variables: Any) -> list[Any]:
-    """The gradient of one example, in its weights."""
+def gradient_of(losses_of: Any, x: Any, variables: Any) -> list[Any]:
+    """The gradient of one example's loss with respect to the weights."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(variables)
         loss = losses_of(x)

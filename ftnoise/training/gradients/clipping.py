@@ -1,4 +1,4 @@
-"""The sum of per-example gradients, each clipped over all weights together, without making them.
+"""The sum of per-example gradients, each clipped over all weights jointly.
 
 Source: Abadi et al. (2016), "Deep Learning with Differential Privacy", for the clipping; Goodfellow
 (2015), "Efficient Per-Example Gradient Computations", Rochette et al. (2019) for convolutions, and
@@ -8,7 +8,7 @@ Bu et al. (2022) for the choice between the two forms:
   example is sum_t a_t g_t^T, with g the gradient in the outputs before the activation;
 - its squared norm is that of the sum itself (the direct form), or sum_st (a_s . a_t)(g_s . g_t)
   (the Gram form); whichever is cheaper by the shapes is taken. With one position both are
-  |a|^2 |g|^2, and nothing is made at all;
+  |a|^2 |g|^2, without any per-example gradient;
 - the clipped sum over the batch is then a weighted sum of the gradients, or a^T (c g).
 """
 
@@ -23,21 +23,21 @@ import tensorflow as tf
 
 from ftnoise.layers.convolution import ImageConv2D
 
-# What an example may add to a sum in single precision beside its own gradient: of the sizes of what
-# cancels in it, by which the rest of the sum is rounded.
+# In single precision, terms of an example that cancel leave a rounding error in the whole sum: at
+# most this share of their sizes.
 ROUNDING = 1e-5
 # Smaller squares are flushed to zero.
 SMALLEST = 1.2e-38
-# Whether what is traced is compiled by XLA, which lacks the kernel that is fastest elsewhere.
+# Whether XLA compiles the traced code: it lacks the kernel that is fastest elsewhere.
 COMPILED: ContextVar[bool] = ContextVar("COMPILED", default=False)
 
 
 class Part(NamedTuple):
-    """What a layer adds to the norm of each example, and how its weighted sum is made.
+    """A layer's share of the norm of each example, and how its weighted sum is computed.
 
     Attributes:
         squares: squared norm of each example's gradient in this layer, `[batch]`.
-        kept: tensors `[batch, ...]` that the sum is made from.
+        kept: tensors `[batch, ...]` from which the sum is computed.
         weighted: (factors `[batch]`, kept) -> gradients in the layer's trainable weights.
     """
 
@@ -60,7 +60,7 @@ def clipped_sum(
             the activation `[batch, ...]`), each layer once.
         variables: the trainable weights of all these layers, in the order of the result.
         clip: largest norm of an example's gradient, > 0.
-        xla: this is compiled by XLA.
+        xla: whether XLA compiles this.
 
     Returns:
         The sums, one tensor a variable; and which examples have a finite gradient, bool `[batch]`:
@@ -75,7 +75,7 @@ def clipped_sum(
     finite = tf.math.is_finite(norms)
     factors = tf.where(finite, clip / tf.maximum(norms, clip), 0.0)
     kept = [part.kept for part in parts]
-    # 0 * NaN is NaN, so the values themselves have to go; hardly ever, so only if need be.
+    # 0 * NaN is NaN, so the values themselves are zeroed, in the rare case that one is not finite.
     flat = tf.cond(
         tf.reduce_all(finite),
         lambda: tf.nest.flatten(kept),
@@ -118,7 +118,7 @@ def _sum(factors: Any, values: Any) -> Any:
 
 
 def _direct(gradients: list[Any]) -> Part:
-    """The part of a layer whose per-example gradients `[batch, ...]` are there."""
+    """The part of a layer from its per-example gradients `[batch, ...]`."""
     return Part(
         tf.add_n([_squares(gradient) for gradient in gradients]),
         gradients,
@@ -134,8 +134,8 @@ def _direct_pays(positions: int | None, inputs: int, outputs: int) -> bool:
 def _gram(alike: Any, g: Any, lengths: Any) -> Any:
     """Squared norms of sum_t a_t g_t^T from the products of its positions.
 
-    Where the positions cancel, single precision would take a norm for smaller than it is; and
-    terms that are large and cancel round what else is in the sum.
+    Where positions cancel, single precision would underestimate a norm, and large terms that cancel
+    would round away the rest of the sum.
 
     Args:
         alike: a_s . a_t, float64 `[batch, positions, positions]`.
@@ -197,7 +197,11 @@ def dense(layer: keras.layers.Dense, a: Any, g: Any) -> Part:
 
 
 def windows(layer: keras.layers.Layer, x: Any) -> list[Any]:
-    """What a convolution sees of `x` `[batch, rows, columns, channels]`.
+    """The inputs of a convolution at each element of its kernel.
+
+    Args:
+        layer: the convolution.
+        x: `[batch, rows, columns, channels]`.
 
     Returns:
         A tensor `[batch, rows', columns', channels]` for each element of the kernel, row by row.
@@ -210,8 +214,6 @@ def windows(layer: keras.layers.Layer, x: Any) -> list[Any]:
         length = x.shape[len(spans) + 1]
         if layer.padding == "valid":
             out, before, total = (length - reach) // stride + 1, 0, 0
-        elif layer.padding == "causal":
-            out, before, total = -(-length // stride), reach - 1, reach - 1
         else:
             out = -(-length // stride)
             total = max((out - 1) * stride + reach - length, 0)
@@ -239,7 +241,7 @@ def convolution(layer: keras.layers.Conv2D, a: Any, g: Any) -> Part:
     bias = [tf.reduce_sum(g, 1)] if layer.use_bias else []
     direct = _direct_pays(positions, elements, filters)
     if direct and channels == 1:
-        # Each window is a row as it comes, which spares the work of interleaving them.
+        # Each window is already a row, so none have to be interleaved.
         patches = tf.stack([tf.reshape(x, [batch, positions]) for x in seen], axis=1)
         return _direct([tf.matmul(patches, g), *bias])
     patches = tf.concat([tf.reshape(x, [batch, positions, channels]) for x in seen], axis=2)
@@ -252,53 +254,6 @@ def convolution(layer: keras.layers.Conv2D, a: Any, g: Any) -> Part:
         return [tf.transpose(tf.reshape(kernel, [filters, elements])), *rest]
 
     return part._replace(weighted=weighted)
-
-
-class _Row:
-    """A one-dimensional convolution as a two-dimensional one over a single column."""
-
-    def __init__(self, layer: keras.layers.Conv1D) -> None:
-        self.kernel_size, self.strides = (*layer.kernel_size, 1), (*layer.strides, 1)
-        self.dilation_rate, self.padding = (*layer.dilation_rate, 1), layer.padding
-        self.use_bias = layer.use_bias
-
-
-def convolution_1d(layer: keras.layers.Conv1D, a: Any, g: Any) -> Part:
-    """`[batch, steps, channels] -> [batch, steps', filters]`."""
-    return convolution(_Row(layer), a[:, :, None, :], g[:, :, None, :])
-
-
-def depthwise(layer: keras.layers.DepthwiseConv2D, a: Any, g: Any) -> Part:
-    """`[batch, rows, columns, channels] -> [batch, rows', columns', channels * multiplier]`."""
-    seen = windows(layer, a)
-    channels = a.shape[-1]
-    split = tf.reshape(g, [-1, *g.shape[1:3], channels, g.shape[-1] // channels])
-    gradients = [tf.reduce_sum(x[..., None] * split, [1, 2]) for x in seen]
-    bias = [tf.reduce_sum(g, [1, 2])] if layer.use_bias else []
-    return _direct([tf.stack(gradients, axis=1), *bias])
-
-
-def embedding(layer: keras.layers.Embedding, a: Any, g: Any) -> Part:
-    """Indices `[batch, ...] -> [batch, ..., out]`; an index may occur more than once."""
-    batch, out = tf.shape(a)[0], layer.output_dim
-    indices = tf.cast(tf.reshape(a, [batch, -1]), tf.int32)
-    positions = a.shape[1:].num_elements()
-    g = tf.reshape(g, [batch, positions or -1, out])
-    # The gradient itself is smaller than two float64 numbers for each pair of positions.
-    if positions and layer.input_dim * out < 4 * positions**2:
-        places = indices + layer.input_dim * tf.range(batch)[:, None]
-        rows = tf.math.unsorted_segment_sum(
-            tf.reshape(g, [-1, out]), tf.reshape(places, [-1]), batch * layer.input_dim
-        )
-        return _direct([tf.reshape(rows, [batch, layer.input_dim, out])])
-    same = tf.cast(indices[:, :, None] == indices[:, None, :], tf.float64)
-    squares = _gram(same, g, tf.ones_like(g[:, :, 0]))
-
-    def weighted(factors: Any, kept: list[Any]) -> list[Any]:
-        scaled = tf.reshape(_times(factors, kept[0]), [-1, out])
-        return [tf.math.unsorted_segment_sum(scaled, tf.reshape(indices, [-1]), layer.input_dim)]
-
-    return Part(squares, [g], weighted)
 
 
 def layer_normalization(layer: keras.layers.LayerNormalization, a: Any, g: Any) -> Part:
@@ -333,18 +288,15 @@ def _scaled(layer: keras.layers.Layer, unit: Any, g: Any, axes: list[int]) -> Pa
 
 RULES: dict[type, Callable[[Any, Any, Any], Part]] = {
     keras.layers.Dense: dense,
-    keras.layers.Conv1D: convolution_1d,
     keras.layers.Conv2D: convolution,
     ImageConv2D: convolution,
-    keras.layers.DepthwiseConv2D: depthwise,
-    keras.layers.Embedding: embedding,
     keras.layers.LayerNormalization: layer_normalization,
     keras.layers.GroupNormalization: group_normalization,
 }
 
 
 def refusal(layer: keras.layers.Layer) -> str:
-    """Why a trainable layer cannot be clipped, and what to use instead; empty if it can."""
+    """Why a trainable layer cannot be clipped, and what to use instead; empty if it can be."""
     name = f"{layer.name} ({type(layer).__name__})"
     if isinstance(layer, keras.layers.BatchNormalization):
         return f"{name}, which mixes the examples of a batch: use GroupNormalization"
@@ -355,10 +307,10 @@ def refusal(layer: keras.layers.Layer) -> str:
     if getattr(layer, "data_format", "channels_last") != "channels_last":
         return f"{name} with the channels first: use data_format='channels_last'"
     if getattr(layer, "groups", 1) != 1 and not isinstance(layer, keras.layers.GroupNormalization):
-        return f"{name} with {layer.groups} groups: use groups=1 or DepthwiseConv2D"
+        return f"{name} with {layer.groups} groups: use groups=1"
     return ""
 
 
 def known_kinds() -> str:
-    """The layers that can be clipped, in words."""
+    """The names of the layers that can be clipped."""
     return ", ".join(sorted(kind.__name__ for kind in RULES if kind is not ImageConv2D))

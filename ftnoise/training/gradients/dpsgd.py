@@ -1,18 +1,18 @@
-"""DP-SGD: each example's gradient is clipped, the sum gets Gaussian noise, the mean is followed.
+"""DP-SGD: clips the gradient of each example and adds Gaussian noise to their sum.
 
 Source: Abadi et al. (2016), "Deep Learning with Differential Privacy"; Algorithm 2 of the paper.
 
-The noise and, with `Poisson`, the batches are functions of a key and the number of the step. The
-key of a published run can be computed by anyone, who could then take the noise away: such a run is
-a reproduction, not a private release. `secret_key` takes a key from the operating system that is
-never written down; then a training that went on after a stop has other noise than one that did not.
+The noise and, with `Poisson`, the batches are functions of a key and the number of the step. Anyone
+can compute the key of a published run and subtract the noise: such a run is a reproduction, not a
+private release. `secret_key` takes a key from the operating system that is never written down; a
+resumed training then has other noise than an uninterrupted one.
 
-The ledger. `announce` says, before an epoch, which steps will be taken; it is kept in the
-checkpoint and, at the end, in spec.json, where until then each attempt stands as if it went to the
-end. Steps that a stopped process may have taken count even if their result was lost, unless they
-are repeated bit for bit: then they are the same release. Where they cannot be, the noise goes on
-under another key, so that none is used twice. A ledger that is nowhere is marked as lost, and no
-epsilon is stated.
+The ledger lists the steps that count. `announce` extends it before each log interval; it is kept in
+the checkpoint and, at the end, in spec.json. Until then spec.json counts each attempt as if it went
+to the end. Steps that an interrupted process may have taken count even if their result was lost,
+unless they are repeated bit for bit: then they are the same release. Where they cannot be repeated,
+the noise continues under another key, so that no noise is used twice. A ledger that cannot be found
+is marked as lost, and no epsilon is reported.
 
 Deviations
 1. The sum is divided by the expected batch size, which is public, not by the size drawn.
@@ -27,7 +27,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftnoise.core import seeds
-from ftnoise.core.checks import expect, is_number
+from ftnoise.core.checks import boolean, expect, instance, is_number
 from ftnoise.core.errors import BadInput
 from ftnoise.core.interfaces import Gradients, Inputs, Objective, Penalty, Run, Updater, Weights
 from ftnoise.core.preset import Preset
@@ -45,7 +45,7 @@ XLA_MULTIPLE = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Engine(Spec):
-    """Base: what makes the clipped sum."""
+    """Base: how the clipped sum is computed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +55,12 @@ class Bookkeeping(Engine):
 
 @dataclass(frozen=True, kw_only=True)
 class Reference(Engine):
-    """tensorflow-privacy's `DPKerasSGDOptimizer` as it comes, one microbatch an example.
+    """tensorflow-privacy's `DPKerasSGDOptimizer` without changes, one microbatch per example.
 
-    For comparison alone: one to two orders of magnitude slower. It divides by the size of the
-    batch, so it takes shuffled batches only. Its noise follows from TensorFlow's seed, which is
-    not secret; a training that goes on after a stop takes another one. An example without a finite
-    gradient spoils the sum, and the training fails.
+    For comparison only: one to two orders of magnitude slower. It divides by the size of the batch,
+    so it needs shuffled batches. Its noise follows from TensorFlow's seed, which is not secret; a
+    resumed training uses another seed. An example with a non-finite gradient spoils the sum, and
+    the training fails.
     """
 
 
@@ -73,8 +73,8 @@ class DPSGD(Gradients):
             `privacy.NOISE`.
         clip: largest l_2 norm of an example's gradient over all weights; in 1e-12 to 1e12.
         sampler: how batches are drawn, `Poisson` or `Shuffled`.
-        engine: what makes the clipped sum, `Bookkeeping` or `Reference`.
-        secret_key: takes a key from the operating system, for a private release.
+        engine: how the clipped sum is computed, `Bookkeeping` or `Reference`.
+        secret_key: take the key from the operating system, for a private release.
     """
 
     noise_multiplier: float
@@ -103,17 +103,9 @@ class DPSGD(Gradients):
             "clip > 0, in 1e-12 to 1e12",
             clip=self.clip,
         )
-        expect(
-            isinstance(self.sampler, Sampler) and type(self.sampler) is not Sampler,
-            "sampler to be a sampler, such as Poisson()",
-            sampler=self.sampler,
-        )
-        expect(
-            isinstance(self.engine, Engine) and type(self.engine) is not Engine,
-            "engine to be an engine, such as Bookkeeping()",
-            engine=self.engine,
-        )
-        expect(isinstance(self.secret_key, bool), "secret_key a bool", secret_key=self.secret_key)
+        instance(Sampler, "a sampler, such as Poisson()", sampler=self.sampler)
+        instance((Bookkeeping, Reference), "an engine, such as Bookkeeping()", engine=self.engine)
+        boolean(secret_key=self.secret_key)
         expect(
             isinstance(self.engine, Bookkeeping) or isinstance(self.sampler, Shuffled),
             "sampler=Shuffled() for the reference engine, which divides by the size of the batch",
@@ -128,11 +120,11 @@ class DPSGD(Gradients):
     def check(
         self, inputs: Inputs | None, penalty: Penalty | None, weights: Weights | None
     ) -> None:
-        """Refuses what cannot be right together with it.
+        """Refuses what DP-SGD cannot be combined with.
 
         Raises:
-            BadInput: the objective looks at an example more than once, the penalty looks at the
-                examples, or the network's weights change by themselves.
+            BadInput: the objective takes several passes over an example, the penalty depends on the
+                examples, or the `weights` slot is used.
         """
         expect(
             inputs is None or inputs.one_pass,
@@ -187,7 +179,7 @@ class PrivateUpdater(Updater):
         import tensorflow as tf
 
         self.spec, self.network, self.run, self.examples = spec, network, run, examples
-        # Exact numbers on the examples would be a release that no noise covers.
+        # Exact numbers about the examples would be a release without noise.
         self.discloses = not spec.secret_key
         self.steps_per_epoch = run.schedule.steps_per_epoch(examples)
         self.ledger: list[dict[str, JSON]] = []
@@ -198,7 +190,7 @@ class PrivateUpdater(Updater):
         )
 
     def resume(self, kept: JSON, step: int, repeats: bool) -> None:
-        """Goes on with the attempt of the last process if its steps repeat, or begins another."""
+        """Continues the attempt of the last process if its steps repeat, or begins another one."""
         ledger = [dict(attempt) for attempt in kept["ledger"]] if kept else []
         self.lost = kept.get("lost", False) if kept else not repeats
         repeats = repeats and self.repeatable and not self.spec.secret_key
@@ -219,13 +211,13 @@ class PrivateUpdater(Updater):
         """The key of this attempt for `purpose`."""
         if self.spec.secret_key:
             return secrets.randbits(63)
-        # Unlike other keys it names the run: noise that two runs share could be taken away. (Files
-        # of one kind with other contents share it; a public key promises nothing.)
+        # Unlike other keys it names the run: noise that two runs share could be subtracted. (Data
+        # files with other contents share it; a public key guarantees nothing.)
         nonce = self.ledger[-1]["nonce"]
         return seeds.key(self.run.seed, "privacy", purpose, digest(canonical(self.run)), nonce)
 
     def batch(self, order: Any, step: Any) -> tuple[Any, Any]:
-        """What the sampler draws."""
+        """The batch that the sampler draws."""
         return self.spec.sampler.batch(
             order,
             step,
@@ -270,7 +262,7 @@ class BookkeepingUpdater(PrivateUpdater):
         self.repeatable = not check(network)
         super().__init__(spec, network, run, examples)
         self.multiple = XLA_MULTIPLE if xla else 1
-        # A sum of ten bits would not have the norm that it was clipped by.
+        # Sums in TensorFloat-32, with ten bits, would exceed the clipping norm.
         tf.config.experimental.enable_tensor_float_32_execution(False)
         self.optimizer = BookkeepingSGD(
             clip=spec.clip,
@@ -334,15 +326,15 @@ class ReferenceUpdater(PrivateUpdater):
         )
 
     def resume(self, kept: JSON, step: int, repeats: bool) -> None:
-        """Goes on, with noise that no other attempt has drawn."""
+        """Continues with noise that no other attempt has drawn."""
         import tensorflow as tf
 
         super().resume(kept, step, repeats)
-        # Of which TensorFlow takes 31 bits.
+        # TensorFlow takes 31 bits of it.
         tf.random.set_seed(int(self.noise_key.numpy()) % 2**31)
 
     def update(self, objective: Objective, penalty: Callable[[], Any] | None, present: Any) -> Any:
-        """One step of `minimize`; the penalty is refused, as it would be clipped with the rest."""
+        """One step; a penalty is refused, because it would be clipped with the examples."""
         import tensorflow as tf
 
         del present

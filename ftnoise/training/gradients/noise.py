@@ -1,7 +1,7 @@
 """Gaussian noise that is a function of a key and the step, and the optimizer that adds it.
 
-The optimizer is tensorflow-privacy's own class; it gets the clipped sum from the book-keeping pass
-and the noise from a query whose draw is keyed.
+The optimizer is a subclass of tensorflow-privacy's. It takes the clipped sum from the book-keeping
+pass, and the noise from a query with keyed draws.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from ftnoise.training.gradients.recording import RecordingTape, refuse_calls
 
 
 def standard_normals(count: int, seed: Any) -> Any:
-    """`count` independent standard normals, float32, decided by the int64 pair `seed`.
+    """`count` independent standard normals, float32, a function of the int64 pair `seed`.
 
     Box and Muller (1958) on TensorFlow's keyed random bits, with 64 of them for the radius: it
-    reaches 9.5 standard deviations. Uniforms of 23 bits, which the library's own normals are made
-    from, end below 5.7, and what lies beyond such an edge would tell for sure who was in the data.
+    reaches 9.5 standard deviations. TensorFlow's own normals, from uniforms of 23 bits, end below
+    5.7; a value beyond such an edge would reveal with certainty who was in the data.
     """
     half = (count + 1) // 2
     bits = tf.random.stateless_uniform(
@@ -35,7 +35,7 @@ def standard_normals(count: int, seed: Any) -> Any:
 
 
 def radius_of(high: Any, low: Any) -> Any:
-    """sqrt(-2 log u) for u in (0, 1] with the uint32 words `high` and `low` behind the point."""
+    """sqrt(-2 log u) for u in (0, 1] with the binary digits of the uint32 `high` and `low`."""
     fraction = (tf.cast(low, tf.float32) + 0.5) * 2.0**-32
     return tf.sqrt(-2.0 * tf.math.log((tf.cast(high, tf.float32) + fraction) * 2.0**-32))
 
@@ -55,7 +55,7 @@ class KeyedGaussianSum(GaussianSumQuery):
         self.key, self.step = key, step
 
     def get_noised_result(self, sample_state: Any, global_state: Any) -> tuple[Any, Any, None]:
-        """The sum with noise; the event is None, as the accounting reads the ledger."""
+        """The sum with noise; the event is None, because the accounting reads the ledger."""
         sums = tf.nest.flatten(sample_state)
         sizes = [total.shape.num_elements() for total in sums]
         seed = tf.stack([tf.cast(self.key, tf.int64), tf.cast(self.step(), tf.int64)])
@@ -72,9 +72,9 @@ class BookkeepingSGD(GenericDPSGDOptimizer):
 
     Use: `with RecordingTape(model) as tape: losses = ...` (rank one, one loss an example), then
     `optimizer.minimize(losses, model.trainable_variables, tape=tape)`. Call `checks.check(model)`
-    before: the tape refuses layers that it does not know, but a trial alone finds those that mix
-    the examples of a batch. Under a `tf.distribute` strategy the replicas' sums are added up and
-    noise is added once.
+    before: the tape refuses unknown layers, but only the trial finds those that mix the examples of
+    a batch. Under a `tf.distribute` strategy the sums of the replicas are added, with one draw of
+    the noise.
 
     Args:
         clip: largest l_2 norm of an example's gradient over all weights, > 0.
@@ -83,7 +83,7 @@ class BookkeepingSGD(GenericDPSGDOptimizer):
             sum is divided; public.
         key: int64 scalar that, with the number of the step, decides the noise.
         learning_rate, momentum: as for Keras' SGD.
-        xla: its steps are compiled by XLA.
+        xla: whether XLA compiles its steps.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class BookkeepingSGD(GenericDPSGDOptimizer):
         ]
 
     def apply_gradients(self, grads_and_vars: Any, name: str | None = None) -> Any:
-        """Applies what every replica has already in full."""
+        """Applies gradients that every replica already has in full."""
         return super().apply_gradients(
             grads_and_vars, name=name, experimental_aggregate_gradients=False
         )

@@ -1,4 +1,4 @@
-"""Stochastic gradient descent on the mean loss over shuffled batches: no noise in the gradients."""
+"""Stochastic gradient descent on the mean loss of shuffled batches, without noise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Plain(Gradients):
-    """What an empty `gradients` slot means."""
+    """The default of the `gradients` slot."""
 
     def start(self, network: keras.Model, run: Run, examples: int, *, xla: bool) -> Updater:
         """The updater of one training on `examples` training examples."""
@@ -65,12 +65,11 @@ def batch_of(order: Any, step: Any, steps_per_epoch: int, size: int) -> Any:
 
 
 def learning_rate(schedule: Schedule, steps_per_epoch: int) -> Any:
-    """The schedule's rate as a Keras schedule, which is what TensorBoard hears of."""
+    """The learning rate at each step, as a Keras schedule."""
     import tensorflow as tf
 
     schedules = tf.keras.optimizers.schedules
     if not schedule.drops:
-        # Constant, but a schedule.
         return schedules.ExponentialDecay(schedule.learning_rate, 1, decay_rate=1.0)
     # PiecewiseConstantDecay keeps a value up to AND including its boundary.
     boundaries = [(drop - 1) * steps_per_epoch - 1 for drop in schedule.drops]

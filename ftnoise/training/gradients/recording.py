@@ -1,7 +1,7 @@
-"""One forward and one backward pass that keep, for each layer, what its clipping needs.
+"""One forward and one backward pass that record, for each layer, the inputs of its clipping.
 
 Source: Bu et al. (2022), "Differentially Private Optimization on Large Model at Small Cost"
-(book-keeping). An open `RecordingTape` keeps each layer's input and watches its output before the
+(book-keeping). An open `RecordingTape` records each layer's input and watches its output before the
 activation; one `gradient` of the losses in those outputs replaces the gradient in the weights.
 """
 
@@ -32,13 +32,11 @@ class RecordingTape(tf.GradientTape):
     """A tape that watches the outputs of a network's trainable layers instead of its weights.
 
     Args:
-        network: one that `checks.check` does not refuse; the tape itself looks at the kinds of its
-            layers alone.
+        network: accepted by `checks.check`; the tape itself checks only the classes of its layers.
 
     Attributes:
-        records: what was recorded, a `Recorded` for each call of a trainable layer.
-        finite: which examples have a finite gradient, bool `[batch]`, once an optimizer has clipped
-            them.
+        records: a `Recorded` for each call of a trainable layer.
+        finite: which examples have a finite gradient, bool `[batch]`; an optimizer sets it.
     """
 
     def __init__(self, network: keras.Model) -> None:
@@ -62,7 +60,7 @@ class RecordingTape(tf.GradientTape):
     ) -> None:
         for layer in self.layers:
             for name in ("call", "activation"):
-                # What stands in the instance hides what the layer has.
+                # An attribute of the instance hides the method of the class.
                 replaced = layer.__dict__.pop(f"_recording_{name}", None)
                 if replaced is not None:
                     _put(layer, name, replaced)
@@ -71,7 +69,7 @@ class RecordingTape(tf.GradientTape):
     def parts(self, losses: Any) -> list[tuple[keras.layers.Layer, Any, Any]]:
         """Each layer, its input, and the gradient of the summed `losses` in its output.
 
-        Called once, after the block. What `clipping.clipped_sum` takes.
+        To be called once, after the block; the argument of `clipping.clipped_sum`.
         """
         outputs = [record.outputs for record in self.records]
         gradients = self.gradient(losses, outputs, unconnected_gradients="zero")
@@ -108,7 +106,7 @@ _ABSENT = object()
 def _replace(layer: keras.layers.Layer, name: str, function: Callable[..., Any]) -> None:
     if f"_recording_{name}" in layer.__dict__:
         raise RuntimeError(f"Expected one open RecordingTape. Received: two on {layer.name}.")
-    # Past Keras' own `__setattr__`, which would track what is only here for a moment.
+    # Bypasses Keras' `__setattr__`, which would track the temporary attribute.
     layer.__dict__[f"_recording_{name}"] = layer.__dict__.get(name, _ABSENT)
     layer.__dict__[name] = function
 
@@ -130,12 +128,12 @@ def trainable_layers(network: keras.Model) -> list[keras.layers.Layer]:
 
 
 def refuse(network: keras.Model) -> None:
-    """Refuses, without computing anything, a network whose examples cannot be clipped right.
+    """Refuses, without computing anything, a network whose examples cannot be clipped correctly.
 
     Raises:
-        BadInput: it is not Sequential or functional with one input and one output, a trainable
-            layer is of an unknown kind or option, shares a weight, or adds a loss; names what it
-            is and what to use instead.
+        BadInput: the network is not Sequential or functional with one input and one output, or a
+            trainable layer has an unknown class or option, shares a weight, or adds a loss. The
+            message names it and what to use instead.
     """
     ends = getattr(network, "inputs", None) or (), getattr(network, "outputs", None) or ()
     if tuple(map(len, ends)) != (1, 1):

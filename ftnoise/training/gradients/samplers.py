@@ -1,4 +1,4 @@
-"""How the batches of DP-SGD are drawn; the epsilon that may be stated depends on it.
+"""How the batches of DP-SGD are drawn, on which its privacy guarantee depends.
 
 Source: Abadi et al. (2016), "Deep Learning with Differential Privacy", for Poisson sampling;
 Chua et al. (2024), "How Private are DP-SGD Implementations?", for what shuffling costs.
@@ -6,6 +6,7 @@ Chua et al. (2024), "How Private are DP-SGD Implementations?", for what shufflin
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +15,10 @@ from ftnoise.training.gradients.plain import batch_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sampler(Spec):
+class Sampler(Spec, ABC):
     """Base of the samplers."""
 
+    @abstractmethod
     def batch(
         self, order: Any, step: Any, *, size: int, steps_per_epoch: int, key: Any, multiple: int
     ) -> tuple[Any, Any]:
@@ -27,18 +29,17 @@ class Sampler(Spec):
             step: number of the step, int64 scalar.
             size: (expected) number of examples.
             steps_per_epoch: steps in an epoch.
-            key: int64 scalar that, with `step`, decides what is drawn.
-            multiple: the number of indices is a multiple of it, where it varies.
+            key: int64 scalar that, with `step`, determines the draw.
+            multiple: where the number of indices varies, it is rounded up to a multiple of this.
         """
-        raise TypeError(f"{type(self).__name__} has no batch.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Poisson(Sampler):
-    """Each example is in each batch with probability size / examples, independently of all else.
+    """Each example is in each batch with probability size / examples, independently of all others.
 
-    A batch may be empty: then one index comes back, which does not count, as there are kernels
-    that cannot work on no example at all.
+    A batch may be empty. It then has one index that does not count, because some kernels fail on
+    zero examples.
     """
 
     def batch(
@@ -48,7 +49,8 @@ class Poisson(Sampler):
 
         del steps_per_epoch
         examples = order.shape[0]
-        # In integers: a probability of 2^-32 steps, rounded down, is never above the one stated.
+        # In integers: the probability, rounded down to a multiple of 2^-32, is never above the
+        # stated one.
         drawn = tf.random.stateless_uniform(
             [examples], tf.stack([key, step]), minval=None, maxval=None, dtype=tf.uint32
         )
@@ -65,7 +67,7 @@ class Poisson(Sampler):
 
 @dataclass(frozen=True, kw_only=True)
 class Shuffled(Sampler):
-    """Consecutive slices of a permutation that is drawn for each epoch, as most code does it."""
+    """Consecutive slices of a permutation drawn anew in each epoch, as in most code."""
 
     def batch(
         self, order: Any, step: Any, *, size: int, steps_per_epoch: int, key: Any, multiple: int

@@ -1,12 +1,11 @@
-"""Adversarial training: cross-entropy on what an attack makes of each batch.
+"""Adversarial training: cross-entropy on the adversarial examples of each batch.
 
 Source: Madry et al. (2018), "Towards Deep Learning Models Resistant to Adversarial Attacks";
 Algorithm 1 of the paper reproduced here. With `FGSM` it is that of Goodfellow et al. (2015).
 
 Deviations
-1. The training accuracy that is logged is that on the attacked examples, which the loss saw; the
-   clean one would cost a pass. (What a table calls training accuracy is measured after training,
-   on clean examples.)
+1. The logged training accuracy is that on the attacked examples; the clean one would cost another
+   forward pass. (The training accuracy of a table is measured after training, on clean examples.)
 2. The attack sees the network in inference mode (`attacks/pgd.py`); the loss in training mode.
 """
 

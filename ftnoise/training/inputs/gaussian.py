@@ -1,12 +1,11 @@
 """Gaussian noise on the inputs, additive or multiplicative: cross-entropy at the noisy example.
 
 Source: section 4.1 and Table 3 of the paper; Bishop (1995), "Training with Noise is Equivalent to
-Tikhonov Regularization", for what small additive noise amounts to.
+Tikhonov Regularization", for the effect of small additive noise.
 
 Deviations
-1. The paper does not say what the strength of multiplicative noise is. Here it is the standard
-   deviation of the factor, whose mean is 1: Keras' GaussianDropout of rate
-   sigma^2 / (1 + sigma^2).
+1. The paper does not define the strength of multiplicative noise. Here it is the standard deviation
+   of the factor, whose mean is 1: Keras' GaussianDropout of rate sigma^2 / (1 + sigma^2).
 2. Noisy inputs are not clipped to the range of the data, so that the noise is Gaussian.
 """
 
@@ -27,7 +26,8 @@ class GaussianNoise(Inputs):
     """The `inputs` member of the paper's Table 3.
 
     Args:
-        sigma: standard deviation >= 0: of what is added, in units of the inputs, or of the factor.
+        sigma: standard deviation, >= 0, of the added noise in units of the inputs, or of the
+            factor.
         multiplicative: whether inputs are multiplied by 1 + noise instead of having it added.
     """
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftnoise.attacks.ascent import Ball, LinfBall, gradient_of
 from ftnoise.attacks.attack import check_ball, check_logits, check_step, check_widest, fewer_steps
-from ftnoise.core.checks import expect, is_count, is_number
+from ftnoise.core.checks import count, non_negative
 from ftnoise.core.interfaces import Inputs
 from ftnoise.core.preset import Preset
 
@@ -57,8 +57,8 @@ class TRADES(Inputs):
     def __post_init__(self) -> None:
         check_ball(self.ball, self.attack_epsilon)
         check_step(self.ball, self.step_size)
-        expect(is_number(self.beta) and self.beta >= 0, "beta >= 0", beta=self.beta)
-        expect(is_count(self.steps, least=0), "steps to be an integer >= 0", steps=self.steps)
+        non_negative(beta=self.beta)
+        count(least=0, steps=self.steps)
 
     def scaled(self, preset: Preset) -> TRADES:
         """An inner maximization of at most the preset's number of steps."""
@@ -100,7 +100,7 @@ class TRADES(Inputs):
         return losses + self.beta * kl_divergence(target, robust), clean
 
     def perturb(self, network: keras.Model, x: Any, seed: Any) -> Any:
-        """The examples x' `[batch, ...]` that the robust term looks at."""
+        """The examples x' `[batch, ...]` of the robust term."""
         import tensorflow as tf
 
         target = tf.stop_gradient(tf.nn.softmax(network(x, training=False)))
@@ -137,7 +137,7 @@ def same_in_training(network: keras.Model) -> bool:
     return not any(
         layer._expects_training_arg
         for layer in network._flatten_layers(include_self=True, recursive=True)
-        # Inputs and graphs of layers take the argument only to hand it on.
+        # Inputs and graphs of layers only pass the argument on.
         if not isinstance(layer, keras.layers.InputLayer)
         and not getattr(layer, "_is_graph_network", False)
     )
