@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ftnoise.engine.plan import Status, Task
     from ftnoise.store.folders import Store
 
+NAMED = 20  # runs in the announcement; a dry run lists all
+
 HELP = "train what is missing of the table, then draw it"
 
 
@@ -138,7 +140,8 @@ def announce(experiment: Experiment, preset: Preset, statuses: list[Status], fil
     print(f"{runs}: {', '.join(counts)}.", file=file)
     for verb, left in (("train", training), ("measure", measuring)):
         if left:
-            names = (f"{s.task.name} ({s})" if s.position else s.task.name for s in left)
+            names = [f"{s.task.name} ({s})" if s.position else s.task.name for s in left[:NAMED]]
+            names += [f"and {len(left) - NAMED} more"] if len(left) > NAMED else []
             print(f"To {verb}: {', '.join(names)}.", file=file)
     if not training and not measuring:
         return
