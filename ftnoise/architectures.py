@@ -1,4 +1,4 @@
-"""The networks of Table 2, to be read beside the paper.
+"""The networks of Table 2 of the paper.
 
 Source: Duddu et al., "Fault Tolerance of Neural Networks in Adversarial Settings", Table 2.
 "16 (8)(1)" is a convolution with 16 filters, an 8x8 kernel and stride 1. Every hidden layer has a
@@ -6,20 +6,21 @@ ReLU; every network ends in logits (no softmax).
 
 Deviations
 1. The paper prints no padding. CIFAR-10 is "same" ("valid" leaves nothing at the end). CNN 1 is
-   "valid", as in the TRADES example it is taken from. CNN 2 has a field, `padding`, for its two
+   "valid", as in the TRADES example from which it comes. CNN 2 has a field, `padding`, for its two
    convolutions; the default was chosen by the natural row of Table 5.
 2. CNN 2 is the network of the TensorFlow Privacy MNIST tutorial, whose first convolution has
    stride 2; Table 2 prints stride 1. The field `first_stride` switches; the default is as printed.
-3. The sigmoid unit of Table 3's network is a logit beside one of 0 (`layers.TwoLogits`).
-4. Weights start from Keras' defaults (Glorot uniform, biases 0); the paper does not say.
+3. The sigmoid unit of Table 3's network is a logit next to one of 0 (`layers.TwoLogits`).
+4. Weights start from Keras' defaults (Glorot uniform, biases 0), as the paper gives none.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftnoise.core.checks import expect, is_count
+from ftnoise.core.checks import count, expect, is_count
 from ftnoise.core.interfaces import Architecture
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ ACTIVATIONS = ("relu", "tanh", "softplus")
 
 @dataclass(frozen=True, kw_only=True)
 class SequentialNetwork(Architecture):
-    """Base: `layers()` lists the Keras layers between the input and the end.
+    """Base of sequential networks: `layers` lists the Keras layers after the input.
 
     Args:
         input_shape: shape of one example, channels last.
@@ -41,18 +42,17 @@ class SequentialNetwork(Architecture):
     classes: int = 10
 
     def __post_init__(self) -> None:
+        sizes = self.input_shape if isinstance(self.input_shape, tuple) else ()
         expect(
-            isinstance(self.input_shape, tuple)
-            and len(self.input_shape) > 0
-            and all(is_count(size) for size in self.input_shape),
-            "input_shape to be sizes >= 1",
+            len(sizes) > 0 and all(map(is_count, sizes)),
+            "input_shape to be a tuple of sizes >= 1",
             input_shape=self.input_shape,
         )
-        expect(is_count(self.classes, least=2), "classes >= 2", classes=self.classes)
+        count(least=2, classes=self.classes)
 
+    @abstractmethod
     def layers(self) -> list[keras.layers.Layer]:
         """The layers in order, the last one giving logits `[batch, classes]`."""
-        raise TypeError(f"{type(self).__name__} lists no layers.")
 
     def build(self) -> keras.Model:
         """A new, untrained `keras.Model`: `[batch, *input_shape]` -> logits `[batch, classes]`."""
@@ -111,10 +111,9 @@ class FmnistCNN2(SequentialNetwork):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        kinds = ("same", "valid")
         expect(
-            isinstance(self.padding, tuple)
-            and len(self.padding) == 2
-            and set(self.padding) <= {"same", "valid"},
+            self.padding in [(first, second) for first in kinds for second in kinds],
             'padding to be two of "same" and "valid"',
             padding=self.padding,
         )
@@ -154,15 +153,10 @@ class Cifar10CNN(SequentialNetwork):
             return Conv2D(filters, kernel, stride, padding="same", activation="relu")
 
         return [
-            convolution(32, 3, 1),
-            convolution(32, 4, 2),
-            convolution(32, 3, 1),
-            convolution(64, 3, 2),
-            convolution(64, 3, 1),
-            convolution(128, 3, 2),
-            convolution(128, 3, 1),
-            convolution(256, 3, 2),
-            convolution(256, 3, 1),
+            *(convolution(32, 3, 1), convolution(32, 4, 2), convolution(32, 3, 1)),
+            *(convolution(64, 3, 2), convolution(64, 3, 1)),
+            *(convolution(128, 3, 2), convolution(128, 3, 1)),
+            *(convolution(256, 3, 2), convolution(256, 3, 1)),
             Flatten(),
             Dense(512, activation="relu"),
             Dense(512, activation="relu"),
@@ -176,8 +170,8 @@ class CirclesNet(SequentialNetwork):
 
     Args:
         units: of the hidden layer, at least 1.
-        activation: of the hidden layer, a Keras name; the paper's is "relu". Smooth ones are for
-            comparing noise with penalties, whose theory takes derivatives.
+        activation: of the hidden layer, a Keras name; the paper's is "relu". Smooth ones serve
+            to compare noise with penalties, whose theory needs derivatives.
     """
 
     input_shape: tuple[int, ...] = (2,)
@@ -187,7 +181,7 @@ class CirclesNet(SequentialNetwork):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        expect(is_count(self.units), "units >= 1", units=self.units)
+        count(units=self.units)
         expect(self.classes == 2, "2 classes, as there is one output", classes=self.classes)
         expect(
             self.activation in ACTIVATIONS,

@@ -69,7 +69,10 @@ def opened(path: Path) -> Iterator[Archive]:
     """
     import numpy as np
 
-    with reading(path, "a readable .npz"), open(path, "rb") as stream:
-        # `np.load` of a path leaves a damaged file open.
-        with np.load(stream, allow_pickle=False) as archive:
-            yield archive
+    # `np.load` of a path would leave a damaged file open.
+    with (
+        reading(path, "a readable .npz"),
+        open(path, "rb") as stream,
+        np.load(stream, allow_pickle=False) as archive,
+    ):
+        yield archive

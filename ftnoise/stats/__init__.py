@@ -1,14 +1,16 @@
-"""What a few values say of what they were drawn from, and how many are needed to say it.
+"""Statistics of a few values: intervals of a mean, comparisons, variance components, curves.
 
 - `summary`: mean, spread, Student's interval; Clopper and Pearson's interval of a proportion;
-- `bounded`: intervals that suppose bounds only, one of them valid whenever one stops;
-- `planning`: how many masks a half-width needs, by each way there is;
-- `comparing`: two models under the same masks, and many comparisons at once;
-- `levels`: how much of the spread comes from seeds, masks and images;
-- `curves`: an accuracy against the rate of faults, in a few numbers.
+- `interval`: intervals of a mean, Student's with skewness and one over seeds and trials;
+- `bounded`: intervals that only assume bounds on the values, one of them valid at any time;
+- `planning`: how many trials a half-width needs;
+- `comparing`: two models on the same trials, and many comparisons at once;
+- `levels`: how much of the variance comes from seeds, trials and images;
+- `curves`: an accuracy against the fault rate, in a few numbers.
 
-The first is here by name, the others are imported by their modules. SciPy and NumPy are imported by
-functions only: tables are redrawn while somebody waits.
+The first is here by name, the others are imported by their modules. Functions import NumPy and
+SciPy, and only `scipy.special`, because `scipy.stats` takes seconds: tables are redrawn
+interactively.
 """
 
 from __future__ import annotations

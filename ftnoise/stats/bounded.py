@@ -1,28 +1,28 @@
-"""Intervals of a mean that suppose nothing but bounds on the values: a gambler bets on each.
+"""Intervals of a mean that only assume bounds on the values, by betting.
 
 Source: Waudby-Smith and Ramdas (2024), "Estimating means of bounded random variables by betting",
 Journal of the Royal Statistical Society B 86(1): the hedged capital process (Theorem 3) with
 predictable plug-in bets.
 
 For each candidate m of the mean of values x_t in [0, 1] two gamblers start with a capital of 1. One
-bets that values lie above m, K+_t(m) = prod (1 + l_t(m) (x_t - m)), one that they lie below, K-_t
-with -l_t. Where m is the mean, neither can expect to win, whatever came before: both capitals are
-nonnegative martingales, and by Ville's inequality one reaches 2 / alpha at any time with a
-probability of at most alpha / 2. So the candidates at which neither ever did hold the mean, at all
-times at once, with a probability of at least 1 - alpha. This needs values whose mean given all
-earlier ones is always the same (independent draws from one distribution are such) and bets that are
-made before the value is seen; how well they are chosen moves the width alone.
+bets that values lie above m, K+_t(m) = prod (1 + l_t(m) (x_t - m)), the other that they lie below,
+K-_t with -l_t. Where m is the mean, neither can expect to win: both capitals are nonnegative
+martingales, and by Ville's inequality each reaches 2 / alpha at any time with a probability of at
+most alpha / 2. So the candidates at which neither ever did contain the mean, at all times at once,
+with a probability of at least 1 - alpha. This requires values whose mean given all earlier ones is
+constant (independent draws from one distribution are such) and bets that are made before the value
+is seen; the quality of the bets affects the width only.
 
 The bets l_t(m) are min(b_t, c / m) for K+ and min(b_t, c / (1 - m)) for K-, where b_t depends on
 the variance v_{t-1} of the values before, (1/4 + sum (x_i - mean_i)^2) / t:
 
 - b_t = sqrt(2 log(2 / alpha) / (v_{t-1} t log(t + 1))) in a sequence without an aim;
-- b_t = sqrt(2 log(2 / alpha) / (v_{t-1} n)) for a number n of values fixed beforehand;
+- b_t = sqrt(2 log(2 / alpha) / (v_{t-1} n)) for a number n of values fixed in advance;
 - b_t = h / v_{t-1} in a sequence that aims at the half-width h.
 
-K+ falls and K- rises with m (each factor does), so what is left is an interval; the candidates are
-a grid, each end is the outermost grid point that is still refuted, and nothing between grid points
-is left out wrongly.
+K+ falls and K- rises with m (each factor does), so what is left is an interval. The candidates are
+a grid, and each end is the last grid point that is refuted, so the grid makes the interval wider,
+never narrower.
 
 Deviations
 1. c is 0.9, where the paper suggests 1/2 or 3/4. Any c in [0, 1) is valid. Accuracies under faults
@@ -31,8 +31,8 @@ Deviations
 2. The bets that aim at h are the paper's for fixed n, with the n at which they would reach h,
    2 v log(2 / alpha) / h^2. They are predictable, so Theorem 3 holds for them.
 3. Where no candidate is left, the interval is the whole range from then on. The paper's set would
-   be empty, which no reader can use; it happens with a probability of at most alpha, or if the mean
-   drifts.
+   be empty, which is of no use to a reader; it happens with a probability of at most alpha, or if
+   the mean drifts.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ftnoise.core.checks import expect
+from ftnoise.core.checks import expect, fraction
 from ftnoise.stats.interval import Interval
-from ftnoise.stats.values import check_confidence, finite_array, is_finite
+from ftnoise.stats.values import finite_array, is_finite
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -54,111 +54,18 @@ SEQUENCE = "hedged betting confidence sequence"
 FIXED = "hedged betting confidence interval"
 
 CANDIDATES = 100_000  # grid points in the range; following the outermost costs little
-TRUNCATION = 0.9  # c: the share of its capital that a gambler risks at most
-SLACK = 1e-9  # in log capital, far above what rounding adds up to
+TRUNCATION = 0.9  # c: the largest share of the capital that a gambler risks
+SLACK = 1e-9  # in log capital, far above the sum of rounding errors
 
 
-class ConfidenceSequence:
-    """Interval of the mean of values in [low, high] that is valid at any stopping time.
+class _Betting:
+    """The bets on values in [low, high], and the candidates that they refute.
 
-    One may look at `interval` after each value and stop for any reason: the intervals of all times
-    hold the mean together with probability `confidence`. They only ever become narrower (but see
-    Deviation 3), and are the same whether the values come one by one or in blocks.
-
-    Args:
-        confidence: in (0, 1).
-        low, high: bounds of the values, low < high, known before the first value.
-        aim: the half-width at which one wants to stop, in the unit of the values. The bets are
-            tuned to reach it early, with a fraction of the values where the spread is large; the
-            interval hardly becomes narrower than half of it. Validity does not depend on it.
-
-    Raises:
-        BadInput: `confidence`, the bounds or `aim` are out of range.
+    `bet(t, variance)` is b_t, where `variance` is that of the values before the t-th. Everything
+    but the mean is in the scale [0, 1].
     """
 
-    def __init__(
-        self,
-        confidence: float = 0.95,
-        low: float = 0.0,
-        high: float = 1.0,
-        *,
-        aim: float | None = None,
-    ) -> None:
-        _check(confidence, low, high)
-        expect(
-            aim is None or (is_finite(aim) and 0 < aim <= high - low),
-            f"aim in (0, {high - low:g}]",
-            aim=aim,
-        )
-        doubt = 2 * math.log(2 / (1 - confidence))
-
-        def steady(count: int, variance: float) -> float:
-            return math.sqrt(doubt / (variance * count * math.log(count + 1)))
-
-        def aimed(_: int, variance: float) -> float:
-            return share / variance
-
-        share = 0.0 if aim is None else aim / (high - low)
-        self._table = _Table(confidence, low, high, steady if aim is None else aimed)
-
-    @property
-    def count(self) -> int:
-        """How many values there are."""
-        return self._table.count
-
-    def update(self, values: Numbers) -> None:
-        """Takes the next values, in the order in which they were drawn.
-
-        Args:
-            values: any number of finite numbers in [low, high].
-
-        Raises:
-            BadInput: one is not; then none of them is taken.
-        """
-        self._table.play(finite_array(values, "values", low=self._table.low, high=self._table.high))
-
-    @property
-    def interval(self) -> Interval:
-        """The interval now: the intersection of those of all times; the whole range at first."""
-        return self._table.interval(SEQUENCE)
-
-
-def bounded_interval(
-    values: Numbers, confidence: float = 0.95, low: float = 0.0, high: float = 1.0
-) -> Interval:
-    """Two-sided interval of the mean of a number of values that was fixed beforehand.
-
-    Each end alone holds with confidence (1 + confidence) / 2: for a one-sided bound with
-    confidence c take an end at 2 c - 1.
-
-    Args:
-        values: at least one finite number in [low, high], independent, in the order in which they
-            were drawn. Another order gives another interval; one chosen by looking is not valid.
-        confidence: in (0, 1).
-        low: what no value can be below, known before the first.
-        high: what no value can be above.
-
-    Raises:
-        BadInput: a value is out of bounds, there is none, or the bounds are wrong.
-    """
-    _check(confidence, low, high)
-    array = finite_array(values, "values", least=1, low=low, high=high)
-    doubt = 2 * math.log(2 / (1 - confidence))
-
-    def level(_: int, variance: float) -> float:
-        return math.sqrt(doubt / (variance * len(array)))
-
-    table = _Table(confidence, low, high, level)
-    table.play(array)
-    return table.interval(FIXED)
-
-
-class _Table:
-    """What was bet on values in [low, high], and which candidates are refuted from either side.
-
-    `bet(t, variance)` is b_t, where `variance` is that of the values before the t-th. All is kept
-    in the scale [0, 1] but the mean.
-    """
+    method = FIXED
 
     def __init__(
         self, confidence: float, low: float, high: float, bet: Callable[[int, float], float]
@@ -172,16 +79,24 @@ class _Table:
         self._values, self._bets = np.empty(0), np.empty(0)
         self._total = self._squares = 0.0
         self._variance = 0.25
-        self._seen = self._from_below = self._from_above = 0
+        self._evaluated = self._from_below = self._from_above = 0
 
-    def play(self, values: ndarray) -> None:
-        """Bets on each value and then sees it."""
+    def update(self, values: Numbers) -> None:
+        """Adds the next values, in the order in which they were drawn.
+
+        Args:
+            values: any number of finite numbers in [low, high].
+
+        Raises:
+            BadInput: one is not; then none of them is added.
+        """
         import numpy as np
 
-        scaled, bets = (values - self.low) / (self.high - self.low), []
-        for value, given in zip(scaled.tolist(), values.tolist(), strict=True):
+        array = finite_array(values, "values", low=self.low, high=self.high)
+        scaled, bets = (array - self.low) / (self.high - self.low), []
+        for value, given in zip(scaled.tolist(), array.tolist(), strict=True):
             self.count += 1
-            bets.append(self._bet(self.count, self._variance))
+            bets.append(self._bet(self.count, self._variance))  # before the value is used
             self._mean += (given - self._mean) / self.count  # exact where all values are equal
             self._total += value
             weight = self.count + 1
@@ -190,33 +105,103 @@ class _Table:
         self._values = np.append(self._values, scaled)
         self._bets = np.append(self._bets, bets)
 
-    def interval(self, method: str) -> Interval:
-        below, above = self._refuted()
-        low, high, width = self.low, self.high, self.high - self.low
-        if below + above < CANDIDATES:
-            low = self.low + width * (below / CANDIDATES)
-            high = self.high - width * (above / CANDIDATES)
-        mean = self._mean if self.count else None
-        return Interval(mean, low, high, self.count, self.confidence, method)
-
-    def _refuted(self) -> tuple[int, int]:
-        """How many candidates are refuted from below and from above."""
-        if self._seen < self.count:
+    @property
+    def interval(self) -> Interval:
+        """The intersection of the intervals of all times so far; the whole range at first."""
+        if self._evaluated < self.count:
             enough = _enough(self.confidence)
             self._from_below = _highest(self._values, self._bets, self._from_below, enough)
-            # K- of the values is K+ of what they lack to 1.
+            # K- of the values is K+ of 1 - values.
             self._from_above = _highest(1 - self._values, self._bets, self._from_above, enough)
-            self._seen = self.count
-        return self._from_below, self._from_above
+            self._evaluated = self.count
+        low, high, width = self.low, self.high, self.high - self.low
+        if self._from_below + self._from_above < CANDIDATES:
+            low = self.low + width * (self._from_below / CANDIDATES)
+            high = self.high - width * (self._from_above / CANDIDATES)
+        mean = self._mean if self.count else None
+        return Interval(mean, low, high, self.count, self.confidence, self.method)
+
+
+class ConfidenceSequence(_Betting):
+    """Interval of the mean of values in [low, high] that is valid at any stopping time.
+
+    `interval` may be read after each value, and sampling may stop for any reason: the intervals of
+    all times contain the mean together with probability `confidence`. They only become narrower
+    (but see Deviation 3), and do not depend on how the values are split into blocks.
+
+    Args:
+        confidence: in (0, 1).
+        low, high: bounds of the values, low < high, known before the first value.
+        aim: the half-width at which to stop, in the unit of the values. The bets are tuned to reach
+            it early; the interval hardly becomes narrower than half of it. Validity does not depend
+            on it.
+
+    Raises:
+        BadInput: `confidence`, the bounds or `aim` are out of range.
+    """
+
+    method = SEQUENCE
+
+    def __init__(
+        self,
+        confidence: float = 0.95,
+        low: float = 0.0,
+        high: float = 1.0,
+        *,
+        aim: float | None = None,
+    ) -> None:
+        _check(confidence, low, high)
+        allowed = aim is None or (is_finite(aim) and 0 < aim <= high - low)
+        expect(allowed, f"aim in (0, {high - low:g}]", aim=aim)
+        log_error = 2 * math.log(2 / (1 - confidence))
+        share = 0.0 if aim is None else aim / (high - low)
+
+        def steady(count: int, variance: float) -> float:
+            return math.sqrt(log_error / (variance * count * math.log(count + 1)))
+
+        def aimed(_: int, variance: float) -> float:
+            return share / variance
+
+        super().__init__(confidence, low, high, steady if aim is None else aimed)
+
+
+def bounded_interval(
+    values: Numbers, confidence: float = 0.95, low: float = 0.0, high: float = 1.0
+) -> Interval:
+    """Two-sided interval of the mean of a number of values that is fixed in advance.
+
+    Each end alone holds with confidence (1 + confidence) / 2: for a one-sided bound with
+    confidence c take an end at 2 c - 1.
+
+    Args:
+        values: at least one finite number in [low, high], independent, in the order in which they
+            were drawn. Another order gives another interval; one chosen by looking is not valid.
+        confidence: in (0, 1).
+        low: lower bound of the values, known before the first.
+        high: upper bound of the values.
+
+    Raises:
+        BadInput: a value is out of bounds, there is none, or the bounds are wrong.
+    """
+    _check(confidence, low, high)
+    array = finite_array(values, "values", least=1, low=low, high=high)
+    log_error = 2 * math.log(2 / (1 - confidence))
+
+    def level(_: int, variance: float) -> float:
+        return math.sqrt(log_error / (variance * len(array)))
+
+    betting = _Betting(confidence, low, high, level)
+    betting.update(array)
+    return betting.interval
 
 
 def _enough(confidence: float) -> float:
-    """The log capital of one of two gamblers that refutes a candidate."""
+    """The log capital with which one of the two gamblers refutes a candidate."""
     return math.log(2 / (1 - confidence)) + SLACK
 
 
 def _highest(values: ndarray, bets: ndarray, known: int, enough: float) -> int:
-    """The number of the highest candidate that K+ refuted at any time, at least `known`."""
+    """The index of the highest candidate that K+ refuted at any time, at least `known`."""
     import numpy as np
 
     def refuted(number: int) -> bool:
@@ -239,7 +224,6 @@ def _highest(values: ndarray, bets: ndarray, known: int, enough: float) -> int:
 
 
 def _check(confidence: float, low: float, high: float) -> None:
-    check_confidence(confidence)
-    expect(
-        is_finite(low) and is_finite(high) and low < high, "finite low < high", low=low, high=high
-    )
+    fraction(zero=False, one=False, confidence=confidence)
+    finite = is_finite(low) and is_finite(high)
+    expect(finite and low < high, "finite low < high", low=low, high=high)

@@ -1,10 +1,10 @@
-"""Two models under the same fault masks, and many such comparisons at once.
+"""Two models on the same fault trials, and many such comparisons at once.
 
 Sources: Student (1908) for the paired t test; Holm (1979), "A simple sequentially rejective
 multiple test procedure", Scandinavian Journal of Statistics 6.
 
-Under the same mask two accuracies go up and down together, so their difference spreads less than
-either: fewer masks show it.
+On the same trial two accuracies vary together, so their difference has a smaller spread than
+either: fewer trials show it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import expect
-from ftnoise.stats.interval import of_summary
+from ftnoise.stats.interval import student_interval
 from ftnoise.stats.summary import summarize
-from ftnoise.stats.values import check_confidence, finite_array
+from ftnoise.stats.values import finite_array
 
 if TYPE_CHECKING:
     from ftnoise.stats.values import Numbers
@@ -27,14 +27,14 @@ class Comparison:
     """The mean of first - second over pairs, in their unit.
 
     Attributes:
-        difference: positive where the first values are the larger ones.
+        difference: positive where the first values are larger.
         spread: standard deviation of the differences (n - 1 in the denominator).
         low, high: Student's interval of the mean difference, widened for skewness (`interval`).
         p_value: two-sided, of a mean difference of 0. With a spread of 0 it is 1 if the difference
-            is 0 too and else 0. Then all pairs differ by exactly the same amount and the test has
-            nothing to measure chance with: 0 says that no pair speaks against a difference, not
-            that there must be one.
-        count: pairs.
+            is 0 too and else 0. Then all pairs differ by exactly the same amount, and the test
+            cannot estimate chance: 0 means that no pair contradicts a difference, not that there
+            must be one.
+        count: number of pairs.
         confidence: of the interval, in (0, 1).
     """
 
@@ -50,60 +50,50 @@ class Comparison:
 def paired(first: Numbers, second: Numbers, confidence: float = 0.95) -> Comparison:
     """Mean of first - second, with its interval and p-value.
 
-    It supposes that the pairs are independent and the mean of their differences is about normal.
+    It assumes independent pairs, and a mean of their differences that is about normal.
 
     Args:
-        first: [masks], at least 2 finite numbers.
-        second: [masks], in the same unit; the same place is the same mask.
+        first: [trials], at least 2 finite numbers.
+        second: [trials], in the same unit and on the same trials.
         confidence: in (0, 1).
 
     Raises:
         BadInput: the lengths differ, there are fewer pairs, or a number is out of range.
     """
-    check_confidence(confidence)
     one = finite_array(first, "first values", least=2)
     two = finite_array(second, "second values", least=2)
     expect(len(one) == len(two), "as many first as second values", first=len(one), second=len(two))
-    summary = summarize((one - two).tolist(), confidence)
-    interval = of_summary(summary, one - two, confidence)
-    assert summary.spread is not None  # there are two pairs
+    interval = student_interval(one - two, confidence)
+    summary = summarize((one - two).tolist())
+    mean, spread, count = summary.mean, summary.spread or 0.0, summary.count
+    if spread == 0:
+        p_value = 1.0 if mean == 0 else 0.0
+    else:
+        from scipy.special import stdtr
+
+        p_value = float(2 * stdtr(count - 1, -abs(mean) / spread * math.sqrt(count)))
     return Comparison(
-        summary.mean,
-        summary.spread,
-        interval.low,
-        interval.high,
-        _p_value(summary.mean, summary.spread, summary.count),
-        summary.count,
-        float(confidence),
+        mean, spread, interval.low, interval.high, p_value, count, interval.confidence
     )
 
 
-def _p_value(difference: float, spread: float, count: int) -> float:
-    if spread == 0:
-        return 1.0 if difference == 0 else 0.0
-    from scipy.special import stdtr
-
-    return float(2 * stdtr(count - 1, -abs(difference) / spread * math.sqrt(count)))
-
-
 def holm(p_values: Numbers) -> list[float]:
-    """Holm's adjusted p-values: reject those up to a level, and all errors together stay within it.
+    """Holm's adjusted p-values, in the same order.
 
-    The k-th smallest of n is multiplied by n - k + 1, is at least the one before, and at most 1. No
-    independence is supposed.
+    Rejecting those up to a level keeps the probability of any false rejection within it; no
+    independence is assumed. The k-th smallest of n is multiplied by n - k + 1, is at least the one
+    before, and at most 1.
 
     Args:
         p_values: any number, each in [0, 1].
 
-    Returns:
-        The adjusted ones, in the same order.
-
     Raises:
         BadInput: one is out of range.
     """
-    given = finite_array(p_values, "p-values", low=0, high=1).tolist()
-    adjusted, least = [0.0] * len(given), 0.0
-    for rank, place in enumerate(sorted(range(len(given)), key=given.__getitem__)):
-        least = max(least, min(1.0, (len(given) - rank) * given[place]))
-        adjusted[place] = least
-    return adjusted
+    import numpy as np
+
+    given = finite_array(p_values, "p-values", low=0, high=1)
+    order, adjusted = np.argsort(given, kind="stable"), np.empty_like(given)
+    factors = np.arange(len(given), 0, -1)
+    adjusted[order] = np.maximum.accumulate(np.minimum(1.0, factors * given[order]))
+    return adjusted.tolist()

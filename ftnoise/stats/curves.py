@@ -1,44 +1,43 @@
-"""What an accuracy against the rate of faults says, in a few numbers with their intervals.
+"""An accuracy against the fault rate in a few numbers, with their intervals.
 
 Sources: the trapezoid rule for the area; for the largest rate that is tolerated the fixed-sequence
 test (Maurer, Hothorn and Lehmacher (1995); Westfall and Krishen (2001), "Optimally weighted, fixed
-sequence and gatekeeper multiple testing procedures"): hypotheses in an order that was fixed
-beforehand, each at the full level, up to the first that is not rejected.
+sequence and gatekeeper multiple testing procedures"): hypotheses in an order that is fixed in
+advance, each at the full level, up to the first that is not rejected.
 
-The golden accuracy, that of the network without a fault on the same images, is known and not drawn;
-only masks are.
+The golden accuracy, that of the fault-free network on the same examples, is known and not random;
+only trials are.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.checks import expect
 from ftnoise.stats.bounded import bounded_interval
-from ftnoise.stats.comparing import Comparison, paired
 from ftnoise.stats.interval import Interval, student_interval
-from ftnoise.stats.values import check_confidence, finite_array, is_finite
+from ftnoise.stats.values import finite_array, is_finite
 
 if TYPE_CHECKING:
     from numpy import ndarray
 
-FALLS = (1, 5, 50)  # points
-SURE = (1, 5)
+LOST = (1, 5, 50)  # points
+TOLERATED = (1, 5)
 ROUNDING = 1e-9  # of a drop: 0.9 - 0.85 is a drop of 0.05
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Curve:
-    """Accuracies under faults, at rising rates, and without.
+    """Accuracies under faults at rising rates, and without faults.
 
     Args:
         rates: [rates], rising, from 0 or above, at least one above 0, in any unit.
-        accuracies: [rates, masks], at least 2 masks, as fractions or percent. A column is one mask,
-            independent of the other columns; from rate to rate it grows (nested masks) or is drawn
-            anew.
+        accuracies: [rates, trials], at least 2 trials, as fractions or percent. A column is one
+            trial, independent of the other columns; from rate to rate it has more faults (nested
+            trials) or is drawn anew.
         golden: the accuracy at rate 0, in the unit of `accuracies`. Where 0 is among the rates, all
             accuracies there equal it.
         percent: whether accuracies are percent, in [0, 100], and not fractions, in [0, 1].
@@ -60,11 +59,11 @@ class Curve:
             rates=rates.tolist(),
         )
         accuracies = finite_array(
-            self.accuracies, "masks' accuracies", dimensions=2, least=2, low=0, high=self.full
+            self.accuracies, "accuracies", dimensions=2, least=2, low=0, high=self.full
         )
         expect(
             len(accuracies) == len(rates),
-            f"accuracies [{len(rates)} rates, masks]",
+            f"accuracies [{len(rates)} rates, trials]",
             shape=accuracies.shape,
         )
         expect(
@@ -91,7 +90,7 @@ class Curve:
     def area(self, confidence: float = 0.95) -> Interval:
         """Area under the curve from rate 0 to the last, over its length: a mean accuracy.
 
-        Each mask has its own area, by trapezoids from the golden accuracy on; the interval is
+        Each trial has its own area, by trapezoids from the golden accuracy on; the interval is
         Student's, of their mean.
 
         Args:
@@ -99,7 +98,6 @@ class Curve:
         """
         import numpy as np
 
-        check_confidence(confidence)
         rates, accuracies = self._from_zero()
         steps = np.diff(rates)[:, None]
         areas = (steps * (accuracies[1:] + accuracies[:-1]) / 2).sum(axis=0) / rates[-1]
@@ -108,64 +106,57 @@ class Curve:
     def rate_at_drop(self, points: float) -> float | None:
         """The first rate at which the mean accuracy lies `points` below the golden one.
 
-        Linear between rates that were tested; None if it never falls so far.
+        Linear between tested rates; None if it never falls so far.
 
         Args:
             points: percentage points in (0, 100], whatever the unit of the accuracies.
         """
-        drop = self._drop(points) * (1 - ROUNDING)
+        drop = self._drop(points)
         rates, accuracies = self._from_zero()
         drops = (self.golden - accuracies.mean(axis=1)).tolist()
-        for place in range(1, len(drops)):
-            if drops[place] >= drop:
-                share = (drop - drops[place - 1]) / (drops[place] - drops[place - 1])
-                return float(rates[place - 1] + share * (rates[place] - rates[place - 1]))
+        for index in range(1, len(drops)):
+            if drops[index] >= drop:
+                share = (drop - drops[index - 1]) / (drops[index] - drops[index - 1])
+                return float(rates[index - 1] + share * (rates[index] - rates[index - 1]))
         return None
 
-    def tolerated_rate(self, points: float, confidence: float = 0.95) -> float | None:
-        """The largest tested rate with a mean drop below `points`, shown with `confidence`.
+    def lower_bounds(self, confidence: float = 0.95) -> list[float]:
+        """A one-sided lower bound of the mean accuracy at each rate, for any distribution.
 
-        From the lowest rate above 0 upward, each is tested by a one-sided lower bound of the mean
-        accuracy, and the first that fails ends the search. So the whole statement, of this and all
-        lower rates, has the confidence of one test. Rate 0 is not tested; None if the lowest fails.
-
-        The bound is that of the betting interval in `bounded`, which supposes of the accuracies
-        only where they lie: a few masks of which one in fifty loses everything look alike, and
-        Student's would call them sure.
+        It is that of the betting interval in `bounded`, which only assumes the range of the
+        accuracies: a few trials of a network that loses everything in one trial of fifty look
+        alike, and Student's interval would be far too narrow.
 
         Args:
-            points: percentage points in (0, 100].
-            confidence: of each one-sided bound, in (0.5, 1).
+            confidence: of each bound, in (0.5, 1).
         """
         expect(
             is_finite(confidence) and 0.5 < confidence < 1,
             "confidence in (0.5, 1)",
             confidence=confidence,
         )
-        return self.tolerated(points, self.lower_bounds(confidence))
-
-    def lower_bounds(self, confidence: float) -> list[float]:
-        """A one-sided lower bound of the mean accuracy at each rate, whatever the distribution."""
-        # Each end of a two-sided interval is a one-sided bound at half the doubt.
+        # Each end of a two-sided interval is a one-sided bound at half the error probability.
         two_sided = 2 * confidence - 1
         return [bounded_interval(row, two_sided, 0.0, self.full).low for row in self.accuracies]
 
-    def tolerated(self, points: float, lows: Iterable[float]) -> float | None:
-        """As `tolerated_rate`, by these lower bounds of the mean accuracy at each rate."""
-        return tolerated(self.rates, lows, self.golden - self._drop(points) * (1 - ROUNDING))
+    def tolerated_rate(self, points: float, lows: Sequence[float]) -> float | None:
+        """The largest tested rate with a mean drop below `points`, by lower bounds of the mean.
 
-    def drop(self, first: float, second: float, confidence: float = 0.95) -> Comparison:
-        """Accuracy at the rate `first` minus that at the rate `second`, paired over masks.
-
-        With nested masks, those of the lower rate being part of those of the higher, the pairs
-        share most of what is drawn.
+        From the lowest rate above 0 upward, each is tested by its bound, and the first that fails
+        ends the search. So the whole statement, of this and all lower rates, has the confidence of
+        one test. Rate 0 is not tested; None if the lowest fails.
 
         Args:
-            first: a tested rate, or 0.
-            second: another.
-            confidence: in (0, 1).
+            points: percentage points in (0, 100].
+            lows: a one-sided lower bound of the mean accuracy at each rate.
         """
-        return paired(self._at(first), self._at(second), confidence)
+        least, tolerated = self.golden - self._drop(points), None
+        for rate, low in zip(self.rates, lows, strict=True):
+            if rate > 0:
+                if low <= least:
+                    break
+                tolerated = rate
+        return tolerated
 
     def _from_zero(self) -> tuple[ndarray, ndarray]:
         """Rates from 0 on, and accuracies at them."""
@@ -176,26 +167,9 @@ class Curve:
         first = np.full((1, self.accuracies.shape[1]), self.golden)
         return np.array([0.0, *self.rates]), np.concatenate([first, self.accuracies])
 
-    def _at(self, rate: float) -> ndarray:
-        rates, accuracies = self._from_zero()
-        places = [place for place, tested in enumerate(rates.tolist()) if tested == rate]
-        expect(len(places) == 1, f"a rate of {rates.tolist()}", rate=rate)
-        return accuracies[places[0]]
-
     def _drop(self, points: float) -> float:
         expect(is_finite(points) and 0 < points <= 100, "points in (0, 100]", points=points)
-        return points / 100 * self.full
-
-
-def tolerated(rates: Iterable[float], lows: Iterable[float], least: float) -> float | None:
-    """The last rate above 0 before the first whose lower bound is not above `least`; or None."""
-    found = None
-    for rate, low in zip(rates, lows, strict=False):
-        if rate > 0:
-            if low <= least:
-                break
-            found = rate
-    return found
+        return points / 100 * self.full * (1 - ROUNDING)
 
 
 def is_unclear(interval: Interval, free: Interval, golden: float) -> bool:
@@ -203,8 +177,8 @@ def is_unclear(interval: Interval, free: Interval, golden: float) -> bool:
 
     Args:
         interval: of the mean accuracy under faults.
-        free: one that supposes no distribution; it counts where all masks agree, as then the first
-            has no width and says nothing of a mask that was not drawn.
+        free: one without assumptions on the distribution; it is used where all trials agree: then
+            the first has no width, but the next trial may differ.
         golden: the accuracy without faults.
     """
     shown = interval if interval.high > interval.low else free
@@ -216,25 +190,25 @@ def summaries(
 ) -> dict[str, float | None]:
     """A curve in a few numbers by their names, in the unit of its accuracies and rates.
 
-    `area_under_curve`, a mean accuracy; `rate_<...>_lost`, where the mean accuracy has fallen by so
-    many points (None if it never does); `largest_rate_surely_under_<...>_lost`, the largest tested
-    rate that costs less, with `confidence` (None if none does, missing for a confidence that is no
-    more than a guess). It rests on `lows`, lower bounds of the mean accuracy at each rate; None
-    takes those of `Curve.lower_bounds`.
+    `area_under_curve`, a mean accuracy; `rate_<...>_lost`, where the mean accuracy has dropped by
+    that many points (None if it never does); `largest_rate_surely_under_<...>_lost`, the largest
+    tested rate with a smaller drop, with `confidence` (None if there is none, missing where
+    `confidence` is 0.5 or less). It uses `lows`, lower bounds of the mean accuracy at each rate;
+    None takes `Curve.lower_bounds`.
     """
-    found: dict[str, float | None] = {"area_under_curve": curve.area(confidence).mean}
-    found |= {f"rate_{lost(points)}": curve.rate_at_drop(points) for points in FALLS}
+    values: dict[str, float | None] = {"area_under_curve": curve.area(confidence).mean}
+    values |= {f"rate_{_lost(points)}": curve.rate_at_drop(points) for points in LOST}
     if confidence > 0.5:
         lows = curve.lower_bounds(confidence) if lows is None else lows
-        found |= {surely(points): curve.tolerated(points, lows) for points in SURE}
-    return found
+        values |= {tolerated_name(p): curve.tolerated_rate(p, lows) for p in TOLERATED}
+    return values
 
 
-def lost(points: int) -> str:
+def _lost(points: int) -> str:
     """`1_point_lost`, `5_points_lost`."""
     return f"{points}_point{'' if points == 1 else 's'}_lost"
 
 
-def surely(points: int) -> str:
-    """The name of the largest rate that surely costs less."""
-    return f"largest_rate_surely_under_{lost(points)}"
+def tolerated_name(points: int) -> str:
+    """The scalar name of the largest rate with a drop below this number of points."""
+    return f"largest_rate_surely_under_{_lost(points)}"

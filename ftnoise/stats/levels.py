@@ -1,31 +1,29 @@
-"""How much of the spread of an accuracy comes from training seeds, fault masks and images.
+"""How much of the variance of an accuracy comes from training seeds, fault trials and examples.
 
-Source: the random-effects analysis of variance of a crossed design with one observation a cell
+Source: the random-effects analysis of variance of a crossed design with one observation per cell
 (Searle, Casella and McCulloch (1992), "Variance Components", chapter 4): mean squares are set equal
-to what they are expected to be and solved for the components.
+to their expectations and solved for the components.
 
-correct[s, m, i] says whether network s under mask m is right about image i; every mask hits every
-network at the same places, and every image is seen under every mask. The masks times images are not
-independent trials: the grand mean varies by
+correct[s, t, e] says whether the network of seed s is right about example e in trial t; a trial
+has the same fault sites in every network, and every example is seen in every trial. Trials times
+examples are not independent: over new draws of all three levels the grand mean has the variance
 
-  V_s/S + V_m/M + V_i/I + V_sm/(S M) + V_si/(S I) + V_mi/(M I) + V_e/(S M I)
+  V_s/S + V_t/T + V_e/E + V_st/(S T) + V_se/(S E) + V_te/(T E) + V_r/(S T E)
 
-over new draws of all three, so that more masks do nothing against the first and the third term.
+so more trials do not reduce the first and the third term.
 
 Deviations
-1. Negative estimates, which chance gives where a component is small, are set to 0. The estimates
-   are free of bias before that.
-2. With one seed nothing that involves seeds can be told apart. It is folded into what is left:
-   "mask" is V_m + V_sm, "image" V_i + V_si, and "residual" V_mi + V_e. The variance is then that of
-   this one network's mean over new masks and images.
+1. Negative estimates, which occur by chance where a component is small, are set to 0. The estimates
+   are unbiased before that.
+2. With one seed nothing that involves seeds can be separated. It is part of what is left:
+   "trial" is V_t + V_st, "example" V_e + V_se, and "residual" V_te + V_r. The variance is then that
+   of this one network's mean over new trials and examples.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import expect
@@ -33,36 +31,37 @@ from ftnoise.core.checks import expect
 if TYPE_CHECKING:
     from numpy import ndarray
 
-LEVELS = ("seed", "mask", "image")
+LEVELS = ("seed", "trial", "example")
 COMPONENTS: dict[str, tuple[str, ...]] = {
     "seed": ("seed",),
-    "mask": ("mask",),
-    "image": ("image",),
-    "seed_mask": ("seed", "mask"),
-    "seed_image": ("seed", "image"),
-    "mask_image": ("mask", "image"),
+    "trial": ("trial",),
+    "example": ("example",),
+    "seed_trial": ("seed", "trial"),
+    "seed_example": ("seed", "example"),
+    "trial_example": ("trial", "example"),
     "residual": LEVELS,
 }
+ONE_SEED = {"trial": ("trial",), "example": ("example",), "residual": ("trial", "example")}
+ROUNDING = 1e-12  # of a component, which is at most 1/4
 
 
 @dataclass(frozen=True)
-class Levels:
-    """Where the spread of a mean of 0s and 1s comes from.
+class VarianceComponents:
+    """Where the variance of a mean of 0s and 1s comes from.
 
     The keys of `components` and `standard_errors` are those of `COMPONENTS`; a value is None where
-    there is one seed and the component is folded into another (Deviation 2).
+    there is one seed and the component is part of another (Deviation 2).
 
     Attributes:
-        sizes: seeds, masks and images, by the names in `LEVELS`.
+        sizes: number of seeds, trials and examples, by the names in `LEVELS`.
         mean: the grand mean, in [0, 1].
         components: variance of each effect, at least 0.
-        standard_errors: what each effect alone adds to the standard error of the grand mean: the
+        standard_errors: contribution of each effect to the standard error of the grand mean: the
             square root of its component over its number of levels.
-        variance: of the grand mean over new seeds, masks and images; the sum of the squares of
+        variance: of the grand mean over new seeds, trials and examples; the sum of the squares of
             `standard_errors`.
-        doubled: the variance with twice as many of one level, by its name; None for the seeds where
-            there is one, since nothing is known of what others would do.
         enlarge: the level whose doubling lowers the variance most; None where the variance is 0.
+            Never the seeds where there is one.
     """
 
     sizes: dict[str, int]
@@ -70,7 +69,6 @@ class Levels:
     components: dict[str, float | None]
     standard_errors: dict[str, float | None]
     variance: float
-    doubled: dict[str, float | None]
     enlarge: str | None
 
     @property
@@ -78,23 +76,12 @@ class Levels:
         """Of the grand mean."""
         return math.sqrt(self.variance)
 
-    @property
-    def variance_on_these_images(self) -> float:
-        """Of the grand mean over new seeds and masks, the images being what they are.
 
-        New networks and masks meet the same images, so "image" alone drops out.
-        """
-        return self.variance - (self.standard_errors["image"] or 0.0) ** 2
-
-
-def variance_components(correct: ndarray) -> Levels:
-    """The components of the spread of `correct`, and which level to enlarge.
-
-    Masks and images stand for larger populations here; where only this one test set counts, see
-    `Levels.variance_on_these_images`.
+def variance_components(correct: ndarray) -> VarianceComponents:
+    """The components of the variance of `correct`, and which level to enlarge.
 
     Args:
-        correct: [seeds, masks, images] booleans, with at least 1, 2 and 2 of them.
+        correct: [seeds, trials, examples] booleans, with at least 1, 2 and 2 of them.
 
     Raises:
         BadInput: it has another type or shape.
@@ -104,41 +91,39 @@ def variance_components(correct: ndarray) -> Levels:
     array = np.asarray(correct)
     expect(
         array.dtype == np.bool_ and array.ndim == 3,
-        "correct to be booleans [seeds, masks, images]",
+        "correct to be booleans [seeds, trials, examples]",
         dtype=str(array.dtype),
         shape=array.shape,
     )
-    seeds, masks, images = array.shape
     expect(
-        seeds >= 1 and masks >= 2 and images >= 2,
-        "at least 1 seed, 2 masks and 2 images",
+        all(size >= least for size, least in zip(array.shape, (1, 2, 2), strict=True)),
+        "at least 1 seed, 2 trials and 2 examples",
         shape=array.shape,
     )
     sizes = dict(zip(LEVELS, array.shape, strict=True))
-    estimated = _estimates(_squares(array), sizes)
+    estimates = _estimates(array)
     components = {
-        name: max(0.0, float(estimated[name])) if name in estimated else None for name in COMPONENTS
+        name: estimates[name] if estimates[name] > ROUNDING else 0.0
+        for name in COMPONENTS
+        if name in estimates
     }
-    parts = {name: value for name, value in components.items() if value is not None}
-    doubled = {
-        level: _variance(parts, {**sizes, level: 2 * sizes[level]})
-        if level != "seed" or seeds > 1
-        else None
-        for level in LEVELS
+    # Of the variance of the grand mean; doubling a level halves the parts that it is in.
+    parts = {name: value / _cells(name, sizes) for name, value in components.items()}
+    gains = {
+        level: math.fsum(part for name, part in parts.items() if level in COMPONENTS[name])
+        for level in ("example", "trial", "seed")
+        if sizes[level] > 1
     }
-    variance = _variance(parts, sizes)
-    best = min((value, level) for level, value in doubled.items() if value is not None)
-    return Levels(
+    variance = math.fsum(parts.values())
+    return VarianceComponents(
         sizes=sizes,
         mean=int(np.count_nonzero(array)) / array.size,
-        components=components,
+        components={name: components.get(name) for name in COMPONENTS},
         standard_errors={
-            name: None if value is None else math.sqrt(value / _cells(name, sizes))
-            for name, value in components.items()
+            name: math.sqrt(parts[name]) if name in parts else None for name in COMPONENTS
         },
         variance=variance,
-        doubled=doubled,
-        enlarge=best[1] if variance > 0 else None,
+        enlarge=max(gains, key=lambda level: gains[level]) if variance > 0 else None,
     )
 
 
@@ -146,62 +131,34 @@ def _cells(name: str, sizes: dict[str, int]) -> int:
     return math.prod(sizes[level] for level in COMPONENTS[name])
 
 
-def _variance(parts: dict[str, float], sizes: dict[str, int]) -> float:
-    return math.fsum(value / _cells(name, sizes) for name, value in parts.items())
-
-
-def _squares(array: ndarray) -> dict[str, Fraction]:
-    """Sum over all cells of the squared mean of their row, for each way to form rows; "" is one.
-
-    Exact, and without an array as large as `array` in any wider type.
-    """
+def _estimates(correct: ndarray) -> dict[str, float]:
+    """Each component that can be estimated, negative ones as they are."""
     import numpy as np
 
-    seeds, masks, images = array.shape
-    by_mask = array.sum(axis=2, dtype=np.int64)  # [seeds, masks]
-    by_image = array.sum(axis=1, dtype=np.int64)  # [seeds, images]
-    total = int(by_mask.sum())
-    over_seeds = 0
-    for mask in range(masks):
-        row = array[:, mask].sum(axis=0, dtype=np.int64)  # [images]
-        over_seeds += int(row @ row)
-
-    def squared(sums: Iterable[int]) -> int:
-        return sum(value * value for value in sums)
-
-    return {
-        "": Fraction(total**2, array.size),
-        "seed": Fraction(squared(by_mask.sum(axis=1).tolist()), masks * images),
-        "mask": Fraction(squared(by_mask.sum(axis=0).tolist()), seeds * images),
-        "image": Fraction(squared(by_image.sum(axis=0).tolist()), seeds * masks),
-        "seed_mask": Fraction(squared(by_mask.ravel().tolist()), images),
-        "seed_image": Fraction(squared(by_image.ravel().tolist()), masks),
-        "mask_image": Fraction(over_seeds, seeds),
-        "residual": Fraction(total),  # a 1 is its own square
-    }
-
-
-def _estimates(squares: dict[str, Fraction], sizes: dict[str, int]) -> dict[str, Fraction]:
-    """Each component that can be estimated, negative ones as they are."""
-    if sizes["seed"] == 1:
-        names = {"mask": ("mask",), "image": ("image",), "residual": ("mask", "image")}
-    else:
-        names = COMPONENTS
-    # Sums of squares, main effects first: what rows add to the coarser ones that they lie in.
-    added: dict[str, Fraction] = {}
+    sizes = dict(zip(LEVELS, correct.shape, strict=True))
+    names = COMPONENTS if sizes["seed"] > 1 else ONE_SEED
+    total = int(np.count_nonzero(correct))
+    squares: dict[str, int] = {}  # sums of squares, times all cells: integers, so nothing cancels
     for name, levels in names.items():
-        coarser = [other for other, of in names.items() if set(of) < set(levels)]
-        added[name] = squares[name] - squares[""] - sum(added[other] for other in coarser)
-    mean_squares = {
-        name: added[name] / math.prod(sizes[level] - 1 for level in levels)
-        for name, levels in names.items()
-    }
-    # A mean square is expected to be the sum of its own component and those of all finer effects,
-    # each times the cells that share the effect; so the finest is solved first.
-    found: dict[str, Fraction] = {}
-    everything = math.prod(sizes.values())
+        if name == "residual":
+            square = total * correct.size  # a 1 is its own square
+        else:
+            axes = tuple(axis for axis, level in enumerate(LEVELS) if level not in levels)
+            sums = correct.sum(axis=axes, dtype=np.int64)
+            square = int(np.square(sums).sum()) * sums.size
+        coarser = sum(squares[other] for other, of in names.items() if set(of) < set(levels))
+        squares[name] = square - total**2 - coarser
+    # The expectation of a mean square is the sum of its own component and those of all finer
+    # effects, each times the cells that share the effect; so the finest is solved first.
+    estimates: dict[str, float] = {}
     for name, levels in reversed(names.items()):
-        finer = [other for other in found if set(levels) < set(names[other])]
-        rest = sum(found[other] * (everything // _cells(other, sizes)) for other in finer)
-        found[name] = (mean_squares[name] - rest) / (everything // _cells(name, sizes))
-    return found
+        freedom = math.prod(sizes[level] - 1 for level in levels)
+        mean_square = squares[name] / (freedom * correct.size)
+        shared = {other: correct.size // _cells(other, sizes) for other in (name, *estimates)}
+        finer = sum(
+            estimates[other] * shared[other]
+            for other in estimates
+            if set(levels) < set(names[other])
+        )
+        estimates[name] = (mean_square - finer) / shared[name]
+    return estimates

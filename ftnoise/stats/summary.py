@@ -1,8 +1,8 @@
-"""What a few values say: their mean, how far they spread, and how far an estimate may be off.
+"""Mean and spread of a few values, and how uncertain an estimate is.
 
 The interval is Student's (1908): mean -+ t * s / sqrt(n), where s is the sample standard deviation
-of n values and t the quantile of the t distribution with n - 1 degrees of freedom. It supposes
-that the values are independent and about normal, which runs with different seeds are.
+of n values and t the quantile of the t distribution with n - 1 degrees of freedom. It assumes
+independent values that are about normal, as runs with different seeds are.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ftnoise.core.checks import expect, is_count
-from ftnoise.stats.values import check_confidence, is_finite
+from ftnoise.core.checks import count as check_count
+from ftnoise.core.checks import expect, fraction, is_count
+from ftnoise.stats.values import is_finite
 
 
 @dataclass(frozen=True)
 class Summary:
-    """`count` values in short, in their own unit.
+    """A summary of `count` values, in their own unit.
 
     `spread` is the sample standard deviation (n - 1 in the denominator), `low` and `high` are the
     ends of the interval of the mean. All three are None for a single value.
@@ -35,7 +36,7 @@ def summarize(values: Sequence[float], confidence: float = 0.95) -> Summary:
 
     Args:
         values: at least one finite number.
-        confidence: how often such intervals hold the true mean, in (0, 1).
+        confidence: coverage of the interval, in (0, 1).
 
     Raises:
         BadInput: there is no value, one is not finite, or `confidence` is out of range.
@@ -44,13 +45,12 @@ def summarize(values: Sequence[float], confidence: float = 0.95) -> Summary:
 
     expect(len(values) > 0, "at least one value to summarize", values=values)
     expect(all(map(is_finite, values)), "finite numbers to summarize", values=values)
-    check_confidence(confidence)
+    fraction(zero=False, one=False, confidence=confidence)
     # Exact sums, so that equal values have exactly their own mean and a spread of 0.
     exact = [float(value) for value in values]
     mean, count = statistics.mean(exact), len(exact)
     if count == 1:
         return Summary(mean, None, None, None, count)
-    # Imported late, and not from scipy.stats: tables are redrawn while somebody waits.
     from scipy.special import stdtrit
 
     spread = statistics.stdev(exact)
@@ -64,11 +64,11 @@ def proportion_interval(hits: int, count: int, confidence: float = 0.95) -> tupl
     Args:
         hits: in 0 to `count`.
         count: at least 1; independent trials.
-        confidence: the least probability of such intervals to hold the true one, in (0, 1).
+        confidence: least coverage of the interval, in (0, 1).
     """
-    expect(is_count(count), "count >= 1", count=count)
+    check_count(count=count)
     expect(is_count(hits, least=0) and hits <= count, f"hits in 0 to {count}", hits=hits)
-    check_confidence(confidence)
+    fraction(zero=False, one=False, confidence=confidence)
     from scipy.special import betaincinv
 
     tail = (1 - confidence) / 2

@@ -1,4 +1,4 @@
-"""What numbers have to be before anything is said of them."""
+"""Checks of numbers and arrays that come from outside."""
 
 from __future__ import annotations
 
@@ -20,15 +20,6 @@ def is_finite(value: object) -> TypeGuard[float]:
     return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def check_confidence(confidence: object) -> None:
-    """Raises `BadInput` unless `confidence` is a number in (0, 1)."""
-    expect(
-        is_finite(confidence) and 0 < confidence < 1,
-        "confidence between 0 and 1",
-        confidence=confidence,
-    )
-
-
 def finite_array(
     values: Any,
     name: str,
@@ -38,18 +29,18 @@ def finite_array(
     low: float = -math.inf,
     high: float = math.inf,
 ) -> ndarray:
-    """`values` as a float64 array of so many dimensions, new and so the caller's own.
+    """`values` as a new float64 array.
 
     Args:
         values: integers or floating-point numbers, each in [low, high]; not booleans.
         name: what they are, for the message.
-        dimensions: how many axes they have.
-        least: how many there are at least, along the last axis.
-        low: the least value.
-        high: the largest value.
+        dimensions: number of axes.
+        least: minimum length of the last axis.
+        low: lower bound of the values.
+        high: upper bound of the values.
 
     Raises:
-        BadInput: something else came; the message shows the first value that is wrong, not all.
+        BadInput: anything else; the message shows the first wrong value only.
     """
     import numpy as np
 
@@ -68,7 +59,8 @@ def finite_array(
     array = given.astype(np.float64)
     wrong = np.argwhere(~(np.isfinite(array) & (array >= low) & (array <= high)))
     if len(wrong):
-        first = tuple(int(place) for place in wrong[0])
-        within = f" in [{low:g}, {high:g}]" if math.isfinite(low) or math.isfinite(high) else ""
-        expect(False, f"finite {name}{within}", place=first, value=float(array[first]))
+        index = tuple(wrong[0].tolist())
+        bounded = math.isfinite(low) or math.isfinite(high)
+        within = f" in [{low:g}, {high:g}]" if bounded else ""
+        expect(False, f"finite {name}{within}", index=index, value=float(array[index]))
     return array

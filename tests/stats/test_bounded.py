@@ -205,7 +205,7 @@ def test_refuses_values_and_then_takes_none(values):
 
 
 def test_the_message_names_the_value_and_its_place():
-    with pytest.raises(BadInput, match=r"values in \[0, 1\]\. Received: place=\(2,\), value=7\.0"):
+    with pytest.raises(BadInput, match=r"values in \[0, 1\]\. Received: index=\(2,\), value=7\.0"):
         bounded_interval([0.1, 0.2, 7.0])
     with pytest.raises(BadInput, match="values, at least 1 of them"):
         bounded_interval([])
@@ -285,13 +285,14 @@ def test_the_check_catches_an_alpha_that_is_not_halved(monkeypatch):
 
 
 def test_the_check_catches_bets_that_see_their_own_value(monkeypatch):
-    honest = bounded._Table.play
+    honest = bounded._Betting.update
 
-    def peeking(table, values):
-        honest(table, values)
-        table._bets = np.append(table._bets[1:], table._bet(table.count, table._variance))
+    def peeking(betting, values):
+        honest(betting, values)
+        ahead = betting._bet(betting.count, betting._variance)
+        betting._bets = np.append(betting._bets[1:], ahead)
 
-    monkeypatch.setattr(bounded._Table, "play", peeking)
+    monkeypatch.setattr(bounded._Betting, "update", peeking)
     assert missed("two points", lambda values: sequence(values, aim=0.02), 300) > 0.05
 
 

@@ -9,19 +9,22 @@ from hypothesis import strategies as st
 from scipy.integrate import trapezoid
 
 from ftnoise.core.errors import BadInput
-from ftnoise.stats.comparing import paired
-from ftnoise.stats.curves import Curve, is_unclear, summaries, tolerated
+from ftnoise.stats.curves import Curve, is_unclear, summaries
 from ftnoise.stats.interval import Interval, student_interval
 
 
-def flat(rates, means, golden, masks=3, **options):
-    """A curve whose masks all agree."""
-    accuracies = np.repeat(np.array(means)[:, None], masks, axis=1)
+def flat(rates, means, golden, trials=3, **options):
+    """A curve whose trials all agree."""
+    accuracies = np.repeat(np.array(means)[:, None], trials, axis=1)
     return Curve(rates=rates, accuracies=accuracies, golden=golden, **options)
 
 
-def random_curve(seed, rates=4, masks=12, **options):
-    draw = np.random.default_rng(seed).beta(8, 2, [rates, masks])
+def tolerated(curve, points, confidence=0.95):
+    return curve.tolerated_rate(points, curve.lower_bounds(confidence))
+
+
+def random_curve(seed, rates=4, trials=12, **options):
+    draw = np.random.default_rng(seed).beta(8, 2, [rates, trials])
     return Curve(
         rates=np.arange(1, rates + 1) / 10,
         accuracies=np.sort(draw, axis=0)[::-1],
@@ -39,7 +42,7 @@ def test_the_area_of_straight_lines():
     assert found.low == found.high == found.mean
 
 
-def test_the_area_is_a_mean_over_masks():
+def test_the_area_is_a_mean_over_trials():
     curve = random_curve(1)
     whole = np.vstack([np.full(12, 0.95), curve.accuracies])
     areas = trapezoid(whole, [0, 0.1, 0.2, 0.3, 0.4], axis=0) / 0.4
@@ -50,14 +53,13 @@ def test_the_area_is_a_mean_over_masks():
 
 
 def test_the_golden_accuracy_may_stand_among_the_rates():
-    without = flat([1, 4], [0.7, 0.1], 0.9, masks=300)
-    with_it = flat([0, 1, 4], [0.9, 0.7, 0.1], 0.9, masks=300)
+    without = flat([1, 4], [0.7, 0.1], 0.9, trials=300)
+    with_it = flat([0, 1, 4], [0.9, 0.7, 0.1], 0.9, trials=300)
     assert with_it.area() == without.area()
     assert with_it.rate_at_drop(5) == without.rate_at_drop(5)
-    assert with_it.tolerated_rate(25) == without.tolerated_rate(25) == 1
-    assert with_it.drop(0, 4) == without.drop(0, 4)
+    assert tolerated(with_it, 25) == tolerated(without, 25) == 1
     # It is not tested itself.
-    assert with_it.tolerated_rate(5) is without.tolerated_rate(5) is None
+    assert tolerated(with_it, 5) is tolerated(without, 5) is None
 
 
 @pytest.mark.parametrize(
@@ -83,30 +85,27 @@ def test_percent_and_fractions_say_the_same():
         assert getattr(there, name) == pytest.approx(100 * getattr(here, name))
     for points in (1, 5, 50):
         assert percent.rate_at_drop(points) == pytest.approx(fractions.rate_at_drop(points))
-        assert percent.tolerated_rate(points) == fractions.tolerated_rate(points)
-    assert percent.drop(0.1, 0.4).difference == pytest.approx(
-        100 * fractions.drop(0.1, 0.4).difference
-    )
+        assert tolerated(percent, points) == tolerated(fractions, points)
 
 
 def test_the_first_failure_ends_the_search():
-    curve = flat([1, 2, 3, 4], [0.89, 0.8, 0.89, 0.88], 0.9, masks=400)
-    assert curve.tolerated_rate(5) == 1
-    assert curve.tolerated_rate(12) == 4
-    assert curve.tolerated_rate(0.5) is None
-    assert tolerated([0, 1, 2, 3], [0.9, 0.88, 0.7, 0.9], 0.8) == 1
-    assert tolerated([1, 2], [0.7, 0.9], 0.8) is None
+    curve = flat([1, 2, 3, 4], [0.89, 0.8, 0.89, 0.88], 0.9, trials=400)
+    assert tolerated(curve, 5) == 1
+    assert tolerated(curve, 12) == 4
+    assert tolerated(curve, 0.5) is None
+    assert curve.tolerated_rate(10, [0.88, 0.7, 0.9, 0.9]) == 1
+    assert curve.tolerated_rate(10, [0.7, 0.9, 0.9, 0.9]) is None
 
 
 def test_a_drop_of_exactly_so_many_points_is_not_below():
-    curve = flat([1, 2], [0.87, 0.85], 0.9, masks=1000)
-    assert curve.tolerated_rate(5) == 1
+    curve = flat([1, 2], [0.87, 0.85], 0.9, trials=1000)
+    assert tolerated(curve, 5) == 1
     assert curve.rate_at_drop(5) == pytest.approx(2)
 
 
-def test_few_masks_that_agree_show_nothing():
-    assert flat([1], [0.9], 0.9, masks=5).tolerated_rate(5) is None
-    assert flat([1], [0.9], 0.9, masks=200).tolerated_rate(5) == 1
+def test_few_trials_that_agree_show_nothing():
+    assert tolerated(flat([1], [0.9], 0.9, trials=5), 5) is None
+    assert tolerated(flat([1], [0.9], 0.9, trials=200), 5) == 1
 
 
 def evenly(random):
@@ -114,7 +113,7 @@ def evenly(random):
 
 
 def rarely(random):
-    """One mask in fifty loses nearly everything, as one flipped bit in fifty does."""
+    """One trial in fifty loses nearly everything, as one flipped bit in fifty does."""
     hit = random.random([3, 100]) < 0.02
     return np.where(hit, 0.1, [[0.865306], [0.865306], [0.5]])
 
@@ -124,7 +123,7 @@ def test_the_tolerated_rate_is_too_large_no_more_often_than_it_says(draw):
     random = np.random.default_rng(0)
     # The drop at the first two rates is exactly 5 points: each is tolerated by error.
     found = [
-        Curve(rates=[1, 2, 3], accuracies=draw(random), golden=0.9).tolerated_rate(5, 0.9) or 0
+        tolerated(Curve(rates=[1, 2, 3], accuracies=draw(random), golden=0.9), 5, 0.9) or 0
         for _ in range(400)
     ]
     assert np.mean(np.array(found) >= 1) <= 0.1
@@ -138,7 +137,7 @@ def test_what_is_unclear():
     assert is_unclear(wide, wide, golden=90)
     assert is_unclear(wide, wide, golden=95)
     assert not is_unclear(wide, wide, golden=70)
-    # All masks agree, which is no proof.
+    # All trials agree, which is no proof.
     point = interval(90, 90, 90)
     assert is_unclear(point, wide, golden=90)
     assert is_unclear(point, wide, golden=95)
@@ -146,7 +145,7 @@ def test_what_is_unclear():
 
 
 def test_a_curve_in_a_few_numbers_by_their_names():
-    curve = flat([10, 50], [89.5, 83], 90, masks=500, percent=True)
+    curve = flat([10, 50], [89.5, 83], 90, trials=500, percent=True)
     assert summaries(curve) == {
         "area_under_curve": curve.area().mean,
         "rate_1_point_lost": pytest.approx(10 + 40 * 0.5 / 6.5),
@@ -158,20 +157,11 @@ def test_a_curve_in_a_few_numbers_by_their_names():
     assert not any(name.startswith("largest") for name in summaries(curve, 0.5))
 
 
-def test_the_drop_between_rates_is_paired():
-    curve = random_curve(3)
-    found = curve.drop(0.1, 0.3, 0.9)
-    assert found == paired(curve.accuracies[0], curve.accuracies[2], 0.9)
-    assert found.difference > 0
-    alone = curve.drop(0, 0.3)
-    assert alone.difference == pytest.approx(0.95 - curve.accuracies[2].mean())
-
-
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10**6), st.floats(0.1, 30))
 def test_more_points_are_tolerated_at_no_lower_rate(seed, points):
     curve = random_curve(seed)
-    low, high = curve.tolerated_rate(points), curve.tolerated_rate(points * 2)
+    low, high = tolerated(curve, points), tolerated(curve, points * 2)
     assert (low or 0) <= (high or 0)
     fallen = curve.rate_at_drop(points)
     if low is not None and fallen is not None:
@@ -223,9 +213,8 @@ def test_refuses_what_is_not_asked_of_a_curve():
     for ask in (
         lambda: curve.rate_at_drop(0),
         lambda: curve.rate_at_drop(101),
-        lambda: curve.tolerated_rate(5, 0.5),
-        lambda: curve.tolerated_rate(-5),
-        lambda: curve.drop(1, 3),
+        lambda: tolerated(curve, 5, 0.5),
+        lambda: tolerated(curve, -5),
         lambda: curve.area(1.0),
     ):
         with pytest.raises(BadInput, match="Expected"):

@@ -75,9 +75,9 @@ def test_refuses_what_is_no_finite_number(values):
         summarize(values)
 
 
-@pytest.mark.parametrize("confidence", [0, 1, 95, float("nan")])
+@pytest.mark.parametrize("confidence", [0, 1, -0.1, 95, True, "0.9", None, float("nan")])
 def test_refuses_confidence_out_of_range(confidence):
-    with pytest.raises(BadInput, match=f"confidence={confidence}"):
+    with pytest.raises(BadInput, match=f"confidence={confidence!r}"):
         summarize([1.0, 2.0], confidence)
 
 
