@@ -6,7 +6,6 @@ resumes from its checkpoint. Workers listen on the loopback interface only.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from collections.abc import Iterator
@@ -20,17 +19,18 @@ if TYPE_CHECKING:
     from ftnoise.engine.plan import Task
 
 SETTINGS = {
-    # A unit that trains for long holds the interpreter lock, and must not count as dead.
-    "distributed.scheduler.worker-ttl": "12 h",
+    # A unit may hold the interpreter lock for long, and must not count as dead.
+    "distributed.scheduler.worker-ttl": "1 h",
     "distributed.scheduler.work-stealing": False,
     "distributed.scheduler.worker-saturation": 1.0,
-    "distributed.scheduler.allowed-failures": 5,
+    # A unit that kills its worker again is not tried a third time.
+    "distributed.scheduler.allowed-failures": 1,
     # Dask's limits restart workers over and over without a message.
     "distributed.worker.memory.terminate": False,
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.target": False,
-    "distributed.admin.tick.limit": "12 h",
+    "distributed.admin.tick.limit": "1 h",
     "distributed.comm.timeouts.connect": "60 s",
 }
 
@@ -42,10 +42,11 @@ def work(unit: Unit) -> str:
     """
     import tensorflow as tf
 
-    # Too late in a process that has computed; workers have not before their first unit.
-    with contextlib.suppress(RuntimeError):
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+    threading = tf.config.threading
+    if threading.get_intra_op_parallelism_threads() != 1:
+        # A RuntimeError in a process that has computed with more, whose bits would differ.
+        threading.set_intra_op_parallelism_threads(1)
+        threading.set_inter_op_parallelism_threads(1)
     while (id := runner.perform(unit)) is None:
         time.sleep(1.0)
     return id

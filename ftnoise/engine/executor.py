@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 from ftnoise.core.data import Sources
-from ftnoise.core.errors import FtnoiseError
+from ftnoise.core.errors import FtnoiseError, RunFailed
 from ftnoise.core.experiment import Experiment, run_id
 from ftnoise.core.interfaces import DataSet
 from ftnoise.core.progress import Progress, duration
@@ -80,10 +80,15 @@ class Engine:
         for task in self.tasks:
             folder = self.folder(task)
             for store in self.references if folder.spec() is None else ():
-                if store.run(folder.id).finished() is not None:
+                if store.run(folder.id).finished() is None:
+                    continue
+                try:
                     store.run(folder.id).copy_to(self.store)
-                    names.append(task.name)
-                    break
+                except RunFailed as failure:
+                    self.progress.say(f"{task.name}: not copied. {failure}")
+                    continue
+                names.append(task.name)
+                break
         return names
 
     def run(self) -> list[FtnoiseError]:

@@ -30,7 +30,7 @@ class FolderCheckpointing(PartialWork):
     ) -> None:
         super().__init__(folder.checkpoint(name), report)
         self.folder, self.xla, self.name = folder, xla, name
-        self.log_dir = folder.path / name
+        self.log_dir = folder.path / "parts" / name if name else folder.path
         self.state: dict[str, Any] = {}
         self.earlier: list[dict[str, Any]] = []
         self.parts: dict[str, FolderCheckpointing] = {}
@@ -120,12 +120,7 @@ class FolderCheckpointing(PartialWork):
 
 def position(folder: RunFolder) -> str:
     """Where an interrupted training resumes, by its newest checkpoint; "" at the start."""
-    records = [folder.checkpoint(), *(folder.checkpoint(p) for p in _parts(folder))]
-    states = [(content or {}).get("state", {}) for content in (r.content() for r in records)]
+    records = [folder.checkpoint(part) for part in ("", *folder.parts())]
+    states = [(record.content() or {}).get("state", {}) for record in records]
     positions = [state.get("position", "") for state in states if state.keys() == KEPT]
     return positions[-1] if positions else ""
-
-
-def _parts(folder: RunFolder) -> list[str]:
-    files = folder.path.glob("*/checkpoint.json")
-    return [file.parent.name for file in sorted(files, key=lambda file: file.stat().st_mtime)]

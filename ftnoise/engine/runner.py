@@ -175,7 +175,8 @@ class Others(Mapping[Run, Any]):
             known = unit.digest if run.data == unit.run.data else run.data.digest(unit.sources)
             folder = _store(unit.root).run(run_id(run, known))
             # The network that is measured is in use, so Keras' state stays as it is.
-            network = _rebuilt(run, folder) if folder.finished() else None
+            with folder.locked_if_possible():
+                network = _rebuilt(run, folder) if folder.finished() else None
             if network is None:
                 raise RunFailed(f"Expected {folder.id}, another run, to be trained. It is not.")
             self._networks[run] = network

@@ -3,7 +3,7 @@
     runs/<run id>/spec.json                                what was trained, and where
                   weights.json, weights.npz                the trained weights
                   checkpoint.json, checkpoint[-<n>].npz    where an interrupted training resumes
-                  <part>/checkpoint.json, ...              the same for a part of a procedure
+                  parts/<part>/checkpoint.json, ...        the same for a part of a procedure
                   measures/<measure id>/result.json, .npz  scalars and arrays
                   measures/<measure id>/partial.json, .npz unfinished work of a measure
                   failure.log                              why the last attempt failed
@@ -142,11 +142,14 @@ class RunFolder:
         self.path = path
         self._lock = path / LOCK
         self._held = False
+        self._records: dict[tuple[str, str], Record] = {}
         self._spec = self._record("spec")
         self._weights = self._record("weights")
 
     def _record(self, stem: str, place: str = "") -> Record:
-        return Record(self.path / place, stem, held=lambda: self._held)
+        # The same value each time, since it remembers which damage it has reported.
+        new = Record(self.path / place, stem, held=lambda: self._held)
+        return self._records.setdefault((stem, place), new)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[bool]:
@@ -166,6 +169,15 @@ class RunFolder:
                 yield mine
             finally:
                 self._held = self._held and not mine
+
+    @contextlib.contextmanager
+    def locked_if_possible(self) -> Iterator[None]:
+        """Takes the lock where it is free, so that a reader may set damaged files aside."""
+        with contextlib.ExitStack() as stack:
+            # A published folder may lie where nothing can be written.
+            with contextlib.suppress(RunFailed):
+                stack.enter_context(self.locked())
+            yield
 
     def wait(self, poll: float = 0.5) -> None:
         """Returns when no other process holds the lock; looks every `poll` seconds.
@@ -204,7 +216,7 @@ class RunFolder:
             RunFailed: there is nothing sound to copy, or another process holds the lock there.
         """
         there = target.run(self.id)
-        with there.locked() as mine:
+        with self.locked_if_possible(), there.locked() as mine:
             if not mine:
                 raise RunFailed(f"Expected {there.path} to be free. Received: a locked folder.")
             # The weights come after the spec: they mark the run as finished.
@@ -265,7 +277,12 @@ class RunFolder:
         """Where an interrupted training, or a part of a procedure, keeps its state."""
         if part:
             _expect_id("part", part)
-        return self._record("checkpoint", part)
+        return self._record("checkpoint", f"parts/{part}" if part else "")
+
+    def parts(self) -> list[str]:
+        """The parts with a checkpoint, the one that was saved last at the end."""
+        files = self.path.glob("parts/*/checkpoint.json")
+        return [file.parent.name for file in sorted(files, key=lambda file: file.stat().st_mtime)]
 
     def set_aside(self) -> bool:
         """Whether anything of an earlier attempt at the training was set aside here."""
@@ -274,8 +291,8 @@ class RunFolder:
 
     def drop_checkpoints(self) -> None:
         """Removes the checkpoints of the run and of its parts."""
-        for file in [*self.path.glob("checkpoint.json"), *self.path.glob("*/checkpoint.json")]:
-            Record(file.parent, "checkpoint").drop()
+        for part in ("", *self.parts()):
+            self.checkpoint(part).drop()
 
     def drop_measures(self) -> None:
         """Removes all results and partial work of measures."""

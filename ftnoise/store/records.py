@@ -81,8 +81,10 @@ class Record:
         """Whether the array file that the JSON lists exists with its size; it is not read."""
         listing = content.get("array_file", {})
         try:
-            return (self.folder / listing["name"]).stat().st_size == listing["bytes"]
-        except (OSError, KeyError, TypeError):
+            file = self.folder / listing["name"]
+            with failing("read", file):
+                return file.is_file() and file.stat().st_size == listing["bytes"]
+        except (KeyError, TypeError):
             return False
 
     def load(self) -> tuple[Content, list[tuple[str, ndarray]]] | None:
@@ -154,15 +156,17 @@ class Record:
             return []
         try:
             file = self.folder / listing["name"]
-            packed = file.read_bytes()
+            with failing("read", file):
+                # A folder or a pipe in its place is damage too.
+                packed = file.read_bytes() if file.is_file() else None
+            if packed is None:
+                raise StoredDamage(f"{file} is missing, though {self.path.name} lists it")
             if hashlib.sha256(packed).hexdigest() != listing["sha256"]:
                 raise StoredDamage(f"{file} has another SHA-256 than {self.path.name} lists")
             with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
                 arrays = [archive[f"arr_{n}"] for n in range(len(archive.files))]
             names = [entry["name"] for entry in listing["entries"]]
             return list(zip(names, arrays, strict=True))
-        except OSError as error:
-            raise StoredDamage(f"{file} cannot be read ({reason(error)})") from error
         except (KeyError, TypeError, ValueError) as error:
             raise StoredDamage(f"{self.path} does not list its array file as it should") from error
 

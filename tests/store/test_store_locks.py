@@ -143,7 +143,7 @@ def test_what_cannot_be_locked_is_named(folder, monkeypatch):
 def fill(folder: RunFolder) -> None:
     folder.write_spec({"run": 1, "finished": "today"})
     folder.save_weights([("kernel", np.ones(3))], {})
-    folder.save_checkpoint({"w": np.ones(2)}, {"epoch": 1})
+    folder.checkpoint().save({"state": {"epoch": 1}}, [("w", np.ones(2))])
     folder.write_measure(MEASURE, {"accuracy": 0.5}, {"hits": np.arange(3)})
 
 
@@ -182,9 +182,9 @@ def test_a_reader_says_damage_once_and_leaves_it_to_whoever_holds_the_lock(
 def test_what_does_not_fit_is_set_aside_under_the_lock_alone(folder, capsys):
     fill(folder)
     folder.discard_weights("does not fit")
-    assert folder.trained()
+    assert folder.finished()
     with folder.locked():
         folder.discard_weights("does not fit")
-    assert not folder.trained()
+    assert not folder.finished()
     lines = capsys.readouterr().err.splitlines()
     assert [line.split("; ")[1][:9] for line in lines] == ["not used,", "set aside"]
