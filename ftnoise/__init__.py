@@ -1,9 +1,9 @@
 """Train networks with noise, break them, and measure what survives.
 
-`inject` asks a model of your own how it fares under faults, `injected` puts a fault into it for as
-long as a block lasts, `FaultInjection` is a Keras callback that does so while it is trained, and
-`plans` says how many masks an answer takes. What is named here is imported when it is first used,
-so `import ftnoise` imports nothing else.
+`inject` measures the accuracy of your own model under faults, `injected` puts a fault into it for
+the time of a `with` block, `FaultInjection` is a Keras callback that injects faults in training,
+and `plan_trials` estimates the number of trials that a precision takes. The names are imported on
+first use: `import ftnoise` alone imports nothing else.
 """
 
 from __future__ import annotations
@@ -12,26 +12,28 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ftnoise.campaigns.asking import inject, plans
-    from ftnoise.campaigns.injection import Injection
     from ftnoise.faults.callback import FaultInjection
     from ftnoise.faults.effects import BitFlip, Drift, RandomValue, SignFlip, StuckAt
     from ftnoise.faults.fault import Fault
     from ftnoise.faults.injection import injected
     from ftnoise.faults.rates import Bernoulli, Count, Share
     from ftnoise.faults.where import Biases, Channels, Filters, Neurons, Parameters, Weights
+    from ftnoise.user.inject import inject, plan_trials
+    from ftnoise.user.result import InjectionComparison, InjectionResult
+    from ftnoise.user.settings import CampaignSettings
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "campaigns.asking": ("inject", "plans"),
-    "campaigns.injection": ("Injection",),
     "faults.rates": ("Bernoulli", "Count", "Share"),
     "faults.callback": ("FaultInjection",),
     "faults.effects": ("BitFlip", "Drift", "RandomValue", "SignFlip", "StuckAt"),
     "faults.fault": ("Fault",),
     "faults.injection": ("injected",),
     "faults.where": ("Biases", "Channels", "Filters", "Neurons", "Parameters", "Weights"),
+    "user.inject": ("inject", "plan_trials"),
+    "user.result": ("InjectionComparison", "InjectionResult"),
+    "user.settings": ("CampaignSettings",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -39,13 +41,15 @@ __all__ = [
     "Bernoulli",
     "Biases",
     "BitFlip",
+    "CampaignSettings",
     "Channels",
     "Count",
     "Drift",
     "Fault",
     "FaultInjection",
     "Filters",
-    "Injection",
+    "InjectionComparison",
+    "InjectionResult",
     "Neurons",
     "Parameters",
     "RandomValue",
@@ -55,7 +59,7 @@ __all__ = [
     "Weights",
     "inject",
     "injected",
-    "plans",
+    "plan_trials",
 ]
 
 

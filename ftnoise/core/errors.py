@@ -22,3 +22,9 @@ class StoredDamage(FtnoiseError):
 
 class RunFailed(FtnoiseError):
     """A run could not be finished (diverged, no space, ...); what was stored before is kept."""
+
+
+def one_line(error: BaseException) -> str:
+    """The class and text of an error in one line of at most 300 characters."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:300]
