@@ -119,7 +119,7 @@ def summarized(rates: tuple[float, ...], found: Outcomes, agreed: Agreement) -> 
     import numpy as np
 
     from ftnoise.stats.bounded import bounded_interval
-    from ftnoise.stats.curves import SURE, Curve, is_unclear, summaries, surely
+    from ftnoise.stats.curves import TOLERATED, Curve, is_unclear, summaries, tolerated_name
     from ftnoise.stats.interval import student_interval
 
     at = range(len(rates))
@@ -145,7 +145,7 @@ def summarized(rates: tuple[float, ...], found: Outcomes, agreed: Agreement) -> 
         ),
         "exceptions": float(agreed.exceptions),
     }
-    for name in map(surely, SURE):
+    for name in map(tolerated_name, TOLERATED):
         scalars[name] = scalars[name] or 0.0
     for rate in DROP:
         if rate in rates:
@@ -189,7 +189,7 @@ def summarized(rates: tuple[float, ...], found: Outcomes, agreed: Agreement) -> 
 
 def columns(measure: FaultTolerance) -> tuple[Column, ...]:
     """The columns of a table of this measure."""
-    from ftnoise.stats.curves import surely
+    from ftnoise.stats.curves import tolerated_name
 
     named = (
         ("golden_accuracy", "Testing accuracy without faults", "%"),
@@ -200,8 +200,8 @@ def columns(measure: FaultTolerance) -> tuple[Column, ...]:
         ("rate_1_point_lost", "Rate at which 1 point is lost", "%"),
         ("rate_5_points_lost", "Rate at which 5 points are lost", "%"),
         ("rate_50_points_lost", "Rate at which 50 points are lost", "%"),
-        (surely(1), "Largest rate with a drop surely under 1 point", "%"),
-        (surely(5), "Largest rate with a drop surely under 5 points", "%"),
+        (tolerated_name(1), "Largest rate with a drop < 1 point (95 % confidence)", "%"),
+        (tolerated_name(5), "Largest rate with a drop < 5 points (95 % confidence)", "%"),
         ("sdc_rate_at_50", "SDC rate with 50 % faults", "%"),
         ("unclear_rates", "Rates with an interval wider than their drop", ""),
         ("exceptions", "Examples on which the naive loop disagrees", ""),

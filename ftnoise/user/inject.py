@@ -10,7 +10,7 @@ from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import count
 from ftnoise.faults.parsing import fault_of
 from ftnoise.faults.precision import Precision
-from ftnoise.stats.planning import masks_needed
+from ftnoise.stats.planning import trials_needed
 from ftnoise.stats.summary import summarize
 from ftnoise.user.result import InjectionResult
 from ftnoise.user.settings import CampaignSettings
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ftnoise.faults.fault import Fault
     from ftnoise.faults.outcomes import Outcomes
     from ftnoise.faults.rates import Rate
-    from ftnoise.stats.planning import Plan
 
 PILOT = 20  # trials at each rate that show the spread
 
@@ -164,7 +163,7 @@ def plan_trials(
         pilot: number of trials that show the spread, >= 2.
 
     Returns:
-        Several lines: the spread, and for each kind of interval the trials and the assumptions.
+        Two lines: the spread that a few trials show, and the number of trials.
 
     Raises:
         BadInput: as for `inject`.
@@ -182,42 +181,31 @@ def plan_trials(
     campaign = prepared(model, x, y, settings)
     accuracies = 100 * campaign.run(range(pilot), fault.rate).correct.mean(axis=1)
     seen = summarize(accuracies.tolist())
-    plans = _needed(accuracies, half_width, confidence, campaign.site_count)
-    lines = [
+    needed = _needed(accuracies, half_width, confidence)
+    trials = "more than can be drawn" if needed is None else f"about {needed:,}"
+    return (
         f"{fault.label}, {fault.rate.label}: accuracy {seen.mean:.2f} %, standard deviation "
-        f"{seen.spread:.2f} points ({pilot} trials).",
+        f"{seen.spread:.2f} points ({pilot} trials).\n"
         f"Trials for an interval of mean -+ {counted(half_width, 'point')} with "
-        f"{100 * confidence:g} % confidence:",
-    ]
-    for plan in plans.values():
-        trials = "more than can be drawn" if plan.masks is None else f"{plan.masks:,}"
-        lines.append(f"  {plan.name}: {trials} ({plan.assumes.rstrip('.')})")
-    lines.append(
-        f"A fixed number of trials gets {plans['student'].name}; trials up to a half-width get the "
-        f"{plans['confidence_sequence'].name}."
+        f"{100 * confidence:g} % confidence: {trials}."
     )
-    return "\n".join(lines)
 
 
-def _needed(
-    accuracies: np.ndarray, half_width: float, confidence: float, sites: int | None = None
-) -> dict[str, Plan]:
-    """The number of trials by kind of interval, judged by the accuracies (percent) of a few."""
+def _needed(accuracies: np.ndarray, half_width: float, confidence: float) -> int | None:
+    """The number of trials, judged by the accuracies (percent) of a few."""
     seen = summarize(accuracies.tolist())
-    # The bounds hold every mean and spread that the formulas take.
+    # The bounds hold every mean and spread that the formula takes.
     mean = min(max(seen.mean / 100, 1e-3), 1 - 1e-3)
     spread = min(max((seen.spread or 0) / 100, 1e-4), math.sqrt(mean * (1 - mean)))
-    return masks_needed(
-        half_width / 100, confidence=confidence, spread=spread, mean=mean, population=sites
-    )
+    return trials_needed(half_width / 100, confidence=confidence, spread=spread, mean=mean)
 
 
 def _expected(pilot: Outcomes, precision: Precision, checkpointing: Checkpointing) -> int:
     """The number of trials expected at all rates together; shows it to the user."""
     total, over = 0, []
     for index, rate in enumerate(pilot.rates):
-        plans = _needed(pilot.accuracies(index), precision.half_width, precision.confidence)
-        trials = plans["confidence_sequence"].masks or math.inf
+        accuracies = pilot.accuracies(index)
+        trials = _needed(accuracies, precision.half_width, precision.confidence) or math.inf
         if trials > precision.most:
             over.append(rate.label)
         total += int(min(trials, precision.most))

@@ -25,7 +25,10 @@ def test_the_history_in_percent():
 
 
 def test_intervals_of_several_epochs():
-    assert measured({"history": HISTORY, "epochs_per_entry": 50}).arrays["epochs"].tolist() == [50, 100]
+    assert measured({"history": HISTORY, "epochs_per_entry": 50}).arrays["epochs"].tolist() == [
+        50,
+        100,
+    ]
 
 
 def test_accuracies_of_private_batches_are_missing():

@@ -223,9 +223,7 @@ def test_damage_is_set_aside_and_made_again(record, capsys, name, harm):
         assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize(
-    "text", ["null", "[]", "1", '"x"', "", "[" * 100_000, "\xff"]
-)
+@pytest.mark.parametrize("text", ["null", "[]", "1", '"x"', "", "[" * 100_000, "\xff"])
 def test_json_of_another_kind(record, capsys, text):
     record.save({"a": 1}, ARRAYS)
     record.path.write_text(text, encoding="latin-1")

@@ -29,7 +29,7 @@ class LevelsView(ArrayView):
     )
 
     @cached_property
-    def analyzed(self) -> list[tuple[Row, levels.Levels]]:
+    def analyzed(self) -> list[tuple[Row, levels.VarianceComponents]]:
         """The rows and where the spread of their means comes from."""
         import numpy as np
 
@@ -59,7 +59,7 @@ class LevelsView(ArrayView):
         """The levels, in the order of the analysis."""
         return "seeds", self.figure.draws, "examples"
 
-    def _enlarge(self, found: levels.Levels) -> str:
+    def _enlarge(self, found: levels.VarianceComponents) -> str:
         return dict(zip((*found.sizes, None), (*self.names, ""), strict=True))[found.enlarge]
 
     def tables(self) -> tuple[Table, ...]:
