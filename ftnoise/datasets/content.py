@@ -22,7 +22,9 @@ from ftnoise.core.checks import expect
 from ftnoise.core.data import Data
 
 if TYPE_CHECKING:
-    from ftnoise.datasets.origins import Arrays
+    import numpy as np
+
+    Arrays = dict[str, np.ndarray]
 
 SPLITS = ("train", "test")
 NAMES = ("x_train", "y_train", "x_test", "y_test")
