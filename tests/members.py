@@ -1,20 +1,21 @@
 """The members of the package, found by scanning it, with an example of each.
 
-A member whose fields all have defaults needs no word here. Any other gets a line in `EXAMPLES`, as
-may one whose options are worth a look. The kind of a member follows from its methods.
+A member whose fields all have defaults needs no line here. Any other gets one in `EXAMPLES`, as
+may a member with options to be tested. The kind of a member is its base class.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
 import pkgutil
 from typing import Any
 
 import pytest
 
 import ftnoise
-from ftnoise.architectures import Architecture, FmnistCNN2, FmnistDNN
+from ftnoise.architectures import FmnistCNN2, FmnistDNN, SequentialNetwork
 from ftnoise.attacks.ascent import Ball, L2Ball
 from ftnoise.attacks.attack import Attack, Iterative
 from ftnoise.attacks.carlini_wagner import CarliniWagner
@@ -22,23 +23,24 @@ from ftnoise.attacks.fgsm import FGSM
 from ftnoise.attacks.mim import MIM
 from ftnoise.attacks.pgd import PGD
 from ftnoise.attacks.spsa import SPSA
-from ftnoise.core.interfaces import Run
+from ftnoise.core import interfaces
+from ftnoise.core.interfaces import Architecture, DataSet, Run
 from ftnoise.core.schedule import Schedule
 from ftnoise.core.spec import Spec
-from ftnoise.datasets import DataSet
+from ftnoise.datasets import OriginDataSet
 from ftnoise.datasets.fashion_mnist import FashionMNIST
 from ftnoise.datasets.image_folder import ImageFolder
 from ftnoise.datasets.npz_file import NpzFile
 from ftnoise.datasets.public import PublicSet
+from ftnoise.faults.rates import Rate, Bernoulli, Count, Share
 from ftnoise.faults.effects import BitFlip, Drift, Effect, RandomValue, StuckAt
 from ftnoise.faults.fault import Fault
-from ftnoise.faults.rates import Bernoulli, Count, Rate, Share
 from ftnoise.faults.where import Neurons, Weights, Where
 from ftnoise.measures.attack_red_flags import AttackRedFlags
 from ftnoise.measures.black_box_accuracy import BlackBoxAccuracy
 from ftnoise.measures.robust_accuracy import RobustAccuracy
 from ftnoise.training import Training
-from ftnoise.training.gradients.dpsgd import DPSGD, Bookkeeping, Engine, Reference
+from ftnoise.training.gradients.dpsgd import DPSGD, Engine, Reference
 from ftnoise.training.gradients.samplers import Sampler, Shuffled
 from ftnoise.training.inputs.adversarial import AdversarialTraining
 from ftnoise.training.inputs.gaussian import GaussianNoise
@@ -49,10 +51,10 @@ SCHEDULE = Schedule(epochs=2, batch_size=4, learning_rate=0.1, momentum=0.9, dro
 RUN = Run(architecture=FmnistDNN(), data=FashionMNIST(), training=Training(), schedule=SCHEDULE)
 FAULT = Fault(where=Weights(), what=StuckAt(), rate=Share(rate=0.5))
 
-# Specs that others are made of; a base is no member, and neither is what begins with "_".
+# Bases that are not abstract: no members, like names that begin with "_".
 BASES = {
-    Architecture, Attack, Ball, DataSet, Effect, Engine, Iterative, PublicSet, Rate, Sampler,
-    Spec, Where,
+    Rate, Attack, Ball, Effect, Engine, Iterative, OriginDataSet, PublicSet, SequentialNetwork,
+    Spec, interfaces.Weights, Where,
 }  # fmt: skip
 
 # Members that cannot be made without arguments, and options that behave differently.
@@ -78,7 +80,7 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
         RobustAccuracy(attack=PGD(attack_epsilon=0.1), examples=100),
     ),
     SPSA: (SPSA(attack_epsilon=0.1),),
-    Share: (Share(rate=0.5), Share(rate=0.5, per_site=True)),
+    Share: (Share(rate=0.5), Share(rate=0.5, per_tensor=True)),
     StuckAt: (StuckAt(), StuckAt(value=1)),
     FmnistCNN2: (FmnistCNN2(), FmnistCNN2(padding=("same", "valid"), first_stride=2)),
     GaussianNoise: (GaussianNoise(sigma=0.1), GaussianNoise(sigma=0.1, multiplicative=True)),
@@ -103,31 +105,32 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     ),
 }
 
-# Specs that are part of others and have no method of their own.
-NO_KIND = (Fault, Run, Schedule, Training, Bookkeeping, Reference)
+# Specs that hold others.
+NO_KIND = (Fault, Run, Schedule)
 
-# What a member of each kind has; `None` are the specs that hold others.
-KINDS: dict[str | None, tuple[str, ...]] = {
-    "architecture": ("build", "layers"),
-    "data": ("load", "digest", "train_size"),
-    "inputs": ("objective",),
-    "penalty": ("value", "looks_at_data"),
-    "gradients": ("start",),
-    "augmentation": ("augment",),
-    "sampler": ("batch",),
-    "weights": ("rebuild", "after_step"),
-    "measure": ("evaluate",),
-    "where": ("candidates", "sites"),
-    "effect": ("draw", "faulty"),
-    "rate": ("hits", "check", "label"),
-    "attack": ("perturb", "adversarial"),
-    "ball": ("direction", "projection"),
-    None: (),
+# The base class of each kind.
+KINDS: dict[str, type[Spec]] = {
+    "architecture": Architecture,
+    "data": DataSet,
+    "procedure": interfaces.Procedure,
+    "inputs": interfaces.Inputs,
+    "penalty": interfaces.Penalty,
+    "gradients": interfaces.Gradients,
+    "weights": interfaces.Weights,
+    "augmentation": interfaces.Augmentation,
+    "sampler": Sampler,
+    "engine": Engine,
+    "measure": interfaces.Measure,
+    "where": Where,
+    "effect": Effect,
+    "rate": Rate,
+    "attack": Attack,
+    "ball": Ball,
 }
 
 
 def scan() -> list[type[Spec]]:
-    """All public specs that the package defines, bases left out."""
+    """All public specs that the package defines, without bases and figures (no run has one)."""
     for module in pkgutil.walk_packages(ftnoise.__path__, "ftnoise."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
@@ -135,7 +138,8 @@ def scan() -> list[type[Spec]]:
     while todo:
         cls = todo.pop()
         todo += cls.__subclasses__()
-        if cls.__module__.startswith("ftnoise.") and not cls.__name__.startswith("_"):
+        public = cls.__module__.startswith("ftnoise.") and not cls.__name__.startswith("_")
+        if public and not inspect.isabstract(cls) and not issubclass(cls, interfaces.Figure):
             found.add(cls)
     return sorted(found - BASES, key=lambda cls: (cls.__module__, cls.__name__))
 
@@ -152,10 +156,9 @@ def examples(cls: type[Spec]) -> tuple[Spec, ...]:
         return ()
 
 
-def kind(cls: type[Spec]) -> str | None:
-    return next(
-        name for name, methods in KINDS.items() if all(hasattr(cls, method) for method in methods)
-    )
+def kinds(cls: type[Spec]) -> list[str]:
+    """The names of a member's kinds: one, or none if it is in `NO_KIND`."""
+    return [name for name, base in KINDS.items() if issubclass(cls, base)]
 
 
 ALL = [spec for cls in MEMBERS for spec in examples(cls)]
@@ -165,5 +168,5 @@ each_spec = pytest.mark.parametrize("spec", ALL, ids=lambda spec: repr(spec)[:70
 
 def each(name: str) -> Any:
     """All instances of a kind."""
-    specs = [spec for spec in ALL if kind(type(spec)) == name]
+    specs = [spec for spec in ALL if isinstance(spec, KINDS[name])]
     return pytest.mark.parametrize("spec", specs, ids=lambda spec: repr(spec)[:70])

@@ -15,7 +15,6 @@ from ftnoise.core import seeds
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.data import Data
 from ftnoise.core.interfaces import MeasureInput, Measurement
-from ftnoise.core.spec import others
 from ftnoise.measures.decision_boundary import DecisionBoundary
 from ftnoise.training.gradients.adam import Adam
 from tests.members import (
@@ -137,10 +136,21 @@ def test_gradients_draw_every_example_and_take_a_step_against_the_loss(spec, net
         return tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits), logits
 
     steps = [updater.update(objective, None, None) for _ in range(20)]
-    assert steps[0][1].shape == (8, CLASSES)
-    values = [float(loss) for loss, _ in steps]
+    _, logits, gradients = steps[0]
+    assert logits.shape == (8, CLASSES)
+    assert [g.shape for g in gradients] == [v.shape for v in network.trainable_variables]
+    values = [float(loss) for loss, _, _ in steps]
     assert np.isfinite(values).all()
     assert values[-1] < values[0]
+
+
+@each("augmentation")
+def test_an_augmentation_is_keyed_and_keeps_the_shape(spec, images):
+    x = images[0]
+    one, again, other = (spec.augment(x, [1, seed]).numpy() for seed in (2, 2, 3))
+    assert one.shape == x.shape
+    np.testing.assert_array_equal(one, again)
+    assert (one != other).any()
 
 
 @each("measure")
@@ -160,7 +170,7 @@ def test_a_measure_is_deterministic_and_leaves_the_network_as_it_is(spec, networ
                     run=RUN,
                     checkpointing=Checkpointing(),
                     record={"history": [{"accuracy": 0.5, "val_accuracy": 0.25}]},
-                    others=dict.fromkeys(others(spec, RUN), network),
+                    others=dict.fromkeys(spec.others(RUN), network),
                 )
             )
         )

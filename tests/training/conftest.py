@@ -1,4 +1,4 @@
-"""A small training: 37 images of 6x6 pixels, a small network, a checkpointing in memory."""
+"""A small training: 37 images of 6x6 pixels, a small network, checkpointing in memory."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ftnoise.architectures import Architecture
+from ftnoise.architectures import SequentialNetwork
 from ftnoise.core.checkpointing import Checkpointing
-from ftnoise.core.interfaces import Run
+from ftnoise.core.interfaces import DataSet, Run
 from ftnoise.core.schedule import Schedule
-from ftnoise.core.spec import Spec
 from ftnoise.training import Training
 
 EXAMPLES = 37
-BATCH = 2  # 19 steps an epoch: an execution of 16 and one of 3; the last batch has 1 example
+BATCH = 2  # 19 steps an epoch: a call of 16 and one of 3; the last batch has 1 example
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tiny(Architecture):
+class Tiny(SequentialNetwork):
     """A convolution and a dense layer on 6x6 images."""
 
     input_shape: tuple[int, ...] = (6, 6, 1)
@@ -40,8 +39,14 @@ class Tiny(Architecture):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Images(Spec):
+class Images(DataSet):
     """Stands for the data set in a run; the arrays come from `images`."""
+
+    def load(self, sources):
+        raise NotImplementedError
+
+    def digest(self, sources):
+        raise NotImplementedError
 
 
 def make_images(shape=(6, 6, 1), classes=3):
@@ -81,7 +86,10 @@ class Memory(Checkpointing):
     def __init__(self, *, after_epoch=None, at_position=None, log_dir=None, xla=False):
         self.after_epoch, self.at_position = after_epoch, at_position
         self.log_dir, self.xla = log_dir, xla
-        self.kept, self.positions = None, []
+        self.kept, self.positions, self.parts = None, [], {}
+
+    def part(self, name):
+        return self.parts.setdefault(name, Memory())
 
     def load(self):
         if self.kept is None:
@@ -105,10 +113,10 @@ class Memory(Checkpointing):
 
 
 @pytest.fixture(autouse=True)
-def _two_executions_an_epoch(monkeypatch):
+def _two_calls_an_epoch(monkeypatch):
     from ftnoise.training import loop
 
-    monkeypatch.setattr(loop, "STEPS_PER_EXECUTION", 16)
+    monkeypatch.setattr(loop, "STEPS_PER_CALL", 16)
 
 
 @pytest.fixture

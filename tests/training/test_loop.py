@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ftnoise.architectures import Architecture
+from ftnoise.architectures import SequentialNetwork
 from ftnoise.attacks.ascent import L2Ball
 from ftnoise.core import seeds
 from ftnoise.core.errors import BadInput, RunFailed
-from ftnoise.core.spec import Spec
+from ftnoise.core.interfaces import Inputs
 from ftnoise.measures.generalization import accuracy_and_loss
 from ftnoise.training import Training
 from ftnoise.training.augmentation import CropAndFlip
@@ -26,7 +26,7 @@ EXAMPLES, BATCH, STEPS = 37, 2, 19
 
 
 @dataclass(frozen=True, kw_only=True)
-class Linear(Architecture):
+class Linear(SequentialNetwork):
     """Nothing that a large step can switch off."""
 
     input_shape: tuple[int, ...] = (6, 6, 1)
@@ -106,11 +106,12 @@ def test_a_finished_training_is_not_trained_again(run_of, memory, trained):
     assert checkpointing.positions == []
 
 
-def test_a_checkpoint_holds_every_variable_and_says_how_far_it_is(run_of, images, memory):
+def test_a_checkpoint_holds_every_variable_and_the_progress(run_of, images, memory):
     run, checkpointing = run_of(epochs=1), memory()
     network = run.training.train(run, images(), checkpointing)
     arrays, state = checkpointing.load()
     assert len(state["history"]) == 1
+    assert state["epochs_per_entry"] == 1
     weights = network.get_weights()
     # Momentum keeps a slot for each weight, beside the number of updates.
     assert set(arrays) == {
@@ -121,6 +122,38 @@ def test_a_checkpoint_holds_every_variable_and_says_how_far_it_is(run_of, images
     for n, weight in enumerate(weights):
         assert np.array_equal(arrays[f"weight/{n}"], weight)
         assert arrays[f"optimizer/{n + 1}"].shape == weight.shape
+
+
+def test_short_epochs_are_logged_and_kept_in_intervals(run_of, images, memory, trained):
+    # 160 epochs of one step: 80 intervals of two.
+    run = run_of(epochs=160, batch_size=64)
+    whole, broken = memory(), memory(after_epoch=30)
+    known = trained(run, whole)
+    assert whole.load()[1]["epochs_per_entry"] == 2
+    assert len(whole.history) == 80
+    assert whole.positions[0] == (2, 160, "epoch 2 of 160")
+    assert whole.positions[-1] == (160, 160, "epoch 160 of 160")
+    with pytest.raises(memory.Stopped):
+        trained(run, broken)
+    broken.after_epoch = None
+    assert trained(run, broken) == known
+    assert broken.history == whole.history
+
+
+def test_a_training_starts_from_a_network_that_is_given(run_of, images, memory):
+    data, run = images(), run_of(epochs=1)
+    first = run.training.train(run, data)
+    start = first.get_weights()
+    second = run.training.train(run, data, memory(), first)
+    again = run.training.train(run, data, None, first)
+    for before, kept, one, other in zip(
+        start, first.get_weights(), second.get_weights(), again.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(before, kept)
+        np.testing.assert_array_equal(one, other)
+        assert (one != before).any()
+    with pytest.raises(BadInput, match="Expected a network to start from with the weights of tiny"):
+        run.training.train(run, data, None, Linear().build())
 
 
 def test_progress_rises_to_the_whole(run_of, memory, trained):
@@ -138,7 +171,7 @@ def test_progress_rises_to_the_whole(run_of, memory, trained):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recorder(Spec):
+class Recorder(Inputs):
     """Natural training that writes down the examples and the seed that each step got."""
 
     steps: ClassVar[list] = []
@@ -214,7 +247,8 @@ def test_each_step_sees_its_batch_augmented_with_a_key_of_its_own(run_of, images
 
 def test_orders_are_uniform(run_of, images):
     # Where one example stands over many epochs: in each of the 37 places about as often.
-    loop, shuffle = Loop(run_of().architecture.build(), run_of(), images()), Shuffle()
+    run, shuffle = run_of(), Shuffle()
+    loop = Loop(run.training, run.architecture.build(), run, images())
     shuffle.set_model(loop)
     counts, expected = np.zeros(EXAMPLES), 20
     for epoch in range(expected * EXAMPLES):
@@ -327,7 +361,7 @@ def test_a_diverging_training_names_the_epoch(logs, tmp_path, run_of, memory, tr
 
 
 @dataclass(frozen=True, kw_only=True)
-class Poison(Spec):
+class Poison(Inputs):
     """Natural until the second epoch, then not a number."""
 
     def objective(self, network, x, y, seed):

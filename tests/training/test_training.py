@@ -44,7 +44,9 @@ def test_a_slot_takes_only_its_own_members(slot):
         if fits:
             assert getattr(Training(**{slot: member}), slot) is member
             continue
-        with pytest.raises(BadInput, match=f"Expected {slot} to be a spec with"):
+        with pytest.raises(
+            BadInput, match=f"Expected {slot} to be a member of {slot.title()} or None"
+        ):
             Training(**{slot: member})
 
 

@@ -90,6 +90,17 @@ def complain(x):
         (lambda: sequential((4,), Unknown(name="mine")), ["mine (Unknown)", "none of", "Dense"]),
         (lambda: sequential((4,), Own(3, name="own")), ["own (Own)", "none of"]),
         (lambda: sequential((4, 2), layers.LSTM(3, name="lstm")), ["LSTMCell", "none of"]),
+        (lambda: sequential((4, 2), layers.Conv1D(3, 2, name="row")), ["row (Conv1D)", "none of"]),
+        (
+            lambda: sequential((3,), layers.Embedding(6, 4, name="words")),
+            ["words (Embedding)", "none of"],
+        ),
+        (
+            lambda: keras.Sequential(
+                [layers.InputLayer((4,), dtype="int32"), layers.Rescaling(0.1), layers.Dense(2)]
+            ),
+            ["floating-point inputs", "int32"],
+        ),
         (shared, ["twice, called 2 times", "a layer of its own"]),
         (sharing_a_kernel, ["shared by one", "belong to one layer"]),
         (
@@ -120,7 +131,7 @@ def complain(x):
         (lambda: sequential((4,), layers.Lambda(complain, name="bad")), ["no such thing"]),
         (
             lambda: keras.Sequential(
-                [layers.InputLayer((None, 3)), layers.Conv1D(2, 2), layers.GlobalMaxPool1D()]
+                [layers.InputLayer((None, 3)), layers.Dense(2), layers.GlobalMaxPool1D()]
             ),
             ["fixed size", "(None, None, 3)"],
         ),

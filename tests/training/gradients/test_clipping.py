@@ -66,11 +66,9 @@ def assert_same(found, known):
     assert gap <= 1e-5 * norm(known), gap / norm(known)
 
 
-def batch(shape, dtype="float32", count=5, seed=0, largest=6):
+def batch(shape, dtype="float32", count=5, seed=0):
     generator = np.random.default_rng(seed)
     x = generator.normal(size=(count, *shape))
-    if "int" in dtype:
-        x = generator.integers(0, largest, (count, *shape))
     return tf.constant(x, dtype), tf.constant(generator.integers(0, CLASSES, count), tf.int32)
 
 
@@ -97,9 +95,6 @@ NETWORKS = {
     "conv, Gram": lambda: sequential((5, 5, 8), layers.Conv2D(16, 4)),
     "conv, one channel": lambda: sequential((9, 9, 1), ImageConv2D(4, 5, activation="relu")),
     "conv, no bias": lambda: sequential((9, 8, 2), layers.Conv2D(3, 3, use_bias=False)),
-    "depthwise": lambda: sequential((8, 7, 3), layers.DepthwiseConv2D((3, 2), depth_multiplier=2)),
-    "embedding, direct": lambda: sequential((11,), layers.Embedding(6, 4), dtype="int32"),
-    "embedding, Gram": lambda: sequential((3,), layers.Embedding(60, 4), dtype="int32"),
     "layer norm": lambda: sequential((4, 6), layers.LayerNormalization()),
     "layer norm, axes": lambda: sequential((4, 6, 2), layers.LayerNormalization(axis=[1, 2])),
     "group norm": lambda: sequential((5, 5, 6), layers.GroupNormalization(3)),
@@ -140,42 +135,26 @@ def test_the_sum_on_the_papers_networks(network, clip):
 
 @settings(max_examples=25)
 @given(
-    rank=st.sampled_from([1, 2]),
     size=st.tuples(st.integers(1, 3), st.integers(1, 3)),
     stride=st.integers(1, 2),
     dilation=st.integers(1, 2),
-    padding=st.sampled_from(["valid", "same", "causal"]),
+    padding=st.sampled_from(["valid", "same"]),
     channels=st.integers(1, 3),
     filters=st.integers(1, 5),
-    depthwise=st.booleans(),
     clip=st.sampled_from([1e-3, 0.5, 1e6]),
 )
-def test_convolutions_of_all_options(
-    rank, size, stride, dilation, padding, channels, filters, depthwise, clip
-):
+def test_convolutions_of_all_options(size, stride, dilation, padding, channels, filters, clip):
     if stride > 1:
-        dilation = 1  # Keras has not both.
-    if rank == 2 and padding == "causal":
-        padding = "same"
+        dilation = 1  # Keras does not support both.
     options = {"strides": stride, "dilation_rate": dilation, "padding": padding}
-    if rank == 1:
-        network = sequential((9, channels), layers.Conv1D(filters, size[0], **options))
-    elif depthwise:
-        kind = layers.DepthwiseConv2D(size, depth_multiplier=filters, **options)
-        network = sequential((7, 8, channels), kind)
-    else:
-        network = sequential((7, 8, channels), layers.Conv2D(filters, size, **options))
+    network = sequential((7, 8, channels), layers.Conv2D(filters, size, **options))
     x, y = batch(network.input_shape[1:], count=3)
     assert_same(fast(network, x, y, clip)[0], clipped(slow(network, x, y), clip))
 
 
 HIDDEN = {
     "dense": {1: lambda: layers.Dense(4, activation="tanh")},
-    "conv": {
-        1: lambda: layers.Conv1D(4, 2, padding="causal", activation="relu"),
-        2: lambda: layers.Conv2D(4, 3, padding="same", activation="relu"),
-    },
-    "depthwise": {2: lambda: layers.DepthwiseConv2D(2, padding="same", activation="tanh")},
+    "conv": {2: lambda: layers.Conv2D(4, 3, padding="same", activation="relu")},
     "group norm": {1: lambda: layers.GroupNormalization(2)},
     "layer norm": {1: lambda: layers.LayerNormalization()},
 }
@@ -183,15 +162,13 @@ HIDDEN = {
 
 @settings(max_examples=30)
 @given(
-    words=st.booleans(),
     rank=st.sampled_from([1, 2]),
     hidden=st.lists(st.tuples(st.sampled_from(sorted(HIDDEN)), st.booleans()), max_size=4),
     clip=st.sampled_from([1e-3, 0.5, 1e6]),
     seed=st.integers(0, 99),
 )
-def test_networks_of_all_layers(words, rank, hidden, clip, seed):
-    x = keras.Input([5, 3][:rank], dtype="int32") if words else keras.Input([5, 3, 4][-rank - 1 :])
-    y = layers.Embedding(6, 4)(x) if words else x
+def test_networks_of_all_layers(rank, hidden, clip, seed):
+    x = y = keras.Input([5, 3, 4][-rank - 1 :])
     for kind, adds in hidden:
         make = HIDDEN[kind].get(rank) or HIDDEN[kind].get(1)
         if make is not None:

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ftnoise.attacks.pgd import PGD
 from ftnoise.core import seeds
 from ftnoise.core.errors import BadInput
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD, Engine, Reference
-from ftnoise.training.gradients.samplers import Poisson, Sampler, Shuffled
+from ftnoise.training.gradients.samplers import Poisson, Shuffled
+from ftnoise.training.inputs.adversarial import AdversarialTraining
+from ftnoise.training.inputs.gaussian import GaussianNoise
 from ftnoise.training.inputs.trades import TRADES
 from ftnoise.training.penalties import L1, L2, Jacobian
 
@@ -46,14 +49,13 @@ def keys(updater):
         ),
         ({"noise_multiplier": float("nan")}, "noise_multiplier 0, or"),
         ({"noise_multiplier": 1e-4}, "noise_multiplier 0, or in 0.001"),
-        ({"sampler": Sampler()}, "sampler to be a sampler, such as"),
         ({"engine": Engine()}, "engine to be an engine, such as"),
         ({"clip": 0}, "clip > 0, in 1e-12 to 1e12. Received: clip=0"),
         ({"clip": 1e-30}, "clip > 0, in 1e-12"),
         ({"clip": float("inf")}, "clip > 0"),
         ({"sampler": "poisson"}, "sampler to be a sampler, such as Poisson()"),
         ({"engine": "reference"}, "engine to be an engine, such as Bookkeeping()"),
-        ({"secret_key": 1}, "secret_key a bool"),
+        ({"secret_key": 1}, "secret_key to be a bool"),
         ({"engine": Reference()}, "sampler=Shuffled() for the reference engine"),
         (
             {"engine": Reference(), "sampler": Shuffled(), "secret_key": True},
@@ -71,6 +73,10 @@ def test_bad_fields_are_named(fields, message):
     ("slots", "message"),
     [
         ({"inputs": TRADES(attack_epsilon=0.1)}, "leave `inputs` empty. Received: inputs=TRADES"),
+        (
+            {"inputs": AdversarialTraining(attack=PGD(attack_epsilon=0.1))},
+            "leave `inputs` empty. Received: inputs=AdversarialTraining",
+        ),
         ({"penalty": Jacobian(sigma=0.1)}, "use L2 or L1. Received: penalty=Jacobian"),
     ],
 )
@@ -83,6 +89,43 @@ def test_slots_that_cannot_be_right_with_it_are_refused_at_construction(slots, m
 def test_a_penalty_on_the_weights_alone_is_fine():
     for penalty in (L1(weight=0.1), L2(weight=0.1)):
         assert Training(gradients=DPSGD(noise_multiplier=1.0), penalty=penalty).penalty == penalty
+
+
+def test_noise_on_the_inputs_is_clipped_by_example(run_of, images, memory):
+    noise, clip, rate = GaussianNoise(sigma=0.3), 0.05, 0.5
+    gradients = DPSGD(noise_multiplier=0.0, clip=clip, sampler=Shuffled())
+    training = Training(inputs=noise, gradients=gradients)
+    run = run_of(training, batch_size=37, epochs=1, learning_rate=rate, momentum=0.0)
+    data = images()
+    network = training.train(run, data, memory())
+
+    # By a loop over the examples, in the one step of the training.
+    seeds.fix_initialization(run.seed)
+    start = run.architecture.build()
+    x = noise.perturb(tf.constant(data.x_train), seeds.at_step(seeds.key(run.seed, "inputs"), 0))
+    y = tf.constant(data.y_train, tf.int32)
+    norms, total = [], [np.zeros(w.shape) for w in start.get_weights()]
+    for n in range(37):
+        with tf.GradientTape() as tape:
+            logits = start(x[n : n + 1])
+            loss = tf.nn.sparse_softmax_cross_entropy_with_logits(y[n : n + 1], logits)
+        slopes = tape.gradient(loss, start.trainable_variables)
+        norms.append(float(tf.linalg.global_norm(slopes)))
+        for part, slope in zip(total, slopes, strict=True):
+            part += slope.numpy() * min(1.0, clip / norms[-1])
+    assert min(norms) > clip
+    for after, before, part in zip(network.get_weights(), start.get_weights(), total, strict=True):
+        np.testing.assert_allclose(after, before - rate * part / 37, rtol=1e-4, atol=1e-6)
+
+
+def test_noise_on_the_inputs_resumes_with_the_same_bits(run_of, memory, trained):
+    training = Training(inputs=GaussianNoise(sigma=0.3), gradients=DPSGD(noise_multiplier=0.5))
+    run = run_of(training, batch_size=4, epochs=2)
+    known, broken = trained(run), memory(after_epoch=1)
+    with pytest.raises(memory.Stopped):
+        trained(run, broken)
+    broken.after_epoch = None
+    assert trained(run, broken) == known
 
 
 def test_batches_that_the_data_do_not_have_are_refused(run_of):

@@ -82,7 +82,7 @@ def test_updates_are_those_of_momentum_on_the_mean_loss_and_the_penalty():
         def penalty():
             return 0.3 * tf.reduce_sum(network.layers[0].kernel ** 2)
 
-        loss, logits = updater.update(objective, penalty, None)
+        loss, logits, gradients = updater.update(objective, penalty, None)
         error = x @ kernel + bias - target
         known = np.mean(np.sum(error**2, axis=1)) + 0.3 * np.sum(kernel**2)
         assert loss.shape == ()
@@ -90,6 +90,8 @@ def test_updates_are_those_of_momentum_on_the_mean_loss_and_the_penalty():
         np.testing.assert_allclose(logits, error + target, rtol=1e-4, atol=1e-5)
 
         slopes = [2 * x.T @ error / 6 + 0.6 * kernel, 2 * error.mean(axis=0)]
+        for found, known in zip(gradients, slopes, strict=True):
+            np.testing.assert_allclose(found, known, rtol=1e-4, atol=1e-5)
         speeds = [0.8 * speed - 0.05 * slope for speed, slope in zip(speeds, slopes, strict=True)]
         kernel, bias = kernel + speeds[0], bias + speeds[1]
         for weight, expected in zip(network.get_weights(), (kernel, bias), strict=True):

@@ -8,7 +8,6 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from ftnoise.core import seeds
 from ftnoise.core.errors import BadInput
 from ftnoise.training.inputs.gaussian import GaussianNoise
 
@@ -57,14 +56,6 @@ def test_the_seed_decides():
     noise = GaussianNoise(sigma=1)
     np.testing.assert_array_equal(drawn(noise, x), drawn(noise, x))
     assert (drawn(noise, x) != drawn(noise, x, SEED + 1)).all()
-
-
-def test_a_member_of_a_stack_gets_the_noise_that_it_gets_alone():
-    pair = tf.stack([SEED, SEED + 7])
-    both = seeds.normal(tf.constant([4, 2, 3]), pair, tf.float32).numpy()
-    for member, seed in enumerate(tf.unstack(pair)):
-        alone = seeds.normal(tf.constant([4, 3]), seed, tf.float32)
-        np.testing.assert_array_equal(both[:, member], alone)
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,7 @@ def test_perturbed_examples_are_cleverhans(network, norm, monkeypatch):
     found = TRADES(
         attack_epsilon=0.2, step_size=0.05, steps=7, ball=L2Ball() if norm == 2 else LinfBall()
     ).perturb(network, x, SEED)
-    np.testing.assert_allclose(found, known, atol=5e-6)
+    np.testing.assert_allclose(found, known, atol=5e-5)
     assert np.abs(found - x).max() > 0.05
 
 

@@ -9,7 +9,7 @@ from tensorboard.util.tensor_util import make_ndarray
 
 from ftnoise.training import Training
 from ftnoise.training.inputs.trades import TRADES
-from ftnoise.training.loop import flat
+from ftnoise.training.logs import HISTOGRAM_EVERY, flat
 from ftnoise.training.penalties import L2
 
 
@@ -40,7 +40,7 @@ def test_tensorboard_gets_curves_rates_histograms_and_hparams(
                 dict(enumerate(known)), rel=1e-6
             )
 
-    # Keras writes an epoch's rate after its last update: the rate of the next.
+    # The rate after the last update of an epoch: that of the next one.
     rates = [0.002] * 3 if drops else [0.02] * 3
     assert scalars(training, "epoch_learning_rate") == pytest.approx(
         dict(enumerate(rates)), rel=1e-6
@@ -52,7 +52,8 @@ def test_tensorboard_gets_curves_rates_histograms_and_hparams(
         if training.SummaryMetadata(tag).plugin_data.plugin_name == "histograms"
     ]
     assert len(histograms) == 4
-    assert all(len(training.Tensors(tag)) == 3 for tag in histograms)
+    # After the first and the last epoch.
+    assert all([e.step for e in training.Tensors(tag)] == [0, 2] for tag in histograms)
 
     content = events(folder).SummaryMetadata("_hparams_/session_start_info").plugin_data.content
     start = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
@@ -62,6 +63,14 @@ def test_tensorboard_gets_curves_rates_histograms_and_hparams(
     assert hparams == flat(run)
     assert hparams["training.penalty.weight"] == 0.01
     assert hparams["schedule.epochs"] == 3
+
+
+def test_a_longer_training_gets_histograms_in_between(tmp_path, run_of, memory, trained):
+    epochs = HISTOGRAM_EVERY + 2
+    trained(run_of(epochs=epochs), memory(log_dir=tmp_path))
+    training = events(tmp_path / "train")
+    assert len(training.Tensors("epoch_loss")) == epochs
+    assert [e.step for e in training.Tensors("dense/kernel_0")] == [0, HISTOGRAM_EVERY, epochs - 1]
 
 
 def test_flat_names_every_field(run_of):
