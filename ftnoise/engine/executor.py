@@ -15,7 +15,7 @@ from ftnoise.core.data import Sources
 from ftnoise.core.errors import FtnoiseError, RunFailed
 from ftnoise.core.experiment import Experiment, run_id
 from ftnoise.core.interfaces import DataSet
-from ftnoise.core.progress import Progress, duration
+from ftnoise.core.progress import Progress, duration, tell
 from ftnoise.core.spec import canonical, digest, spec_id
 from ftnoise.engine import runner
 from ftnoise.engine.plan import Status, Task
@@ -84,8 +84,8 @@ class Engine:
                     continue
                 try:
                     store.run(folder.id).copy_to(self.store)
-                except RunFailed as failure:
-                    self.progress.say(f"{task.name}: not copied. {failure}")
+                except RunFailed as failure:  # such as another command that copies it just now
+                    tell(f"{task.name} is not copied. {failure}")
                     continue
                 names.append(task.name)
                 break
@@ -115,17 +115,21 @@ class Engine:
         return self.failures
 
     def _units(self, needs_others: bool) -> list[tuple[Task, Unit]]:
-        """What is missing, of the measures that need other runs or of those that do not."""
+        """The runs that lack their training or a measure, at first without those that need others.
+
+        A unit has its stored measures too: if its weights are damaged, they are made again.
+        """
         units = []
         for task in self.tasks:
             folder = self.folder(task)
             measures = tuple(
                 measure
-                for measure in runner.missing(folder, task.measures(self.experiment))
-                if bool(measure.others(task.run)) == needs_others
+                for measure in task.measures(self.experiment)
+                if needs_others or not measure.others(task.run)
             )
-            trains = not needs_others and folder.finished() is None
-            if (measures or trains) and folder.id not in self._failed:
+            if folder.id in self._failed:
+                continue
+            if folder.finished() is None or runner.missing(folder, measures):
                 data = self.digests[task.run.data]
                 unit = Unit(task.run, measures, self.store.root, self.sources, data, self.xla)
                 units.append((task, unit))
@@ -178,13 +182,14 @@ def _reporter(
     """Shows `fmnist_dnn trades: epoch 3 of 100, 3 %, 12 min left; run 2 of 8, 1 h left`."""
     since: list[float] = []
     first = last = math.inf
+    whole = 0
 
     def report(done: int, steps: int, text: str) -> None:
-        nonlocal first, last
+        nonlocal first, last, whole
         now = time.monotonic()
-        if done < last:  # a new part of the work, or the first
+        if done < last or steps != whole:  # a new part of the work, or the first
             since[:], first = [now], done
-        last = done
+        last, whole = done, steps
         line = f"{name}: {text}, {100 * done // steps} %"
         if done > first:
             left = (now - since[0]) / (done - first) * (steps - done)

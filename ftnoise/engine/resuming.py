@@ -33,6 +33,7 @@ class FolderCheckpointing(PartialWork):
         self.log_dir = folder.path / "parts" / name if name else folder.path
         self.state: dict[str, Any] = {}
         self.earlier: list[dict[str, Any]] = []
+        # Those of the whole run, parts of parts too.
         self.parts: dict[str, FolderCheckpointing] = {}
         self.position = ""
 
@@ -43,17 +44,19 @@ class FolderCheckpointing(PartialWork):
 
     def part(self, name: str) -> FolderCheckpointing:
         """Checkpointing in a subfolder of the run."""
-        if name not in self.parts:
+        full = f"{self.name}.{name}" if self.name else name
+        if full not in self.parts:
             part = FolderCheckpointing(
                 self.folder,
                 lambda done, total, text: self.report(done, total, f"{name}, {text}"),
                 xla=self.xla,
-                name=f"{self.name}.{name}" if self.name else name,
+                name=full,
             )
+            part.environment, part.parts = self.environment, self.parts
             before = (self.folder.spec() or {}).get("parts", {})
-            part.announced = before.get(part.name, {}).get("gradients")
-            self.parts[name] = part
-        return self.parts[name]
+            part.announced = before.get(full, {}).get("gradients")
+            self.parts[full] = part
+        return self.parts[full]
 
     def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """The newest checkpoint."""
@@ -65,7 +68,7 @@ class FolderCheckpointing(PartialWork):
         if kept.keys() != KEPT:
             self.discard("was written by another version of ftnoise")
             return None
-        self.state = kept["training"]
+        self.state, self.position = kept["training"], kept["position"]
         self.earlier = [other for other in kept["environments"] if other != self.environment]
         self.repeats = repeatable(kept["environments"][-1], self.environment)
         here = arithmetic(self.environment)
@@ -79,7 +82,7 @@ class FolderCheckpointing(PartialWork):
     def discard(self, reason: str) -> None:
         """Sets the checkpoint aside."""
         self.announced = self.state.get("gradients", self.announced)
-        self.state, self.earlier, self.repeats = {}, [], False
+        self.state, self.earlier, self.repeats, self.position = {}, [], False, ""
         super().discard(reason)
 
     def announce(self, announced: Any) -> None:
@@ -120,7 +123,6 @@ class FolderCheckpointing(PartialWork):
 
 def position(folder: RunFolder) -> str:
     """Where an interrupted training resumes, by its newest checkpoint; "" at the start."""
-    records = [folder.checkpoint(part) for part in ("", *folder.parts())]
-    states = [(record.content() or {}).get("state", {}) for record in records]
-    positions = [state.get("position", "") for state in states if state.keys() == KEPT]
+    states = [(record.content() or {}).get("state", {}) for record in folder.checkpoints()]
+    positions = [state["position"] for state in states if state.keys() == KEPT]
     return positions[-1] if positions else ""

@@ -121,11 +121,18 @@ def _train(unit: Unit, folder: RunFolder, report: Report) -> keras.Model:
     started = before.get("started") or now()
     checkpointing = FolderCheckpointing(folder, report, xla=unit.xla)
     checkpointing.announced = before.get("gradients")
-    folder.write_spec(record(run, data, folder.id, checkpointing) | {"started": started})
+
+    def write(**times: str) -> None:
+        content = record(run, data, folder.id, checkpointing)
+        # What an earlier process announced for a part counts until the part announces more.
+        if parts := before.get("parts", {}) | content.get("parts", {}):
+            content["parts"] = parts
+        folder.write_spec(content | times)
+
+    write(started=started)
     network = run.training.train(run, data, checkpointing)
     # The weights come last: they mark the run as finished.
-    times = {"started": started, "finished": now()}
-    folder.write_spec(record(run, data, folder.id, checkpointing) | times)
+    write(started=started, finished=now())
     folder.save_weights(named_weights(network), {"architecture": run.architecture.slug})
     return network
 
@@ -234,7 +241,6 @@ def record(
         "steps": run.schedule.epochs * run.schedule.steps_per_epoch(len(data.y_train)),
         **checkpointing.summary(),
     }
-    if checkpointing.parts:
-        parts = checkpointing.parts.values()
-        content["parts"] = {part.name: part.summary() for part in parts}
+    if parts := checkpointing.parts:
+        content["parts"] = {name: part.summary() for name, part in parts.items()}
     return content

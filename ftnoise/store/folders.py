@@ -143,13 +143,13 @@ class RunFolder:
         self._lock = path / LOCK
         self._held = False
         self._records: dict[tuple[str, str], Record] = {}
-        self._spec = self._record("spec")
-        self._weights = self._record("weights")
+        self._spec = self._record("spec", keys=("run",))
+        self._weights = self._record("weights", keys=("info", "array_file"))
 
-    def _record(self, stem: str, place: str = "") -> Record:
-        # The same value each time, since it remembers which damage it has reported.
-        new = Record(self.path / place, stem, held=lambda: self._held)
-        return self._records.setdefault((stem, place), new)
+    def _record(self, stem: str, place: str = "", keys: tuple[str, ...] = ()) -> Record:
+        # The same value each time, since it knows which damage it has reported.
+        new = Record(self.path / place, stem, held=lambda: self._held, keys=keys)
+        return self._records.setdefault((place, stem), new)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[bool]:
@@ -232,15 +232,9 @@ class RunFolder:
         return self._spec.content()
 
     def finished(self) -> Content | None:
-        """The content of spec.json if the run is finished; the weights are verified on load."""
+        """The content of spec.json if the run is finished and its weights have their SHA-256."""
         spec = self.spec()
-        if spec is None or "finished" not in spec:
-            return None
-        weights = self._weights.content()
-        if weights is None:
-            return None
-        if not self._weights.has_arrays(weights):
-            self._weights.discard("lists an array file that is missing or has another size")
+        if spec is None or "finished" not in spec or self._weights.intact() is None:
             return None
         return spec
 
@@ -277,12 +271,17 @@ class RunFolder:
         """Where an interrupted training, or a part of a procedure, keeps its state."""
         if part:
             _expect_id("part", part)
-        return self._record("checkpoint", f"parts/{part}" if part else "")
+        return self._record("checkpoint", part, keys=("state",))
 
-    def parts(self) -> list[str]:
-        """The parts with a checkpoint, the one that was saved last at the end."""
-        files = self.path.glob("parts/*/checkpoint.json")
-        return [file.parent.name for file in sorted(files, key=lambda file: file.stat().st_mtime)]
+    def checkpoints(self) -> list[Record]:
+        """Those of the run and of its parts that have any file, newest last."""
+        newest: dict[str, int] = {}
+        for file in [*self.path.glob("checkpoint*"), *self.path.glob("*/checkpoint*")]:
+            part = "" if file.parent == self.path else file.parent.name
+            with contextlib.suppress(FileNotFoundError):
+                if ".damaged" not in file.name and (not part or _is_id(part)):
+                    newest[part] = max(file.stat().st_mtime_ns, newest.get(part, 0))
+        return [self.checkpoint(part) for part in sorted(newest, key=lambda part: newest[part])]
 
     def set_aside(self) -> bool:
         """Whether anything of an earlier attempt at the training was set aside here."""
@@ -291,8 +290,8 @@ class RunFolder:
 
     def drop_checkpoints(self) -> None:
         """Removes the checkpoints of the run and of its parts."""
-        for part in ("", *self.parts()):
-            self.checkpoint(part).drop()
+        for record in self.checkpoints():
+            record.drop()
 
     def drop_measures(self) -> None:
         """Removes all results and partial work of measures."""
@@ -332,7 +331,7 @@ class RunFolder:
     def read_measure(self, measure_id: str) -> dict[str, float] | None:
         """The scalars of a measure by name; the arrays are not looked at."""
         content = self._measure(measure_id).content()
-        return None if content is None else content.get("scalars", {})
+        return None if content is None else content["scalars"]
 
     def read_measure_arrays(self, measure_id: str) -> dict[str, ndarray] | None:
         """The arrays of a measure by name, verified; None also if it has none.
@@ -345,27 +344,20 @@ class RunFolder:
     def read_measure_info(self, measure_id: str) -> Content | None:
         """The JSON by name that stands beside a measure's numbers."""
         content = self._measure(measure_id).content()
-        return None if content is None else content.get("info", {})
+        return None if content is None else content["info"]
 
     def measured(self, measure_id: str) -> bool:
-        """Whether a measure has a result; its arrays are verified when they are read."""
-        record = self._measure(measure_id)
-        content = record.content()
-        if content is None:
-            return False
-        if "array_file" in content and not record.has_arrays(content):
-            record.discard("lists an array file that is missing or has another size")
-            return False
-        return True
+        """Whether a measure has a result, and its arrays, if any, have their SHA-256."""
+        return self._measure(measure_id).intact() is not None
 
     def partial_work(self, measure_id: str) -> Record:
         """What a measure keeps until its result is written."""
         _expect_id("measure", measure_id)
-        return self._record("partial", f"measures/{measure_id}")
+        return self._record("partial", f"measures/{measure_id}", keys=("state",))
 
     def _measure(self, measure_id: str) -> Record:
         _expect_id("measure", measure_id)
-        return self._record("result", f"measures/{measure_id}")
+        return self._record("result", f"measures/{measure_id}", keys=("scalars", "info"))
 
 
 def _is_id(id: str) -> bool:

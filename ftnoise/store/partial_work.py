@@ -28,7 +28,7 @@ class PartialWork(Checkpointing):
     def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """What an earlier process kept."""
         kept = self.work.load()
-        return None if kept is None else (dict(kept[1]), kept[0].get("state", {}))
+        return None if kept is None else (dict(kept[1]), kept[0]["state"])
 
     def discard(self, reason: str) -> None:
         """Sets it aside."""

@@ -14,6 +14,7 @@ import io
 import json
 import os
 import re
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -38,10 +39,17 @@ class Record:
         folder: need not exist before `save`.
         stem: the files' name.
         held: whether this process holds the folder's lock, so that it may set damaged files aside.
+        keys: what the JSON has to contain; without it, the record is damaged.
     """
 
-    def __init__(self, folder: Path, stem: str, held: Callable[[], bool] = lambda: True) -> None:
-        self.folder, self.stem = folder, stem
+    def __init__(
+        self,
+        folder: Path,
+        stem: str,
+        held: Callable[[], bool] = lambda: True,
+        keys: Sequence[str] = (),
+    ) -> None:
+        self.folder, self.stem, self.keys = folder, stem, keys
         self.path = folder / f"{stem}.json"
         self._held = held
         self._told = ""
@@ -77,15 +85,9 @@ class Record:
         """The JSON; None if there is none, or if it is damaged."""
         return self._undamaged(lambda content: content)
 
-    def has_arrays(self, content: Content) -> bool:
-        """Whether the array file that the JSON lists exists with its size; it is not read."""
-        listing = content.get("array_file", {})
-        try:
-            file = self.folder / listing["name"]
-            with failing("read", file):
-                return file.is_file() and file.stat().st_size == listing["bytes"]
-        except (KeyError, TypeError):
-            return False
+    def intact(self) -> Content | None:
+        """The JSON if its array file has its SHA-256; None as for `load`. Does not need NumPy."""
+        return self._undamaged(lambda content: (self._packed(content), content)[1])
 
     def load(self) -> tuple[Content, list[tuple[str, ndarray]]] | None:
         """The JSON and its arrays in order, verified; None if missing or damaged."""
@@ -144,30 +146,43 @@ class Record:
             content = json.loads(raw)
         except (ValueError, RecursionError):
             content = None
-        if not isinstance(content, dict):
+        if not isinstance(content, dict) or not content.keys() >= set(self.keys):
             raise StoredDamage(f"{self.path} is truncated or was changed")
         return content
 
-    def _arrays(self, content: Content) -> list[tuple[str, ndarray]]:
-        import numpy as np
-
+    def _packed(self, content: Content) -> bytes | None:
+        """The verified bytes of the array file; None if the JSON lists none."""
         listing = content.get("array_file")
         if listing is None:
-            return []
+            return None
         try:
-            file = self.folder / listing["name"]
-            with failing("read", file):
-                # A folder or a pipe in its place is damage too.
-                packed = file.read_bytes() if file.is_file() else None
-            if packed is None:
-                raise StoredDamage(f"{file} is missing, though {self.path.name} lists it")
-            if hashlib.sha256(packed).hexdigest() != listing["sha256"]:
+            name, digest = listing["name"], listing["sha256"]
+            known = self._number(name) > 0
+        except (KeyError, TypeError):
+            known = False
+        if not known:
+            raise StoredDamage(f"{self.path} does not list its array file as it should")
+        file = self.folder / name
+        with failing("read", file), contextlib.suppress(FileNotFoundError):
+            # A folder or a pipe in its place reads as empty, which is damage.
+            packed = file.read_bytes() if file.is_file() or not file.exists() else b""
+            if hashlib.sha256(packed).hexdigest() != digest:
                 raise StoredDamage(f"{file} has another SHA-256 than {self.path.name} lists")
+            return packed
+        raise StoredDamage(f"{file} is missing, though {self.path.name} lists it")
+
+    def _arrays(self, content: Content) -> list[tuple[str, ndarray]]:
+        packed = self._packed(content)
+        if packed is None:
+            return []
+        import numpy as np
+
+        try:
             with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
                 arrays = [archive[f"arr_{n}"] for n in range(len(archive.files))]
-            names = [entry["name"] for entry in listing["entries"]]
+            names = [entry["name"] for entry in content["array_file"]["entries"]]
             return list(zip(names, arrays, strict=True))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
             raise StoredDamage(f"{self.path} does not list its array file as it should") from error
 
     def _number(self, name: str) -> int:
@@ -178,7 +193,8 @@ class Record:
     def _listed(self) -> str | None:
         raw = self._raw()
         try:
-            return None if raw is None else self._parsed(raw)["array_file"]["name"]
+            name = None if raw is None else self._parsed(raw)["array_file"]["name"]
+            return name if name and self._number(name) else None
         except (StoredDamage, KeyError, TypeError):
             return None
 

@@ -65,12 +65,15 @@ def test_weights(folder):
 
 def test_weights_are_finite(folder):
     folder.save_weights(WEIGHTS, {})
-    with pytest.raises(RunFailed, match=r"Received: NaN or infinity in x\."):
+    with pytest.raises(RunFailed, match="Received: NaN or infinity in x"):
         folder.save_weights([("ok", np.ones(2)), ("x", np.array([1, np.nan]))], {})
     assert plain(folder.load_weights()) == plain(WEIGHTS)
 
 
 def test_checkpoints_of_a_run_and_of_its_parts_are_dropped_together(folder):
+    # Left by a process that was killed while it dropped them.
+    folder.path.mkdir(parents=True)
+    (folder.path / "checkpoint-7.npz").write_text("")
     for part in ("", "round-1", "round-2"):
         assert folder.checkpoint(part).load() is None
         folder.checkpoint(part).save({"state": {"part": part}}, [("w", np.array([np.inf]))])
@@ -122,12 +125,14 @@ def test_a_measure_whose_arrays_are_damaged_is_measured_again_once_they_are_read
     file.write_bytes(file.read_bytes()[:-1] + b"x")
     assert folder.measured(MEASURE)
     with folder.locked():
-        assert folder.read_measure_arrays(MEASURE) is None
-    assert capsys.readouterr().err.count("result.npz has another SHA-256") == 1
+        assert not folder.measured(MEASURE)
+    assert capsys.readouterr().err.count("result.npz has another SHA-256") == 2
+    assert folder.read_measure(MEASURE) is None
+    # JSON that lacks what it should contain is damage too.
+    folder.write_measure(MEASURE, {"accuracy": 0.5})
+    (folder.path / "measures" / MEASURE / "result.json").write_text("{}")
     assert not folder.measured(MEASURE)
-    fill(folder)
-    file.write_bytes(file.read_bytes()[:-1])
-    assert not folder.measured(MEASURE)
+    assert folder.read_measure(MEASURE) is None
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

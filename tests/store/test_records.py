@@ -117,7 +117,7 @@ def test_no_space_left_after_the_array_file(record, monkeypatch):
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_nan_and_infinity_are_stored_in_arrays_alone(record, bad):
+def test_nan_and_infinity_are_no_json(record, bad):
     with pytest.raises(RunFailed, match=r"Could not write .*weights\.json: Out of range float"):
         record.save({"a": bad}, ARRAYS)
     assert not record.path.exists()
@@ -203,9 +203,11 @@ HARMS = {
 
 @pytest.mark.parametrize(
     ("name", "harm"),
-    # A flipped bit of a JSON file may leave it valid.
-    [(name, harm) for name in ("weights.json", "weights.npz") for harm in HARMS][:3]
-    + [("weights.npz", harm) for harm in HARMS],
+    # JSON has no checksum of its own.
+    [
+        *(("weights.npz", harm) for harm in HARMS),
+        *(("weights.json", harm) for harm in [*HARMS][:3]),
+    ],
 )
 def test_damage_is_set_aside_and_made_again(record, capsys, name, harm):
     file = record.folder / name
@@ -223,10 +225,13 @@ def test_damage_is_set_aside_and_made_again(record, capsys, name, harm):
         assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("text", ["null", "[]", "1", '"x"', "", "[" * 100_000, "\xff"])
+@pytest.mark.parametrize(
+    "text", ["null", "[]", "1", '"x"', "{}", "[" * 100_000, "\xff", '{"b": 1}']
+)
 def test_json_of_another_kind(record, capsys, text):
     record.save({"a": 1}, ARRAYS)
     record.path.write_text(text, encoding="latin-1")
+    record.keys = ("a",)
     assert read(record) is None
     assert "weights.json is truncated or was changed; set aside" in the_line(capsys)
 
@@ -295,3 +300,29 @@ def test_what_cannot_be_read_is_no_damage(record, monkeypatch):
         with pytest.raises(RunFailed, match=r"Could not read .*weights\.json: Permission denied\."):
             read(record)
     assert read(record) is not None
+
+
+@pytest.mark.parametrize("listing", [1, {}, {"name": 1, "sha256": ""}, {"name": "../weights.npz"}])
+def test_a_listing_that_no_save_wrote_is_damage(record, capsys, listing):
+    record.save({"a": 1}, ARRAYS)
+    record.path.write_text(json.dumps({"a": 1, "array_file": listing}))
+    assert record.intact() is None
+    assert "weights.json does not list its array file as it should" in the_line(capsys)
+    record.save({"a": 2}, ARRAYS)
+    assert read(record)[0] == {"a": 2}
+
+
+def test_array_file_that_cannot_be_read_is_no_damage(record, monkeypatch):
+    record.save({"a": 1}, ARRAYS)
+    original = Path.read_bytes
+
+    def refuse(path):
+        if path.suffix == ".npz":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return original(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refuse)
+        with pytest.raises(RunFailed, match=r"Could not read .*weights\.npz: Permission denied\."):
+            record.intact()
+    assert record.intact() is not None
