@@ -232,9 +232,9 @@ class RunFolder:
         return self._spec.content()
 
     def finished(self) -> Content | None:
-        """The content of spec.json if the run is finished and its weights have their SHA-256."""
+        """The content of spec.json if the run is finished; the weights are verified on load."""
         spec = self.spec()
-        if spec is None or "finished" not in spec or self._weights.intact() is None:
+        if spec is None or "finished" not in spec or not self._weights.stored():
             return None
         return spec
 
@@ -271,12 +271,12 @@ class RunFolder:
         """Where an interrupted training, or a part of a procedure, keeps its state."""
         if part:
             _expect_id("part", part)
-        return self._record("checkpoint", part, keys=("state",))
+        return self._record("checkpoint", f"parts/{part}" if part else "", keys=("state",))
 
     def checkpoints(self) -> list[Record]:
         """Those of the run and of its parts that have any file, newest last."""
         newest: dict[str, int] = {}
-        for file in [*self.path.glob("checkpoint*"), *self.path.glob("*/checkpoint*")]:
+        for file in [*self.path.glob("checkpoint*"), *self.path.glob("parts/*/checkpoint*")]:
             part = "" if file.parent == self.path else file.parent.name
             with contextlib.suppress(FileNotFoundError):
                 if ".damaged" not in file.name and (not part or _is_id(part)):
@@ -347,8 +347,8 @@ class RunFolder:
         return None if content is None else content["info"]
 
     def measured(self, measure_id: str) -> bool:
-        """Whether a measure has a result, and its arrays, if any, have their SHA-256."""
-        return self._measure(measure_id).intact() is not None
+        """Whether a measure has a result; its arrays are verified when they are read."""
+        return self._measure(measure_id).stored()
 
     def partial_work(self, measure_id: str) -> Record:
         """What a measure keeps until its result is written."""

@@ -85,9 +85,30 @@ class Record:
         """The JSON; None if there is none, or if it is damaged."""
         return self._undamaged(lambda content: content)
 
-    def intact(self) -> Content | None:
-        """The JSON if its array file has its SHA-256; None as for `load`. Does not need NumPy."""
-        return self._undamaged(lambda content: (self._packed(content), content)[1])
+    def stored(self) -> bool:
+        """Whether the JSON is there, and its array file has its size; neither NumPy nor hashing."""
+        return self._undamaged(self._sized) or False
+
+    def _sized(self, content: Content) -> bool:
+        if content.get("array_file") is not None:
+            file = self._array_file(content)
+            size = file.stat().st_size if file.is_file() else "no"
+            if size != content["array_file"].get("bytes"):
+                raise StoredDamage(
+                    f"{file} has {size} bytes, not those that {self.path.name} lists"
+                )
+        return True
+
+    def _array_file(self, content: Content) -> Path:
+        """The array file that the JSON lists, which may be damaged or missing."""
+        try:
+            name = content["array_file"]["name"]
+            known = self._number(name) > 0
+        except (KeyError, TypeError):
+            known = False
+        if not known:
+            raise StoredDamage(f"{self.path} does not list its array file as it should")
+        return self.folder / name
 
     def load(self) -> tuple[Content, list[tuple[str, ndarray]]] | None:
         """The JSON and its arrays in order, verified; None if missing or damaged."""
@@ -152,17 +173,9 @@ class Record:
 
     def _packed(self, content: Content) -> bytes | None:
         """The verified bytes of the array file; None if the JSON lists none."""
-        listing = content.get("array_file")
-        if listing is None:
+        if content.get("array_file") is None:
             return None
-        try:
-            name, digest = listing["name"], listing["sha256"]
-            known = self._number(name) > 0
-        except (KeyError, TypeError):
-            known = False
-        if not known:
-            raise StoredDamage(f"{self.path} does not list its array file as it should")
-        file = self.folder / name
+        file, digest = self._array_file(content), content["array_file"].get("sha256")
         with failing("read", file), contextlib.suppress(FileNotFoundError):
             # A folder or a pipe in its place reads as empty, which is damage.
             packed = file.read_bytes() if file.is_file() or not file.exists() else b""

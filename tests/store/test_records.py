@@ -306,7 +306,7 @@ def test_what_cannot_be_read_is_no_damage(record, monkeypatch):
 def test_a_listing_that_no_save_wrote_is_damage(record, capsys, listing):
     record.save({"a": 1}, ARRAYS)
     record.path.write_text(json.dumps({"a": 1, "array_file": listing}))
-    assert record.intact() is None
+    assert not record.stored()
     assert "weights.json does not list its array file as it should" in the_line(capsys)
     record.save({"a": 2}, ARRAYS)
     assert read(record)[0] == {"a": 2}
@@ -324,5 +324,5 @@ def test_array_file_that_cannot_be_read_is_no_damage(record, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Path, "read_bytes", refuse)
         with pytest.raises(RunFailed, match=r"Could not read .*weights\.npz: Permission denied\."):
-            record.intact()
-    assert record.intact() is not None
+            record.load()
+    assert record.load() is not None
