@@ -92,11 +92,11 @@ class Record:
     def _sized(self, content: Content) -> bool:
         if content.get("array_file") is not None:
             file = self._array_file(content)
-            size = file.stat().st_size if file.is_file() else "no"
-            if size != content["array_file"].get("bytes"):
-                raise StoredDamage(
-                    f"{file} has {size} bytes, not those that {self.path.name} lists"
-                )
+            with failing("read", file):
+                if not file.exists():
+                    raise StoredDamage(f"{file} is missing, though {self.path.name} lists it")
+                if not file.is_file() or file.stat().st_size != content["array_file"].get("bytes"):
+                    raise StoredDamage(f"{file} has another size than {self.path.name} lists")
         return True
 
     def _array_file(self, content: Content) -> Path:
