@@ -297,7 +297,7 @@ def noise_for(
 ) -> float:
     """The smallest noise multiplier, 0.05 or more, with an epsilon of at most `target_epsilon`.
 
-    It is found to 0.1 %.
+    It is accurate to 0.1 %.
 
     Raises:
         BadInput: `target_epsilon` is not > 0, too small for any noise, or a size is wrong.
