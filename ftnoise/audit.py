@@ -1,19 +1,18 @@
-"""A lower bound on epsilon of DP-SGD as it is implemented, by experiment.
+"""An empirical lower bound on the epsilon of DP-SGD as it is implemented.
 
 Source: Nasr et al. (2023), "Tight Auditing of Differentially Private Machine Learning", for the
 Gaussian trade-off; Steinke et al. (2023), "Privacy Auditing with One (1) Training Run", for many
 canaries in one.
 
-The optimizer trains a network of two layers whose gradients lie side by side. Each canary, an
-example whose gradient points along weights of its own and is far longer than the clipping norm, is
-in the data or not by a coin. What the weights say of it, over all steps, tells how well the coin
-can be guessed; from that follows a mu of Gaussian differential privacy, and its epsilon.
+The optimizer trains a network of two parallel layers. Each canary is an example whose gradient
+points along weights of its own and is far longer than the clipping norm; a coin decides whether it
+is in the data. The accuracy with which the change of its weights over all steps reveals the coin
+gives a mu of Gaussian differential privacy, and its epsilon.
 
-What it assumes: every example is in every batch (sampling is not audited), the mechanism's
-trade-off is that of a Gaussian (a bound without that assumption would be far below any claim), and
-canaries do not disturb each other. Of the layers it sees dense ones alone; what the others sum is
-held against a loop over examples by the tests. A bound under the claim is no proof; one above it is
-a proof of the contrary.
+Assumptions: every example is in every batch (sampling is not audited), the mechanism's trade-off is
+that of a Gaussian (a bound without that assumption would be far below any claim), and canaries do
+not disturb each other. Only dense layers are audited; the tests compare the sums of the others with
+a loop over examples. A bound under the claim is no proof of it; one above it refutes it.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from typing import Any
 
 from ftnoise import privacy
 from ftnoise.core import seeds
-from ftnoise.core.checks import expect, is_count
+from ftnoise.core.checks import count, expect, is_count
 from ftnoise.stats import proportion_interval
 
 LENGTH = 10.0  # of a canary's gradient before it is clipped, in clipping norms
@@ -35,15 +34,16 @@ MOST_CANARIES, MOST_STEPS = 10_000, 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Audit:
-    """What was found.
+    """The result of an audit.
 
     Attributes:
         epsilon: lower bound, with 95 % confidence.
-        claim: the epsilon of as many Gaussian releases, exact.
+        claim: the epsilon of this number of Gaussian releases, exact.
         delta: of both.
-        most: the largest lower bound that so many canaries can show; what claims more is untested.
-        correlation: the largest correlation of the noise of two steps or of two layers, in units
-            of what independent noise shows by chance (one standard deviation).
+        most: the largest lower bound that this number of canaries can show; a larger claim is not
+            tested.
+        correlation: the largest correlation of the noise of two steps or of two layers, in
+            standard deviations of the correlation of independent noise.
     """
 
     epsilon: float
@@ -54,7 +54,7 @@ class Audit:
 
     @property
     def sound(self) -> bool:
-        """Whether nothing speaks against the claim."""
+        """Whether nothing contradicts the claim."""
         return self.epsilon <= self.claim and self.correlation <= SIGMAS
 
 
@@ -67,36 +67,36 @@ def audit(
     seed: int = 0,
     optimizer: Callable[..., Any] | None = None,
 ) -> Audit:
-    """Audits an optimizer.
+    """Audits an optimizer of DP-SGD.
 
     Args:
         noise_multiplier: standard deviation of the noise in units of the clipping norm, in
             `privacy.NOISE`.
         steps: releases, 2 to `MOST_STEPS`.
-        canaries: trials, an even number, 100 to `MOST_CANARIES`.
+        canaries: an even number, 100 to `MOST_CANARIES`; half of them are in the data.
         delta: in [`privacy.DELTA`, 1).
         seed: of the coins and of the noise, an integer >= 0.
-        optimizer: takes the arguments of `BookkeepingSGD`, its default, and steps like it.
+        optimizer: called with the arguments of `BookkeepingSGD`, its default.
+
+    Raises:
+        BadInput: an argument is out of range.
     """
     privacy.expect_noise(noise_multiplier)
-    expect(
-        is_count(steps, least=2) and steps <= MOST_STEPS,
-        f"steps >= 2, and {MOST_STEPS} at most",
-        steps=steps,
-    )
-    even = is_count(canaries, least=100) and canaries % 2 == 0 and canaries <= MOST_CANARIES
-    expect(even, f"canaries an even number >= 100, and {MOST_CANARIES} at most", canaries=canaries)
+    allowed = is_count(steps, least=2) and steps <= MOST_STEPS
+    expect(allowed, f"steps in 2 to {MOST_STEPS}", steps=steps)
+    allowed = is_count(canaries, least=100) and canaries % 2 == 0 and canaries <= MOST_CANARIES
+    expect(allowed, f"canaries an even number in 100 to {MOST_CANARIES}", canaries=canaries)
     privacy.expect_delta(delta)
-    expect(is_count(seed, least=0), "seed an integer >= 0", seed=seed)
+    count(least=0, seed=seed)
 
     import numpy as np
 
     generator = np.random.default_rng(seeds.key(seed, "audit", "coins"))
     inside = generator.permutation(np.repeat([True, False], canaries // 2))
     moved = _moves(inside, noise_multiplier, steps, seed, optimizer)
-    said = moved.sum(axis=(0, 1)) / np.sqrt(2)
+    scores = moved.sum(axis=(0, 1)) / np.sqrt(2)
     return Audit(
-        epsilon=_epsilon(said, inside, delta),
+        epsilon=_epsilon(scores, inside, delta),
         claim=privacy.gaussian(noise_multiplier, steps, delta),
         delta=delta,
         most=_bound(canaries // 2, 0, canaries // 2, delta),
@@ -105,7 +105,7 @@ def audit(
 
 
 def _moves(inside: Any, noise: float, steps: int, seed: int, make: Any) -> Any:
-    """By how much each canary's weights moved, `[steps, layers, canaries]` in clipping norms."""
+    """Change of each canary's weights, `[steps, layers, canaries]` in clipping norms."""
     import keras
     import numpy as np
     import tensorflow as tf
@@ -113,18 +113,18 @@ def _moves(inside: Any, noise: float, steps: int, seed: int, make: Any) -> Any:
     from ftnoise.training.gradients.noise import BookkeepingSGD
     from ftnoise.training.gradients.recording import RecordingTape
 
-    count = len(inside)
-    first = keras.Input((count,))
+    canary_count = len(inside)
+    first = keras.Input((canary_count,))
     halves = [keras.layers.Dense(1, use_bias=False)(first) for _ in range(2)]
     network = keras.Model(first, keras.layers.Add()(halves))
     optimizer = (make or BookkeepingSGD)(
         clip=1.0,
         noise_multiplier=noise,
-        batch_size=count,
+        batch_size=canary_count,
         key=tf.constant(seeds.key(seed, "audit", "noise"), tf.int64),
-        learning_rate=float(count),
+        learning_rate=float(canary_count),
     )
-    canaries = LENGTH * tf.eye(count)
+    canaries = LENGTH * tf.eye(canary_count)
 
     @tf.function
     def step() -> None:
@@ -132,31 +132,32 @@ def _moves(inside: Any, noise: float, steps: int, seed: int, make: Any) -> Any:
             losses = tf.where(inside, -network(canaries, training=True)[:, 0], 0.0)
         optimizer.minimize(losses, network.trainable_variables, tape=tape)
 
-    places = [np.stack([weight[:, 0] for weight in network.get_weights()])]
+    weights = [np.stack([weight[:, 0] for weight in network.get_weights()])]
     for _ in range(steps):
         step()
-        places.append(np.stack([weight[:, 0] for weight in network.get_weights()]))
-    return np.diff(np.array(places, np.float64), axis=0)
+        weights.append(np.stack([weight[:, 0] for weight in network.get_weights()]))
+    return np.diff(np.array(weights, np.float64), axis=0)
 
 
-def _epsilon(said: Any, inside: Any, delta: float) -> float:
-    """Lower bound from how well a threshold tells the canaries in the data from the others."""
+def _epsilon(scores: Any, inside: Any, delta: float) -> float:
+    """Lower bound from a threshold that separates the canaries in the data from the others."""
     import numpy as np
 
-    threshold = np.median(said)
-    kept, missed = said[inside] >= threshold, said[~inside] >= threshold
-    return _bound(int(kept.sum()), int(missed.sum()), len(kept), delta)
+    threshold = np.median(scores)
+    true_positives, false_positives = scores[inside] >= threshold, scores[~inside] >= threshold
+    size = len(true_positives)
+    return _bound(int(true_positives.sum()), int(false_positives.sum()), size, delta)
 
 
-def _bound(kept: int, missed: int, count: int, delta: float) -> float:
-    """Lower bound where `kept` of `count` canaries were found, and `missed` of `count` others."""
+def _bound(true_positives: int, false_positives: int, size: int, delta: float) -> float:
+    """Lower bound where this many of `size` canaries and of `size` others are positive."""
     # Each end with 97.5 %, so that both hold with 95 %.
-    found, _ = proportion_interval(kept, count, 0.95)
-    _, false = proportion_interval(missed, count, 0.95)
-    if found <= false:
+    true_rate, _ = proportion_interval(true_positives, size, 0.95)
+    _, false_rate = proportion_interval(false_positives, size, 0.95)
+    if true_rate <= false_rate:
         return 0.0
     normal, tiny = NormalDist(), 1e-12
-    mu = normal.inv_cdf(max(found, tiny)) - normal.inv_cdf(min(false, 1 - tiny))
+    mu = normal.inv_cdf(max(true_rate, tiny)) - normal.inv_cdf(min(false_rate, 1 - tiny))
     return privacy.gaussian(1 / mu, 1, delta)
 
 

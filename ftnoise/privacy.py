@@ -1,4 +1,4 @@
-"""From sampler and steps to an honest statement of privacy; no training and no TensorFlow.
+"""Privacy accounting: the epsilon that a sampler and a number of steps guarantee.
 
 Source: Abadi et al. (2016), "Deep Learning with Differential Privacy"; Mironov et al. (2019),
 "Renyi Differential Privacy of the Sampled Gaussian Mechanism"; Koskela et al. (2020) and Doroshenko
@@ -6,18 +6,18 @@ et al. (2022) for privacy loss distributions (PLD); Chua et al. (2024), "How Pri
 Implementations?", for shuffled batches; section 5 and Theorem 1 of the paper. The accounting itself
 is dp-accounting's.
 
-An epsilon is stated for the sampler that drew the batches:
+An epsilon holds for the sampler that drew the batches:
 
 - `poisson`: each example is in each batch independently. Neighbors differ by one example that is
-  added or removed. Sound are the RDP and the PLD epsilon of today; the smaller one counts.
-- `shuffled`: fixed batches of a permutation drawn for each pass. The Poisson numbers are NO
-  guarantee then. Sound is the bound without amplification (each example is in one batch a pass);
-  the truth lies between it and the lower bound of Chua et al. Neighbors differ by one example that
-  is replaced by one without a gradient (zero-out).
+  added or removed. Today's RDP and PLD epsilons are both valid; the smaller one counts.
+- `shuffled`: fixed batches of a permutation drawn for each epoch. The Poisson numbers are NO
+  guarantee then. The bound without amplification is valid (each example is in one batch per epoch);
+  the true epsilon lies between it and the lower bound of Chua et al. Neighbors differ by one
+  example that is replaced by one without a gradient (zero-out).
 
 Deviations
 1. `epsilon_paper` is computed as the paper's software did in 2019 (its orders, its conversion). It
-   assumes Poisson sampling, whatever the sampler was, and only stands beside the paper's number.
+   assumes Poisson sampling, whatever the sampler was, and only serves to compare with the paper.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.core.checks import expect, is_count, is_number
+from ftnoise.core.checks import expect, is_count, is_number, positive
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -36,10 +36,10 @@ SAMPLERS = ("poisson", "shuffled")
 NOISE = (1e-3, 1e4)
 DELTA = 1e-100
 MOST_EXAMPLES, MOST_STEPS = 10**12, 10**7
-# Of what a step adds to an RDP of order a, times a - 1: it is the logarithm of a number around 1.
+# Error of a step's RDP of order a, times a - 1: that is the logarithm of a number around 1.
 ROUNDING = 1e-14
 ORDERS_2019 = (*(1 + n / 10 for n in range(1, 100)), *range(12, 64))
-# Beyond it a PLD takes gigabytes, and no epsilon of that size means anything.
+# Beyond it a PLD takes gigabytes, and no epsilon of that size is a meaningful guarantee.
 LARGEST_FOR_PLD = 100.0
 # Cells of the statistic for the lower bound; more of them change its third digit.
 CELLS = 4000
@@ -58,23 +58,20 @@ def expect_noise(noise_multiplier: float) -> None:
 
 def expect_delta(delta: float) -> None:
     """Raises `BadInput` unless it is a number in [`DELTA`, 1)."""
-    expect(
-        is_number(delta) and DELTA <= delta < 1,
-        f"delta in (0, 1), {DELTA:g} or more",
-        delta=delta,
-    )
+    allowed = is_number(delta) and DELTA <= delta < 1
+    expect(allowed, f"delta in (0, 1), {DELTA:g} or more", delta=delta)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mechanism:
-    """Clipped gradients summed over a batch, with Gaussian noise, released a number of times.
+    """Sums of clipped gradients over a batch with Gaussian noise, released at each step.
 
     Args:
         noise_multiplier: standard deviation of the noise in units of the clipping norm, in
-            `NOISE`, within which the accounting has its digits.
+            `NOISE`, the range in which the accounting is accurate.
         batch_size: expected number of examples a step, in [1, examples].
         examples: size of the training set, in [1, MOST_EXAMPLES].
-        steps: how often a noised sum was released, in [1, MOST_STEPS].
+        steps: number of releases of a noised sum, in [1, MOST_STEPS].
         sampler: "poisson" or "shuffled".
         delta: in [DELTA, 1).
     """
@@ -88,21 +85,13 @@ class Mechanism:
 
     def __post_init__(self) -> None:
         expect_noise(self.noise_multiplier)
-        expect(
-            is_count(self.examples) and self.examples <= MOST_EXAMPLES,
-            f"examples >= 1, and at most {MOST_EXAMPLES:g}",
-            examples=self.examples,
-        )
-        expect(
-            is_count(self.batch_size) and self.batch_size <= self.examples,
-            f"batch_size in 1 to {self.examples}",
-            batch_size=self.batch_size,
-        )
-        expect(
-            is_count(self.steps) and self.steps <= MOST_STEPS,
-            f"steps >= 1, and at most {MOST_STEPS:g}",
-            steps=self.steps,
-        )
+        for name, most in (
+            ("examples", MOST_EXAMPLES),
+            ("batch_size", self.examples),
+            ("steps", MOST_STEPS),
+        ):
+            value = getattr(self, name)
+            expect(is_count(value) and value <= most, f"{name} in 1 to {most}", **{name: value})
         expect(self.sampler in SAMPLERS, f"sampler in {SAMPLERS}", sampler=self.sampler)
         expect_delta(self.delta)
 
@@ -112,28 +101,28 @@ class Mechanism:
         return self.batch_size / self.examples
 
     @property
-    def steps_per_pass(self) -> int:
+    def steps_per_epoch(self) -> int:
         """Steps in which each example is used once, if batches are shuffled."""
         return -(-self.examples // self.batch_size)
 
     @property
-    def passes(self) -> int:
-        """How often an example was used at most, if batches are shuffled."""
-        return -(-self.steps // self.steps_per_pass)
+    def epochs(self) -> int:
+        """The largest number of times that an example was used, if batches are shuffled."""
+        return -(-self.steps // self.steps_per_epoch)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """What may be said of a mechanism; all epsilons at its delta.
+    """The guarantees of a mechanism; all epsilons at its delta.
 
     Attributes:
-        mechanism: what it is about.
-        adjacency: what neighboring training sets are.
-        epsilon: the smallest sound value.
-        low: what epsilon is at least: for shuffled batches a lower bound, otherwise `epsilon`.
+        mechanism: the one that is described.
+        adjacency: how neighboring training sets differ.
+        epsilon: the smallest valid value.
+        low: lower bound of the true epsilon for shuffled batches, otherwise `epsilon`.
         epsilon_paper: as the paper's software computed it (deviation 1).
         epsilon_rdp: today's RDP; None for shuffled batches.
-        epsilon_pld: by PLD; None for shuffled batches and where it is beyond reach.
+        epsilon_pld: by PLD; None for shuffled batches and where it is too large to compute.
     """
 
     mechanism: Mechanism
@@ -146,7 +135,7 @@ class Statement:
 
     @property
     def theorem1(self) -> float:
-        """Theorem 1 as printed: e^epsilon - 1 + delta, of a loss in [0, 1]."""
+        """Theorem 1 as printed: e^epsilon - 1 + delta, for a loss in [0, 1]."""
         return bound(self.epsilon_paper, self.mechanism.delta)
 
     @property
@@ -160,36 +149,37 @@ class Statement:
 
 
 def statement(mechanism: Mechanism) -> Statement:
-    """The statement for a mechanism."""
-    epsilon, rdp, pld = sound(mechanism)
+    """All guarantees of a mechanism."""
+    epsilon, rdp, pld = epsilons(mechanism)
     shuffled = mechanism.sampler == "shuffled"
     return Statement(
         mechanism=mechanism,
         adjacency="one example zeroed out" if shuffled else "one example added or removed",
         epsilon=epsilon,
         # Rounding of the lower bound must not put it above the upper one.
-        low=min(shuffled_at_least(mechanism), epsilon) if shuffled else epsilon,
+        low=min(shuffled_lower_bound(mechanism), epsilon) if shuffled else epsilon,
         epsilon_paper=rdp_2019(mechanism),
         epsilon_rdp=rdp,
         epsilon_pld=pld,
     )
 
 
-def sound(mechanism: Mechanism) -> tuple[float, float | None, float | None]:
-    """The smallest sound epsilon; for Poisson batches also that by RDP, and by PLD if in reach."""
+def epsilons(mechanism: Mechanism) -> tuple[float, float | None, float | None]:
+    """The smallest valid epsilon; for Poisson batches also that by RDP, and by PLD if feasible."""
     if mechanism.sampler == "shuffled":
-        noise, passes = mechanism.noise_multiplier, mechanism.passes
-        return gaussian(noise, passes, mechanism.delta), None, None
+        noise = mechanism.noise_multiplier
+        return gaussian(noise, mechanism.epochs, mechanism.delta), None, None
     rdp = rdp_today(mechanism)
     pld = poisson_pld(mechanism) if rdp <= LARGEST_FOR_PLD else None
     return min(rdp, unamplified(mechanism), rdp if pld is None else pld), rdp, pld
 
 
 def unamplified(mechanism: Mechanism) -> float:
-    """Epsilon of as many Gaussian releases as an example is part of; sound for Poisson sampling.
+    """Epsilon of as many Gaussian releases as contain an example; valid for Poisson sampling.
 
-    Of all steps, or of as many as it is part of at most, but for half of delta: which steps these
-    are does not depend on the data, so the other half is left for the releases.
+    These are all steps, or a number that is exceeded with a probability of half of delta: which
+    steps contain the example does not depend on the data, so the other half remains for the
+    releases.
     """
     from scipy.stats import binom
 
@@ -208,9 +198,9 @@ def rdp_2019(mechanism: Mechanism) -> float:
 
 
 def rdp_today(mechanism: Mechanism) -> float:
-    """Epsilon by today's RDP accounting; sound for Poisson sampling.
+    """Epsilon by today's RDP accounting; valid for Poisson sampling.
 
-    Rounding is added: where there is next to no loss, it would leave none.
+    The rounding error is added: a tiny loss could otherwise be rounded to none.
     """
     import numpy as np
     from dp_accounting.rdp import compute_epsilon
@@ -222,10 +212,10 @@ def rdp_today(mechanism: Mechanism) -> float:
 
 
 def poisson_pld(mechanism: Mechanism) -> float:
-    """Epsilon by a pessimistic PLD; sound for Poisson sampling."""
+    """Epsilon by a pessimistic PLD; valid for Poisson sampling."""
     from dp_accounting.pld import PLDAccountant
 
-    # Coarser where the loss is large: pessimistic all the same, and never gigabytes.
+    # Coarser where the loss is large: still pessimistic, and never gigabytes.
     interval = 1e-4 if mechanism.noise_multiplier >= 0.8 else 1e-3
     accountant = PLDAccountant(value_discretization_interval=interval)
     accountant.compose(_event(mechanism), mechanism.steps)
@@ -252,14 +242,14 @@ def gaussian(noise_multiplier: float, count: int, delta: float) -> float:
     return float(brentq(lambda epsilon: log_delta(epsilon) - math.log(delta), 0.0, most + 1.0))
 
 
-def shuffled_at_least(mechanism: Mechanism) -> float:
-    """What epsilon is at least for shuffled batches (the pair of Chua et al. 2024).
+def shuffled_lower_bound(mechanism: Mechanism) -> float:
+    """Lower bound of epsilon for shuffled batches (the pair of Chua et al. 2024).
 
     The differing example moves the sum of its batch from N(1, sigma^2) to N(2, sigma^2); all other
-    batches are N(0, sigma^2). Looking at the largest of a pass, in cells, can only hide something,
-    and an optimistic PLD composes what is left over the passes that were completed.
+    batches are N(0, sigma^2). Observing only the largest of an epoch, in cells, loses information,
+    and an optimistic PLD composes the rest over the completed epochs.
     """
-    completed = mechanism.steps // mechanism.steps_per_pass
+    completed = mechanism.steps // mechanism.steps_per_epoch
     if completed == 0:
         return 0.0
     import numpy as np
@@ -267,15 +257,15 @@ def shuffled_at_least(mechanism: Mechanism) -> float:
         from_two_probability_mass_functions as distribution,
     )
 
-    sigma, others = mechanism.noise_multiplier, mechanism.steps_per_pass - 1
+    sigma, others = mechanism.noise_multiplier, mechanism.steps_per_epoch - 1
     edges = np.linspace(1 - 12 * sigma, 2 + 12 * sigma, CELLS + 1)
     masses = [_log_masses(edges, mean, sigma, others) for mean in (2.0, 1.0)]
     # Cells without mass in double precision, which are the outer ones, join their neighbors.
-    (there,) = np.nonzero(np.minimum(*masses) > LEAST_LOG_MASS)
-    if len(there) == 0:
-        # A threshold between the two is wrong less often than this says.
+    (present,) = np.nonzero(np.minimum(*masses) > LEAST_LOG_MASS)
+    if len(present) == 0:
+        # A threshold between the two is wrong less often than this epsilon allows.
         return -LEAST_LOG_MASS
-    edges = edges[there[0] : there[-1] + 2]
+    edges = edges[present[0] : present[-1] + 2]
     masses = [_log_masses(edges, mean, sigma, others) for mean in (2.0, 1.0)]
     upper, lower = (dict(enumerate(mass.tolist())) for mass in masses)
     pld = distribution(
@@ -289,7 +279,7 @@ def shuffled_at_least(mechanism: Mechanism) -> float:
 
 
 def _log_masses(edges: ndarray, mean: float, sigma: float, others: int) -> ndarray:
-    """Log probability of each cell for the maximum of N(mean, sigma^2) and others N(0, sigma^2).
+    """Log probability of each cell for the maximum of N(mean, sigma^2) and `others` N(0, sigma^2).
 
     The outer cells reach to infinity; a cell may have no mass, -inf.
     """
@@ -307,13 +297,12 @@ def noise_for(
 ) -> float:
     """The smallest noise multiplier, 0.05 or more, with an epsilon of at most `target_epsilon`.
 
-    To 0.1 %; `target_epsilon` is > 0.
+    It is accurate to 0.1 %.
+
+    Raises:
+        BadInput: `target_epsilon` is not > 0, too small for any noise, or a size is wrong.
     """
-    expect(
-        is_number(target_epsilon) and target_epsilon > 0,
-        "target_epsilon > 0",
-        target_epsilon=target_epsilon,
-    )
+    positive(target_epsilon=target_epsilon)
 
     def epsilon(noise: float) -> float:
         mechanism = Mechanism(
@@ -324,13 +313,13 @@ def noise_for(
             sampler=sampler,
             delta=delta,
         )
-        return sound(mechanism)[0]
+        return epsilons(mechanism)[0]
 
     low, high = 0.05, 0.1
     while epsilon(high) > target_epsilon:
         low, high = high, 2 * high
-        reached = "a target_epsilon that some noise reaches"
-        expect(high <= NOISE[1], reached, target_epsilon=target_epsilon)
+        reachable = "a target_epsilon that some noise reaches"
+        expect(high <= NOISE[1], reachable, target_epsilon=target_epsilon)
     while high / low > 1.001:
         middle = math.sqrt(low * high)
         low, high = (low, middle) if epsilon(middle) <= target_epsilon else (middle, high)
@@ -338,7 +327,7 @@ def noise_for(
 
 
 def bound(epsilon: float, delta: float) -> float:
-    """e^epsilon - 1 + delta, or infinity; it says nothing from 1 on."""
+    """e^epsilon - 1 + delta, or infinity; it is vacuous from 1 on."""
     return _exp(epsilon) - 1 + delta
 
 

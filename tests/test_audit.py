@@ -107,11 +107,11 @@ def test_noise_that_is_used_twice_is_caught(broken):
     ("fields", "message"),
     [
         ({"noise_multiplier": 0}, "noise_multiplier > 0"),
-        ({"steps": 1}, "steps >= 2"),
-        ({"canaries": 101}, "canaries an even number >= 100"),
-        ({"canaries": 10}, "canaries an even number >= 100"),
+        ({"steps": 1}, "steps in 2 to 1000"),
+        ({"canaries": 101}, "canaries an even number in 100 to 10000"),
+        ({"canaries": 10}, "canaries an even number in 100 to 10000"),
         ({"delta": 1}, "delta in (0, 1)"),
-        ({"seed": -1}, "seed an integer >= 0"),
+        ({"seed": -1}, "seed to be an integer >= 0"),
     ],
 )
 def test_bad_arguments_are_named(fields, message):

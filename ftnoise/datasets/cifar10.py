@@ -4,7 +4,7 @@ Source: Krizhevsky (2009), "Learning Multiple Layers of Features from Tiny Image
 
 Deviations
 1. The pixels are not compared with the original's, so a copy that was compressed again is taken;
-   `Data.source` says so where the images are JPEG.
+   `Data.source` notes where the images are JPEG.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Source: the random-effects analysis of variance of a crossed design with one obs
 (Searle, Casella and McCulloch (1992), "Variance Components", chapter 4): mean squares are set equal
 to their expectations and solved for the components.
 
-correct[s, t, e] says whether the network of seed s is right about example e in trial t; a trial
+correct[s, t, e] is whether the network of seed s is right about example e in trial t; a trial
 has the same fault sites in every network, and every example is seen in every trial. Trials times
 examples are not independent: over new draws of all three levels the grand mean has the variance
 

@@ -4,7 +4,7 @@ Source: Waudby-Smith and Ramdas (2024), see `bounded`. The sequence that aims at
 stops about where the gambler who bets against mean - h (or mean + h) expects a capital of
 2 / alpha. With a spread s of the accuracies, his bet on trial t is b_t = min(h / (s^2 + 1/(4 t)),
 c / m), where m is the expected accuracy at that end, and his log capital grows by about
-b_t h - b_t^2 (s^2 + h^2) / 2 (to second order). The answer is the first t at which the sum reaches
+b_t h - b_t^2 (s^2 + h^2) / 2 (to second order). The result is the first t at which the sum reaches
 log(2 / alpha).
 
 Simulated campaigns need 75 % to 105 % of this number on average; more, up to several times, where
