@@ -118,7 +118,9 @@ def run(
     checks = str(agreement(campaign, rates[-1]))
     fixed = min(PILOT, precision.most) if precision else settings.trials
     outcomes = sweep(campaign, rates, trials=fixed, checkpointing=checkpointing)
-    if precision:
+    if precision is None:
+        outcomes = _first(outcomes, settings.trials)
+    else:
         outcomes = sweep(
             campaign,
             rates,
@@ -197,6 +199,15 @@ def plan_trials(
         f"{plans['confidence_sequence'].name}."
     )
     return "\n".join(lines)
+
+
+def _first(outcomes: Outcomes, trials: int) -> Outcomes:
+    """The first trials at each rate, as a checkpoint of a longer campaign may hold more."""
+    kept = [
+        {name: array[:trials] for name, array in outcomes.at(index).items()}
+        for index in range(len(outcomes.rates))
+    ]
+    return type(outcomes).of(outcomes.rates, outcomes.golden, outcomes.y, kept)
 
 
 def _needed(
