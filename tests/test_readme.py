@@ -83,7 +83,7 @@ def test_the_own_model_is_asked_as_shown(monkeypatch, tmp_path, capsys):
 
     before = names["model"].get_weights()
     exec(again, names)
-    assert [line.amount for line in names["found"].lines] == ["3 faults"]
+    assert list(names["found"].lines["rate"]) == ["3 faults"]
     assert names["outputs"].shape == (2000, 2)
     for one, same in zip(before, names["model"].get_weights(), strict=True):
         np.testing.assert_array_equal(one, same)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ftnoise
-from ftnoise.cli.arguments import folder
+from ftnoise.cli.arguments import ROOT, folder
 from ftnoise.core.errors import BadInput, RunFailed, one_line
 from ftnoise.core.progress import GOES_ON, Progress, duration, tell
 from ftnoise.faults.parsing import form
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ftnoise.user.result import InjectionResult
 
 HELP = "accuracy of your own model under faults: a table, a curve and a JSON"
-RUNS = Path(__file__).resolve().parents[2] / "runs"
+RUNS = ROOT / "runs"
 # A result needs them, a plan does not.
 NOT_PLANNED = ("rates", "max_trials", "out", "against")
 PACKAGES = ("tensorflow", "keras", "numpy")
@@ -33,7 +33,7 @@ PACKAGES = ("tensorflow", "keras", "numpy")
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
-    parser.epilog = f"A fault is {form().replace('%', '%%')}"
+    parser.epilog = f"A fault is {form()}"
     add = parser.add_argument
     add(
         "--model",

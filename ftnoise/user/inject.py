@@ -117,7 +117,9 @@ def run(
     checks = str(agreement(campaign, rates[-1]))
     fixed = min(PILOT, precision.most) if precision else settings.trials
     outcomes = sweep(campaign, rates, trials=fixed, checkpointing=checkpointing)
-    if precision:
+    if precision is None:
+        outcomes = _first(outcomes, settings.trials)
+    else:
         outcomes = sweep(
             campaign,
             rates,
@@ -189,6 +191,15 @@ def plan_trials(
         f"Trials for an interval of mean -+ {counted(half_width, 'point')} with "
         f"{100 * confidence:g} % confidence: {trials}."
     )
+
+
+def _first(outcomes: Outcomes, trials: int) -> Outcomes:
+    """The first trials at each rate, as a checkpoint of a longer campaign may hold more."""
+    kept = [
+        {name: array[:trials] for name, array in outcomes.at(index).items()}
+        for index in range(len(outcomes.rates))
+    ]
+    return type(outcomes).of(outcomes.rates, outcomes.golden, outcomes.y, kept)
 
 
 def _needed(accuracies: np.ndarray, half_width: float, confidence: float) -> int | None:

@@ -86,7 +86,7 @@ class CampaignSettings:
     @classmethod
     def from_json(cls, form: Mapping[str, JSON]) -> CampaignSettings:
         """The settings that `to_json` gave."""
-        return cls(**{name: restored(value) for name, value in form.items()})
+        return cls(**{name: restored(value) for name, value in dict(form).items()})
 
 
 def curve(rate: Rate) -> list[Rate]:

@@ -1,4 +1,4 @@
-"""Kills `ftnoise inject` at random moments, and starts two at once; prints what came of it as JSON.
+"""Kills `ftnoise inject` at random moments, starts two at once, and prints the exit codes as JSON.
 
     python -m tests.cli.kills FOLDER KILLS
 
@@ -20,18 +20,18 @@ from pathlib import Path
 import numpy as np
 import pandas
 import tensorflow
-from ftnoise.commands import inject
 
-from ftnoise.campaigns import keeping
+from ftnoise.cli import inject
 from ftnoise.cli import main as cli
-from ftnoise.faults import sweep
-from tests.campaigns.made import examples
+from ftnoise.core import resumable
+from ftnoise.user import folder as folders
+from tests.user.made import examples
 
 # What a command would import, slowly, after each fork.
 IMPORTED = (pandas, tensorflow, inject)
 
-WORDS = ["inject", "--model", "own_killed:build", "--data", "d.npz", "--seed", "3"]
-WORDS += ["--fault", "weights:stuck_at_zero:0.5", "--half-width", "2", "--max-masks", "160"]
+ARGV = ["inject", "--model", "own_killed:build", "--data", "d.npz", "--seed", "3"]
+ARGV += ["--fault", "weights:stuck_at_zero:0.5", "--half-width", "2", "--max-trials", "160"]
 # A single layer, as most of a command's time goes into compiling.
 SOURCE = """
 import keras
@@ -50,7 +50,7 @@ def start(folder: Path) -> int:
     with open(f"{folder}.log", "a") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
-        os._exit(cli.main([*WORDS, "--out", str(folder)]))
+        os._exit(cli.main([*ARGV, "--out", str(folder)]))
 
 
 def ended(child: int) -> int:
@@ -59,7 +59,7 @@ def ended(child: int) -> int:
 
 
 def killed(child: int, when: Callable[[], bool]) -> bool:
-    """Kills it when that is so; False if it ended before."""
+    """Kills it when the condition holds; False if it ended before."""
     while not when():
         done, _ = os.waitpid(child, os.WNOHANG)
         if done:
@@ -70,19 +70,19 @@ def killed(child: int, when: Callable[[], bool]) -> bool:
     return ended(child) == -signal.SIGKILL
 
 
-def masks(folder: Path) -> int:
-    """How many masks are kept; all there are, where the answer is."""
+def trials(folder: Path) -> int:
+    """The number of trials that are kept; all of them with the result."""
     if (folder / "injection.json").exists():
         return sys.maxsize
     with contextlib.suppress(FileNotFoundError, ValueError):
-        kept = json.loads((folder / "partial.json").read_text())
-        entries = {entry["name"]: entry["shape"] for entry in kept["array_file"]["entries"]}
-        return entries["correct"][0]
+        (partial,) = folder.glob("partial-*.json")
+        entries = json.loads(partial.read_text())["array_file"]["entries"]
+        return sum(entry["shape"][0] for entry in entries if entry["name"].endswith("/correct"))
     return 0
 
 
 def wait(seconds: float) -> Callable[[], bool]:
-    """Whether so much time has passed since now."""
+    """Whether this time has passed since now."""
     until = time.monotonic() + seconds
     return lambda: time.monotonic() > until
 
@@ -100,10 +100,10 @@ def main(here: Path, kills: int) -> None:
         np.savez("d.npz", x=x, y=y)
         os._exit(0)
     assert ended(child) == 0
-    sweep.SAVE_SECONDS = -1.0
+    resumable.SAVE_SECONDS = -1.0
     # A killed process needs no disk; only a machine without power does.
     os.fsync = lambda descriptor: None
-    keeping.picture = lambda injection: {"png": b"a picture", "pdf": b"the same"}
+    folders.figure = lambda result: {"png": b"a figure", "pdf": b"the same"}
 
     began = time.monotonic()
     whole = ended(start(here / "whole"))
@@ -112,19 +112,21 @@ def main(here: Path, kills: int) -> None:
     moments, folder, kept = random.Random(1), here / "killed", [0]
     for number in range(kills):
         child, before = start(folder), kept[-1]
-        # In the middle of a file that is written while masks are drawn.
+        # In the middle of a file that is written while trials run.
         more = before + moments.randint(1, 40)
         if number == kills - 1:
-            # While the answer is written.
+            # While the result is written.
             landed = killed(child, (folder / "injection.csv").exists)
         elif number % 2:
-            landed = killed(child, lambda more=more: masks(folder) > more)
+            landed = killed(child, lambda more=more: trials(folder) > more)
         else:
-            # Wherever it is then, but before there is an answer.
+            # Wherever it is then, but before there is a result.
             over = wait(moments.uniform(0.1, 0.9) * seconds)
-            landed = killed(child, lambda over=over, more=more: over() or masks(folder) > more + 40)
+            landed = killed(
+                child, lambda over=over, more=more: over() or trials(folder) > more + 40
+            )
         if landed:
-            kept.append(masks(folder))
+            kept.append(trials(folder))
     last = ended(start(folder))
 
     both = [start(here / "both"), start(here / "both")]

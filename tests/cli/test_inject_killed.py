@@ -1,4 +1,4 @@
-"""A campaign that is killed at any moment goes on, and ends with the same bytes."""
+"""A campaign that is killed at any moment resumes, and ends with the same bytes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import os
 import subprocess
 import sys
 
-from ftnoise.cli.main import ROOT
+from ftnoise.cli.arguments import ROOT
 
 KILLS = 10
 
 
 def test_killed_at_random_moments_and_two_at_once(tmp_path):
-    said = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "tests.cli.kills", str(tmp_path), str(KILLS)],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
@@ -23,15 +23,15 @@ def test_killed_at_random_moments_and_two_at_once(tmp_path):
         check=False,
     )
     logs = "".join(log.read_text() for log in tmp_path.glob("*.log"))
-    assert said.returncode == 0, said.stderr + logs
-    found = json.loads(said.stdout)
+    assert done.returncode == 0, done.stderr + logs
+    found = json.loads(done.stdout)
     assert (found["whole"], found["last"]) == (0, 0), logs
-    # Masks that are kept are never lost, and some kills hit a campaign that had some.
+    # Trials that are kept are never lost, and some kills hit a campaign with some.
     assert found["kept"] == sorted(found["kept"])
     assert found["kept"][-1] > 0
     # The last one may come too late.
     assert len(found["kept"]) - 1 >= KILLS - 1
-    # One of two works; the other says that, or comes when the answer is there.
+    # One of two works; the other stops with an error, or finds the result.
     assert found["both"] in ([0, 0], [0, 1])
     for name in ("injection.json", "injection.npz", "injection.csv"):
         whole = (tmp_path / "whole" / name).read_bytes()

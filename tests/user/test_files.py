@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ftnoise.campaigns.reading import check_name, load_weights, read_examples, read_weights
+from ftnoise.core.data import Sources
 from ftnoise.core.errors import BadInput
-from tests.campaigns.made import model
+from ftnoise.datasets.npz_file import NpzFile
+from ftnoise.user.files import check_name, load_weights, read_examples, read_weights
+from tests.user.made import model
 
 X, Y = np.arange(6.0).reshape(3, 2), np.array([0, 1, 2])
 
@@ -40,12 +42,25 @@ def refused(function, *arguments):
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_examples(file, names, several, save):
     save(file, **{name: Y if name.startswith("y") else X for name in names})
-    x, y = read_examples(file)
+    x, y, scaled = read_examples(file)
+    assert not scaled
     assert isinstance(x, list) == several
     for one in x if several else [x]:
         np.testing.assert_array_equal(one, X)
     assert len(x) == (len(names) - 1 if several else 3)
     np.testing.assert_array_equal(y, Y)
+
+
+def test_uint8_is_divided_by_255_as_in_a_data_set(file):
+    pixels = np.arange(256, dtype=np.uint8).reshape(64, 2, 2)
+    np.savez(
+        file, x_train=pixels, y_train=np.arange(64) % 3, x_test=pixels, y_test=np.arange(64) % 3
+    )
+    x, _, scaled = read_examples(file)
+    assert scaled
+    data = NpzFile(path=str(file)).load(Sources(cache=file.parent / "cache"))
+    assert x.dtype == data.x_test.dtype == np.float32
+    np.testing.assert_array_equal(x, data.x_test[..., 0])
 
 
 @pytest.mark.parametrize(
@@ -55,7 +70,7 @@ def test_examples(file, names, several, save):
         ({"y": Y, "x_1": X}, "Received: x_1, y."),
         ({"x_test": X, "y": Y}, "Received: x_test, y."),
         ({}, "Received: none."),
-        ({"x": np.array([{}, ()], object), "y": Y}, "without pickled objects"),
+        ({"x": np.array([{}, ()], object), "y": Y}, "allow_pickle"),
     ],
 )
 def test_other_examples_are_refused(file, arrays, received):

@@ -1,0 +1,200 @@
+"""The text, the numbers and the JSON of a result."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from ftnoise.core.errors import BadInput
+from ftnoise.stats.bounded import ConfidenceSequence
+from ftnoise.user.result import InjectionResult
+from tests.user.made import result
+
+WIDE = [[80.0, 84.0] * 10, [60.0, 64.0] * 10]
+
+
+def values(found: InjectionResult) -> dict[str, str]:
+    """The summaries of the text by their labels."""
+    _, _, summaries, *_ = str(found).split("\n\n")
+    rows = [row.split("  ") for row in summaries.splitlines()]
+    return {row[0]: row[-1].strip() for row in rows}
+
+
+def test_the_text():
+    found = result(deviation=1.25)
+    text = str(found).splitlines()
+    assert text[0] == "own, weights stuck at 0: 40 sites, 1,000 examples, seed 0."
+    assert text[2].split() == [
+        *("rate", "faults", "trials", "accuracy", "%", "sd", "95", "%", "interval"),
+        *("distribution-free", "SDC", "rate", "%", "deviation"),
+    ]
+    assert text[4].split() == ["none", "0", "90.00"]
+    first = found.rows[0]
+    ends = [f"{first[name]:.2f}" for name in ("low", "high", "free_low", "free_high")]
+    assert text[5].split() == [
+        *("25", "%", "10", "20", "82.00", "1.03"),
+        *(ends[0], "to", ends[1], ends[2], "to", ends[3], "8.89", "1.25"),
+    ]
+    assert {len(row) for row in text[5:7]} == {len(text[3])}
+    assert "(silent data corruption)" in str(found)
+    assert text[-1] == "Checked on 1000 examples; the model is unchanged (0123456789ab)."
+
+
+def test_summaries_in_the_text():
+    assert values(result([[89.0, 89.2] * 500, [70.0, 70.4] * 500])) == {
+        "Mean accuracy from no faults to 50 % (area under the curve)": "84.60 %",
+        "Fault rate with a drop of 1 point": "25.13 %",
+        "Fault rate with a drop of 5 points": "30.42 %",
+        "Fault rate with a drop of 50 points": "not up to 50 %",
+        "Largest tested rate with a drop < 1 point (95 % confidence)": "none",
+        "Largest tested rate with a drop < 5 points (95 % confidence)": "25 %",
+    }
+    below = values(result())["Fault rate with a drop of 1 point"]
+    assert below == "3.12 %, below the lowest tested"
+    assert "\n\n\n" not in str(result(rates=["n=1", "n=2"]))
+
+
+def test_the_text_describes_the_interval():
+    assert "a number of trials that was fixed beforehand" in str(result())
+    sequence = str(result(WIDE, half_width=50.0))
+    assert "valid at any stopping time" in sequence
+    # A sequence is distribution-free itself.
+    assert "distribution-free" not in sequence
+    assert "The half-width of 50 points was reached at every rate." in sequence
+    assert "was reached at every rate" not in str(result())
+
+
+def test_the_text_shows_the_sources_of_the_standard_error():
+    found = result()
+    last = found.rows[-1]
+    assert (
+        f"Standard error at 50 %: {last['trial_error']:.2f} points from the trials, "
+        f"{last['example_error']:.2f} from the examples (not part of the intervals); more "
+        f"{last['enlarge']} reduce it most."
+    ) in str(found).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("found", "warning"),
+    [
+        (result(), None),
+        (
+            result([[88.0, 91.0] * 5, [60.0, 60.2] * 5]),
+            "The interval is wider than the drop at 25 %: draw more trials.",
+        ),
+        (
+            result([[89.0, 90.0] * 10, [0.0, 0.2] * 10], half_width=99.0),
+            "The interval is wider than the drop at 25 %: draw more trials by a smaller "
+            "half-width.",
+        ),
+        (
+            result([[80.0, 84.0] * 200, [0.0, 0.2] * 200], half_width=1.0),
+            "The half-width of 1 point was not reached at 50 % (400 trials): use more trials.",
+        ),
+        (
+            result([[90.0] * 20, [61.0, 63.0] * 10], [0.001, 0.5], faults=0.0),
+            "No site was hit at 0.1 %, 50 %, of 40 sites: choose a higher rate.",
+        ),
+    ],
+)
+def test_warnings(found, warning):
+    assert found.warnings == ([] if warning is None else [warning])
+    assert found.to_json()["warnings"] == found.warnings
+    assert str(found).endswith("(0123456789ab)." if warning is None else f"WARNING: {warning}")
+
+
+def test_a_rate_of_zero_that_hits_nothing_is_no_warning():
+    assert result([[90.0] * 3, [60.0, 61.0, 62.0]], [0.0, 0.5]).warnings == []
+
+
+def test_outputs_that_are_not_finite_are_shown():
+    found = result(not_finite=2.5, deviation=np.inf)
+    assert (
+        "Outputs that are not finite, of 1,000 examples, mean over trials (not part of the "
+        "deviation): 2.5 at 25 %, 2.5 at 50 %."
+    ) in str(found).splitlines()
+    assert found.rows[0]["output_deviation_mean"] is None
+    assert str(found).splitlines()[5].endswith("not finite")
+    assert "not finite" not in str(result())
+
+
+def summaries(rows, rates=(0.1, 0.2, 0.4), **settings):
+    return result(rows, rates, **settings).summaries
+
+
+def test_summaries_of_a_curve_by_hand():
+    rows = [[90, 88], [86, 84], [46, 44]]
+    found = summaries(rows)
+    # Trapezoids of heights 90, 89, 85, 45 over widths 10, 10 and 20 of 40.
+    assert found["area_under_curve"] == pytest.approx((89.5 * 10 + 87 * 10 + 65 * 20) / 40)
+    assert found["rate_1_point_lost"] == pytest.approx(10)
+    assert found["rate_5_points_lost"] == pytest.approx(20)
+    assert found["rate_50_points_lost"] is None
+    assert found["largest_rate_surely_under_1_point_lost"] is None
+    sure = summaries([[89.6, 89.5] * 900, [88, 88.2] * 900, [60, 70] * 900])
+    assert sure["largest_rate_surely_under_1_point_lost"] == pytest.approx(10)
+    assert sure["largest_rate_surely_under_5_points_lost"] == pytest.approx(20)
+    assert sure.keys() == found.keys()
+    # A few trials that agree are no proof, whatever Student's interval is.
+    few = summaries([[89.6, 89.5] * 9, [88, 88.2] * 9, [60, 70] * 9])
+    assert few["largest_rate_surely_under_5_points_lost"] is None
+    guess = summaries(rows, confidence=0.5)
+    assert [name for name in guess if name.startswith("largest")] == []
+
+
+@pytest.mark.parametrize(
+    "rates", [["n=1", "n=2"], [0.1, "p=0.2"], ["0.1", "share=0.2,per_tensor=true"], [0.0]]
+)
+def test_summaries_need_shares_of_one_kind(rates):
+    assert summaries([[90.0, 90.0]] * len(rates), rates) == {}
+
+
+def test_trials_up_to_a_half_width_have_bounds_that_are_valid_then():
+    # Student's interval over these is narrow, but the trials stopped by looking at them.
+    rows = [[89.4, 89.6] * 10, [88, 88.2] * 25, [60, 70] * 20]
+    found = summaries(rows, half_width=2.0)
+    assert found["largest_rate_surely_under_5_points_lost"] is None
+    sequence = ConfidenceSequence(0.95, 0.0, 100.0, aim=2.0)
+    sequence.update(rows[0])
+    assert sequence.interval.low < 85
+    many = summaries([row * 30 for row in rows], half_width=2.0)
+    assert many["largest_rate_surely_under_5_points_lost"] == pytest.approx(20)
+    assert many["largest_rate_surely_under_1_point_lost"] is None
+    # Means of all trials, whatever their number at each rate.
+    assert found["rate_5_points_lost"] == summaries([r[:2] for r in rows])["rate_5_points_lost"]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        result(),
+        result(WIDE, half_width=50.0, seed=3),
+        result([[80.0, 82.0]], ["n=1"], deviation=np.inf, not_finite=1000.0),
+    ],
+)
+def test_json_and_back(found):
+    form = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    again = InjectionResult.from_json({**form, "another": 1}, found.arrays())
+    assert again.to_json() == form
+    assert str(again) == str(found)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda form, arrays: form.pop("settings"),
+        lambda form, arrays: form["settings"].pop("rates"),
+        lambda form, arrays: form["settings"]["fault"].update({"class": "Fall"}),
+        lambda form, arrays: form["settings"]["fault"]["where"].update(revision=99),
+        lambda form, arrays: form.update(settings=3),
+        lambda form, arrays: arrays.pop("y"),
+        lambda form, arrays: arrays.update(correct=np.zeros((1, 1), np.uint8)),
+    ],
+)
+def test_other_json_is_refused(change):
+    form, arrays = json.loads(json.dumps(result().to_json())), result().arrays()
+    change(form, arrays)
+    with pytest.raises(BadInput, match=r"Expected .*Received"):
+        InjectionResult.from_json(form, arrays)
