@@ -21,9 +21,7 @@ from ftnoise.core.spec import canonical, digest
 from ftnoise.datasets import cache
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    Arrays = dict[str, np.ndarray]
+    from ftnoise.datasets.content import Arrays
 
 
 class Unavailable(Exception):
