@@ -32,9 +32,9 @@ from ftnoise.datasets.fashion_mnist import FashionMNIST
 from ftnoise.datasets.image_folder import ImageFolder
 from ftnoise.datasets.npz_file import NpzFile
 from ftnoise.datasets.public import PublicSet
-from ftnoise.faults.rates import Rate, Bernoulli, Count, Share
 from ftnoise.faults.effects import BitFlip, Drift, Effect, RandomValue, StuckAt
 from ftnoise.faults.fault import Fault
+from ftnoise.faults.rates import Bernoulli, Count, Rate, Share
 from ftnoise.faults.where import Neurons, Weights, Where
 from ftnoise.measures.attack_red_flags import AttackRedFlags
 from ftnoise.measures.black_box_accuracy import BlackBoxAccuracy

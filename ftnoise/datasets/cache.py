@@ -22,7 +22,7 @@ from ftnoise.core.errors import BadInput
 from ftnoise.core.progress import tell
 
 if TYPE_CHECKING:
-    import numpy as np
+    from ftnoise.datasets.content import Arrays
 
 FORMAT = 1
 
@@ -40,11 +40,11 @@ class Entry:
         loaded = self._load(arrays=False)
         return loaded and loaded[0]
 
-    def load(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+    def load(self) -> tuple[dict[str, Any], Arrays] | None:
         """The manifest and the arrays of a current copy, or None."""
         return self._load(arrays=True)
 
-    def _load(self, arrays: bool) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+    def _load(self, arrays: bool) -> tuple[dict[str, Any], Arrays] | None:
         import numpy as np
 
         from ftnoise.datasets import content
@@ -67,7 +67,7 @@ class Entry:
             self._set_aside(error)
             return None
 
-    def save(self, manifest: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    def save(self, manifest: dict[str, Any], arrays: Arrays) -> None:
         """Writes a copy; a failure is shown and otherwise without consequence."""
         import numpy as np
 

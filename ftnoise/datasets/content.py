@@ -14,18 +14,14 @@ int64, `[n]`. Rules:
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ftnoise.core.checks import expect
 from ftnoise.core.data import Data
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    Arrays = dict[str, np.ndarray]
-
+Arrays: TypeAlias = dict[str, np.ndarray]
 SPLITS = ("train", "test")
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 

@@ -98,8 +98,8 @@ def _sources(correct: np.ndarray) -> tuple[float | None, float | None, str | Non
     if min(correct.shape) < 2:
         return None, None, None
     found = variance_components(correct[None])
-    trials, examples = (100 * (found.standard_errors[name] or 0.0) for name in ("mask", "image"))
-    return trials, examples, {"mask": "trials", "image": "examples"}.get(found.enlarge or "")
+    trials, examples = (100 * (found.standard_errors[name] or 0.0) for name in ("trial", "example"))
+    return trials, examples, {"trial": "trials", "example": "examples"}.get(found.enlarge or "")
 
 
 def _finite(value: float) -> float | None:
