@@ -1,0 +1,167 @@
+"""A measure may need the network of another run: that is trained, found, adopted, waited for."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftnoise.core.spec import spec_id
+from ftnoise.engine.executor import foreseen
+from ftnoise.engine.publish import publish
+from ftnoise.store.folders import Store
+from tests import fake
+from tests.engine.running import ROWS, engine, results, run, values
+from tests.engine.test_plan import AUXILIARY
+from tests.fake.against import Against, table
+
+TABLE = table()
+pytestmark = pytest.mark.usefixtures("fake_environment")
+
+
+def distances(store: Store, seeds: int | None = 1) -> dict[str, int]:
+    """How many there are, by row."""
+    return {
+        row: len(cells.get("distance", ())) for row, cells in values(store, TABLE, seeds).items()
+    }
+
+
+def test_it_is_trained_once_before_and_handed_over(store, log, capsys):
+    work = engine(store, TABLE)
+    assert work.run() == []
+    lines = log()
+    assert len([line for line in lines if line.startswith("train")]) == 5
+    assert len([line for line in lines if line.startswith("measure")]) == 3
+    # Each is handed the runs that it named, when all are trained.
+    assert [line.split()[0] for line in lines[-3:]] == ["against"] * 3
+    assert {line.split()[2] for line in lines[-3:]} == {"1"}
+    assert all(cells["distance"][0] > 0 for cells in values(store, TABLE).values())
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith(f"{AUXILIARY[0]}: trained; 1 of 5 runs, ")
+    assert all(work.status(task).complete for task in work.tasks)
+    assert run(store, TABLE) == []
+    assert log() == []
+
+
+def test_a_report_without_it_is_a_report(store):
+    assert run(store) == []
+    assert distances(store) == dict.fromkeys(ROWS, 0)
+
+
+def test_an_auxiliary_run_has_no_numbers_until_it_is_a_row_itself(store, log):
+    run(store, TABLE, rows="small noisy")
+    assert distances(store, None) == {"small noisy": 1}
+    assert run(store, TABLE, rows="small natural", seeds=2) == []
+    assert distances(store, 2) == {"small noisy": 1, "small natural": 2}
+    assert len(log("train")) == 4
+
+
+def test_if_it_fails_the_rest_is_measured_and_the_next_command_makes_up_for_it(store, monkeypatch):
+    monkeypatch.setenv("FAKE_FAILS", "elsewhere=run")
+    other = table(other="elsewhere")
+    first, *rest = run(store, other, rows="small")
+    assert "no longer finite" in str(first)
+    assert [
+        str(failure).endswith("another run, to be trained. It is not.") for failure in rest
+    ] == [True] * 2
+    assert {row: list(cells) for row, cells in values(store, other).items()} == {
+        "small natural": ["total"],
+        "small noisy": ["total"],
+    }
+    monkeypatch.delenv("FAKE_FAILS")
+    assert run(store, other, rows="small") == []
+    assert all(len(cells) == 2 for cells in values(store, other).values())
+
+
+@pytest.mark.parametrize("damage", [lambda content: b"", lambda content: content[:-1] + b"x"])
+def test_if_its_weights_are_damaged_they_are_made_again_before(store, log, damage):
+    run(store, TABLE, rows="small noisy")
+    (file,) = store.root.glob("*natural*/weights.npz")
+    file.write_bytes(damage(file.read_bytes()))
+    (result,) = store.root.glob(f"*noisy*/measures/{spec_id(TABLE.measures()[0])}/result.json")
+    before = result.read_bytes()
+    result.unlink()
+    log()
+    assert run(store, TABLE, rows="small noisy") == []
+    assert [line.split()[0] for line in log() if "epoch" not in line] == ["train", "against"]
+    assert result.read_bytes() == before
+
+
+def test_one_that_another_process_trains_is_waited_for_while_the_rest_is_done(
+    store, log, monkeypatch, capsys
+):
+    work = engine(store, TABLE, rows="small")
+    folder = work.folder(work.tasks[0])
+    holder = folder.locked()
+    assert holder.__enter__()
+    done = []
+
+    def give_up(self: Any) -> None:
+        assert self.id == folder.id
+        done.append([line.split()[0] for line in log() if "epoch" not in line])
+        holder.__exit__(None, None, None)
+
+    monkeypatch.setattr(type(folder), "wait", give_up)
+    assert work.run() == []
+    # Both rows were trained and measured as far as that went.
+    assert done == [["train", "measure", "train", "measure"]]
+    assert [line.split()[0] for line in log() if "epoch" not in line] == [
+        "train",
+        *["against"] * 2,
+    ]
+    assert f"Waiting for {AUXILIARY[0]}, which another process works on." in capsys.readouterr().err
+
+
+def test_it_is_copied_where_it_was_published(store, tmp_path, log):
+    run(store, TABLE, seeds=2)
+    published = Store(tmp_path / "published")
+    publish(TABLE, 1, store, published)
+    assert len(list(published.finished())) == 5
+    adopting = dataclasses.replace(TABLE, adopts=True)
+    here = Store(tmp_path / "here")
+    here.prepare()
+    work = engine(here, adopting, references=[published])
+    assert not any(status.trained for status in foreseen(adopting, work.tasks, here))
+    assert all(status.complete for status in foreseen(adopting, work.tasks, here, [published]))
+    log()
+    assert work.adopt() == [*AUXILIARY, *ROWS]
+    assert work.run() == []
+    assert log() == []
+    # What was published can be measured again.
+    (folder,) = here.root.glob("*noisy*")
+    measure = folder / "measures" / spec_id(Against(other=fake.Pretended(name="natural")))
+    measure.rename(tmp_path / "gone")
+    assert run(here, adopting) == []
+    assert [line.split()[0] for line in log()] == ["against"]
+
+
+def test_red_flags_of_a_measure_are_in_the_notes(store):
+    run(store, TABLE, rows="small noisy")
+    assert any("far away" in note for note in results(store, TABLE).notes)
+
+
+def test_two_processes_share_the_work_of_runs_that_need_others(store, log):
+    code = (
+        "import sys; from pathlib import Path; from tests import fake; fake.install();"
+        "from ftnoise.store.folders import Store; from tests.engine.running import run;"
+        "from tests.fake.against import table;"
+        "sys.exit(len(run(Store(Path(sys.argv[1])), table(), seeds=2)))"
+    )
+    command = [sys.executable, "-c", code, str(store.root)]
+    root = Path(__file__).resolve().parents[2]
+    environment = os.environ | {"FAKE_PAUSE": "0.05"}
+    both = [subprocess.Popen(command, cwd=root, env=environment) for _ in range(2)]
+    try:
+        assert [process.wait(timeout=300) for process in both] == [0, 0]
+    finally:
+        for process in both:
+            process.send_signal(signal.SIGKILL)
+    kinds = [line.split()[0] for line in log()]
+    assert [kinds.count(kind) for kind in ("train", "against", "measure")] == [8, 6, 6]
+    assert distances(store, 2) == dict.fromkeys(ROWS, 2)
