@@ -187,11 +187,13 @@ def main() -> int:
     parser.add_argument("--experiment", default="table5")
     parser.add_argument("--preset", default="quick", choices=("quick", "smoke"))
     parser.add_argument("--rows", help="only rows whose name matches")
+    parser.add_argument("--workers", type=int, help="worker processes")
     parser.add_argument("--seed-of-the-moments", type=int, default=0)
     arguments = parser.parse_args()
 
     words = [arguments.experiment, "--preset", arguments.preset]
     words += ["--rows", arguments.rows] if arguments.rows else []
+    words += ["--workers", str(arguments.workers)] if arguments.workers else []
     with tempfile.TemporaryDirectory(prefix="kill-and-resume-") as temporary:
         folder = Path(temporary)
         print(f"Without interruption: {' '.join(words)}", flush=True)

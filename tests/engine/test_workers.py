@@ -1,0 +1,100 @@
+"""Worker processes: the same bits with any number of them, also if one is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftnoise.core.errors import FtnoiseError
+from ftnoise.engine import cluster
+from ftnoise.store.folders import Store
+from tests import fake
+from tests.engine.running import ROWS, csv, digests, engine, run
+from tests.fake.against import table
+
+TABLE = table()
+# Workers train the fake specs as they are; only this process is patched.
+COMMAND = """
+import sys
+from pathlib import Path
+from ftnoise.store.folders import Store
+from tests.engine.running import run
+from tests.fake.against import table
+
+if __name__ == "__main__":
+    sys.exit(len(run(Store(Path(sys.argv[1])), table(), workers=2)))
+"""
+
+
+@pytest.fixture
+def logged(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("FAKE_LOG", str(tmp_path / "log"))
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def children(process: int) -> dict[int, int]:
+    """All processes that descend from one, with their parents."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = stat.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        parents[int(stat.parent.name)] = int(words[1])
+    found: dict[int, int] = {}
+    size = -1
+    while len(found) != size:
+        size = len(found)
+        found |= {p: q for p, q in parents.items() if q == process or q in found}
+    return found
+
+
+@pytest.mark.usefixtures("logged")
+def test_two_workers_of_which_one_is_killed_give_the_bits_of_one(tmp_path, log, monkeypatch):
+    one, two = (Store(tmp_path / name) for name in ("one", "two"))
+    for store in (one, two):
+        store.prepare()
+    assert run(one, TABLE, workers=1) == []
+    assert len(log("train")) == len(ROWS) + 2
+
+    held = TABLE.rows[1].run.slug
+    script = tmp_path / "command.py"
+    script.write_text(COMMAND)
+    root = Path(__file__).resolve().parents[2]
+    with open(tmp_path / "said", "w") as said:
+        command = subprocess.Popen(
+            [sys.executable, str(script), str(two.root)],
+            cwd=root,
+            env=os.environ | {"PYTHONPATH": str(root), "FAKE_HOLD": f"{held} 2"},
+            stdout=said,
+            stderr=said,
+        )
+    try:
+        lines: list[str] = []
+        while f"epoch {held} 2" not in lines and command.poll() is None:
+            lines += log()
+            time.sleep(0.1)
+        (busy,) = {int(line.split()[1]) for line in lines if line.startswith(f"pid") and held in line}
+        assert busy in children(command.pid)
+        os.kill(busy, signal.SIGKILL)
+        # It resumes in another process after its second epoch, where it is held no more.
+        assert command.wait(timeout=300) == 0, (tmp_path / "said").read_text()
+    finally:
+        command.kill()
+        command.wait()
+    lines += log()
+    assert [line for line in lines if line.startswith(f"train {held}")] == [
+        f"train {held} from 0",
+        f"train {held} from 2",
+    ]
+    assert digests(two) == digests(one)
+    assert csv(two, TABLE) == csv(one, TABLE)
+    environments = [spec["environment"] for _, spec in two.finished()]
+    assert {environment["threads"] for environment in environments} == {1}
