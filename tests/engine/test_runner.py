@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ftnoise.core.spec import canonical, spec_id
+from ftnoise.core.spec import canonical
 from ftnoise.engine import environment, resuming, runner
 from ftnoise.engine.resuming import FolderCheckpointing, position
 from ftnoise.store.folders import RunFolder, Store

@@ -8,15 +8,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from ftnoise.core.errors import FtnoiseError
-from ftnoise.engine import cluster
 from ftnoise.store.folders import Store
-from tests import fake
-from tests.engine.running import ROWS, csv, digests, engine, run
+from tests.engine.running import ROWS, csv, digests, run
 from tests.fake.against import table
 
 TABLE = table()
@@ -81,7 +77,9 @@ def test_two_workers_of_which_one_is_killed_give_the_bits_of_one(tmp_path, log, 
         while f"epoch {held} 2" not in lines and command.poll() is None:
             lines += log()
             time.sleep(0.1)
-        (busy,) = {int(line.split()[1]) for line in lines if line.startswith(f"pid") and held in line}
+        (busy,) = {
+            int(line.split()[1]) for line in lines if line.startswith("pid") and held in line
+        }
         assert busy in children(command.pid)
         os.kill(busy, signal.SIGKILL)
         # It resumes in another process after its second epoch, where it is held no more.
