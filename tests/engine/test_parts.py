@@ -75,7 +75,7 @@ def test_progress_and_failures_name_the_part(store, folder):
     assert said == ["round-1, epoch 1 of 4", "round-1, teacher, epoch 1 of 2"]
     assert checkpointing.part("round-1") is part
     assert list(checkpointing.parts) == ["round-1", "round-1.teacher"]
-    assert part.log_dir == folder.path / "round-1"
+    assert part.log_dir == folder.path / "parts" / "round-1"
 
 
 def test_what_a_part_announced_counts_in_every_later_attempt(store, folder, monkeypatch):

@@ -142,6 +142,7 @@ class Pretended(Procedure):
             checkpointing.progress(epoch + 1, run.schedule.epochs, f"epoch {epoch + 1}")
             note("epoch", run.slug, epoch + 1)
             if os.environ.get("FAKE_HOLD") == f"{run.slug} {epoch + 1}":
+                note("hold", os.getpid())
                 time.sleep(60)
         if os.environ.get("FAKE_FAILS") == f"{self.name}=nan":
             value = value * np.nan
