@@ -1,7 +1,7 @@
 """The members of the package, found by scanning it, with an example of each.
 
-A member whose fields all have defaults needs no word here. Any other gets a line in `EXAMPLES`, as
-may one whose options are worth a look. The kind of a member follows from its methods.
+A member whose fields all have defaults needs no line here. Any other gets one in `EXAMPLES`, as
+may one whose options are worth a look. The kind of a member is its base class.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import ftnoise
-from ftnoise.architectures import Architecture, FmnistCNN2, FmnistDNN
+from ftnoise.architectures import FmnistCNN2, FmnistDNN
 from ftnoise.attacks.ascent import Ball, L2Ball
 from ftnoise.attacks.attack import Attack, Iterative
 from ftnoise.attacks.carlini_wagner import CarliniWagner
@@ -22,10 +22,21 @@ from ftnoise.attacks.fgsm import FGSM
 from ftnoise.attacks.mim import MIM
 from ftnoise.attacks.pgd import PGD
 from ftnoise.attacks.spsa import SPSA
-from ftnoise.core.interfaces import Run
+from ftnoise.core.interfaces import (
+    Architecture,
+    Augmentation,
+    DataSet,
+    Figure,
+    Gradients,
+    Inputs,
+    Measure,
+    Penalty,
+    Procedure,
+    Run,
+)
+from ftnoise.core.interfaces import Weights as WeightsSlot
 from ftnoise.core.schedule import Schedule
 from ftnoise.core.spec import Spec
-from ftnoise.datasets import DataSet
 from ftnoise.datasets.fashion_mnist import FashionMNIST
 from ftnoise.datasets.image_folder import ImageFolder
 from ftnoise.datasets.npz_file import NpzFile
@@ -38,7 +49,7 @@ from ftnoise.measures.attack_red_flags import AttackRedFlags
 from ftnoise.measures.black_box_accuracy import BlackBoxAccuracy
 from ftnoise.measures.robust_accuracy import RobustAccuracy
 from ftnoise.training import Training
-from ftnoise.training.gradients.dpsgd import DPSGD, Bookkeeping, Engine, Reference
+from ftnoise.training.gradients.dpsgd import DPSGD, Engine, Reference
 from ftnoise.training.gradients.samplers import Sampler, Shuffled
 from ftnoise.training.inputs.adversarial import AdversarialTraining
 from ftnoise.training.inputs.gaussian import GaussianNoise
@@ -49,11 +60,28 @@ SCHEDULE = Schedule(epochs=2, batch_size=4, learning_rate=0.1, momentum=0.9, dro
 RUN = Run(architecture=FmnistDNN(), data=FashionMNIST(), training=Training(), schedule=SCHEDULE)
 FAULT = Fault(where=Weights(), what=StuckAt(), rate=Share(rate=0.5))
 
-# Specs that others are made of; a base is no member, and neither is what begins with "_".
-BASES = {
-    Architecture, Attack, Ball, DataSet, Effect, Engine, Iterative, PublicSet, Rate, Sampler,
-    Spec, Where,
-}  # fmt: skip
+# The base class of each kind.
+KINDS: dict[str, type[Spec]] = {
+    "architecture": Architecture,
+    "data": DataSet,
+    "inputs": Inputs,
+    "penalty": Penalty,
+    "gradients": Gradients,
+    "augmentation": Augmentation,
+    "weights": WeightsSlot,
+    "procedure": Procedure,
+    "measure": Measure,
+    "figure": Figure,
+    "sampler": Sampler,
+    "engine": Engine,
+    "where": Where,
+    "effect": Effect,
+    "rate": Rate,
+    "attack": Attack,
+    "ball": Ball,
+}
+# Other bases; a base is no member, and neither is a class whose name begins with "_".
+BASES = {*KINDS.values(), Iterative, PublicSet, Spec}
 
 # Members that cannot be made without arguments, and options that behave differently.
 EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
@@ -78,7 +106,7 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
         RobustAccuracy(attack=PGD(attack_epsilon=0.1), examples=100),
     ),
     SPSA: (SPSA(attack_epsilon=0.1),),
-    Share: (Share(rate=0.5), Share(rate=0.5, per_site=True)),
+    Share: (Share(rate=0.5), Share(rate=0.5, per_tensor=True)),
     StuckAt: (StuckAt(), StuckAt(value=1)),
     FmnistCNN2: (FmnistCNN2(), FmnistCNN2(padding=("same", "valid"), first_stride=2)),
     GaussianNoise: (GaussianNoise(sigma=0.1), GaussianNoise(sigma=0.1, multiplicative=True)),
@@ -103,27 +131,8 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     ),
 }
 
-# Specs that are part of others and have no method of their own.
-NO_KIND = (Fault, Run, Schedule, Training, Bookkeeping, Reference)
-
-# What a member of each kind has; `None` are the specs that hold others.
-KINDS: dict[str | None, tuple[str, ...]] = {
-    "architecture": ("build", "layers"),
-    "data": ("load", "digest", "train_size"),
-    "inputs": ("objective",),
-    "penalty": ("value", "looks_at_data"),
-    "gradients": ("start",),
-    "augmentation": ("augment",),
-    "sampler": ("batch",),
-    "weights": ("rebuild", "after_step"),
-    "measure": ("evaluate",),
-    "where": ("candidates", "sites"),
-    "effect": ("draw", "faulty"),
-    "rate": ("hits", "check", "label"),
-    "attack": ("perturb", "adversarial"),
-    "ball": ("direction", "projection"),
-    None: (),
-}
+# Specs that hold members and are of no kind.
+NO_KIND = (Fault, Run, Schedule)
 
 
 def scan() -> list[type[Spec]]:
@@ -152,10 +161,8 @@ def examples(cls: type[Spec]) -> tuple[Spec, ...]:
         return ()
 
 
-def kind(cls: type[Spec]) -> str | None:
-    return next(
-        name for name, methods in KINDS.items() if all(hasattr(cls, method) for method in methods)
-    )
+def kinds(cls: type[Spec]) -> list[str]:
+    return [name for name, base in KINDS.items() if issubclass(cls, base)]
 
 
 ALL = [spec for cls in MEMBERS for spec in examples(cls)]
@@ -165,5 +172,5 @@ each_spec = pytest.mark.parametrize("spec", ALL, ids=lambda spec: repr(spec)[:70
 
 def each(name: str) -> Any:
     """All instances of a kind."""
-    specs = [spec for spec in ALL if kind(type(spec)) == name]
+    specs = [spec for spec in ALL if name in kinds(type(spec))]
     return pytest.mark.parametrize("spec", specs, ids=lambda spec: repr(spec)[:70])

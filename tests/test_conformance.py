@@ -25,19 +25,18 @@ from ftnoise.training import Training
 from ftnoise.training.inputs.trades import TRADES
 from tests.members import (
     ALL,
-    KINDS,
     MEMBERS,
     NO_KIND,
     RUN,
     each_member,
     each_spec,
     examples,
-    kind,
+    kinds,
 )
 
 
 def test_the_scan_finds_members_of_the_kinds_that_there_are():
-    found = {kind(cls) for cls in MEMBERS}
+    found = {name for cls in MEMBERS for name in kinds(cls)}
     assert {"architecture", "data", "inputs", "penalty", "gradients", "measure"} <= found
     assert {Run, Schedule, Training, FmnistDNN, TRADES, NpzFile, Generalization} <= set(MEMBERS)
 
@@ -58,14 +57,8 @@ def test_there_is_an_example_of_each_member(cls):
 
 @each_member
 def test_a_member_is_of_one_kind(cls):
-    kinds = [
-        name
-        for name, methods in KINDS.items()
-        if name and all(hasattr(cls, method) for method in methods)
-    ]
-    assert len(kinds) == 1 or cls in NO_KIND, (
-        f"{cls.__name__} has the methods of {kinds or 'no kind'}: see KINDS in tests/members.py"
-    )
+    found = kinds(cls)
+    assert len(found) == (cls not in NO_KIND), f"{cls.__name__} is of {found or 'no kind'}"
 
 
 @each_member
@@ -169,6 +162,3 @@ def test_a_number_that_cannot_be_right_is_refused_in_one_line(spec, name, value)
     line = str(failure.value)
     assert re.fullmatch(r"Expected .+\. Received: .+\.", line)
     assert f"{name}=" in line
-
-
-# The kinds, on a network with 12 inputs.

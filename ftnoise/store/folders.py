@@ -144,6 +144,7 @@ class RunFolder:
         self._held = False
         self._spec = self._record("spec")
         self._weights = self._record("weights")
+        self._measures: dict[str, Record] = {}
 
     def _record(self, stem: str, place: str = "") -> Record:
         return Record(self.path / place, stem, held=lambda: self._held)
@@ -347,8 +348,11 @@ class RunFolder:
         return self._record("partial", f"measures/{measure_id}")
 
     def _measure(self, measure_id: str) -> Record:
+        """The same record each time, so that damage is reported once."""
         _expect_id("measure", measure_id)
-        return self._record("result", f"measures/{measure_id}")
+        if measure_id not in self._measures:
+            self._measures[measure_id] = self._record("result", f"measures/{measure_id}")
+        return self._measures[measure_id]
 
 
 def _is_id(id: str) -> bool:

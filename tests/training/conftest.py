@@ -105,10 +105,10 @@ class Memory(Checkpointing):
 
 
 @pytest.fixture(autouse=True)
-def _two_executions_an_epoch(monkeypatch):
+def _two_calls_an_epoch(monkeypatch):
     from ftnoise.training import loop
 
-    monkeypatch.setattr(loop, "STEPS_PER_EXECUTION", 16)
+    monkeypatch.setattr(loop, "STEPS_PER_CALL", 16)
 
 
 @pytest.fixture

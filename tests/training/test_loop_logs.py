@@ -9,7 +9,7 @@ from tensorboard.util.tensor_util import make_ndarray
 
 from ftnoise.training import Training
 from ftnoise.training.inputs.trades import TRADES
-from ftnoise.training.loop import flat
+from ftnoise.training.logs import flat
 from ftnoise.training.penalties import L2
 
 

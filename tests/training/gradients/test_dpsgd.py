@@ -13,7 +13,7 @@ from ftnoise.core import seeds
 from ftnoise.core.errors import BadInput
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD, Engine, Reference
-from ftnoise.training.gradients.samplers import Poisson, Sampler, Shuffled
+from ftnoise.training.gradients.samplers import Poisson, Shuffled
 from ftnoise.training.inputs.trades import TRADES
 from ftnoise.training.penalties import L1, L2, Jacobian
 
@@ -46,7 +46,6 @@ def keys(updater):
         ),
         ({"noise_multiplier": float("nan")}, "noise_multiplier 0, or"),
         ({"noise_multiplier": 1e-4}, "noise_multiplier 0, or in 0.001"),
-        ({"sampler": Sampler()}, "sampler to be a sampler, such as"),
         ({"engine": Engine()}, "engine to be an engine, such as"),
         ({"clip": 0}, "clip > 0, in 1e-12 to 1e12. Received: clip=0"),
         ({"clip": 1e-30}, "clip > 0, in 1e-12"),

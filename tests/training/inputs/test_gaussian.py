@@ -59,14 +59,6 @@ def test_the_seed_decides():
     assert (drawn(noise, x) != drawn(noise, x, SEED + 1)).all()
 
 
-def test_a_member_of_a_stack_gets_the_noise_that_it_gets_alone():
-    pair = tf.stack([SEED, SEED + 7])
-    both = seeds.normal(tf.constant([4, 2, 3]), pair, tf.float32).numpy()
-    for member, seed in enumerate(tf.unstack(pair)):
-        alone = seeds.normal(tf.constant([4, 3]), seed, tf.float32)
-        np.testing.assert_array_equal(both[:, member], alone)
-
-
 @pytest.mark.parametrize(
     "wrong", [{"sigma": -0.1}, {"sigma": "0.1"}, {"sigma": 0.1, "multiplicative": 1}]
 )
