@@ -17,10 +17,7 @@ from ftnoise.core.data import Data
 from ftnoise.core.interfaces import MeasureInput, Measurement
 from ftnoise.measures.decision_boundary import DecisionBoundary
 from ftnoise.training.gradients.adam import Adam
-from tests.members import (
-    RUN,
-    each,
-)
+from tests.members import RUN, each
 
 CLASSES = 3
 SHAPE = (2, 2, 3)
@@ -70,10 +67,9 @@ def test_an_architecture_builds_a_network_that_gives_finite_logits(spec):
 
 
 @each("data")
-def test_a_data_set_says_what_it_knows_without_reading(spec):
+def test_a_data_set_knows_its_sizes_without_reading(spec):
     assert spec.train_size is None or spec.train_size > 0
     assert spec.test_size is None or spec.test_size > 0
-    assert spec.class_names is None or len(set(spec.class_names)) == len(spec.class_names) > 1
     assert dataclasses.replace(RUN, data=spec).examples() == spec.train_size
 
 

@@ -14,7 +14,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from ftnoise.engine import runner
+import ftnoise
+from ftnoise.engine import environment
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCKERFILE = ROOT / "docker" / "Dockerfile"
@@ -122,10 +123,10 @@ def test_what_a_run_records_of_the_image_is_what_the_build_was_told(monkeypatch,
     assert value == "$COMMIT"
     assert "COMMIT=" in values("ARG")
     monkeypatch.setenv(name, "abc")
-    monkeypatch.setattr(runner, "__file__", str(tmp_path / "runner.py"))
-    assert runner.commit() == "abc"
+    monkeypatch.setattr(ftnoise, "__file__", str(tmp_path / "__init__.py"))
+    assert environment.commit() == "abc"
     monkeypatch.setenv(name, "")
-    assert runner.commit() is None
+    assert environment.commit() is None
 
 
 def test_the_cuda_lock_is_what_the_locked_tensorflow_asks_for() -> None:

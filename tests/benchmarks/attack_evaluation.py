@@ -22,9 +22,9 @@ import numpy as np
 import tensorflow as tf
 
 from ftnoise.architectures import Cifar10CNN, FmnistCNN2, FmnistDNN
-from ftnoise.attacks.compiled import cross_entropy
 from ftnoise.attacks.evaluation import Evaluation
 from ftnoise.attacks.pgd import PGD
+from ftnoise.attacks.target import Target
 from ftnoise.core.checkpointing import Checkpointing
 from tests.benchmarks.alternating import show
 
@@ -43,7 +43,7 @@ def floor_of(network: Any, x: np.ndarray, y: np.ndarray) -> Any:
             with tf.control_dependencies(found[-1:]), tf.GradientTape() as tape:
                 candidate = tf.identity(x)
                 tape.watch(candidate)
-                losses = cross_entropy(network, y)(candidate)
+                losses = Target(network).cross_entropy(y)(candidate)
             found.append(tape.gradient(losses, candidate))
             x = x + 1e-9 * found[-1]
         return found[-1]
@@ -72,7 +72,7 @@ def main() -> bool:
         y = generator.integers(0, 10, arguments.images)
 
         def evaluation(count: int, network: Any = network, x: Any = x, y: Any = y) -> None:
-            Evaluation(Checkpointing(), 1).attacked("all", ATTACK, network, x[:count], y[:count])
+            Evaluation(Checkpointing()).attacked("all", ATTACK, network, x[:count], y[:count])
 
         floor = floor_of(network, x, y)
         floor()

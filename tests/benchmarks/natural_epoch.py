@@ -30,7 +30,7 @@ import tensorflow as tf
 
 from ftnoise.core.data import Data
 from ftnoise.core.interfaces import Run
-from ftnoise.engine.runner import FolderCheckpointing
+from ftnoise.engine.resuming import FolderCheckpointing
 from ftnoise.experiments.table5 import EXPERIMENT
 from ftnoise.store.folders import Store
 from tests.benchmarks.alternating import show

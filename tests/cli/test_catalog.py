@@ -107,7 +107,7 @@ def test_the_command_trains_and_redraws_an_own_experiment(ftnoise, mine, tmp_pat
     runs = ["--runs", str(tmp_path / "runs")]
     code, out, err = ftnoise(path, *runs)
     assert code == 0
-    assert out.startswith("mine (paper preset): My own table\n")
+    assert out.startswith("mine: My own table\nNobody (paper preset).\n")
     assert "3 runs: 0 stored, 3 to train." in err
     assert (tmp_path / "runs/reports/mine.paper.csv").is_file()
     assert ftnoise("report", path)[:2] == (0, out)

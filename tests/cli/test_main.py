@@ -64,7 +64,7 @@ WRONG = [
     (["--preset", "quick", "tiny"], "command first. Received: '--preset'."),
     (["report", "tiny"], "Expected stored paper runs of tiny in"),
     (["report", "tiny"], "Train them with ./reproduce.sh tiny --preset paper."),
-    (["publish", "tiny", "--to", "there"], "Expected finished paper runs of tiny in"),
+    (["publish", "tiny", "--to", "there"], "Expected finished runs of tiny in"),
 ]
 
 
@@ -188,7 +188,7 @@ def test_how_a_command_ends(ftnoise, monkeypatch, failure, code, said):
         (["tiny", "--dry-run"], "ftnoise.engine.executor.foreseen", cli.STOPPED),
         (["tiny", "--dry"], "ftnoise.engine.executor.foreseen", cli.STOPPED),
         (["report", "tiny"], "ftnoise.report.results", cli.STOPPED),
-        (["publish", "tiny", "--to", "there"], "ftnoise.engine.stored.publish", cli.STOPPED),
+        (["publish", "tiny", "--to", "there"], "ftnoise.engine.publish.publish", cli.STOPPED),
         (["test"], "subprocess.run", cli.STOPPED),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

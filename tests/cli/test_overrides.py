@@ -124,8 +124,7 @@ def test_the_command_trains_changed_runs_under_another_name(ftnoise, tmp_path):
     words = ["tiny", "--set", "schedule.epochs=2", "--rows", "small"]
     code, out, err = ftnoise(*words)
     assert code == 0
-    assert out.startswith("tiny (paper-set-")
-    assert "A table for tests (changed)" in out
+    assert out.startswith("tiny: A table for tests (changed)\nNobody (paper-set-")
     assert "Not the paper's runs: schedule.epochs=2 in small natural, small noisy." in out
     assert "2 runs: 0 stored, 2 to train." in err
     reports = {path.name.split(".")[1] for path in (tmp_path / "runs/reports").iterdir()}
