@@ -8,7 +8,7 @@ class FtnoiseError(Exception):
 
 
 class BadInput(FtnoiseError, ValueError):
-    """An input is wrong: the message names it, what was expected and what was received.
+    """A wrong input: the message names it, the expected value and the received one.
 
     It is a `ValueError` too, so that callers from Python can treat it as one.
     """
@@ -17,8 +17,8 @@ class BadInput(FtnoiseError, ValueError):
 
 
 class StoredDamage(FtnoiseError):
-    """A stored file was damaged: the message names it. It is not used, and made again."""
+    """A damaged stored file, which the message names; it is not used but computed again."""
 
 
 class RunFailed(FtnoiseError):
-    """A run could not be finished (diverged, no space, ...); what was stored before is kept."""
+    """A run could not be finished (diverged, no space, ...); results stored before are kept."""
