@@ -116,7 +116,7 @@ class Attack(Spec, ABC):
 
     @abstractmethod
     def adversarial(self, target: Target, x: Any, y: Any, seed: Any) -> Any:
-        """What `perturb` returns, after its checks."""
+        """The result of `perturb`, after its checks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,7 +250,7 @@ def check_range(x: Any) -> None:
 def _last_layer(network: Any) -> Any:
     """The layer that gives the output, inside nested networks too."""
     while getattr(network, "layers", None):
-        # A functional network knows the layer of its output; the others list layers in order.
+        # A functional network records the layer of its output; the others list layers in order.
         history = getattr(getattr(network, "output", None), "_keras_history", None)
         last = history.layer if history is not None else network.layers[-1]
         if last is network:

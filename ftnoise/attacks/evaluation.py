@@ -136,7 +136,7 @@ class Evaluation:
             moved = perturb(
                 images, labels, seeds.at_step(key, tf.constant(start // size, tf.int64))
             )
-            # An attack with gradients that are no numbers has found nothing.
+            # An attack with NaN gradients has not moved the example.
             moved = tf.where(tf.math.is_finite(moved), moved, images)
             return {
                 "clean": clean,

@@ -4,8 +4,8 @@ Source: Goodfellow et al. (2015), "Explaining and Harnessing Adversarial Example
 is along the gradient itself.
 
 Deviations
-1. In l_2 cleverhans goes less far along a gradient shorter than 1e-6, as where a network is sure of
-   its prediction. Here a step has its length wherever the gradient is not zero.
+1. In l_2 cleverhans goes less far along a gradient shorter than 1e-6, as at very confident
+   predictions. Here a step has its full length wherever the gradient is not zero.
 """
 
 from __future__ import annotations

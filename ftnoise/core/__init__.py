@@ -1,1 +1,1 @@
-"""What every room rests on: specs, checks, seeds, files, progress."""
+"""Shared foundations: specs, checks, seeds, files, progress, interfaces."""

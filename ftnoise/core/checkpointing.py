@@ -18,8 +18,8 @@ class Checkpointing:
         xla: compile the training step with XLA (faster on some GPUs, slower on CPUs).
         repeats: whether steps that an earlier process may have taken after the newest checkpoint
             come out the same again, bit for bit.
-        announced: what the gradients' updater announced last (see `interfaces.Updater`), or an
-            upper bound on it, where it is known without a checkpoint.
+        announced: the last value of the gradients' updater's `announce` (see
+            `interfaces.Updater`), or an upper bound on it if that needs no checkpoint.
     """
 
     log_dir: Path | None = None
@@ -39,7 +39,7 @@ class Checkpointing:
         self.repeats = False
 
     def announce(self, announced: Any) -> None:
-        """Keeps, before the first step and outside any checkpoint, what `at_most` gave."""
+        """Keeps the value of `at_most`, before the first step and outside any checkpoint."""
         self.announced = announced
 
     def part(self, name: str) -> Checkpointing:

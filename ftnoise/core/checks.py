@@ -1,4 +1,4 @@
-"""Checks of what comes from outside, named after what they expect.
+"""Checks of input values, each named after its condition.
 
 Each raises `BadInput` with one line: "Expected rate > 0. Received: rate=-1.". Values are passed by
 keyword, and the keyword is the name in the message: `positive(rate=self.rate)`.

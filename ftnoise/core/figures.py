@@ -1,4 +1,4 @@
-"""The kinds of figures: what a report shows beside its table. Descriptions only, without NumPy.
+"""The kinds of figures that a report shows next to its table: descriptions only, without NumPy.
 
 `Curves`, `Scatter` and `Contrasts` show columns of the table. The others show arrays of one
 measure: `Series` are lines, a `HeatMap` has cells, a `Plane` has points; `Pairs` and `Levels` are
@@ -135,11 +135,11 @@ class ArrayFigure(Figure):
         return ()
 
     def has(self, arrays: Mapping[str, Any], info: Mapping[str, JSON]) -> bool:
-        """Whether a measurement has all that is shown; one that lacks something is left out."""
+        """Whether a measurement has all that the figure shows; otherwise it is left out."""
         return self.shapes.keys() <= arrays.keys() and {*self.info} <= info.keys()
 
     def shared(self, arrays: Mapping[str, Any], info: Mapping[str, JSON]) -> JSON:
-        """What has to be equal in all seeds of a row: the x, the shapes, the info.
+        """The parts that all seeds of a row must share: the x, the shapes, the info.
 
         Raises:
             BadInput: the arrays do not have the shapes that the figure needs.
@@ -337,8 +337,8 @@ class Pairs(ArrayFigure):
 class Levels(ArrayFigure):
     """Table of where the uncertainty of a mean comes from: seeds, draws or examples.
 
-    For each row, at one x: the standard error of the mean over its seeds, draws and examples, what
-    each of these levels adds to it, and which should be enlarged (`stats/levels.py`).
+    For each row, at one x: the standard error of the mean over its seeds, draws and examples, the
+    part of each of these levels, and which of them should be enlarged (`stats/levels.py`).
 
     Args:
         at: the x.

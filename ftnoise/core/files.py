@@ -1,6 +1,6 @@
-"""A file has its old content or all of its new one; what an array file declares is checked first.
+"""Atomic writing of files, locks of folders, and safe reading of array files.
 
-Files are written to a temporary one beside them, synced and renamed, so that a process killed at
+A file is written to a temporary file in the same folder, synced and renamed. So a process killed at
 any moment leaves the old content or the new, and at most a temporary file, which `sweep` removes.
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 TEMPORARIES = ".ftnoise-*.tmp"
 LOCK = ".lock"
-# A temporary file that nobody has written to for so long belongs to nobody.
+# Age after its last write at which a temporary file counts as abandoned.
 ABANDONED_SECONDS = 3600.0
 
 
@@ -90,7 +90,7 @@ def sweep(folder: Path) -> None:
 
 
 def abandoned(paths: Iterable[Path]) -> Iterator[Path]:
-    """Those that nobody has written to for long."""
+    """The paths last written to more than `ABANDONED_SECONDS` ago."""
     for path in paths:
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
@@ -114,7 +114,7 @@ def failing(verb: str, path: Path) -> Iterator[None]:
 
 
 def reason(error: OSError) -> str:
-    """What the system says, without numbers and file names."""
+    """The system's message, without error number and file name."""
     return error.strerror or str(error)
 
 
@@ -160,8 +160,8 @@ def read_npy(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> ndarray:
     """The array of one `.npy` file in an archive; nothing pickled is read.
 
     Raises:
-        BadInput: it is in a format newer than 2, or declares more or less than the
-            archive says it holds; nothing is allocated for the array then.
+        BadInput: the format is newer than 2, or the header declares another size than the archive
+            holds; then no memory is allocated for the array.
     """
     import numpy as np
 

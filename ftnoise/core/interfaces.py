@@ -1,7 +1,7 @@
-"""What each kind of member may do: one base class a kind, and the run that puts them together.
+"""The base class of each kind of member, and the run that combines them.
 
-Everything optional is a method or a class attribute with a default here, so that no caller has to
-test whether a member has it. A new member is a subclass in a file of its own.
+Everything optional is a method or a class attribute with a default here, so callers never test
+whether a member has it. A new member is a subclass in a file of its own.
 
 | kind | must define | where members live |
 |---|---|---|
@@ -10,14 +10,13 @@ test whether a member has it. A new member is a subclass in a file of its own.
 | `Inputs` | `objective` | `training/inputs/` |
 | `Penalty` | `value` | `training/penalties.py` |
 | `Gradients` | `start` | `training/gradients/` |
-| `Weights` | what it needs | `training/weights/` |
+| `Weights` | nothing; all hooks are optional | `training/weights/` |
 | `Augmentation` | `augment` | `training/augmentation.py` |
 | `Procedure` | `build`, `train` | `training/` |
 | `Measure` | `evaluate` | `measures/` |
-| `Figure` | `measures`, `check` | `core/figures/`, drawn by `report/` |
+| `Figure` | `measures`, `check` | `core/figures.py`, drawn by `report/figures/` |
 
-Attacks have their base in `attacks/attack.py`, faults theirs in `faults/`: no other room runs them
-but through a network, an input array and a seed.
+Attacks have their base in `attacks/attack.py`, faults theirs in `faults/`.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ from ftnoise.core.spec import JSON, Spec
 if TYPE_CHECKING:
     import keras
 
-# What a tensor is called in a signature; TensorFlow brings no types.
+# The type of a tensor in a signature, as TensorFlow has no type stubs.
 Tensor = Any
 
 
@@ -60,7 +59,7 @@ class DataSet(Spec, ABC):
         """The arrays.
 
         Raises:
-            BadInput: they are not found, or cannot be right.
+            BadInput: they are missing or invalid.
         """
 
     @abstractmethod
@@ -90,7 +89,7 @@ class Architecture(Spec, ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs(Spec, ABC):
-    """The `inputs` slot: what the loss is taken on.
+    """The `inputs` slot: the objective, such as the loss on noisy or adversarial examples.
 
     Attributes:
         needs_unit_range: examples have to lie in [0, 1], to which the member clips.
@@ -137,12 +136,12 @@ Objective = Callable[[], tuple[Tensor, Tensor]]
 
 
 class Updater:
-    """How losses become an update: what a `Gradients` member starts for one training.
+    """Turns losses into updates of the network, for one training of a `Gradients` member.
 
     Attributes:
         optimizer: the Keras optimizer, whose variables a checkpoint holds.
         metrics: Keras metrics of its own, reset at the start of each log interval and logged.
-        discloses: what is measured on the training examples meanwhile may be logged.
+        discloses: statistics of the training examples may be logged during the training.
     """
 
     optimizer: Any
@@ -181,24 +180,24 @@ class Updater:
         """Called once before the first step of this process.
 
         Args:
-            kept: what `announce` gave last, or None at the very start.
+            kept: the last value of `announce`, or None at the very start.
             step: number of the step that comes next.
             repeats: whether steps that an earlier process may have taken after `step` come out the
                 same, bit for bit; False also if `kept` should exist and was lost.
         """
 
     def at_most(self) -> JSON:
-        """What `announce` would give before the last step: all that this process may release."""
+        """The value of `announce` before the last step: all that this process may release."""
         return None
 
     def announce(self, step: int) -> JSON:
-        """What a checkpoint keeps before the steps up to number `step` (exclusive) are taken."""
+        """The value that a checkpoint keeps before the steps up to `step` (exclusive) are taken."""
         return None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gradients(Spec, ABC):
-    """The `gradients` slot: how batches are drawn and how losses become an update.
+    """The `gradients` slot: how batches are drawn, and how losses become an update.
 
     Attributes:
         noisy: the update has noise that grows with the learning rate.
@@ -241,22 +240,22 @@ class Weights(Spec):
 
         Args:
             network: the network that `rebuild` returned, updated.
-            gradients: what the optimizer applied, one for each trainable variable.
+            gradients: the applied gradients, one for each trainable variable.
             seed: int64 pair, the same as before the step.
         """
 
     def callbacks(self, network: keras.Model, run: Run) -> list[keras.callbacks.Callback]:
         """Keras callbacks for `fit`, such as a schedule of the noise.
 
-        A killed training calls them again from the last completed log interval on: what they
-        change has to follow from the epoch's number, or be kept in variables of the network.
+        A resumed training calls them again from the last completed log interval on: everything they
+        change must follow from the epoch's number, or be kept in variables of the network.
         """
         return []
 
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation(Spec, ABC):
-    """What changes the examples of a batch before anything else looks at them."""
+    """Changes the examples of a batch before anything else uses them."""
 
     @abstractmethod
     def augment(self, x: Tensor, seed: Tensor) -> Tensor:
@@ -265,7 +264,7 @@ class Augmentation(Spec, ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Procedure(Spec, ABC):
-    """How a run's network is made: one training, or several that build on each other."""
+    """Makes a run's network: one training, or several that build on each other."""
 
     @property
     def noisy(self) -> bool:
@@ -288,7 +287,7 @@ class Procedure(Spec, ABC):
 
         Args:
             run: its architecture, schedule and seed are used.
-            data: what it is trained and tested on.
+            data: the training and test examples.
             checkpointing: where to keep partial work and logs; with it, an interrupted training
                 resumes and ends with the same weights, bit for bit, on the same CPU with the same
                 number of threads. `checkpointing.part(name)` is for one training of several.
@@ -303,7 +302,7 @@ class Procedure(Spec, ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Run(Spec):
-    """One trained network: what is trained, on what, how, for how long, and with which seed.
+    """One trained network: its architecture, data, training, schedule and seed.
 
     Args:
         architecture, data, training, schedule: the parts.
@@ -350,14 +349,14 @@ class Run(Spec):
         )
 
     def examples(self) -> int | None:
-        """Training examples an epoch, or None where the data set has to be read to know."""
+        """Training examples per epoch, or None if only the data set itself shows their number."""
         size = self.data.train_size
         if size is None or self.train_examples is None:
             return self.train_examples if size is None else size
         return min(size, self.train_examples)
 
     def steps(self) -> int | None:
-        """Steps of the whole training, or None where the data set has to be read to know."""
+        """Steps of the whole training, or None if only the data set itself shows their number."""
         examples = self.examples()
         if examples is None:
             return None
@@ -366,15 +365,15 @@ class Run(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class MeasureInput:
-    """What a measure gets to evaluate.
+    """The input of a measure.
 
     Attributes:
         network: the trained `keras.Model`, giving logits; measures leave it bit-identical.
         data: the arrays that it was trained and is tested on.
         run: the run that it comes from.
-        checkpointing: progress, and partial results: what `save` was handed last, `load` gives to
-            the next process if this one is killed.
-        record: what is known of the training: the content of the run's spec.json.
+        checkpointing: progress, and partial results: after a kill, `load` returns the last `save`
+            to the next process.
+        record: the content of the run's spec.json.
         others: the trained networks of the runs that the measure's `others(run)` names, by run;
             each is loaded on first access. Measures leave them bit-identical too.
     """
@@ -389,12 +388,12 @@ class MeasureInput:
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """What a measure returns. Names are lower case letters, digits and _.
+    """The result of a measure. Names are lower case letters, digits and _.
 
     Attributes:
         scalars: finite numbers by name.
         arrays: numbers (NaN too) of any shape by name.
-        info: JSON by name: what is no number, such as the names of layers. `measure` is reserved.
+        info: JSON by name, such as the names of layers. `measure` is reserved.
     """
 
     scalars: dict[str, float]
@@ -414,11 +413,11 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True)
 class Measure(Spec, ABC):
-    """What is measured on a trained network; results are stored by run and measure."""
+    """A measurement of a trained network; results are stored by run and measure."""
 
     @abstractmethod
     def evaluate(self, trained: MeasureInput) -> Measurement:
-        """Measures the network, and leaves it as it is."""
+        """Measures the network, and leaves it bit-identical."""
 
     def others(self, run: Run) -> tuple[Run, ...]:
         """Other runs whose trained networks it needs to measure this one."""

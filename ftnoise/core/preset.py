@@ -1,7 +1,7 @@
-"""How much of the paper's protocol is run: all of it, minutes of it, or a smoke test.
+"""Presets: the paper's whole protocol, a version of minutes, or a smoke test.
 
-A preset is a set of limits. Each spec knows its own smaller self under them (`Spec.scaled`), so
-that a preset knows no member, and `Preset.of` gives one complete, smaller experiment.
+A preset is a set of limits. Each spec returns its smaller version under them (`Spec.scaled`), and
+`Preset.of` returns one complete, smaller experiment.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ftnoise.core.checks import expect, is_count
 
 
 class Scalable(Protocol):
-    """What has a smaller self under a preset: an experiment, a run, any spec."""
+    """Anything with a smaller version under a preset: an experiment, a run, any spec."""
 
     def scaled(self, preset: Preset) -> Self:
         """The same within the limits of the preset."""
@@ -31,10 +31,10 @@ class Preset:
         name: the argument of `--preset`.
         summary: one line for `--help` and for the report.
         epochs: factor of each schedule's epochs, > 0 (drops of the learning rate keep their
-            relative places), or None for exactly one epoch.
+            relative positions), or None for exactly one epoch.
         rate: factor of the learning rate, > 0, where the gradients have no noise, which would grow
-            with it. Above 1 where there are few steps: otherwise they move the weights too little
-            for a penalty to be felt or a network to overfit.
+            with it. Above 1 for few steps, which otherwise move the weights too little for a
+            penalty to take effect or a network to overfit.
         batch_size: largest batch.
         attack_steps: most steps of an attack in training.
         train_examples, test_examples: most examples; the subset is the same for all runs.

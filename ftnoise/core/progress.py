@@ -1,6 +1,6 @@
-"""What people are told on stderr: lines, and a progress line that rewrites itself on a terminal.
+"""Messages on stderr: lines, and a progress line that rewrites itself on a terminal.
 
-There is one stderr, so this module knows what stands on its last line. Results go to stdout.
+There is one stderr, so this module keeps the state of its last line. Results go to stdout.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ TERMINAL_SECONDS = 0.2
 ELSEWHERE_SECONDS = 30.0
 GOES_ON = "What was finished is kept; the same command goes on from there."
 
-# Width of the progress line that stands, unfinished, on the terminal.
+# Width of the unfinished progress line on the terminal.
 _standing = 0
 
 
 def tell(text: str) -> None:
-    """Leaves `ftnoise: <text>` as a line of its own."""
+    """Prints `ftnoise: <text>` on a line of its own."""
     _line(f"ftnoise: {text}")
 
 
 class Progress:
-    """Shows how far long work is; rate-limited, so it may be called at every step."""
+    """Shows the progress of long work; rate-limited, so it may be called at every step."""
 
     def __init__(self) -> None:
         self.shown = 0.0 if sys.stderr.isatty() else time.monotonic()
 
     def update(self, text: str) -> None:
-        """Shows `text` if the last one has stood long enough."""
+        """Shows `text` if the last one was shown long enough."""
         now, live = time.monotonic(), sys.stderr.isatty()
         if now - self.shown < (TERMINAL_SECONDS if live else ELSEWHERE_SECONDS):
             return
@@ -40,7 +40,7 @@ class Progress:
             _line(text)
 
     def say(self, text: str) -> None:
-        """Leaves `text` status as a line of its own."""
+        """Prints `text` on a line of its own."""
         _line(text)
 
 

@@ -1,7 +1,7 @@
 """Work in numbered units (examples, trials, layers) that resumes in the next process if killed.
 
 The units of one measurement form one or several named series. Each series has arrays whose first
-axis counts its units; they grow at the end only, so their length says what is completed.
+axis counts its units; they grow at the end only, so their length is the number of completed units.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class Schedule(Spec):
         learning_rate: positive.
         momentum: in [0, 1).
         drops: epochs in order, counted from 1, at whose start the rate is multiplied by
-            `drop_factor`; an epoch that stands twice multiplies twice.
+            `drop_factor`; an epoch that is listed twice multiplies twice.
         drop_factor: in (0, 1].
     """
 
@@ -59,7 +59,7 @@ class Schedule(Spec):
         return max(n for n in range(1, max(1, most) + 1) if self.epochs % n == 0)
 
     def resized(self, epochs: int) -> Schedule:
-        """The same schedule in another number of epochs; the drops keep their relative places."""
+        """The schedule in another number of epochs; the drops keep their relative positions."""
         scale = epochs / self.epochs
         drops = tuple(round((drop - 1) * scale) + 1 for drop in self.drops)
         return dataclasses.replace(self, epochs=epochs, drops=drops)

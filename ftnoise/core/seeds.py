@@ -49,7 +49,7 @@ def subset(size: int, count: int, purpose: str) -> np.ndarray:
 
 
 def fix_initialization(seed: int) -> None:
-    """Fixes what Keras initializers draw next; called right before a network is built.
+    """Seeds the next draws of Keras initializers; called right before a network is built.
 
     Keras draws initial weights from a generator of the process, so this is the one place that
     has to set it.

@@ -1,7 +1,7 @@
 """A spec is a frozen value that is also the behavior; its content is its identity.
 
-`Spec` is the base of everything that can stand in a row of a table: data sets, architectures,
-training slots, measures. Nothing here imports TensorFlow or NumPy, so that reading an experiment is
+`Spec` is the base of everything in a row or column of a table: data sets, architectures, training
+slots, measures. Nothing here imports TensorFlow or NumPy, so that reading an experiment is
 instant.
 
 Identity. The canonical form of a spec names its class, its `revision` and the fields that differ
@@ -32,7 +32,7 @@ class Spec:
 
     `revision` is raised by hand when the meaning of a class changes, so that stored results of
     the old meaning are not taken for results of the new one. A field with
-    `metadata={"identity": False}` is a place, such as a path, and no part of the identity.
+    `metadata={"identity": False}`, such as a path, is no part of the identity.
     """
 
     revision: ClassVar[int] = 1
@@ -46,7 +46,7 @@ class Spec:
         """The same spec within the limits of a preset.
 
         By default each field that is a spec is scaled. A member with a size of its own overrides
-        it; one whose specs have to stay as they are returns itself.
+        it; a member whose specs must not change returns itself.
         """
         smaller = {}
         for f in dataclasses.fields(self):
@@ -64,8 +64,8 @@ def snake_case(name: str) -> str:
 def canonical(value: object, *, everything: bool = False) -> JSON:
     """The JSON form of a spec (or of a field's value) on which identity rests.
 
-    With `everything`, fields that have their defaults are written too; that is what `spec.json`
-    keeps for a reader. Fields without identity are never written.
+    With `everything`, fields that have their defaults are written too, as `spec.json` keeps them
+    for a reader. Fields without identity are never written.
     """
     if isinstance(value, Spec):
         form: dict[str, JSON] = {"class": type(value).__name__, "revision": value.revision}
@@ -99,5 +99,5 @@ def digest(form: JSON) -> str:
 
 
 def spec_id(spec: Spec) -> str:
-    """`<slug>-<8 hex digits>`: the id of a spec that stands by itself, such as a measure."""
+    """`<slug>-<8 hex digits>`: the id of a spec that is stored by itself, such as a measure."""
     return f"{spec.slug}-{digest(canonical(spec))[:8]}"

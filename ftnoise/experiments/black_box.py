@@ -29,7 +29,7 @@ EXPERIMENT = Experiment(
     ),
     notes=(
         "The surrogate is a natural network with another seed, one for all rows of a network and "
-        "a seed; the attack never sees the model that has to be right.",
+        "a seed; the attack does not use the attacked model.",
     ),
     adopts=True,
     minutes={"paper": 6, "quick": 1.3, "smoke": 0.5},

@@ -34,7 +34,7 @@ EXPERIMENT = Experiment(
     columns=(*parameter_spread.COLUMNS, *parameter_histogram.COLUMNS),
     notes=(
         "The paper's 0.032451 (Tikhonov) and 0.125378 (TRADES) are of CIFAR-10, of which there are "
-        "no models yet. Its numbers stand beside both networks and both readings of its spread.",
+        "no models yet. Both are compared with both networks and both readings of the spread.",
     ),
     figures=(parameter_histogram.PICTURE,),
     adopts=True,

@@ -36,7 +36,7 @@ EXPERIMENT = Experiment(
     columns=columns(FAULTS),
     notes=(
         "The paper names neither network, data set nor placement of its faults: its two drops "
-        "stand beside both networks here, and every parameter is as likely to be hit as any other.",
+        "are compared with both networks here, and all parameters are equally likely to be hit.",
     ),
     figures=(*figures(FAULTS, COMPARED), PICTURE),
     adopts=True,

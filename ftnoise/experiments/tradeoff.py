@@ -57,7 +57,7 @@ def scatter(*panels: tuple[str, str]) -> Scatter:
     low = tuple(name for name in ("generalization_error", "privacy_epsilon") if name in shown)
     return Scatter(
         name="front",
-        title="What one pays for what",
+        title="Trade-offs between the metrics",
         panels=panels,
         low=low,
         logarithmic=tuple(name for name in low if name == "privacy_epsilon"),

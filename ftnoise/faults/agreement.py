@@ -1,8 +1,8 @@
-"""A campaign has to agree with Keras before it is believed, on the network and examples at hand.
+"""Check that a campaign agrees with Keras on the given network and examples.
 
 Without faults, and in trial 0, its outputs are compared with those of the naive loop: inject the
 fault, call the network, restore it. Examples whose outputs are not finite, or `LARGE` times the
-golden ones, are left out: rounding decides about sums of huge numbers.
+golden ones, are excluded, as rounding dominates sums of huge numbers.
 """
 
 from __future__ import annotations

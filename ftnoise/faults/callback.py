@@ -167,7 +167,7 @@ class FaultInjection(keras.callbacks.Callback):
         self.release()
 
     def release(self) -> None:
-        """Removes from the model what an interrupted training left."""
+        """Removes the remains of an interrupted training from the model."""
         self._armed = []
         if self._step is not None:
             self._step.leave(self)
@@ -250,7 +250,7 @@ class FaultInjection(keras.callbacks.Callback):
         del batch, logs
         hits = self.trial is not None and (self.fault.transient or self.trial.count > 0)
         # With the `History` that Keras makes for each `fit`: should the next callback raise, the
-        # announcement is not left for another one.
+        # announcement does not stay for a later `fit`.
         self._armed = [getattr(self.model, "history", None)] if self.hold and hits else []
 
     def disarm(self) -> bool:
@@ -260,7 +260,7 @@ class FaultInjection(keras.callbacks.Callback):
 
     @contextlib.contextmanager
     def in_force(self) -> Iterator[None]:
-        """What is traced in the block is faulty at the sites in the variables."""
+        """Operations traced in the block are faulty at the sites in the variables."""
         fault, targets = self.fault, self._targets
         if not fault.where.outputs:
             with called_through(self.model, self._reading):
@@ -309,7 +309,7 @@ class FaultInjection(keras.callbacks.Callback):
         try:
             self._campaign.refresh()
             found = self._campaign.run(range(self.trials), self.fault.rate).correct.mean(axis=1)
-        except BadInput:  # not finite: no reason to end a training that Keras goes on with
+        except BadInput:  # not finite: no reason to end a training that Keras continues
             found = np.full(self.trials, math.nan)
         self.accuracies[epoch] = found
         measured = {"accuracy": found.mean(), "accuracy_spread": found.std(ddof=1)}

@@ -1,14 +1,14 @@
 """Many fault trials on one network: each is an input of one compiled function, none rebuilds it.
 
-What lies before the first fault is computed once for all trials. Parameters enter the compiled
-function as tensors in the place of variables, which are never assigned; crashed neurons are removed
-from the kernel that they feed, where only layers that keep a zero a zero lie between. The results
-are one bit for each trial and example, whether the network is right, and the distance of its
-outputs to the fault-free ones.
+The part of the network before the first fault is computed once for all trials. Parameters enter the
+compiled function as tensors in place of variables, which are never assigned; crashed neurons are
+removed from the kernel that they feed, if all layers between map zero to zero. The results are one
+bit for each trial and example, whether the prediction is correct, and the output deviation: the
+Euclidean distance to the fault-free outputs.
 
-A campaign knows where a fault hits, what it does and for how long; the rate is an argument of each
-call. A network that draws (`layers.drawing`) makes one draw for each trial, the same for all
-examples of a call; the golden network makes that of trial 0.
+A campaign has the sites, effect and duration of a fault; the rate is an argument of each call. A
+network that draws (`layers.drawing`) makes one draw for each trial, the same for all examples of a
+call; the golden network makes that of trial 0.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from ftnoise.layers.drawing import drawing
 
 # Measured by tests/benchmarks/faults.py on two cores, 10,000 images: 8 trials were no faster than 4
 # for whole networks; 2 took 1.3 times as long on fmnist_dnn.
-TRIALS = 4  # in one call: they run side by side, and share what they read
+TRIALS = 4  # in one call: they run in parallel, and share their reads
 # 2,300 images on fmnist_dnn and 210 on fmnist_cnn1; half and twice as many took about the same
 # time, 9,000 on fmnist_dnn (weights) 1.7 times as long.
 CALL_BYTES = 2**26  # of outputs of layers, for all trials and examples of one call
-KEPT_BYTES = 2**29  # of what lies before the first fault, for all examples
+KEPT_BYTES = 2**29  # of the part before the first fault, for all examples
 # Faults in the last layer have small outputs: 5,000 take 0.5 to 0.8 of the time of 1,000.
 MOST_EXAMPLES = 5000  # in one call
 
@@ -110,7 +110,7 @@ class Campaign:
         return seeds.at_step(seeds.key(self.sampler.seed, "network in a fault trial"), trial)
 
     def refresh(self) -> None:
-        """Computes what is kept of the fault-free network again, after its parameters changed.
+        """Recomputes the stored values of the fault-free network after its parameters changed.
 
         Nothing is compiled anew: the compiled functions read the network's own variables.
 
@@ -194,7 +194,7 @@ class Campaign:
     def _calls(
         self, trials: Sequence[int], rate: Rate
     ) -> Iterator[tuple[tuple[Any, ...], np.ndarray]]:
-        """What the compiled function returns for a group of trials, chunk by chunk of the examples.
+        """The results of the compiled function for a group of trials, by chunks of the examples.
 
         And the number of sites that are hit there, as a share of all examples, `[trials]`.
         """
@@ -215,7 +215,7 @@ class Campaign:
             yield self._faulty(before, y, golden, inputs, draws), hit / len(self.y)
 
     def _inputs_of(self, trial: Trial) -> Any:
-        """What the compiled function takes of a trial: parameters, or hits and draws."""
+        """The arguments of the compiled function for a trial: parameters, or hits and draws."""
         if self.one_by_one:
             trial = trial.first()
         pairs = [
@@ -230,7 +230,7 @@ class Campaign:
         return self._clean([tf.constant(x[part]) for x in self.x])
 
     def _kept_before(self) -> dict[int, Any] | None:
-        """What lies before the first fault, by the start of each chunk; None if too large."""
+        """The values before the first fault, by the start of each chunk; None if too large."""
         size = self.examples_per_call
         values = self._clean_part(slice(size))
         tensors = [value for value in tf.nest.flatten(values) if value is not None]
@@ -242,9 +242,9 @@ class Campaign:
     def _faulty_of(
         self, before: list[Any], y: Any, golden: Any, trials: list[Any], draws: Any
     ) -> tuple[Any, ...]:
-        """Correctness bits, distances and finite bits `[trials, examples]` of a chunk of examples.
+        """Correctness bits, output deviations and finite bits `[trials, examples]` of a chunk.
 
-        A distance is 0 where an output is not finite. And the outputs in the first trial,
+        A deviation is 0 where an output is not finite. And the outputs in the first trial,
         `[examples, classes]`.
         """
         correct, distances, finite, all_outputs = [], [], [], []

@@ -12,9 +12,9 @@ from ftnoise.core.errors import BadInput
 from ftnoise.faults.graph import unfold
 
 LAYERS = keras.layers
-# Between these two classes, of what an activation gives.
+# Threshold between two classes, by activation.
 MIDDLES = {"sigmoid": 0.5, "hard_sigmoid": 0.5, "tanh": 0.0, "softsign": 0.0}
-# What is above a threshold before them is so after them, as far as a single output goes.
+# Layers that keep a single output on its side of a threshold.
 PASSING = (
     LAYERS.Flatten,
     LAYERS.Reshape,

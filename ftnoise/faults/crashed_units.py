@@ -22,7 +22,7 @@ from ftnoise.layers.convolution import ImageConv2D
 
 LAYERS = keras.layers
 # Unit by unit, they give 0 where all they are given is 0. These classes, and none below them: a
-# subclass may do anything with what it is given.
+# subclass may do anything with its inputs.
 KEEP_ZERO = (
     LAYERS.MaxPooling1D,
     LAYERS.MaxPooling2D,

@@ -1,8 +1,8 @@
 """The effect of a fault on the number that it hits.
 
 Every effect is one function of the fault-free value, applied by TensorFlow to parameters and to the
-outputs of neurons alike. What an effect draws at random belongs to the site that is hit, not to
-the number of faults, so the faults at a low rate are among those at a higher one.
+outputs of neurons alike. The random value of an effect belongs to the site, not to the number
+of faults, so the faults at a low rate are among those at a higher one.
 
 Sources: Torres-Huitzil and Girau (2017), "Fault and Error Tolerance in Neural Networks", for
 stuck-at faults; Li et al. (2017), "Understanding Error Propagation in Deep Learning Neural Network
@@ -39,18 +39,18 @@ class Effect(Spec, ABC):
 
         Args:
             values: the fault-free ones, a floating-point tensor.
-            draw: what `draw` gave, of a shape that broadcasts against `values`.
+            draw: the result of `draw`, of a shape that broadcasts against `values`.
         """
 
     @property
     @abstractmethod
     def label(self) -> str:
-        """A few words that follow what is hit: `stuck at 0`."""
+        """A few words that follow the kind of site: `stuck at 0`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StuckAt(Effect):
-    """The value is `value`, whatever it should be; 0 is the paper's fault.
+    """The value is always `value`; 0 is the paper's fault.
 
     A neuron stuck at 0 is a crashed one, a weight stuck at 0 a lost connection.
     """

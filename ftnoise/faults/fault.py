@@ -22,8 +22,8 @@ class Fault(Spec):
     Args:
         where: the sites that can be hit.
         what: the effect on a value that is hit.
-        rate: how many sites are hit by one injection; which ones is drawn at random. A campaign
-            runs the same fault at many rates, which it is given with each call.
+        rate: how many sites are hit by one injection; they are drawn at random. A campaign takes
+            the rate as an argument of each call instead.
         transient: False is permanent, the same sites for all inputs; True draws sites and values
             anew for each input.
     """

@@ -1,6 +1,6 @@
 """A network whose faults are inputs: parameters and hits enter its computation as tensors.
 
-What lies before the first fault, and before the first layer that draws, is set apart, to be
+The part before the first fault, and before the first layer that draws, is separate, so it is
 computed once for all trials.
 """
 
@@ -84,7 +84,7 @@ class FaultyNetwork:
         """The network's outputs `[n, classes]` in a trial.
 
         Args:
-            before: what `clean` gave.
+            before: the result of `clean`.
             trial: parameters of the targets, or pairs of hits and draws.
         """
         with self._under(trial):
@@ -156,7 +156,7 @@ class FaultyNetwork:
 
 
 def expect_held(targets: Sequence[Target]) -> None:
-    """Raises `BadInput` if a parameter is hidden in its layer, so that nothing can stand for it."""
+    """Raises `BadInput` if a parameter is hidden in its layer, so that it cannot be replaced."""
     for target in targets:
         expect(
             not isinstance(target, ParameterTarget) or len(target.holders) > 0,

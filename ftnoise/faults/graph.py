@@ -1,7 +1,7 @@
 """A Keras model as the list of its layers' calls, in the order in which they are computed.
 
-Models inside a model are unfolded, so that what lies before the first fault can be computed once,
-however deep the fault lies.
+Models inside a model are unfolded, so the part before the first fault can be computed once,
+however deep the fault is.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import tensorflow as tf
 
 from ftnoise.core.errors import BadInput
 
-# What names a tensor of the model.
+# The name of a tensor of the model.
 Key = tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One call of a layer: the keys of the tensors that it takes and gives."""
+    """One call of a layer: the keys of its input and output tensors."""
 
     layer: keras.layers.Layer
     node: Any
@@ -47,7 +47,7 @@ class Step:
 
     @property
     def function(self) -> str:
-        """What is applied unit by unit or as a whole: `relu`, `sigmoid`, `cast`; "" if unknown.
+        """The name of the function that is applied: `relu`, `sigmoid`, `cast`; "" if unknown.
 
         That is a layer's `activation`, or the function of TensorFlow or Keras that was called in
         the site of a layer.
@@ -114,7 +114,7 @@ def unfold(network: keras.Model) -> Graph:
 
 
 def is_functional(network: Any) -> bool:
-    """Whether a layer is a model whose layers' calls Keras knows."""
+    """Whether a layer is a model for which Keras records the calls of its layers."""
     return isinstance(network, keras.Model) and bool(getattr(network, "_is_graph_network", False))
 
 

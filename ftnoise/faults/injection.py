@@ -25,7 +25,7 @@ from ftnoise.faults.parsing import fault_of
 from ftnoise.faults.sites import OutputTarget, ParameterTarget, Target
 from ftnoise.faults.trials import Trial, TrialSampler, TrialStream
 
-# What Keras keeps compiled of a model.
+# Attributes with the compiled functions of a Keras model.
 COMPILED = ("train_function", "test_function", "predict_function", "train_tf_function")
 _ABSENT = object()
 
@@ -107,7 +107,7 @@ def assigned(targets: Sequence[Target], values: Sequence[Any]) -> Iterator[None]
             variable.assign(value)
 
 
-# Of the values of one target, all that hold its units.
+# Maps the values of one target (all tensors with its units) to faulty ones.
 Function = Callable[[list[Any]], list[Any]]
 
 
@@ -122,9 +122,9 @@ def tapped(
 
 @contextlib.contextmanager
 def put_aside(model: keras.Model) -> Iterator[None]:
-    """The model has no compiled functions when the block begins, and its former ones after it.
+    """Removes the model's compiled functions for the time of the block.
 
-    If `compile` was called in the block, those of before are out of date, and it has none.
+    If `compile` was called in the block, the former ones are out of date and are not restored.
     """
     compiled = {name: vars(model).get(name, _ABSENT) for name in COMPILED}
     loss = model.compiled_loss
@@ -141,7 +141,7 @@ def put_aside(model: keras.Model) -> Iterator[None]:
 
 @contextlib.contextmanager
 def taps(targets: Sequence[Target], functions: Sequence[Function]) -> Iterator[None]:
-    """What is called or traced inside the block passes through these functions at the targets."""
+    """Inside the block, calls and traces apply these functions to the values of the targets."""
     with contextlib.ExitStack() as stack:
         for target, function in zip(targets, functions, strict=True):
             assert isinstance(target, OutputTarget)
@@ -155,7 +155,7 @@ def called_through(layer: Any, wrap: Callable[[Any], Any]) -> Iterator[None]:
     """`layer.call` is `wrap(layer.call)` inside the block."""
     before = vars(layer).get("call", _ABSENT)
     try:
-        # Past Keras' own `__setattr__`, which would track what is only here for a moment.
+        # Past Keras' own `__setattr__`, which would track a temporary attribute.
         vars(layer)["call"] = wrap(layer.call)
         yield
     finally:
@@ -163,7 +163,7 @@ def called_through(layer: Any, wrap: Callable[[Any], Any]) -> Iterator[None]:
 
 
 def put(thing: Any, name: str, value: Any) -> None:
-    """Gives an attribute back as it was found in `vars`, or takes it away if it was not there."""
+    """Restores an attribute in `vars`, or removes it if it was absent."""
     if value is _ABSENT:
         vars(thing).pop(name, None)
     else:

@@ -1,4 +1,4 @@
-"""The results of a campaign: one bit for each trial and example, and what follows from the bits.
+"""The results of a campaign: one correctness bit for each trial and example, and derived numbers.
 
 The trial is the unit of replication: all trials share the test examples, so trials times examples
 are no independent draws, and every interval is over trials.
@@ -80,7 +80,7 @@ class Outcomes:
         y: np.ndarray,
         results: Sequence[Mapping[str, np.ndarray]],
     ) -> Outcomes:
-        """Outcomes from what `TrialResults.to_arrays` gave at each rate."""
+        """Outcomes from the results of `TrialResults.to_arrays` at each rate."""
         numbers = {name: [arrays[name] for arrays in results] for name in NUMBERS}
         return cls(tuple(rates), golden, y, [arrays["correct"] for arrays in results], numbers)
 
@@ -127,8 +127,8 @@ class Outcomes:
     def output_deviation(self, index: int) -> tuple[float, float]:
         """Mean and maximum of the Euclidean distance of the outputs to those without faults.
 
-        Definition 1 of the paper, over examples and trials that leave finite outputs; infinite if
-        none does.
+        Definition 1 of the paper, over the examples and trials with finite outputs; infinite
+        if there are none.
         """
         mean, most = (self.numbers[f"output_deviation_{kind}"][index] for kind in ("mean", "max"))
         finite = np.isfinite(mean)

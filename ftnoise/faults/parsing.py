@@ -1,7 +1,8 @@
 """A fault from one line of text, as the command line takes it: `weights:stuck_at=0:rate=0.1`.
 
 A part of the text is the name of a class in snake case and values of its fields. So a new subclass
-of `Where`, `Effect` or `Rate` has a text form, a place in `--help` and in JSON without more.
+of `Where`, `Effect` or `Rate` has a text form, appears in `--help` and can be restored from JSON
+without further code.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def parse_fault(text: str) -> Fault:
     """The fault of a text such as `weights:stuck_at=0:0.5`; see `form`.
 
     Raises:
-        BadInput: names the part that is wrong, and what is possible.
+        BadInput: names the wrong part, and the possible values.
     """
     parts = text.split(":")
     if len(parts) not in (3, 4) or parts[3:] not in ([], ["transient"], ["permanent"]):

@@ -1,4 +1,4 @@
-"""How many sites are hit, and which: those with the smallest of random keys, one for each site.
+"""How many sites are hit, and which: each site has a random key, and the smallest keys are hit.
 
 One draw of keys gives the sites at every rate, so those at a low rate are among those at a higher
 one, and two networks of one architecture are hit at the same sites.
@@ -141,8 +141,8 @@ class Bernoulli(Rate):
 def smallest(keys: np.ndarray, count: int) -> np.ndarray:
     """A mask of the `count` smallest keys, bool `[n]`; of equal keys the first ones.
 
-    The keys are uniform, so the boundary is known to a few standard deviations, and only the keys
-    near it are sorted: a pass over the keys instead of a selection among them.
+    The keys are uniform, so the boundary is within a few standard deviations of its mean, and only
+    the keys near it are sorted: a pass over the keys instead of a selection among them.
     """
     import numpy as np
 
@@ -154,7 +154,7 @@ def smallest(keys: np.ndarray, count: int) -> np.ndarray:
     hit = keys < low
     unsure = np.flatnonzero((keys >= low) & (keys <= high))
     wanted = count - int(np.count_nonzero(hit))
-    if not 0 <= wanted <= len(unsure):  # one time in a thousand million
+    if not 0 <= wanted <= len(unsure):  # once in 10^9 calls
         hit[:], unsure, wanted = False, np.arange(len(keys)), count
     hit[unsure[np.argsort(keys[unsure], kind="stable")[:wanted]]] = True
     return hit

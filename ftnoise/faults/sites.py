@@ -55,9 +55,9 @@ CONVOLUTIONS = (
     LAYERS.SeparableConv1D,
     LAYERS.SeparableConv2D,
 )
-# What is added to a sum, or scales and shifts each unit by itself.
+# Parameters that are added to a sum, or scale and shift each unit by itself.
 NO_WEIGHTS = ("bias", "gamma", "beta", "alpha")
-# Functions that may be called in the place of an activation's layer.
+# Functions that may replace the layer of an activation.
 ACTIVATIONS = (
     "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "mish", "sigmoid",
     "hard_sigmoid", "tanh", "softplus", "softsign", "softmax", "log_softmax",
@@ -69,7 +69,7 @@ class Target:
     """One tensor with fault sites: the output of a layer, or a parameter.
 
     Attributes:
-        name: as a reader knows it, such as `dense_1` or `dense_1/kernel`.
+        name: such as `dense_1` or `dense_1/kernel`.
         layer: the layer that a user would name.
         grid: the shape of the sites, which broadcasts against the values that they hold.
     """
@@ -97,11 +97,11 @@ class ParameterTarget(Target):
 
 @dataclass(frozen=True, eq=False)
 class OutputTarget(Target):
-    """The output of `tapped`, or what it is given (`before`: the heads of an attention layer).
+    """The output of `tapped`, or its input (`before`: the heads of an attention layer).
 
     Attributes:
         tapped: a layer.
-        before: whether it is what it is given.
+        before: whether the target is the input of `tapped`.
         held: which of its outputs hold the units; several for a recurrent layer with its state.
             None if that is not known.
     """
@@ -245,7 +245,7 @@ def _parameters(
 
 
 def kind_of(variable: Any) -> str:
-    """What a variable is to its layer: `kernel`, `bias`, `gamma`, ..."""
+    """The role of a variable in its layer: `kernel`, `bias`, `gamma`, ..."""
     return variable.name.split("/")[-1].split(":")[0]
 
 
@@ -260,5 +260,5 @@ def is_bias(variable: Any) -> bool:
 
 
 def is_weight(variable: Any) -> bool:
-    """Whether a parameter is a factor of what comes in: a kernel or an embedding."""
+    """Whether a parameter multiplies inputs: a kernel or an embedding."""
     return kind_of(variable) not in NO_WEIGHTS and len(variable.shape) >= 2

@@ -84,7 +84,7 @@ def _series(rates: Sequence[Rate]) -> list[str]:
 
 
 def _identity(campaign: Campaign, rates: Sequence[Rate]) -> str:
-    """All that the results depend on: the golden outputs stand for the network and the examples."""
+    """Everything that determines the results; golden outputs identify network and examples."""
     fault = [spec.canonical(rate) for rate in rates], spec.canonical(campaign.fault)
     found = hashlib.sha256(repr((fault, campaign.sampler.seed)).encode())
     for array in (campaign.golden, campaign.correct, campaign.y):

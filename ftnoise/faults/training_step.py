@@ -1,9 +1,9 @@
 """A model's compiled training step, with faults in the calls for which they were announced.
 
-Keras does not tell callbacks about an exception, and a training may stop anywhere. So faults are
-announced for each step anew: this object stands where Keras looks for its compiled step, puts the
-faults in while that is called, and takes them out before it returns or raises. A step that nobody
-announced is the fault-free one, compiled as if there were no faults.
+Keras does not notify callbacks of an exception, and a training may stop anywhere. So faults are
+announced for each step anew. This object replaces the compiled step of Keras: it injects the faults
+for the call, and removes them before it returns or raises. A step that is not announced is
+fault-free, compiled as if there were no faults.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class Member(Protocol):
         """Whether the step that begins is faulty; the next one has to be announced again."""
 
     def in_force(self) -> contextlib.AbstractContextManager[None]:
-        """What is traced in the block is faulty."""
+        """Operations traced in the block are faulty."""
 
 
 class TrainingStep:
-    """Stands in the site of `model.train_function`; use `TrainingStep.of(model)`."""
+    """Replaces `model.train_function`; use `TrainingStep.of(model)`."""
 
     def __init__(self, model: keras.Model) -> None:
         self.model, self.fault_free = model, model.train_function
@@ -47,7 +47,7 @@ class TrainingStep:
 
     def join(self, member: Member) -> None:
         """From now on, steps that the member has announced are faulty."""
-        # What was compiled for the member may be of a former training.
+        # A step compiled for the member may belong to a former training.
         self.compiled.clear()
         self.members.append(member)
 

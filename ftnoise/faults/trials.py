@@ -1,7 +1,7 @@
 """Which sites a fault hits: drawn from a seed and the number of the trial, and from nothing else.
 
-The draw does not know the network's weights, the rate of faults or the examples, so two networks of
-one architecture get the same trials, and a campaign that was stopped draws the same ones again.
+The draw does not depend on the weights, the fault rate or the examples, so two networks of one
+architecture get the same trials, and a resumed campaign draws the same ones again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Trial:
     Attributes:
         hits: masks of the sites that are hit, bool, of the target's grid; with an axis of inputs
             in front if the fault is transient.
-        draws: what the effect drew for each site, of the same shapes; None if it draws nothing.
+        draws: random values of the effect for each site, of the same shapes; None if it has none.
     """
 
     hits: tuple[np.ndarray, ...]

@@ -1,18 +1,18 @@
 """Where faults hit: the sites of a network, found in its layers.
 
-A *neuron* is a unit, channel or head of a layer's output, after its activation; batch
-normalization and an activation (a layer, or a function such as `tf.nn.relu`) that follow belong to
-it. What a recurrent layer feeds back to itself is inside the layer: it is hit through its weights;
-the states that it hands out at its end (`return_state`) hold the same units, and are hit with
-them. What an Embedding gives are no neurons, but a table's entries: they are hit as weights. A
-*filter* is all weights that make one channel of a convolution. Sites are counted target by target;
-a *target* is the output of one layer or one of its parameters, in the order of computation.
+A *neuron* is a unit, channel or head of a layer's output, after its activation; batch normalization
+and an activation (a layer, or a function such as `tf.nn.relu`) that follow belong to it. The
+feedback of a recurrent layer is inside the layer and is hit through its weights; the states that it
+returns (`return_state`) hold the same units, and are hit with them. Outputs of an Embedding are no
+neurons, but entries of a table: they are hit as weights. A *filter* is all weights that make one
+channel of a convolution. Sites are counted target by target; a *target* is the output of one layer
+or one of its parameters, in the order of computation.
 
-A Sequential or functional model inside a model is its layers. Any other layer is one layer, however
-much it has inside: a layer or a subclassed model of a user's own, a wrapper such as Bidirectional.
-The output layer is the one whose unit the network's output is: where pooling or a sum follows the
-last weights (`Conv2D(10, 1)`, `GlobalAveragePooling2D`, `Softmax`), that layer is a hidden one, and
-its channels, the scores of the classes, are neurons like others.
+A Sequential or functional model inside a model counts as its layers. Any other layer counts as one
+layer: a user's own layer or subclassed model, a wrapper such as Bidirectional. The units of the
+output layer are the outputs of the network. If pooling or a sum follows the last weights
+(`Conv2D(10, 1)`, `GlobalAveragePooling2D`, `Softmax`), their layer is a hidden layer, and its
+channels, the scores of the classes, are hidden neurons.
 """
 
 from __future__ import annotations
@@ -186,8 +186,8 @@ class Biases(Where):
 class Parameters(Where):
     """Single parameters: weights, biases, and the scales and shifts of normalization layers.
 
-    What is not trained (`trainable=False`), such as the moving mean and variance that a
-    normalization layer has counted, is no parameter; what is in a layer that was frozen is one.
+    Variables that are never trained, such as the moving mean and variance of a normalization layer,
+    are no parameters; the variables of a frozen layer are.
     """
 
     def candidates(self, network: keras.Model) -> list[Target]:

@@ -82,7 +82,7 @@ def gradient_in_input(upstream: Any, kernel: Any, padding: str) -> Any:
 
 
 class TwoLogits(keras.layers.Layer):
-    """The logit of class 1 behind a logit of 0 for class 0, `[batch, 1]` -> `[batch, 2]`.
+    """Prepends a logit of 0 for class 0 to the logit of class 1, `[batch, 1]` -> `[batch, 2]`.
 
     The softmax of both is the sigmoid of the one, and their cross-entropy is the binary
     cross-entropy. So this layer replaces a sigmoid unit at the end of a network.

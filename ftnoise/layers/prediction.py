@@ -1,7 +1,7 @@
 """Logits of many examples, batch by batch: the forward pass of everything that evaluates a network.
 
-Each batch of a network that draws has a key of its own, so a result repeats exactly, and a draw of
-another number is an independent one. A deterministic network ignores the keys.
+Each batch of a network that draws has a key of its own, so a result repeats exactly, and draws of
+different numbers are independent. A deterministic network ignores the keys.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 Source: Athalye et al. (2018), "Obfuscated Gradients Give a False Sense of Security"; Carlini et al.
 (2019), "On Evaluating Adversarial Robustness", for the checks. Each compares the attack with
-another on the same examples. An attack that should be weaker is a sign if it breaks what the other
-does not significantly more often than the reverse (exact sign test, 2.5 %); other differences count
-if they are beyond the 95 % interval.
+another on the same examples. A weaker attack is a sign if the examples that it alone breaks are
+significantly more than those that the other alone breaks (exact sign test, 2.5 %); other
+differences count if they are beyond the 95 % interval.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from ftnoise.measures.robust_accuracy import check
 if TYPE_CHECKING:
     from ftnoise.attacks.evaluation import Attacked
 
-# Largest share, in percent, of examples that may survive any change of the image, and of right
-# examples without a gradient: some images are so alike, and some networks so sure.
+# Largest tolerated share, in percent, of examples that survive any change of the image, and of
+# correct examples with a zero gradient: a few such examples are normal.
 FEW = 1.0
 
 

@@ -1,4 +1,4 @@
-"""How well an attacker can tell the training examples of a model from other examples.
+"""Membership inference: how well an attacker distinguishes training examples from others.
 
 Source: Yeom et al. (2018), "Privacy Risk in Machine Learning", for the loss threshold; Salem et al.
 (2019), "ML-Leaks", for the entropy; Song and Mittal (2021) for attacks that look at both.
@@ -138,7 +138,7 @@ def by_regression(fitted: ndarray, member: ndarray, judged: ndarray) -> tuple[fl
 
 
 def advantage(guesses: ndarray, member: ndarray) -> float:
-    """Rate of members found minus rate of non-members taken for members, in points."""
+    """True positive rate minus false positive rate of the attack, in points."""
     return 100.0 * float(guesses[member].mean() - guesses[~member].mean())
 
 

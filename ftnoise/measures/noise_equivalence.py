@@ -51,7 +51,7 @@ class NoiseEquivalence(Measure):
     """How the noisy objective and two penalized ones differ, as the noise becomes small.
 
     Scalars: `slope_jacobian` and `slope_l2`, the slopes of log |difference| against log sigma: 4
-    where a penalty is equivalent to the noise, 2 where it is another one; their 95 % bootstrap
+    where a penalty is equivalent to the noise, 2 where it is not; their 95 % bootstrap
     intervals over draws (for this network and these examples) `slope_jacobian_low`,
     `slope_jacobian_high`, `slope_l2_low`, `slope_l2_high`; slopes without enough significant
     differences are missing. `penalty_jacobian` (the factor of sigma^2 / 2, in nats per squared unit

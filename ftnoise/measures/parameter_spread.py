@@ -1,4 +1,4 @@
-"""Spread of the parameters around their mean; the paper reads a wide one as uneven load.
+"""Spread of the parameters around their mean; the paper interprets a wide spread as an uneven load.
 
 Source: section 4.3 and equation (10) of the paper.
 

@@ -2,7 +2,7 @@
 
 Source: section 5 and Theorem 1 of the paper; `ftnoise/privacy.py` for the accounting.
 
-Assumptions: the noise key is secret (that of a published run is not, see `gradients/dpsgd.py`);
+Assumptions: the noise key is secret (the key of a published run is not, see `gradients/dpsgd.py`);
 the noise, drawn in single precision by Philox, is Gaussian. The calibration of hyper-parameters on
 the same examples is not counted.
 """
@@ -81,7 +81,7 @@ COLUMNS = (
         measure=PrivacyLoss(),
         title="Epsilon as the paper computed it",
     ),
-    Column(name="privacy_epsilon", measure=PrivacyLoss(), title="Epsilon, smallest sound value"),
+    Column(name="privacy_epsilon", measure=PrivacyLoss(), title="Epsilon, smallest valid value"),
     Column(
         name="generalization_bound",
         measure=PrivacyLoss(),

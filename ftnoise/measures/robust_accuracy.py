@@ -4,8 +4,8 @@ Source: Madry et al. (2018), "Towards Deep Learning Models Resistant to Adversar
 the number; Carlini et al. (2019), "On Evaluating Adversarial Robustness", for the numbers reported
 with it.
 
-It is an upper bound: a stronger attack may find more. `attack_red_flags.py` looks for signs that
-one would.
+It is an upper bound: a stronger attack may succeed more often. `attack_red_flags.py` checks for
+signs of that.
 """
 
 from __future__ import annotations

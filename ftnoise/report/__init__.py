@@ -1,6 +1,6 @@
 """Stored results next to the paper's: in a terminal, as Markdown, LaTeX, CSV and figures.
 
-`results` reads stored runs; every form is a function of what it returns, so the same stored numbers
+`results` reads stored runs; every form is a function of its result, so the same stored numbers
 give the same bytes. Nothing heavy is imported before something is drawn.
 """
 
@@ -45,7 +45,7 @@ def write(results: Results, folder: Path) -> list[Path]:
     drawn before the first file is written, so that a failure leaves the old files.
 
     Args:
-        results: what is stored.
+        results: the stored results.
         folder: where the files go.
     """
     contents = {

@@ -10,7 +10,7 @@ from ftnoise.report.page import sections
 from ftnoise.report.results import Results
 from ftnoise.report.table import MISSING, PLUS_MINUS, Block, Section, Table
 
-MOST = 12  # columns of numbers beside each other
+MOST = 12  # columns of numbers next to each other
 NUMBER = re.compile(r"([+-]?[\d.]+)(?: ± ([\d.]+))?(\**)")
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -98,7 +98,7 @@ def _tabular(table: Table) -> str:
 
 
 def _cells(cells: Sequence[str]) -> list[str]:
-    """A column; a missing spread leaves its place empty, so that the means are aligned."""
+    """A column; a missing spread is left blank, so that the means are aligned."""
     spreads = [cell.partition(PLUS_MINUS)[2].rstrip("*") for cell in cells]
     widest = max(spreads, key=len)
     found = []

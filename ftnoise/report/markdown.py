@@ -30,7 +30,7 @@ def markdown(results: Results) -> str:
 def _table(table: Table) -> str:
     top, heads, rule = [_escaped(table.corner)], [""], [":--"]
     for block in table.blocks:
-        # Markdown has no cell over several columns: the title stands over the middle one.
+        # Markdown has no cell over several columns: the title is over the middle one.
         titles = [""] * len(block.heads)
         titles[len(titles) // 2] = _escaped(block.title)
         top += titles

@@ -1,4 +1,4 @@
-"""What a report consists of: the table, the orders of its rows, the figures, the notes."""
+"""The parts of a report: the table, the orders of its rows, the figures, the notes."""
 
 from __future__ import annotations
 

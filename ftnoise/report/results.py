@@ -72,7 +72,7 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """All that is stored of an experiment under one preset.
+    """The stored results of an experiment under one preset.
 
     Args:
         experiment: the table.
@@ -99,7 +99,7 @@ class Results:
                 self._check(figure)
 
     def _check(self, figure: ArrayFigure) -> None:
-        """Expects what is averaged or compared to have the same x and shapes."""
+        """Expects the same x and shapes in arrays that are averaged or compared."""
         for rows in self.groups.values():
             first: JSON = None
             for row in rows.values():
@@ -211,7 +211,7 @@ class Results:
         return found
 
     def seeds(self) -> str:
-        """The number of seeds behind the numbers of each row, in words."""
+        """The number of seeds of each row, in words."""
         rows: dict[tuple[int, int, int, int], list[str]] = {}
         for row in self.experiment.rows:
             columns = [self.by_draw(row, column) for column in self.experiment.columns]
@@ -233,7 +233,7 @@ class Results:
         return "; ".join(parts)
 
     def legend(self) -> str:
-        """What the numbers of the table are, in a few sentences."""
+        """A few sentences that explain the numbers of the table."""
         spread = any(map(self.has_spread, self.experiment.columns))
         text = f"Ours: {self.seeds()}."
         if spread:

@@ -1,4 +1,4 @@
-"""What a report prints, in a neutral form: sections with text, tables and lists of strings.
+"""The content of a report in a neutral form: sections with text, tables and lists of strings.
 
 `page` makes them; `terminal`, `markdown` and `latex` render any of them.
 """
@@ -23,9 +23,9 @@ class Block:
     """Columns of a table under one title, which stay together.
 
     Args:
-        title: stands above all of them.
+        title: above all of them.
         cells: strings [rows][columns]; `mean ± spread*` is aligned at its ±.
-        heads: stands above each column; empty strings are no line.
+        heads: above each column; empty strings are no line.
     """
 
     title: str

@@ -27,9 +27,9 @@ def terminal(results: Results, width: int = 100, color: bool = False) -> str:
     """The report's tables, orders and notes.
 
     Args:
-        results: what is stored.
+        results: the stored results.
         width: characters in a line. Lines are longer only where a single block of columns does not
-            fit beside the rows' names.
+            fit next to the rows' names.
         color: with ANSI colors, which no information depends on.
     """
 
@@ -84,7 +84,7 @@ def _column(block: Block) -> _Column:
 
 
 def _aligned(cells: Sequence[str]) -> list[str]:
-    """`mean ± spread*` with each part below the other; a missing spread leaves its place empty."""
+    """`mean ± spread*` with each part below the other; a missing spread is left blank."""
     found = [NUMBER.fullmatch(cell) for cell in cells]
     spread = max((len(m[2]) for m in found if m), default=-3)
     stars = max((len(m[3]) for m in found if m), default=0)
@@ -122,7 +122,7 @@ def _panels(columns: Sequence[_Column], width: int) -> list[list[_Column]]:
 
 
 def _heading(corner: str, panel: Sequence[_Column], style: Style) -> list[str]:
-    """Titles, with their last lines beside each other; heads where there are any; a rule."""
+    """Titles, aligned at their last lines; heads where there are any; a rule."""
     gap, blank = " " * GAP, " " * len(corner)
     deep = max(len(column.title) for column in panel)
     lines = []

@@ -1,15 +1,15 @@
-"""Where noise enters a training: the inputs, beside the loss, the gradients, or the weights.
+"""Where noise enters a training: the inputs, a penalty, the gradients, or the weights.
 
 `Training` is a value with four optional slots; with none of them it is natural training.
 
-| slot | what it decides | base class |
+| slot | content | base class |
 |---|---|---|
-| `inputs` | what the loss is taken on | `Inputs` |
-| `penalty` | a scalar beside the loss, outside any clipping | `Penalty` |
+| `inputs` | the objective: the loss on noisy or adversarial examples | `Inputs` |
+| `penalty` | a scalar added to the loss, outside any clipping | `Penalty` |
 | `gradients` | how batches are drawn, and how losses become an update | `Gradients` |
 | `weights` | the network itself, before and after each step | `Weights` |
 
-Beside them, `augmentation` changes the examples of a batch before anything else uses them. The base
+In addition, `augmentation` changes the examples of a batch before anything else uses them. The base
 classes are in `core/interfaces.py`.
 """
 

@@ -1,4 +1,4 @@
-"""What a training writes for TensorBoard: curves, learning rate, histograms of weights, HParams."""
+"""Logs of a training for TensorBoard: curves, learning rate, histograms of weights, HParams."""
 
 from __future__ import annotations
 

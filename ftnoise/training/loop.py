@@ -79,7 +79,7 @@ def train(
             Shuffle(),
             *(training.weights.callbacks(network, run) if training.weights else ()),
             *tensorboard(run, loop.intervals, checkpointing.log_dir),
-            # Last, so that it keeps what the others have changed.
+            # Last, so that it keeps the changes of the others.
             Checkpoint(checkpointing, history, seconds),
         ],
         verbose=0,
@@ -175,7 +175,7 @@ class Loop(keras.Model):
         return [self.loss_metric, self.accuracy_metric, *self.updater.metrics]
 
     def seed(self, purpose: str, step: Any) -> Any:
-        """The int64 pair of what is drawn for `purpose` at a step."""
+        """The seed of the draws for `purpose` at a step, an int64 pair."""
         return seeds.at_step(self.keys[purpose], step)
 
     def calls(self, finished: int) -> tf.data.Dataset:
@@ -263,7 +263,7 @@ class Loop(keras.Model):
         self.accuracy_metric.update_state(_hits(logits, y), sample_weight=present)
 
     def variables_by_name(self) -> dict[str, Any]:
-        """What a checkpoint holds: weights and optimizer variables, by kind and position."""
+        """The arrays of a checkpoint: weights and optimizer variables, by kind and position."""
         kinds = {"weight": self.network.weights, "optimizer": self.optimizer.weights}
         return {
             f"{kind}/{n}": variable

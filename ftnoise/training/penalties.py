@@ -1,4 +1,4 @@
-"""A scalar beside the loss that keeps the network simple: L2 (Tikhonov), L1, Jacobian.
+"""Penalties, scalars added to the loss: L2 (Tikhonov), L1, Jacobian.
 
 Source: section 4.1 of the paper; Bishop (1995), "Training with Noise is Equivalent to Tikhonov
 Regularization", for the Jacobian form.
@@ -6,7 +6,7 @@ Regularization", for the Jacobian form.
 Deviations
 1. The paper does not define its "Tikhonov" penalty. L2 on the kernels fits its text and is used in
    the tables; `Jacobian` is the form to which small input noise is equivalent.
-2. `Jacobian` takes a forward pass of its own. With Keras' dropout, the penalty sees another draw
+2. `Jacobian` takes a forward pass of its own. With Keras' dropout, the penalty uses another draw
    than the loss; statistics of batch normalization are updated twice a step.
 """
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Slots(Procedure):
-    """Base of `Training`; what the loop needs to know of it."""
+    """Base of `Training`: the part of it that the loop uses."""
 
     inputs: Inputs | None = None
     penalty: Penalty | None = None

@@ -1,4 +1,4 @@
-"""What all drawings have in common: size, look, legend, logarithmic axes, files."""
+"""Shared parts of all drawings: size, look, legend, logarithmic axes, files."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ LOOK: dict[Any, Any] = {
 
 
 def rendered(draw: Callable[[Canvas], None]) -> dict[str, bytes]:
-    """What `draw` draws onto an empty canvas, in the look of a report.
+    """The drawing that `draw` makes on an empty canvas, in the look of a report.
 
     Returns:
         The contents of the files by suffix: `png` for screens, `pdf` for papers. The same drawing
@@ -59,7 +59,7 @@ def rendered(draw: Callable[[Canvas], None]) -> dict[str, bytes]:
     from matplotlib.backends.backend_pdf import FigureCanvasPdf
     from matplotlib.figure import Figure as Canvas
 
-    # A user's own settings must not change what a report looks like.
+    # A user's own settings must not change the look of a report.
     settings: dict[Any, Any] = {**matplotlib.rcParamsDefault, **LOOK}
     settings.pop("backend")
     png, pdf = io.BytesIO(), io.BytesIO()
@@ -75,7 +75,7 @@ def rendered(draw: Callable[[Canvas], None]) -> dict[str, bytes]:
 
 
 def panels(canvas: Canvas, number: int, across: int, **options: Any) -> list[Axes]:
-    """So many panels, `across` beside each other; `options` are those of `Figure.subplots`."""
+    """A grid of panels, `across` of them in a row; `options` are those of `Figure.subplots`."""
     grid = canvas.subplots(-(-number // across), across, squeeze=False, **options)
     axes = [one for line in grid for one in line]
     for empty in axes[number:]:
@@ -84,9 +84,9 @@ def panels(canvas: Canvas, number: int, across: int, **options: Any) -> list[Axe
 
 
 def look(place: int) -> dict[str, Any]:
-    """Color, dashes and marker of the line at this place; 252 are different.
+    """Color, dashes and marker of the line with this index; 252 are different.
 
-    All three tell a line from its neighbors, so that it is known in gray and by every eye.
+    All three differ between neighbors, so lines can be told apart in gray and by the color-blind.
     """
     return {
         "color": COLORS[place % len(COLORS)],

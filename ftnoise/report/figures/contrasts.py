@@ -2,7 +2,7 @@
 
 Seeds of one draw of the data share it, so they are no independent pairs: with several draws the
 differences are averaged within each, and the test is over draws. All draws have the same seeds;
-what a seed adds to every draw alike is no part of the spread.
+the effect of a seed on all draws alike is no part of the spread.
 """
 
 from __future__ import annotations

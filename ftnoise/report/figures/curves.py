@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-PANEL, COLUMN = 1.2, 0.8  # inches: the height of a panel, and what each of its columns adds
+PANEL, COLUMN = (
+    1.2,
+    0.8,
+)  # inches: the height of a panel, and the height that each of its columns adds
 LIGHT = 0.4  # opacity of the paper's lines
 
 
@@ -127,7 +130,7 @@ class CurvesView(View):
 
 
 def _together(columns: Sequence[Column]) -> str:
-    """The words with which the titles of all columns end, or else all titles."""
+    """The common ending of the titles of all columns, or else all titles."""
     words = [column.title.split() for column in columns]
     most = min(map(len, words)) - (len(columns) > 1)
     last = 0

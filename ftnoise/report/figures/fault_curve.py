@@ -35,8 +35,8 @@ def fault_curve(
         low: lower ends of their intervals.
         high: upper ends.
         golden: accuracy without faults, in percent.
-        x_title: what `x` is.
-        band: what the intervals are.
+        x_title: title of the x axis.
+        band: description of the intervals.
 
     Returns:
         The contents of the files by suffix, `png` and `pdf`.

@@ -1,7 +1,7 @@
 """`HeatMap`: an array of two dimensions as colored cells with their numbers, a panel for each row.
 
-All panels share one scale, whose colors go from dark to light without turning back, so that they
-keep their order in gray.
+All panels share one scale, whose colors go monotonically from dark to light, so they keep their
+order in gray.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 LINE = 0.22  # inches for a row
-ACROSS = 3  # panels beside each other
-APART = 0.18  # of a row: how far the paper's point and ours stand above and below its middle
+ACROSS = 3  # panels in a row
+APART = 0.18  # of a row: distance of the paper's point and ours from its middle, above and below
 PAPER: dict[str, Any] = {
     "linestyle": "none",
     "marker": "D",

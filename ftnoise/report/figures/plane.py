@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-ACROSS = 4  # panels beside each other
+ACROSS = 4  # panels in a row
 LEVEL = 0.5
 SHAPES = ("o", "^")
 SIZE = 3.0  # points

@@ -33,7 +33,7 @@ MARK, NUMBER = 9.0, 5.5  # points: of a mark, and of the number in it
 
 @dataclass(frozen=True)
 class Point:
-    """A row in a panel; `number` and `group` are its places in the experiment."""
+    """A row in a panel; `number` and `group` are its positions in the experiment."""
 
     row: str
     number: int

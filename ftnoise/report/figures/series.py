@@ -63,7 +63,7 @@ class SeriesView(ArrayView):
         return Line(label, len(readings), x, *points)
 
     def bands(self) -> str:
-        """What the bands are."""
+        """The description of the bands."""
         parts = []
         if self.seeds[0] > 1:
             crossed = f" and {self.figure.draws}" if self.figure.values else ""
@@ -149,10 +149,10 @@ def plot(
 
     Args:
         axes: empty.
-        lines: what is drawn.
-        looks: for the label of each, what `look` gave.
+        lines: the lines to draw.
+        looks: the result of `look` by label.
         steps: `x` are the middles of bins.
-        logarithmic_y: what is not above 0 is a gap.
+        logarithmic_y: values <= 0 are gaps.
     """
     if logarithmic_y:
         axes.set_yscale("log", nonpositive="clip" if steps else "mask")
@@ -164,7 +164,7 @@ def plot(
                 line.x, line.low, line.high, alpha=0.2, linewidth=0, color=style["color"], **shape
             )
         every, first = 1, 0
-        if len(line.x) > MARKS:  # those of different lines are not one above the other
+        if len(line.x) > MARKS:  # the markers of different lines do not overlap
             every = -(-len(line.x) // (MARKS // 2))
             first = every * (2 * place + 1) // (2 * len(lines))
         drawn = "steps-mid" if steps else "default"

@@ -1,4 +1,4 @@
-"""Base of the views: what a kind of figure contributes to a report."""
+"""Base of the views: the contributions of a kind of figure to a report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class View:
     """One figure of a report.
 
     Args:
-        results: what is stored.
+        results: the stored results.
         figure: one of the experiment's figures, of the kind that the subclass shows.
 
     Attributes:

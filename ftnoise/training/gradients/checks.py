@@ -39,7 +39,7 @@ def check(network: keras.Model) -> bool:
     except BadInput:
         raise
     except (ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
-        # Keras writes the place into the first line, and the error into the next.
+        # Keras names the layer in the first line, and the error in the next.
         text = " ".join(filter(None, str(error).splitlines()[:3])) or type(error).__name__
         raise BadInput(
             f"Expected {network.name} to be a network whose examples can be clipped. "

@@ -57,7 +57,7 @@ class Bookkeeping(Engine):
 class Reference(Engine):
     """tensorflow-privacy's `DPKerasSGDOptimizer` without changes, one microbatch per example.
 
-    For comparison only: one to two orders of magnitude slower. It divides by the size of the batch,
+    For comparison only: 10 to 100 times slower. It divides by the size of the batch,
     so it needs shuffled batches. Its noise follows from TensorFlow's seed, which is not secret; a
     resumed training uses another seed. An example with a non-finite gradient spoils the sum, and
     the training fails.
@@ -120,7 +120,7 @@ class DPSGD(Gradients):
     def check(
         self, inputs: Inputs | None, penalty: Penalty | None, weights: Weights | None
     ) -> None:
-        """Refuses what DP-SGD cannot be combined with.
+        """Refuses slots that DP-SGD cannot be combined with.
 
         Raises:
             BadInput: the objective takes several passes over an example, the penalty depends on the

@@ -1,1 +1,1 @@
-"""What the loss is taken on."""
+"""The `inputs` slot: objectives on clean, noisy or adversarial examples."""
