@@ -21,7 +21,6 @@ from ftnoise.core.experiment import run_id
 from ftnoise.core.preset import PRESETS
 from ftnoise.core.spec import canonical, spec_id
 from ftnoise.engine import runner
-from ftnoise.engine.environment import environment
 from ftnoise.experiments.table5 import EXPERIMENT
 from ftnoise.store.folders import Store
 from tests.benchmarks.alternating import alternating, command, show
