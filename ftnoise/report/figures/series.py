@@ -16,7 +16,7 @@ from ftnoise.report.figures.canvas import WIDTH, decades, legend, look, panels, 
 from ftnoise.report.figures.view import ArrayView
 from ftnoise.report.table import seeds_in_words, titled
 from ftnoise.stats import summarize
-from ftnoise.stats.crossed import crossed_interval
+from ftnoise.stats.interval import crossed_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

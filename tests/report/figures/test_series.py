@@ -13,7 +13,7 @@ from ftnoise import report
 from ftnoise.core.figures import Series
 from ftnoise.report.figures.canvas import COLORS, look, power
 from ftnoise.stats import summarize
-from ftnoise.stats.crossed import crossed_interval
+from ftnoise.stats.interval import crossed_interval
 from tests.report.conftest import (
     SHOWN,
     drawn,
