@@ -216,7 +216,7 @@ class RunFolder:
             RunFailed: there is nothing sound to copy, or another process holds the lock there.
         """
         there = target.run(self.id)
-        with self.locked_if_possible(), there.locked() as mine:
+        with there.locked() as mine:
             if not mine:
                 raise RunFailed(f"Expected {there.path} to be free. Received: a locked folder.")
             # The weights come after the spec: they mark the run as finished.

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from ftnoise import report
 from ftnoise.cli.arguments import REFERENCES
 from ftnoise.cli.catalog import experiment
-from ftnoise.engine import stored
 from ftnoise.store.folders import Store
+from ftnoise.store.lookup import runs_of
 
 PUBLISHED = sorted(path.name.split(".")[:2] for path in REFERENCES.glob("*.*.md"))
 
@@ -19,7 +19,7 @@ def test_tables_and_data_are_those_of_the_committed_runs(name, preset, tmp_path,
     monkeypatch.setattr(Figure, "savefig", lambda figure, file, **how: file.write(b"rendered"))
     chosen = experiment(name).preset(preset)
     table = chosen.of(experiment(name))
-    results = report.results(table, chosen, stored.runs_of(table, None, Store(REFERENCES)))
+    results = report.results(table, chosen, runs_of(table, None, Store(REFERENCES)))
     written = {path.name: path for path in report.write(results, tmp_path)}
     committed = {path.name for path in REFERENCES.glob(f"{name}.{preset}.*")}
     assert written.keys() == committed
