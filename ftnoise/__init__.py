@@ -1,4 +1,4 @@
-"""Train networks with noise, break them, and measure what survives.
+"""Train networks with noise and measure their fault tolerance, robustness and privacy.
 
 `inject` measures the accuracy of your own model under faults, `injected` puts a fault into it for
 the time of a `with` block, `FaultInjection` is a Keras callback that injects faults in training,
