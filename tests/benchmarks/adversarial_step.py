@@ -16,7 +16,7 @@ import sys
 from ftnoise.architectures import Cifar10CNN, FmnistCNN2, FmnistDNN
 from ftnoise.attacks.pgd import PGD
 from ftnoise.training.inputs.adversarial import AdversarialTraining
-from ftnoise.training.loop import STEPS_PER_EXECUTION_WITH_INPUTS
+from ftnoise.training.loop import SLOW_STEPS_PER_CALL
 from tests.benchmarks.alternating import alternating, show
 from tests.benchmarks.trades_step import BATCH, TARGET, TRADES_2, floor_of, steps_of_the_loop
 
@@ -39,7 +39,7 @@ def main() -> bool:
                 "floor": floor_of(architecture.build(), full_passes=1),
             },
             repetitions,
-            per=STEPS_PER_EXECUTION_WITH_INPUTS,
+            per=SLOW_STEPS_PER_CALL,
         )
         reached &= show(seconds, {"step / floor": ("step", "floor", TARGET)})
     return reached

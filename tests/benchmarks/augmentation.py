@@ -22,7 +22,7 @@ import tensorflow as tf
 from ftnoise.architectures import Cifar10CNN
 from ftnoise.core import seeds
 from ftnoise.training.augmentation import CropAndFlip
-from ftnoise.training.loop import STEPS_PER_EXECUTION_WITH_INPUTS as STEPS
+from ftnoise.training.loop import SLOW_STEPS_PER_CALL as STEPS
 from tests.benchmarks.alternating import alternating, show
 from tests.benchmarks.trades_step import BATCH, images, steps_of_the_loop
 

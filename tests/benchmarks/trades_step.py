@@ -30,7 +30,7 @@ from ftnoise.datasets.fashion_mnist import FashionMNIST
 from ftnoise.layers.convolution import ImageConv2D
 from ftnoise.training import Training
 from ftnoise.training.inputs.trades import TRADES
-from ftnoise.training.loop import STEPS_PER_EXECUTION_WITH_INPUTS, Loop
+from ftnoise.training.loop import SLOW_STEPS_PER_CALL, Loop
 from tests.benchmarks.alternating import alternating, show
 
 BATCH = 128
@@ -46,19 +46,19 @@ def images(count: int, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def steps_of_the_loop(architecture: Any, **slots: Any) -> Any:
-    """Runs `STEPS_PER_EXECUTION_WITH_INPUTS` steps, as `fit` does; the slots of `Training`."""
-    x, y = images(BATCH * STEPS_PER_EXECUTION_WITH_INPUTS, architecture.input_shape)
+    """Runs `SLOW_STEPS_PER_CALL` steps, as `fit` does; the slots of `Training`."""
+    x, y = images(BATCH * SLOW_STEPS_PER_CALL, architecture.input_shape)
     data = Data(x, y, x[:BATCH], y[:BATCH], classes=10, digest="")
     training = Training(**slots)
     run = Run(architecture=architecture, data=FashionMNIST(), training=training, schedule=SCHEDULE)
-    loop = Loop(architecture.build(), run, data)
-    execute = loop.make_train_function()
-    numbers = iter(tf.data.Dataset.range(10**9))
-    return lambda: tf.nest.map_structure(np.asarray, execute(numbers))
+    loop = Loop(training, architecture.build(), run, data)
+    execute = tf.function(loop.train_step, autograph=False)
+    steps = tf.constant(0, tf.int64), tf.constant(SLOW_STEPS_PER_CALL, tf.int64)
+    return lambda: tf.nest.map_structure(np.asarray, execute(steps))
 
 
 def floor_of(network: Any, *, full_passes: int = 2, one_batch: bool = False) -> Any:
-    """Runs the floor `STEPS_PER_EXECUTION_WITH_INPUTS` times."""
+    """Runs the floor `SLOW_STEPS_PER_CALL` times."""
     batch, labels = images(BATCH, network.input_shape[1:])
     inputs = [tf.constant(batch + 1e-3 * n) for n in range(TRADES_2.steps)]
     x, y = inputs[0], tf.constant(labels, tf.int32)
@@ -95,7 +95,7 @@ def floor_of(network: Any, *, full_passes: int = 2, one_batch: bool = False) -> 
         return found, full
 
     def run() -> None:
-        for _ in range(STEPS_PER_EXECUTION_WITH_INPUTS):
+        for _ in range(SLOW_STEPS_PER_CALL):
             found, _ = floor(inputs, x, y)
         np.asarray(found[-1])
 
@@ -131,7 +131,7 @@ def main() -> bool:
                 "floor with Keras' Conv2D": floor_of(with_keras_convolutions(network)),
             },
             repetitions,
-            per=STEPS_PER_EXECUTION_WITH_INPUTS,
+            per=SLOW_STEPS_PER_CALL,
         )
         reached &= show(
             seconds,
