@@ -65,15 +65,23 @@ def batch_of(order: Any, step: Any, steps_per_epoch: int, size: int) -> Any:
 
 
 def learning_rate(schedule: Schedule, steps_per_epoch: int) -> Any:
-    """The learning rate at each step, as a Keras schedule."""
+    """The learning rate at each step, as a Keras schedule; one table lookup a step."""
     import tensorflow as tf
 
-    schedules = tf.keras.optimizers.schedules
-    if not schedule.drops:
-        return schedules.ExponentialDecay(schedule.learning_rate, 1, decay_rate=1.0)
-    # PiecewiseConstantDecay keeps a value up to AND including its boundary.
-    boundaries = [(drop - 1) * steps_per_epoch - 1 for drop in schedule.drops]
+    # `iterations` counts completed steps, so the first step of an epoch is past this boundary.
+    boundaries = [(drop - 1) * steps_per_epoch - 1.0 for drop in schedule.drops]
     values = [
         schedule.learning_rate * schedule.drop_factor**n for n in range(len(schedule.drops) + 1)
     ]
-    return schedules.PiecewiseConstantDecay(boundaries, values)
+
+    class Table(tf.keras.optimizers.schedules.LearningRateSchedule):
+        """The value after the last boundary."""
+
+        def __call__(self, step: Any) -> Any:
+            past = tf.cast(step, tf.float32) > tf.constant(boundaries, tf.float32)
+            return tf.gather(tf.constant(values), tf.math.count_nonzero(past, dtype=tf.int32))
+
+        def get_config(self) -> dict[str, Any]:
+            return {"boundaries": boundaries, "values": values}
+
+    return Table()
