@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import ftnoise
-from ftnoise.architectures import FmnistCNN2, FmnistDNN
+from ftnoise.architectures import FmnistCNN2, FmnistDNN, SequentialNetwork
 from ftnoise.attacks.ascent import Ball, L2Ball
 from ftnoise.attacks.attack import Attack, Iterative
 from ftnoise.attacks.carlini_wagner import CarliniWagner
@@ -22,6 +22,8 @@ from ftnoise.attacks.fgsm import FGSM
 from ftnoise.attacks.mim import MIM
 from ftnoise.attacks.pgd import PGD
 from ftnoise.attacks.spsa import SPSA
+from ftnoise.cli.catalog import experiment, names
+from ftnoise.core.figures import ArrayFigure
 from ftnoise.core.interfaces import (
     Architecture,
     Augmentation,
@@ -40,6 +42,7 @@ from ftnoise.core.spec import Spec
 from ftnoise.datasets.fashion_mnist import FashionMNIST
 from ftnoise.datasets.image_folder import ImageFolder
 from ftnoise.datasets.npz_file import NpzFile
+from ftnoise.datasets.origins import OriginDataSet
 from ftnoise.datasets.public import PublicSet
 from ftnoise.faults.effects import BitFlip, Drift, Effect, RandomValue, StuckAt
 from ftnoise.faults.fault import Fault
@@ -55,6 +58,7 @@ from ftnoise.training.inputs.adversarial import AdversarialTraining
 from ftnoise.training.inputs.gaussian import GaussianNoise
 from ftnoise.training.inputs.trades import TRADES
 from ftnoise.training.penalties import L1, L2, Jacobian
+from ftnoise.training.slots import Slots
 
 SCHEDULE = Schedule(epochs=2, batch_size=4, learning_rate=0.1, momentum=0.9, drops=(2,))
 RUN = Run(architecture=FmnistDNN(), data=FashionMNIST(), training=Training(), schedule=SCHEDULE)
@@ -81,7 +85,9 @@ KINDS: dict[str, type[Spec]] = {
     "ball": Ball,
 }
 # Other bases; a base is no member, and neither is a class whose name begins with "_".
-BASES = {*KINDS.values(), Iterative, PublicSet, Spec}
+BASES = {
+    *KINDS.values(), ArrayFigure, Iterative, OriginDataSet, PublicSet, SequentialNetwork, Slots, Spec,
+}  # fmt: skip
 
 # Members that cannot be made without arguments, and options that behave differently.
 EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
@@ -152,9 +158,15 @@ def scan() -> list[type[Spec]]:
 MEMBERS = scan()
 
 
+# Of each kind of figure, those of the tables.
+FIGURES = [figure for name in names() for figure in experiment(name).figures]
+
+
 def examples(cls: type[Spec]) -> tuple[Spec, ...]:
     if cls in EXAMPLES:
         return EXAMPLES[cls]
+    if issubclass(cls, Figure):
+        return tuple(dict.fromkeys(figure for figure in FIGURES if type(figure) is cls))
     try:
         return (cls(),)
     except TypeError:

@@ -3,7 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ftnoise.architectures import Architecture, Cifar10CNN, FmnistCNN1, FmnistCNN2, FmnistDNN
+from ftnoise.architectures import (
+    Cifar10CNN,
+    FmnistCNN1,
+    FmnistCNN2,
+    FmnistDNN,
+    SequentialNetwork,
+)
 from ftnoise.core.errors import BadInput
 
 # Parameter counts of Table 2, with the three readings of CNN 2 that its deviations name.
@@ -91,5 +97,5 @@ def test_a_bad_field_is_named_in_one_line(kind, fields, named):
 
 
 def test_an_architecture_without_layers_says_so():
-    with pytest.raises(TypeError, match="Architecture lists no layers"):
-        Architecture().build()
+    with pytest.raises(TypeError, match="SequentialNetwork lists no layers"):
+        SequentialNetwork().build()

@@ -132,8 +132,11 @@ def test_gradients_draw_every_example_and_take_a_step_against_the_loss(spec, net
         return tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits), logits
 
     steps = [updater.update(objective, None, None) for _ in range(20)]
-    assert steps[0][1].shape == (8, CLASSES)
-    values = [float(loss) for loss, _ in steps]
+    _, logits, gradients = steps[0]
+    assert logits.shape == (8, CLASSES)
+    variables = network.trainable_variables
+    assert [gradient.shape for gradient in gradients] == [variable.shape for variable in variables]
+    values = [float(loss) for loss, *_ in steps]
     assert np.isfinite(values).all()
     assert values[-1] < values[0]
 

@@ -8,7 +8,6 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from ftnoise.core import seeds
 from ftnoise.core.errors import BadInput
 from ftnoise.training.inputs.gaussian import GaussianNoise
 
