@@ -86,7 +86,8 @@ KINDS: dict[str, type[Spec]] = {
 }
 # Other bases; a base is no member, and neither is a class whose name begins with "_".
 BASES = {
-    *KINDS.values(), ArrayFigure, Iterative, OriginDataSet, PublicSet, SequentialNetwork, Slots, Spec,
+    *KINDS.values(), ArrayFigure, Iterative, OriginDataSet, PublicSet, SequentialNetwork, Slots,
+    Spec,
 }  # fmt: skip
 
 # Members that cannot be made without arguments, and options that behave differently.
