@@ -1,13 +1,14 @@
 """The members of the package, found by scanning it, with an example of each.
 
 A member whose fields all have defaults needs no line here. Any other gets one in `EXAMPLES`, as
-may one whose options are worth a look. The kind of a member is its base class.
+may a member with options to be tested. The kind of a member is its base class.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
 import pkgutil
 from typing import Any
 
@@ -22,27 +23,14 @@ from ftnoise.attacks.fgsm import FGSM
 from ftnoise.attacks.mim import MIM
 from ftnoise.attacks.pgd import PGD
 from ftnoise.attacks.spsa import SPSA
-from ftnoise.cli.catalog import experiment, names
-from ftnoise.core.figures import ArrayFigure
-from ftnoise.core.interfaces import (
-    Architecture,
-    Augmentation,
-    DataSet,
-    Figure,
-    Gradients,
-    Inputs,
-    Measure,
-    Penalty,
-    Procedure,
-    Run,
-)
-from ftnoise.core.interfaces import Weights as WeightsSlot
+from ftnoise.core import interfaces
+from ftnoise.core.interfaces import Architecture, DataSet, Run
 from ftnoise.core.schedule import Schedule
 from ftnoise.core.spec import Spec
+from ftnoise.datasets import OriginDataSet
 from ftnoise.datasets.fashion_mnist import FashionMNIST
 from ftnoise.datasets.image_folder import ImageFolder
 from ftnoise.datasets.npz_file import NpzFile
-from ftnoise.datasets.origins import OriginDataSet
 from ftnoise.datasets.public import PublicSet
 from ftnoise.faults.effects import BitFlip, Drift, Effect, RandomValue, StuckAt
 from ftnoise.faults.fault import Fault
@@ -58,36 +46,15 @@ from ftnoise.training.inputs.adversarial import AdversarialTraining
 from ftnoise.training.inputs.gaussian import GaussianNoise
 from ftnoise.training.inputs.trades import TRADES
 from ftnoise.training.penalties import L1, L2, Jacobian
-from ftnoise.training.slots import Slots
 
 SCHEDULE = Schedule(epochs=2, batch_size=4, learning_rate=0.1, momentum=0.9, drops=(2,))
 RUN = Run(architecture=FmnistDNN(), data=FashionMNIST(), training=Training(), schedule=SCHEDULE)
 FAULT = Fault(where=Weights(), what=StuckAt(), rate=Share(rate=0.5))
 
-# The base class of each kind.
-KINDS: dict[str, type[Spec]] = {
-    "architecture": Architecture,
-    "data": DataSet,
-    "inputs": Inputs,
-    "penalty": Penalty,
-    "gradients": Gradients,
-    "augmentation": Augmentation,
-    "weights": WeightsSlot,
-    "procedure": Procedure,
-    "measure": Measure,
-    "figure": Figure,
-    "sampler": Sampler,
-    "engine": Engine,
-    "where": Where,
-    "effect": Effect,
-    "rate": Rate,
-    "attack": Attack,
-    "ball": Ball,
-}
-# Other bases; a base is no member, and neither is a class whose name begins with "_".
+# Bases that are not abstract: no members, like names that begin with "_".
 BASES = {
-    *KINDS.values(), ArrayFigure, Iterative, OriginDataSet, PublicSet, SequentialNetwork, Slots,
-    Spec,
+    Rate, Attack, Ball, Effect, Engine, Iterative, OriginDataSet, PublicSet, SequentialNetwork,
+    Spec, interfaces.Weights, Where,
 }  # fmt: skip
 
 # Members that cannot be made without arguments, and options that behave differently.
@@ -138,12 +105,32 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     ),
 }
 
-# Specs that hold members and are of no kind.
+# Specs that hold others.
 NO_KIND = (Fault, Run, Schedule)
+
+# The base class of each kind.
+KINDS: dict[str, type[Spec]] = {
+    "architecture": Architecture,
+    "data": DataSet,
+    "procedure": interfaces.Procedure,
+    "inputs": interfaces.Inputs,
+    "penalty": interfaces.Penalty,
+    "gradients": interfaces.Gradients,
+    "weights": interfaces.Weights,
+    "augmentation": interfaces.Augmentation,
+    "sampler": Sampler,
+    "engine": Engine,
+    "measure": interfaces.Measure,
+    "where": Where,
+    "effect": Effect,
+    "rate": Rate,
+    "attack": Attack,
+    "ball": Ball,
+}
 
 
 def scan() -> list[type[Spec]]:
-    """All public specs that the package defines, bases left out."""
+    """All public specs that the package defines, without bases and figures (no run has one)."""
     for module in pkgutil.walk_packages(ftnoise.__path__, "ftnoise."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
@@ -151,7 +138,8 @@ def scan() -> list[type[Spec]]:
     while todo:
         cls = todo.pop()
         todo += cls.__subclasses__()
-        if cls.__module__.startswith("ftnoise.") and not cls.__name__.startswith("_"):
+        public = cls.__module__.startswith("ftnoise.") and not cls.__name__.startswith("_")
+        if public and not inspect.isabstract(cls) and not issubclass(cls, interfaces.Figure):
             found.add(cls)
     return sorted(found - BASES, key=lambda cls: (cls.__module__, cls.__name__))
 
@@ -159,15 +147,9 @@ def scan() -> list[type[Spec]]:
 MEMBERS = scan()
 
 
-# Of each kind of figure, those of the tables.
-FIGURES = [figure for name in names() for figure in experiment(name).figures]
-
-
 def examples(cls: type[Spec]) -> tuple[Spec, ...]:
     if cls in EXAMPLES:
         return EXAMPLES[cls]
-    if issubclass(cls, Figure):
-        return tuple(dict.fromkeys(figure for figure in FIGURES if type(figure) is cls))
     try:
         return (cls(),)
     except TypeError:
@@ -175,6 +157,7 @@ def examples(cls: type[Spec]) -> tuple[Spec, ...]:
 
 
 def kinds(cls: type[Spec]) -> list[str]:
+    """The names of a member's kinds: one, or none if it is in `NO_KIND`."""
     return [name for name, base in KINDS.items() if issubclass(cls, base)]
 
 
@@ -185,5 +168,5 @@ each_spec = pytest.mark.parametrize("spec", ALL, ids=lambda spec: repr(spec)[:70
 
 def each(name: str) -> Any:
     """All instances of a kind."""
-    specs = [spec for spec in ALL if name in kinds(type(spec))]
+    specs = [spec for spec in ALL if isinstance(spec, KINDS[name])]
     return pytest.mark.parametrize("spec", specs, ids=lambda spec: repr(spec)[:70])

@@ -48,15 +48,8 @@ def test_the_end_is_logits_and_hidden_layers_are_rectified(architecture):
 
 def test_layers_of_cnn_2_stand_in_the_order_of_the_table():
     kinds = [layer.__class__.__name__ for layer in FmnistCNN2().build().layers]
-    assert kinds == [
-        "ImageConv2D",
-        "MaxPooling2D",
-        "Conv2D",
-        "MaxPooling2D",
-        "Flatten",
-        "Dense",
-        "Dense",
-    ]
+    order = "ImageConv2D MaxPooling2D Conv2D MaxPooling2D Flatten Dense Dense"
+    assert " ".join(kinds) == order
 
 
 def test_building_twice_gives_two_networks():
@@ -96,6 +89,6 @@ def test_a_bad_field_is_named_in_one_line(kind, fields, named):
     assert "\n" not in str(failure.value)
 
 
-def test_an_architecture_without_layers_says_so():
-    with pytest.raises(TypeError, match="SequentialNetwork lists no layers"):
-        SequentialNetwork().build()
+def test_the_base_is_abstract():
+    with pytest.raises(TypeError, match="layers"):
+        SequentialNetwork()

@@ -134,11 +134,19 @@ def test_gradients_draw_every_example_and_take_a_step_against_the_loss(spec, net
     steps = [updater.update(objective, None, None) for _ in range(20)]
     _, logits, gradients = steps[0]
     assert logits.shape == (8, CLASSES)
-    variables = network.trainable_variables
-    assert [gradient.shape for gradient in gradients] == [variable.shape for variable in variables]
-    values = [float(loss) for loss, *_ in steps]
+    assert [g.shape for g in gradients] == [v.shape for v in network.trainable_variables]
+    values = [float(loss) for loss, _, _ in steps]
     assert np.isfinite(values).all()
     assert values[-1] < values[0]
+
+
+@each("augmentation")
+def test_an_augmentation_is_keyed_and_keeps_the_shape(spec, images):
+    x = images[0]
+    one, again, other = (spec.augment(x, [1, seed]).numpy() for seed in (2, 2, 3))
+    assert one.shape == x.shape
+    np.testing.assert_array_equal(one, again)
+    assert (one != other).any()
 
 
 @each("measure")
