@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ftnoise.core.checks import count, expect, instance, is_count, is_name
+from ftnoise.core.checks import boolean, count, expect, instance, is_count, is_name, is_number
 from ftnoise.core.interfaces import Figure, Measure
 from ftnoise.core.spec import JSON
 
@@ -38,6 +38,7 @@ class Curves(Figure):
     def __post_init__(self) -> None:
         super().__post_init__()
         _expect_panels(self)
+        boolean(logarithmic=self.logarithmic)
 
     def check(self, rows: Sequence[str], columns: Mapping[str, str]) -> None:
         _expect_columns(self, columns, self.x, *(name for panel in self.panels for name in panel))
@@ -63,6 +64,8 @@ class Scatter(Figure):
     def __post_init__(self) -> None:
         super().__post_init__()
         _expect_panels(self, 2)
+        _expect_names(self, "low", self.low)
+        _expect_names(self, "logarithmic", self.logarithmic)
         shown = dict.fromkeys((name for pair in self.panels for name in pair), "")
         _expect_columns(self, shown, *self.low, *self.logarithmic)
 
@@ -207,6 +210,7 @@ class Series(ArrayFigure):
             high=self.high,
             band=self.band,
         )
+        boolean(steps=self.steps, logarithmic_y=self.logarithmic_y)
 
     @property
     def shapes(self) -> dict[str, tuple[str, ...]]:
@@ -323,6 +327,7 @@ class Pairs(ArrayFigure):
         super().__post_init__()
         _expect_names(self, "rows", self.rows)
         count(least=0, digits=self.digits)
+        boolean(alone=self.alone)
 
     @property
     def shapes(self) -> dict[str, tuple[str, ...]]:
@@ -352,6 +357,10 @@ class Levels(ArrayFigure):
     bits: str
     examples: str
     draws: str = "draws"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expect(is_number(self.at), "at to be a finite number", at=self.at)
 
     @property
     def shapes(self) -> dict[str, tuple[str, ...]]:

@@ -55,7 +55,7 @@ BATCHES = (250, 500, 1000, 2000, 5000, 10_000)
 GROUP = 8  # trials, or passes, between two looks at the clock
 FEW, MANY = 4, 8  # trials at each rate, from which 100 are extrapolated
 MODELS, TRIALS, MINUTES = 3, 100, 15
-FLOOR, ALONE = "sound forward pass", "last layer alone"
+FLOOR, ALONE = "fault-free forward pass", "last layer alone"
 KINDS = ("neurons", "weights", "last layer")
 
 
@@ -161,7 +161,7 @@ def measured(architecture: Architecture, repetitions: int) -> bool:
     print(f"{architecture.slug}, a trial on {len(y)} images")
 
     best, floor = fastest(network, x, y)
-    print(f"  the fastest sound forward pass is in batches of {best}")
+    print(f"  the fastest fault-free forward pass is in batches of {best}")
     last = network.layers[-1]
     stored = keras.Model(network.inputs, last.input).predict(x, batch_size=best, verbose=0)
     things = {FLOOR: floor, ALONE: fastest(last, stored, y)[1]}

@@ -21,6 +21,7 @@ from ftnoise.core.experiment import run_id
 from ftnoise.core.preset import PRESETS
 from ftnoise.core.spec import canonical, spec_id
 from ftnoise.engine import runner
+from ftnoise.engine.environment import environment, now
 from ftnoise.experiments.table5 import EXPERIMENT
 from ftnoise.store.folders import Store
 from tests.benchmarks.alternating import alternating, command, show
@@ -32,17 +33,17 @@ def make_up(root: Path) -> None:
     """Fills a store with the paper's runs of table 5."""
     store = Store(root)
     store.prepare()
-    environment = runner.environment()
+    here = environment()
     for row in EXPERIMENT.rows:
-        run = PRESETS["paper"].apply(row.run)
+        run = row.run.scaled(PRESETS["paper"])
         folder = store.run(run_id(run, "0" * 64))
         with folder.locked():
             folder.write_spec(
                 {
                     "run": canonical(run),
                     "data": {"digest": "0" * 64, "source": "made up"},
-                    "environment": environment,
-                    "finished": runner.now(),
+                    "environment": here,
+                    "finished": now(),
                 }
             )
             folder.save_weights(runner.named_weights(run.architecture.build()), {})
