@@ -27,10 +27,10 @@ from ftnoise.core import interfaces
 from ftnoise.core.interfaces import Architecture, DataSet, Run
 from ftnoise.core.schedule import Schedule
 from ftnoise.core.spec import Spec
-from ftnoise.datasets import OriginDataSet
 from ftnoise.datasets.fashion_mnist import FashionMNIST
 from ftnoise.datasets.image_folder import ImageFolder
 from ftnoise.datasets.npz_file import NpzFile
+from ftnoise.datasets.origins import OriginDataSet
 from ftnoise.datasets.public import PublicSet
 from ftnoise.faults.effects import BitFlip, Drift, Effect, RandomValue, StuckAt
 from ftnoise.faults.fault import Fault
