@@ -20,7 +20,8 @@ from ftnoise.faults.parsing import parse_fault
 from ftnoise.faults.precision import Precision
 from ftnoise.faults.rates import Count, Share
 from ftnoise.faults.sweep import sweep
-from ftnoise.store.records import Checkpoint
+from ftnoise.store.partial_work import PartialWork
+from ftnoise.store.records import Record
 from tests.faults.networks import made
 
 RATES = [Share(rate=rate) for rate in (0.0, 0.1, 0.4, 0.9)]
@@ -255,26 +256,15 @@ def test_work_of_another_campaign_is_discarded(asked, what):
 # A process that is killed.
 
 
-class Folder(Checkpointing):
+def on_disk(folder: Path) -> PartialWork:
     """Keeps work in a record on the disk."""
-
-    def __init__(self, folder: Path) -> None:
-        self.record = Checkpoint(folder, "partial", owner="sweep")
-
-    def load(self):
-        return self.record.kept()
-
-    def discard(self, reason):
-        self.record.discard(reason)
-
-    def save(self, arrays, state):
-        self.record.keep(arrays, state)
+    return PartialWork(Record(folder, "partial"), lambda done, total, text: None)
 
 
 def test_a_discarded_record_is_set_aside_with_one_line(asked, tmp_path, capsys, saves_always):
-    sweep(asked, RATES, trials=4, checkpointing=Folder(tmp_path))
+    sweep(asked, RATES, trials=4, checkpointing=on_disk(tmp_path))
     other = campaign(seed=1)
-    found = sweep(other, RATES, trials=4, checkpointing=Folder(tmp_path))
+    found = sweep(other, RATES, trials=4, checkpointing=on_disk(tmp_path))
     said = capsys.readouterr().err
     assert "partial.json belongs to other work; set aside as partial.json.damaged" in said
     assert said.count("\n") == 1
@@ -286,7 +276,7 @@ def work(folder: Path, ready, trials: int) -> None:
     resumable.SAVE_SECONDS = -1.0
     asked = campaign()
     ready.set()
-    sweep(asked, RATES, trials=trials, checkpointing=Folder(folder))
+    sweep(asked, RATES, trials=trials, checkpointing=on_disk(folder))
 
 
 def test_it_ends_the_same_after_kills_at_random_moments(asked, tmp_path, capsys):
@@ -308,7 +298,7 @@ def test_it_ends_the_same_after_kills_at_random_moments(asked, tmp_path, capsys)
             folder = tmp_path / str(kills)
             continue
         kills += 1
-        kept = Folder(folder).load()
+        kept = on_disk(folder).load()
         behind.append(
             0
             if kept is None
@@ -316,6 +306,6 @@ def test_it_ends_the_same_after_kills_at_random_moments(asked, tmp_path, capsys)
         )
     assert max(behind) > 0
     whole = sweep(asked, RATES, trials=trials)
-    again = sweep(asked, RATES, trials=trials, checkpointing=Folder(folder))
+    again = sweep(asked, RATES, trials=trials, checkpointing=on_disk(folder))
     assert same(again, whole)
     assert capsys.readouterr().err == ""
