@@ -252,7 +252,7 @@ def test_steps_have_their_default_lengths():
         ({"step_size": 2}, "step_size <= 1, the widest l_inf distance in [0, 1]. Received: step"),
         (
             {"attack_epsilon": 8},
-            "attack_epsilon <= 1, the widest l_inf distance in [0, 1]. Received",
+            "attack_epsilon <= 1, the widest l_inf distance in [0, 1]",
         ),
         ({"ball": "l1"}, "ball to be a ball, such as L2Ball(). Received: ball='l1'"),
     ],
