@@ -228,18 +228,6 @@ def test_pillow_decodes_a_jpeg():
     np.testing.assert_allclose(pixels[4, 4], (200, 100, 50), atol=3)
 
 
-def test_rich_prints_a_table():
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("row", "ours")
-    table.add_row("natural", "98.8")
-    out = io.StringIO()
-    Console(file=out, width=40).print(table)
-    assert "natural" in out.getvalue()
-    assert "98.8" in out.getvalue()
-
-
 def test_scipy_knows_student_and_kullback_leibler():
     from scipy import special, stats
 

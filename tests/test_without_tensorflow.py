@@ -16,7 +16,7 @@ import pytest
 import ftnoise
 from ftnoise.core.spec import Spec
 
-HEAVY = ("tensorflow", "keras", "numpy", "pandas", "matplotlib", "scipy", "PIL", "rich")
+HEAVY = ("tensorflow", "keras", "numpy", "pandas", "matplotlib", "scipy", "PIL")
 
 # Only these rooms have modules that import something heavy at once, for functions to import.
 COMPUTE = {"datasets", "faults", "layers", "training"}

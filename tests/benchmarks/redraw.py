@@ -49,9 +49,8 @@ def make_up(root: Path) -> None:
             folder.save_weights(runner.named_weights(run.architecture.build()), {})
             for column in EXPERIMENT.columns:
                 known = folder.read_measure(spec_id(column.measure)) or {}
-                folder.write_measure(
-                    spec_id(column.measure), {**known, column.name: row.paper.get(column.name, 0.5)}
-                )
+                scalars = {**known, column.name: row.paper.get(column.name, 0.5)}
+                folder.write_measure(spec_id(column.measure), scalars, info={"red_flags": []})
 
 
 def main() -> bool:

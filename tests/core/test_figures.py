@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import re
 from typing import Any
 
@@ -128,6 +129,13 @@ BAD_NAMES = ("", "A", "a.b", "a/b", "a b", "a\n", "ä", None)
         (SERIES, {"low": None, "high": None}, "low, high and band"),
         (SERIES, {"table": ["worst"]}, "a tuple of different names"),
         (SERIES, {"table": ("worst", "worst")}, "a tuple of different names"),
+        (CURVES, {"logarithmic": 2}, "logarithmic to be a bool"),
+        (SCATTER, {"low": "x"}, "low of cloud to be a tuple"),
+        (SCATTER, {"logarithmic": True}, "logarithmic of cloud to be a tuple"),
+        (SERIES, {"steps": "yes"}, "steps to be a bool"),
+        (SERIES, {"logarithmic_y": None}, "logarithmic_y to be a bool"),
+        (PAIRS, {"alone": 1}, "alone to be a bool"),
+        *[(LEVELS, {"at": bad}, "at to be a finite number") for bad in ("0.5", True, math.nan)],
         *[(one, {"digits": bad}, "digits to be") for one in (HEAT_MAP, PAIRS) for bad in (-1, 0.5)],
     ],
 )

@@ -248,9 +248,12 @@ def test_steps_have_their_default_lengths():
         ({"steps": -1}, "steps to be an integer >= 0. Received: steps=-1"),
         ({"steps": 1.5}, "steps to be an integer"),
         ({"steps": True}, "steps to be an integer"),
-        ({"step_size": 0}, "step_size > 0 or None. Received: step_size=0"),
-        ({"step_size": 2}, "step_size <= 1, as images are in [0, 1]. Received: step_size=2"),
-        ({"attack_epsilon": 8}, "attack_epsilon <= 1, as images are in [0, 1]. Received: attack"),
+        ({"step_size": 0}, "step_size > 0. Received: step_size=0"),
+        ({"step_size": 2}, "step_size <= 1, the widest l_inf distance in [0, 1]. Received: step"),
+        (
+            {"attack_epsilon": 8},
+            "attack_epsilon <= 1, the widest l_inf distance in [0, 1]",
+        ),
         ({"ball": "l1"}, "ball to be a ball, such as L2Ball(). Received: ball='l1'"),
     ],
 )
