@@ -77,8 +77,8 @@ def test_the_result_is_that_of_the_campaign(own):
         assert line.sdc_rate == pytest.approx(100 - line.accuracy)
         assert line.unclear == (line.high - line.low > 100 - line.accuracy)
         parts = variance_components(results.correct[None]).standard_errors
-        assert line.trial_error == pytest.approx(100 * parts["mask"])
-        assert line.example_error == pytest.approx(100 * parts["image"])
+        assert line.trial_error == pytest.approx(100 * parts["trial"])
+        assert line.example_error == pytest.approx(100 * parts["example"])
         assert line.enlarge in ("trials", "examples")
     assert digest(network) == before == found.weights
 
@@ -164,9 +164,10 @@ def test_a_plan(own):
     lines = ftnoise.plan_trials(*own, FAULT, 1).splitlines()
     assert lines[0].startswith("weights stuck at 0, 50 %: accuracy ")
     assert lines[0].endswith("(20 trials).")
-    assert lines[1] == "Trials for an interval of mean -+ 1 point with 95 % confidence:"
-    names = [line.split(":")[0].strip() for line in lines[2:-1]]
-    assert {"Student's t", "hedged betting confidence sequence"} <= {*names}
+    text, needed = lines[1].split(": about ")
+    assert text == "Trials for an interval of mean -+ 1 point with 95 % confidence"
+    assert int(needed.rstrip(".").replace(",", "")) > 20
+    assert len(lines) == 2
 
 
 @pytest.mark.parametrize(
