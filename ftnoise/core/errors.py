@@ -24,6 +24,12 @@ class RunFailed(FtnoiseError):
     """A run could not be finished (diverged, no space, ...); what was stored before is kept."""
 
 
+def first_line(error: BaseException) -> str:
+    """The class of an error and the first line of its text, at most 200 characters of it."""
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0][:200]}"
+
+
 def one_line(error: BaseException) -> str:
     """The class and text of an error in one line of at most 300 characters."""
     text = " ".join(str(error).split())

@@ -1,4 +1,4 @@
-"""Atomic writing of files, locks of folders, and safe reading of array files.
+"""Atomic writing of files, and locks of folders.
 
 A file is written to a temporary file in the same folder, synced and renamed. So a process killed at
 any moment leaves the old content or the new, and at most a temporary file, which `sweep` removes.
@@ -10,21 +10,15 @@ import contextlib
 import errno
 import fcntl
 import json
-import math
 import os
 import secrets
 import time
-import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
-from ftnoise.core.checks import expect
 from ftnoise.core.errors import RunFailed
 from ftnoise.core.spec import JSON
-
-if TYPE_CHECKING:
-    from numpy import ndarray
 
 TEMPORARIES = ".ftnoise-*.tmp"
 LOCK = ".lock"
@@ -154,39 +148,6 @@ def try_lock(descriptor: int, kind: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def read_npy(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> ndarray:
-    """The array of one `.npy` file in an archive; nothing pickled is read.
-
-    Raises:
-        BadInput: the format is newer than 2, or the header declares another size than the archive
-            holds; then no memory is allocated for the array.
-    """
-    import numpy as np
-
-    name = member.filename
-    with archive.open(member) as stream:
-        version = np.lib.format.read_magic(stream)
-        expect(version in ((1, 0), (2, 0)), f"{name} in NumPy's format 1 or 2", version=version)
-        read_header = (
-            np.lib.format.read_array_header_1_0
-            if version == (1, 0)
-            else np.lib.format.read_array_header_2_0
-        )
-        shape, _, dtype = read_header(stream)
-        expect(not dtype.hasobject, f"{name} without pickled objects", dtype=str(dtype))
-        # In Python's integers, which do not overflow.
-        declared = dtype.itemsize * math.prod(shape)
-        held = member.file_size - stream.tell()
-        expect(
-            all(length >= 0 for length in shape) and declared == held,
-            f"{name} to hold as many bytes as its header declares",
-            declared=declared,
-            held=held,
-        )
-    with archive.open(member) as stream:
-        return np.lib.format.read_array(stream, allow_pickle=False)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from ftnoise.core.data import Data, Sources
-from ftnoise.core.errors import BadInput
+from ftnoise.core.errors import BadInput, one_line
 from ftnoise.core.interfaces import DataSet
 from ftnoise.core.spec import canonical, digest
 from ftnoise.datasets import cache
@@ -159,9 +159,3 @@ def reading(path: object, kind: str) -> Iterator[None]:
         raise error if named else BadInput(f"{path}: {error}") from error
     except Exception as error:
         raise BadInput(f"Expected {path} to be {kind}. Received: {one_line(error)}") from error
-
-
-def one_line(error: BaseException) -> str:
-    """The kind and text of an error in one line of at most 300 characters."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}"[:300]

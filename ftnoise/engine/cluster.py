@@ -1,6 +1,6 @@
 """Worker processes on this machine: units of work on dask.distributed's embedded cluster.
 
-The truth is the store, so a worker or the scheduler may die: a unit asks the store first and
+The truth is the store, so a worker or the scheduler may die: a unit checks the store first and
 resumes from its checkpoint. Workers listen on the loopback interface only.
 """
 
@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ftnoise.core.errors import FtnoiseError, RunFailed
+from ftnoise.core.errors import FtnoiseError, RunFailed, first_line
 from ftnoise.engine import runner
 from ftnoise.engine.runner import Unit
 
@@ -25,11 +25,6 @@ SETTINGS = {
     "distributed.scheduler.worker-saturation": 1.0,
     # A unit that kills its worker again is not tried a third time.
     "distributed.scheduler.allowed-failures": 1,
-    # Dask's limits restart workers over and over without a message.
-    "distributed.worker.memory.terminate": False,
-    "distributed.worker.memory.pause": False,
-    "distributed.worker.memory.spill": False,
-    "distributed.worker.memory.target": False,
     "distributed.admin.tick.limit": "1 h",
     "distributed.comm.timeouts.connect": "60 s",
 }
@@ -71,6 +66,7 @@ def outcomes(
             host="127.0.0.1",
             # No dashboard, and a port that is free: the default one is the same for all commands.
             scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+            # Dask's limit would restart workers over and over without a message.
             memory_limit=0,
             silence_logs=logging.CRITICAL,
         ) as cluster,
@@ -83,6 +79,5 @@ def outcomes(
                 continue
             failure = future.exception()
             if not isinstance(failure, FtnoiseError):
-                reason = (str(failure).strip().splitlines() or [""])[0][:200]
-                failure = RunFailed(f"{type(failure).__name__}: {reason}")
+                failure = RunFailed(first_line(failure))
             yield tasks[future], failure

@@ -1,7 +1,8 @@
 """One unit of work: train a run or load it, evaluate the measures that are missing, store both.
 
-A unit is picklable and idempotent: it asks the store first, so it may be tried again anywhere, and
-returns only the id of its run. Units know specs by their base classes and the store by its folders.
+A unit is picklable and idempotent: it checks the store first, so it may be tried again anywhere,
+and returns only the id of its run. Units know specs by their base classes, and the store by its
+folders.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.data import Data, Sources
-from ftnoise.core.errors import FtnoiseError, RunFailed
+from ftnoise.core.errors import FtnoiseError, RunFailed, first_line
 from ftnoise.core.experiment import run_id
 from ftnoise.core.interfaces import Measure, MeasureInput, Run
 from ftnoise.core.spec import JSON, canonical, spec_id
@@ -82,9 +83,7 @@ def perform(unit: Unit, report: Report = lambda done, total, text: None) -> str 
             raise
         except Exception as failure:  # a run may fail in any way; the others must go on
             log = folder.write_failure(traceback.format_exc())
-            reason = (str(failure).strip().splitlines() or [""])[0][:200]
-            text = f"{type(failure).__name__}: {reason} (details: {log})"
-            raise FtnoiseError(text) from failure
+            raise FtnoiseError(f"{first_line(failure)} (details: {log})") from failure
     return unit.id
 
 

@@ -155,12 +155,11 @@ class Record:
         with failing("read", self.path):
             try:
                 # A folder or a pipe in its place reads as empty, which is damage.
-                return self.path.read_bytes() if self.path.is_file() else self._absent()
+                if self.path.is_file() or not self.path.exists():
+                    return self.path.read_bytes()
+                return b""
             except FileNotFoundError:
                 return None
-
-    def _absent(self) -> bytes | None:
-        return b"" if self.path.exists() else None
 
     def _parsed(self, raw: bytes) -> Content:
         try:

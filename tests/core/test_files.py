@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import time
-import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from ftnoise.core.errors import BadInput, RunFailed
+from ftnoise.core.errors import RunFailed
 from ftnoise.core.files import (
     ABANDONED_SECONDS,
     TEMPORARIES,
-    read_npy,
     replacing,
     sweep,
     write_bytes,
@@ -97,26 +93,3 @@ def test_only_temporaries_that_nobody_writes_to_are_swept(tmp_path):
         os.utime(file, (ago, ago))
     sweep(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([new, other])
-
-
-def member_of(version: tuple[int, int]) -> zipfile.ZipFile:
-    array, buffer = io.BytesIO(), io.BytesIO()
-    np.lib.format.write_array(array, np.arange(6.0).reshape(2, 3), version=version)
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("x.npy", array.getvalue())
-    return zipfile.ZipFile(buffer)
-
-
-@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
-def test_npy_formats_that_are_read(version):
-    with member_of(version) as archive:
-        found = read_npy(archive, archive.getinfo("x.npy"))
-    assert np.array_equal(found, np.arange(6.0).reshape(2, 3))
-
-
-def test_npy_formats_that_are_not():
-    with (
-        member_of((3, 0)) as archive,
-        pytest.raises(BadInput, match=r"Expected x\.npy in NumPy's format 1 or 2"),
-    ):
-        read_npy(archive, archive.getinfo("x.npy"))

@@ -225,7 +225,7 @@ def p_value(hits: np.ndarray, expected: np.ndarray) -> float:
 
 
 def drawn(rate: Rate, sizes=(PLACES,), trials=12_000, coarse=0) -> np.ndarray:
-    """Trials from consecutive numbers, bool `[trials, sites]`; `coarse` keys lose so many bits."""
+    """Trials from consecutive numbers, bool `[trials, sites]`; keys lose `coarse` bits."""
     empty = TrialSampler(FAULT, (), 11)
     empty.sizes = list(sizes)
     found = [empty.keys(number)(1)[0] >> coarse << coarse for number in range(trials)]
@@ -233,7 +233,7 @@ def drawn(rate: Rate, sizes=(PLACES,), trials=12_000, coarse=0) -> np.ndarray:
 
 
 def exactly(faults: int, trials: int) -> np.ndarray:
-    """How often each set of so many sites is expected."""
+    """How often each set of that number of sites is expected."""
     sets = np.array([code.bit_count() == faults for code in range(1 << PLACES)])
     return trials * sets / sets.sum()
 

@@ -29,10 +29,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-PANEL, COLUMN = (
-    1.2,
-    0.8,
-)  # inches: the height of a panel, and the height that each of its columns adds
+# Inches: the height of a panel, and the height that each of its columns adds.
+PANEL, COLUMN = 1.2, 0.8
 LIGHT = 0.4  # opacity of the paper's lines
 
 
