@@ -4,35 +4,48 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
+import re
 import time
-from importlib import metadata
+from collections.abc import Callable
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import ftnoise
 from ftnoise.cli.arguments import ROOT, folder
 from ftnoise.core.errors import BadInput, RunFailed, one_line
 from ftnoise.core.progress import GOES_ON, Progress, duration, tell
+from ftnoise.engine.environment import environment
 from ftnoise.faults.parsing import form
-from ftnoise.user.files import build, check_name, load_weights, read_examples, read_weights
-from ftnoise.user.settings import CampaignSettings
-from ftnoise.user.text import counted
+from ftnoise.user.files import build, check_name, read_examples, read_weights
+from ftnoise.user.settings import CampaignSettings, descriptions
 
 if TYPE_CHECKING:
-    import keras
-
+    from ftnoise.faults.campaign import Campaign
     from ftnoise.user.result import InjectionResult
 
 HELP = "accuracy of your own model under faults: a table, a curve and a JSON"
 RUNS = ROOT / "runs"
-# A result needs them, a plan does not.
-NOT_PLANNED = ("rates", "max_trials", "out", "against")
-PACKAGES = ("tensorflow", "keras", "numpy")
+
+
+def percent(text: str) -> float:
+    """The type of an argument in percent."""
+    return round(float(text) / 100, 12)
+
+
+# Settings whose argument is not the number that the field holds.
+SPECIAL: dict[str, dict[str, Any]] = {
+    "fault": {"type": str, "required": True},
+    "rates": {"type": lambda text: text.split(","), "metavar": "R,R,..."},
+    "confidence": {
+        "type": percent,
+        "metavar": "PERCENT",
+        "help": "of all intervals, in percent (default: 95)",
+    },
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments."""
+    """Adds the arguments: files, and the fields of `CampaignSettings`."""
     parser.epilog = f"A fault is {form()}"
     add = parser.add_argument
     add(
@@ -57,35 +70,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="x and y, or x_test and y_test, as the model takes them; x_0, x_1, ... and y for "
         "several inputs. uint8 examples are divided by 255, others are not scaled",
     )
-    add("--fault", required=True, help="such as weights:stuck_at_zero:0.5; see below")
-    add(
-        "--rates",
-        metavar="R,R,...",
-        help="fault rates of the curve, such as 0.1,0.2 or n=1,n=10 (default: five shares up to "
-        "the fault's)",
-    )
-    number = parser.add_mutually_exclusive_group()
-    number.add_argument("--trials", type=int, metavar="N", help="random trials at each rate (100)")
-    number.add_argument(
-        "--half-width",
-        type=float,
-        metavar="POINTS",
-        help="draw trials until the interval of the mean accuracy is mean -+ POINTS",
-    )
-    add("--confidence", type=float, default=95.0, metavar="PERCENT", help="of the intervals (95)")
-    add(
-        "--max-trials",
-        type=int,
-        metavar="N",
-        help="with --half-width: the most trials at each rate (10000)",
-    )
-    add(
-        "--threshold",
-        type=float,
-        metavar="T",
-        help="output above which a model with one output predicts class 1 (default: 0.5 after a "
-        "sigmoid, 0 for a logit)",
-    )
     add(
         "--against",
         type=Path,
@@ -95,99 +79,62 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--plan",
         action="store_true",
-        help="with --half-width: only estimate the number of trials, from 20 of them",
+        help="with --half-width: only estimate the number of trials at the last rate, from 20",
     )
-    add("--seed", type=int, default=0, metavar="N", help="of the trials (0)")
     add(
         "--out",
         type=folder,
         metavar="DIR",
         help="folder of the files (default: one below runs/injections/)",
     )
+    texts, exclusive = descriptions(), parser.add_mutually_exclusive_group()
+    for field in fields(CampaignSettings):
+        default = "" if field.default in (None, MISSING) else f" (default: {field.default})"
+        options: dict[str, Any] = {"help": texts[field.name] + default}
+        options |= {"type": int, "metavar": "N"} if field.type == "int" else {"type": float}
+        options |= SPECIAL.get(field.name, {})
+        group = exclusive if field.name in ("trials", "half_width") else parser
+        flag = f"--{field.name.replace('_', '-')}"
+        group.add_argument(flag, default=argparse.SUPPRESS, **options)
 
 
 def run(given: argparse.Namespace) -> int:
     """Prints the table and writes the files; the exit code is 0."""
-    settings = _settings(given)
-    try:
-        return _run(given, settings)
-    except KeyboardInterrupt as stop:
-        if not given.plan:
-            stop.add_note(GOES_ON)
-        raise
-
-
-def _settings(given: argparse.Namespace) -> CampaignSettings:
-    """The settings; everything is checked before anything heavy is imported."""
-    check_name(given.model)
-    if not 0 < given.confidence < 100:
-        raise BadInput(
-            f"Expected --confidence in percent, in (0, 100). Received: {given.confidence:g}."
-        )
-    for name in NOT_PLANNED if given.plan else ():
-        if getattr(given, name) is not None:
-            flag = f"--{name.replace('_', '-')}"
-            raise BadInput(f"Expected --plan, of the fault's own rate, alone. Received: {flag}.")
-    if given.half_width is None:
-        for flag, used in (("--max-trials", given.max_trials is not None), ("--plan", given.plan)):
-            if used:
-                raise BadInput(f"Expected --half-width with {flag}. Received: {flag} alone.")
-    numbers = {"trials": given.trials, "max_trials": given.max_trials}
-    settings = CampaignSettings.of(
-        given.fault,
-        None if given.rates is None else given.rates.split(","),
-        half_width=given.half_width,
-        confidence=round(given.confidence / 100, 12),
-        seed=given.seed,
-        threshold=given.threshold,
-        **{name: number for name, number in numbers.items() if number is not None},
-    )
-    for flag in ("data", "weights", "against"):
-        file = getattr(given, flag)
-        if file is not None and not file.is_file():
-            kind = "a folder" if file.is_dir() else "no such file"
-            raise BadInput(f"Expected --{flag} to be an .npz file. Received: {file}, {kind}.")
-    if given.out is not None:
-        found = next(one for one in (given.out, *given.out.absolute().parents) if one.exists())
-        if not (found.is_dir() and os.access(found, os.W_OK | os.X_OK)):
-            raise BadInput(
-                f"Expected --out to be a folder that can be written. Received: {given.out}."
-            )
-    return settings
-
-
-def _run(given: argparse.Namespace, settings: CampaignSettings) -> int:
+    settings = checked(given)
     x, y, scaled = read_examples(given.data)
-    weights, others = (
-        None if file is None else read_weights(file) for file in (given.weights, given.against)
-    )
     model = build(given.model)
-    if others is not None:
-        # Checked before the first campaign.
-        own = model.get_weights()
-        load_weights(model, others, given.against)
-        model.set_weights(own)
-    if weights is not None:
-        load_weights(model, weights, given.weights)
+    # Both files are read before the first campaign.
+    first, second = (
+        None if file is None else read_weights(file, model)
+        for file in (given.weights, given.against)
+    )
+    if first is not None:
+        model.set_weights(first)
     about = {
         "function": given.model,
         "scaling": "uint8 examples divided by 255" if scaled else "none",
-        "versions": _versions(),
+        "environment": environment(),
     }
     import tensorflow as tf
 
+    from ftnoise.user.inject import plan, prepared
+
     try:
         if given.plan:
-            print(_plan(model, x, y, settings))
+            print(plan(prepared(model, x, y, settings), settings))
             return 0
-        first = _result(model, x, y, settings, given.out, about)
-        if others is not None:
-            load_weights(model, others, given.against)
+        result = measured(prepared(model, x, y, settings), settings, given.out, about)
+        if second is not None:
+            model.set_weights(second)
             print()
-            second = _result(model, x, y, settings, given.out and given.out / "against", about)
+            out = given.out and given.out / "against"
+            other = measured(prepared(model, x, y, settings), settings, out, about)
             names = (str(given.weights or given.model), str(given.against))
-            print(f"\n{first.against(second, names)}", flush=True)
+            print(f"\n{result.against(other, names)}", flush=True)
         return 0
+    except KeyboardInterrupt as stop:
+        stop.add_note(GOES_ON)
+        raise
     except tf.errors.InvalidArgumentError as error:
         raise BadInput(
             f"Expected examples that {given.model} can compute. Received: {one_line(error)}"
@@ -196,81 +143,70 @@ def _run(given: argparse.Namespace, settings: CampaignSettings) -> int:
         raise RunFailed(f"Could not compute {given.model}: {one_line(error)}") from error
 
 
-def _plan(model: keras.Model, x: Any, y: Any, settings: CampaignSettings) -> str:
-    from ftnoise.user.inject import plan_trials
+def checked(given: argparse.Namespace) -> CampaignSettings:
+    """The settings; everything is checked before anything heavy is imported.
 
-    return plan_trials(
-        model,
-        x,
-        y,
-        settings.fault,
-        settings.half_width or 0,
-        confidence=settings.confidence,
-        seed=settings.seed,
-        threshold=settings.threshold,
+    Raises:
+        BadInput: an argument is wrong, or does not fit the others.
+    """
+    check_name(given.model)
+    names = {field.name for field in fields(CampaignSettings)}
+    settings = CampaignSettings.of(
+        **{name: value for name, value in vars(given).items() if name in names}
     )
+    for flag, used in (("--max-trials", "max_trials" in given), ("--plan", given.plan)):
+        if used and settings.half_width is None:
+            raise BadInput(f"Expected --half-width with {flag}. Received: {flag} alone.")
+    for flag in ("out", "against"):
+        if given.plan and getattr(given, flag) is not None:
+            raise BadInput(f"Expected --plan without --{flag}. Received: both.")
+    for flag in ("data", "weights", "against"):
+        file = getattr(given, flag)
+        if file is not None and not file.is_file():
+            raise BadInput(f"Expected --{flag} to be an .npz file. Received: {file}, no such file.")
+    if given.out is not None:
+        near = next(one for one in (given.out, *given.out.absolute().parents) if one.exists())
+        if not os.access(near, os.W_OK | os.X_OK):
+            raise BadInput(
+                f"Expected --out to be a folder that can be written. Received: {given.out}."
+            )
+    return settings
 
 
-def _result(
-    model: keras.Model,
-    x: Any,
-    y: Any,
-    settings: CampaignSettings,
-    out: Path | None,
-    about: dict[str, Any],
+def measured(
+    campaign: Campaign, settings: CampaignSettings, out: Path | None, about: dict[str, Any]
 ) -> InjectionResult:
-    """Measures or finds the stored result, prints it, and writes the files."""
+    """Prints the result of a campaign, which is measured if it is not stored."""
     from ftnoise.store.folders import Store
-    from ftnoise.user.folder import SUFFIXES, ResultFolder, folder_name, identity_of
-    from ftnoise.user.inject import prepared
-    from ftnoise.user.inject import run as measured
+    from ftnoise.user.folder import SUFFIXES, content_id, stored
 
-    campaign = prepared(model, x, y, settings)
-    identity = identity_of(campaign, settings)
-    out = out or Store(RUNS).injections / folder_name(model.name, identity)
-    results = ResultFolder(out, identity)
-    with results.locked():
-        found = results.load()
-        if found is None:
-            shown = Shown()
-            found = measured(campaign, settings, results.checkpointing(shown.report, shown.show))
-        else:
-            tell("Cached: this campaign was run before.")
-        print(found)
-        print(f"Scaling: {about['scaling']}.", flush=True)
-        results.save(found, about)
-    tell(f"Written to {out}/injection: {', '.join(f'.{suffix}' for suffix in SUFFIXES)}")
-    return found
+    identity = content_id(campaign, settings)
+    name = re.sub(r"\W+", "-", campaign.network.name.lower())
+    path = out or Store(RUNS).injections / f"{name}-{identity[:8]}"
+    report = trial_report("" if settings.half_width is None else "at most ")
+    with stored(campaign, settings, identity, path, report, about) as result:
+        print(f"{result}\nScaling: {about['scaling']}.", flush=True)
+    tell(f"Written to {path}/injection: {', '.join(f'.{suffix}' for suffix in SUFFIXES)}")
+    return result
 
 
-class Shown:
-    """Progress on stderr: completed trials and the time that is left."""
+def trial_report(limit: str) -> Callable[[int, int, str], None]:
+    """Shows the completed trials, and the time left by those since the first call, on stderr.
 
-    def __init__(self) -> None:
-        self._progress = Progress()
-        self._begun: tuple[float, int] | None = None
+    Args:
+        limit: before the total and the time, which are upper bounds with a half-width.
+    """
+    progress = Progress()
+    begun: tuple[float, int] | None = None
 
-    def report(self, done: int, total: int, text: str) -> None:
-        """Shows the position; the time left is judged by the trials since the first call."""
+    def report(done: int, total: int, text: str) -> None:
+        nonlocal begun
         now = time.monotonic()
-        if self._begun is None:
-            self._begun = (now, done)
-        since, first = self._begun
+        since, first = begun = begun or (now, done)
         left = ""
         if done > first:
             seconds = (now - since) / (done - first) * (total - done)
-            left = f", about {duration(seconds)} left"
-        self._progress.update(f"inject: {done:,} of {counted(total, 'trial')}{left}")
+            left = f", {limit or 'about '}{duration(seconds)} left"
+        progress.update(f"inject: {done:,} of {limit}{total:,} trials{left}")
 
-    def show(self, text: str) -> None:
-        """Shows a message."""
-        self._progress.say(f"inject: {text}")
-
-
-def _versions() -> dict[str, str]:
-    """Of what computed the result."""
-    return {
-        "python": platform.python_version(),
-        "ftnoise": ftnoise.__version__,
-        **{package: metadata.version(package) for package in PACKAGES},
-    }
+    return report

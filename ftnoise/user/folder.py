@@ -13,144 +13,103 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftnoise.core.errors import BadInput, RunFailed
 from ftnoise.core.files import TEMPORARIES, locked, remove, write_bytes, write_text
+from ftnoise.core.progress import tell
 from ftnoise.core.spec import JSON, digest
 from ftnoise.report.figures.fault_curve import fault_curve
 from ftnoise.store.partial_work import PartialWork
 from ftnoise.store.records import Record
+from ftnoise.user.inject import run
 from ftnoise.user.result import InjectionResult
 
 if TYPE_CHECKING:
-    import keras
-
     from ftnoise.faults.campaign import Campaign
     from ftnoise.user.settings import CampaignSettings
 
-STEM = "injection"
 SUFFIXES = ("json", "npz", "csv", "png", "pdf")
 
 
-def identity_of(campaign: Campaign, settings: CampaignSettings) -> dict[str, JSON]:
-    """SHA-256 (hex) of the architecture, weights, examples and golden outputs, and the settings.
+@contextlib.contextmanager
+def stored(
+    campaign: Campaign,
+    settings: CampaignSettings,
+    identity: str,
+    path: Path,
+    report: Callable[[int, int, str], None],
+    about: dict[str, JSON],
+) -> Iterator[InjectionResult]:
+    """The stored result of a campaign, or a new one; missing files are written after the block.
+
+    Args:
+        campaign: made from the settings.
+        settings: of the campaign.
+        identity: `content_id` of both.
+        path: of the folder, which need not exist; this process alone works there meanwhile.
+        report: gets the number of completed and of all trials, and a text.
+        about: further facts for a reader of the JSON.
+
+    Raises:
+        BadInput: the result or the unfinished work of another campaign is here.
+        RunFailed: another process works here, or a file cannot be written (no space, ...).
+    """
+    from ftnoise.faults.outcomes import Outcomes
+
+    record, partial = Record(path, "injection"), Record(path, f"partial-{identity[:8]}")
+    with locked(path) as mine:
+        if not mine:
+            raise RunFailed(
+                f"Expected {path} to be free. Received: a folder in which another process works; "
+                "wait for it, or choose another folder."
+            )
+        remove(path.glob(TEMPORARIES))  # of a killed process
+        known = record.load()
+        others = set(path.glob("partial-*.json")) - {partial.path}
+        if others or (known and known[0].get("identity") != identity):
+            raise BadInput(
+                f"Expected {path} to be empty or of this campaign. Received: one of another model, "
+                "data or settings; choose another folder."
+            )
+        if known is None:
+            result = run(campaign, settings, PartialWork(partial, report))
+        else:
+            tell("Cached: this campaign was run before.")
+            result = InjectionResult(
+                settings=settings,
+                outcomes=Outcomes.from_arrays(settings.rates, campaign.y, dict(known[1])),
+                **{name: known[0][name] for name in ("model", "sites", "checks", "weights")},
+            )
+        yield result
+        files = {suffix: path / f"injection.{suffix}" for suffix in SUFFIXES}
+        if known is None or not all(file.exists() for file in files.values()):
+            write_text(files["csv"], table(result))
+            for suffix, picture in figure(result).items():
+                write_bytes(files[suffix], picture)
+        if known is None:  # last, as it tells that the others are complete
+            arrays = {**result.outcomes.to_arrays(), "y": result.outcomes.y}
+            content = {"identity": identity, **about, **result.to_json()}
+            record.save(content, list(arrays.items()))
+        partial.drop()
+
+
+def content_id(campaign: Campaign, settings: CampaignSettings) -> str:
+    """SHA-256 (hex) of the architecture, weights, examples, golden outputs and settings.
 
     Of the code of a user's layer only the golden outputs count.
     """
-    from ftnoise.faults.campaign import digest as weights_digest
-
-    examples = hashlib.sha256()
-    for array in (*campaign.x, campaign.y):
-        examples.update(f"{array.dtype.str} {array.shape}\n".encode())
-        examples.update(array.tobytes())
-    return {
-        "architecture": architecture(campaign.network),
-        "weights": weights_digest(campaign.network),
-        "examples": examples.hexdigest(),
-        "outputs": hashlib.sha256(campaign.golden.tobytes()).hexdigest(),
-        "settings": settings.to_json(),
-    }
-
-
-def architecture(model: keras.Model) -> str:
-    """SHA-256 (hex) of the layers and their connections, without names, which Keras numbers."""
-    layers = list(model._flatten_layers())
+    network = campaign.network
     try:
-        text = model.to_json()
+        architecture = network.to_json()
     except (NotImplementedError, TypeError, ValueError):  # a layer without a config
-        text = json.dumps([type(layer).__qualname__ for layer in layers])
-    for number, layer in enumerate(layers):
-        text = text.replace(f'"{layer.name}"', f'"layer {number}"')
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def folder_name(model: str, identity: dict[str, JSON]) -> str:
-    """`<model>-<8 hex digits>`, the default name of a campaign's folder."""
-    name = re.sub("[^a-z0-9_]+", "-", model.lower()).strip("-_") or "model"
-    return f"{name}-{digest(identity)[:8]}"
-
-
-class ResultFolder:
-    """The folder of one campaign.
-
-    Args:
-        path: need not exist.
-        identity: `identity_of` the campaign.
-    """
-
-    def __init__(self, path: Path, identity: dict[str, JSON]) -> None:
-        self.path, self._identity = path, identity
-        self._record = Record(path, STEM)
-        self._partial = Record(path, f"partial-{digest(identity)[:8]}")
-
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Holds the folder's lock inside the block.
-
-        Raises:
-            RunFailed: another process works here, or the folder cannot be locked.
-            BadInput: the result or the unfinished work of another campaign is here.
-        """
-        with locked(self.path) as mine:
-            if not mine:
-                raise RunFailed(
-                    f"Expected {self.path} to be free. Received: a folder in which another process "
-                    "works; wait for it, or choose another folder."
-                )
-            remove(self.path.glob(TEMPORARIES))  # of a killed process
-            content = self._record.content()
-            partial = set(self.path.glob("partial-*.json")) - {self._partial.path}
-            if partial or (content and content.get("identity") != digest(self._identity)):
-                raise BadInput(
-                    f"Expected {self.path} to be empty or of this campaign. Received: one of "
-                    "another model, data or settings; choose another folder."
-                )
-            yield
-
-    def load(self) -> InjectionResult | None:
-        """The stored result, or None; the lock is held."""
-        found = self._record.load()
-        try:
-            return None if found is None else InjectionResult.from_json(found[0], dict(found[1]))
-        except BadInput:
-            self._record.discard("was written by another version of ftnoise")
-            return None
-
-    def checkpointing(
-        self, report: Callable[[int, int, str], None], show: Callable[[str], None]
-    ) -> PartialWork:
-        """Keeps the unfinished work in this folder; the lock is held."""
-        return PartialWork(self._partial, report, show)
-
-    def save(self, result: InjectionResult, about: dict[str, JSON]) -> None:
-        """Writes the missing files and drops the unfinished work; the lock is held.
-
-        Args:
-            result: of this campaign.
-            about: further facts for a reader of the JSON.
-
-        Raises:
-            RunFailed: a file cannot be written (no space, ...).
-        """
-        stored = self._record.content() is not None
-        files = {suffix: self.path / f"{STEM}.{suffix}" for suffix in ("csv", "png", "pdf")}
-        missing = {suffix for suffix, file in files.items() if not (stored and file.exists())}
-        if "csv" in missing:
-            write_text(files["csv"], table(result))
-        if missing & {"png", "pdf"}:
-            for suffix, content in figure(result).items():
-                write_bytes(files[suffix], content)
-        if not stored:  # last, as it tells that the others are complete
-            made_of = {**self._identity, **about}
-            del made_of["settings"]  # the result has them
-            record = {"identity": digest(self._identity), "made_of": made_of, **result.to_json()}
-            self._record.save(record, list(result.arrays().items()))
-        self._partial.drop()
+        architecture = " ".join(type(layer).__qualname__ for layer in network.layers)
+    found = hashlib.sha256(digest([architecture, settings.to_json()]).encode())
+    for array in (*network.get_weights(), *campaign.x, campaign.y, campaign.golden):
+        found.update(array.tobytes())
+    return found.hexdigest()
 
 
 def table(result: InjectionResult) -> str:
@@ -165,14 +124,15 @@ def table(result: InjectionResult) -> str:
 def figure(result: InjectionResult) -> dict[str, bytes]:
     """The curve of a result, by suffix (`png`, `pdf`)."""
     rows = result.rows
-    shares = all(row["share"] is not None for row in rows)
+    shares = [100 * row.share for row in rows if row.share is not None]
+    are_shares = len(shares) == len(rows)
     return fault_curve(
-        [100 * row["share"] if shares else row["faults"] for row in rows],
-        [row["accuracy"] for row in rows],
-        [row["low"] for row in rows],
-        [row["high"] for row in rows],
+        shares if are_shares else [row.faults for row in rows],
+        [row.accuracy for row in rows],
+        [row.low for row in rows],
+        [row.high for row in rows],
         golden=result.golden_accuracy,
-        x_title=f"{'Fault rate (%)' if shares else 'Faults'}: {result.settings.fault.label}",
+        x_title=f"{'Fault rate (%)' if are_shares else 'Faults'}: {result.settings.fault.label}",
         band=f"{100 * result.settings.confidence:g} % interval of the mean over trials: "
-        f"{rows[0]['method']}",
+        f"{rows[0].method}",
     )

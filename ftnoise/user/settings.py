@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ftnoise.core.checks import count, expect, fraction, is_number
+from ftnoise.core.checks import count, expect, fraction
 from ftnoise.core.spec import JSON, canonical
 from ftnoise.faults.fault import Fault
-from ftnoise.faults.parsing import fault_of, rate_of, restored
+from ftnoise.faults.parsing import fault_of, rate_of
 from ftnoise.faults.precision import Precision
 from ftnoise.faults.rates import Rate, Share
 
@@ -19,18 +21,22 @@ POINTS = 5  # of a curve up to the fault's own rate
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignSettings:
-    """What a campaign measures. See `ftnoise.inject` for the ranges and defaults.
+    """The settings of a fault campaign, as `ftnoise.inject` and the command line take them.
 
     Attributes:
-        fault: where, what and how long; its rate is the last of `rates`.
-        rates: how many sites are hit, one entry for each point of the curve; rates of one unit
-            rise.
-        trials: number of trials at each rate, if there is no `half_width`.
-        half_width: precision in points up to which trials are drawn; None draws `trials`.
-        confidence: of all intervals.
-        max_trials: the most trials at each rate, if there is a `half_width`.
-        seed: of the trials.
-        threshold: output above which a model with one output predicts class 1, or None.
+        fault: a fault or its text form, such as weights:stuck_at_zero:0.5
+        rates: fault rates of the curve, rising: shares in [0, 1], or text forms such as n=10;
+            by default five shares up to the fault's rate, or a rate of another kind alone
+        trials: random trials at each rate, at least 2; not used with a half-width
+        half_width: draw trials at each rate until the interval of the mean accuracy is mean -+
+            this number of points, in (0, 100), by a confidence sequence that is valid at any
+            stopping time
+        confidence: of all intervals, in (0, 1)
+        max_trials: with a half-width: the most trials at each rate, at least 2
+        seed: of the trials, an integer >= 0; it draws the same trials for every model of one
+            architecture
+        threshold: output above which a model with one output predicts class 1; by default 0.5
+            after a sigmoid, and 0 for a logit
     """
 
     fault: Fault
@@ -46,11 +52,6 @@ class CampaignSettings:
         count(least=2, trials=self.trials, max_trials=self.max_trials)
         fraction(zero=False, one=False, confidence=self.confidence)
         count(least=0, seed=self.seed)
-        expect(
-            self.threshold is None or is_number(self.threshold),
-            "threshold to be a number or None",
-            threshold=self.threshold,
-        )
         _ = self.precision  # checks the half-width
         labels = [rate.label for rate in self.rates]
         expect(bool(self.rates), "at least one rate", rates=labels)
@@ -60,7 +61,7 @@ class CampaignSettings:
     def of(
         cls, fault: Fault | str, rates: Sequence[Rate | float | str] | None = None, **others: Any
     ) -> CampaignSettings:
-        """Settings from a fault and rates in any form that `ftnoise.inject` takes.
+        """Settings from a fault and rates in any form; the fault gets the last rate.
 
         Raises:
             BadInput: a value is wrong.
@@ -80,13 +81,15 @@ class CampaignSettings:
         )
 
     def to_json(self) -> dict[str, JSON]:
-        """The settings as JSON, which `from_json` reads."""
+        """The settings as JSON."""
         return {f.name: canonical(getattr(self, f.name), everything=True) for f in fields(self)}
 
-    @classmethod
-    def from_json(cls, form: Mapping[str, JSON]) -> CampaignSettings:
-        """The settings that `to_json` gave."""
-        return cls(**{name: restored(value) for name, value in dict(form).items()})
+
+def descriptions() -> dict[str, str]:
+    """The description of each setting, from the documentation of `CampaignSettings`."""
+    text = inspect.getdoc(CampaignSettings) or ""
+    entries = re.findall(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", text, re.MULTILINE)
+    return {name: " ".join(body.split()) for name, body in entries}
 
 
 def curve(rate: Rate) -> list[Rate]:

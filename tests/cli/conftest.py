@@ -104,6 +104,8 @@ def weights():
 @pytest.fixture
 def own(ftnoise, tmp_path, monkeypatch, data, weights):
     """Runs `ftnoise inject` on a model of a module in the current folder, a new one each time."""
+    import keras
+
     name = f"own_{next(NUMBERS)}"
     (tmp_path / f"{name}.py").write_text(SOURCE)
     x, y = data
@@ -122,6 +124,7 @@ def own(ftnoise, tmp_path, monkeypatch, data, weights):
         given = {"model": f"{name}:{function}", "data": "d.npz", "fault": FAULT, "trials": "4"}
         if any(word.startswith(("--half-width", "--trials")) for word in argv):
             del given["trials"]
+        keras.backend.clear_session()  # names layers as in a new process
         flags = [f"--{flag}={value}" for flag, value in {**given, **changes}.items() if value]
         return ftnoise("inject", *flags, *argv)
 

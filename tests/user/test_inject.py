@@ -34,7 +34,7 @@ class Kept(Checkpointing):
     """Keeps everything, and is killed at the `kill`-th report."""
 
     def __init__(self, kill=None):
-        self.kill, self.reports, self.messages, self.content = kill, [], [], None
+        self.kill, self.reports, self.content = kill, [], None
 
     def load(self):
         return self.content
@@ -49,9 +49,6 @@ class Kept(Checkpointing):
         self.reports.append((done, total))
         if self.kill is not None and len(self.reports) == self.kill:
             raise KeyboardInterrupt
-
-    def show(self, text):
-        self.messages.append(text)
 
 
 def test_the_result_is_that_of_the_campaign(own):
@@ -94,7 +91,7 @@ def test_a_fault_and_its_text_are_the_same(own):
 def test_counts_have_a_line_and_no_curve(own):
     found = ftnoise.inject(*own, "neurons:stuck_at_zero:n=1", trials=4)
     assert list(found.lines["rate"]) == ["1 fault"]
-    assert found.rows[0]["share"] is None
+    assert found.rows[0].share is None
     assert found.summaries == {}
 
 
@@ -110,22 +107,19 @@ def test_trials_until_a_half_width_is_reached(own, half_width, most, enough):
         checkpointing=checkpointing,
     )
     for row in found.rows:
-        assert row["reached"] is enough
-        assert row["method"] == SEQUENCE
-        assert (row["low"], row["high"]) == (row["free_low"], row["free_high"])
-        reach = max(row["accuracy"] - row["low"], row["high"] - row["accuracy"])
+        assert row.reached is enough
+        assert row.method == SEQUENCE
+        assert (row.low, row.high) == (row.free_low, row.free_high)
+        reach = max(row.accuracy - row.low, row.high - row.accuracy)
         assert (reach <= half_width) == enough
-        assert (row["trials"] < most) == enough
-    (message,) = checkpointing.messages
-    assert message.startswith("About ")
-    assert ("may be too few at 20 %, 40 %" in message) == (not enough)
+        assert (row.trials < most) == enough
     done, total = checkpointing.reports[-1]
     assert done == found.lines["trials"].sum()
     assert total >= done
 
 
 @pytest.mark.usefixtures("saved_at_once")
-@pytest.mark.parametrize("kill", [1, 4, 9, 11])
+@pytest.mark.parametrize("kill", [1, 9])
 @pytest.mark.parametrize(
     "settings", [{"trials": 22}, {"half_width": 8.0, "max_trials": 60}], ids=["trials", "width"]
 )
@@ -142,10 +136,9 @@ def test_a_result_that_was_interrupted_is_the_same(own, settings, kill):
 
 
 @pytest.mark.usefixtures("saved_at_once")
-@pytest.mark.parametrize("first", [{"trials": 12}, {"trials": 8, "seed": 1}])
-def test_trials_that_another_campaign_kept_do_not_change_the_result(own, first):
+def test_trials_that_another_campaign_kept_do_not_change_the_result(own):
     checkpointing = Kept()
-    ftnoise.inject(*own, FAULT, [0.5], checkpointing=checkpointing, **first)
+    ftnoise.inject(*own, FAULT, [0.5], checkpointing=checkpointing, trials=8, seed=1)
     found = ftnoise.inject(*own, FAULT, [0.5], trials=8, checkpointing=checkpointing)
     assert found.to_json() == ftnoise.inject(*own, FAULT, [0.5], trials=8).to_json()
 
@@ -154,10 +147,10 @@ def test_an_interval_around_no_effect_is_unclear(own):
     network, x, y = own
     # Some trials help a network that is wrong, some harm it.
     found = ftnoise.inject(network, x, (y + 1) % 3, "weights:stuck_at_zero:0.02", trials=5)
-    assert found.rows[-1]["unclear"]
+    assert found.rows[-1].unclear
     assert found.warnings[0].startswith("The interval is wider than the drop at ")
     nothing = ftnoise.inject(network, x, y, FAULT, [0.0], trials=5)
-    assert not nothing.rows[0]["unclear"]
+    assert not nothing.rows[0].unclear
 
 
 def test_a_plan(own):
@@ -170,28 +163,11 @@ def test_a_plan(own):
     assert len(lines) == 2
 
 
-@pytest.mark.parametrize(
-    "settings", [{"pilot": 1}, {"pilot": 2.5}, {"confidence": 1.0}, {"half_width": 0}]
-)
+@pytest.mark.parametrize("settings", [{"confidence": 1.0}, {"half_width": 0}])
 def test_a_wrong_plan_is_refused_before_anything_is_computed(own, settings, monkeypatch):
     monkeypatch.setattr(Campaign, "run", None)
     with pytest.raises(BadInput, match=f"Expected {next(iter(settings))}"):
         ftnoise.plan_trials(*own, FAULT, **{"half_width": 1, **settings})
-
-
-def test_the_calls_of_transient_faults_of_parameters_are_shown(own):
-    network, x, y = own
-    few = (network, x[:6], y[:6])
-    checkpointing = Kept()
-    text = "weights:stuck_at_zero:0.5:transient"
-    ftnoise.inject(*few, text, [0.2, 0.5], trials=2, checkpointing=checkpointing)
-    (message,) = checkpointing.messages
-    assert message.startswith(
-        "A transient fault of parameters takes one call for each trial and example, 24 calls."
-    )
-    checkpointing = Kept()
-    ftnoise.inject(*few, FAULT, [0.5], trials=2, checkpointing=checkpointing)
-    assert checkpointing.messages == []
 
 
 def test_a_threshold():
@@ -205,6 +181,8 @@ def test_a_threshold():
         ftnoise.inject(network, x, y, FAULT, trials=2)
     found = ftnoise.inject(network, x, y, FAULT, trials=2, threshold=0.3)
     assert found.golden_accuracy == 100
+    with pytest.raises(BadInput, match="threshold a number"):
+        ftnoise.inject(network, x, y, FAULT, threshold=np.nan)
 
 
 @pytest.mark.parametrize(

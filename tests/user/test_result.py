@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pytest
 
-from ftnoise.core.errors import BadInput
 from ftnoise.stats.bounded import ConfidenceSequence
 from ftnoise.user.result import InjectionResult
 from tests.user.made import result
@@ -32,7 +31,7 @@ def test_the_text():
     ]
     assert text[4].split() == ["none", "0", "90.00"]
     first = found.rows[0]
-    ends = [f"{first[name]:.2f}" for name in ("low", "high", "free_low", "free_high")]
+    ends = [f"{getattr(first, name):.2f}" for name in ("low", "high", "free_low", "free_high")]
     assert text[5].split() == [
         *("25", "%", "10", "20", "82.00", "1.03"),
         *(ends[0], "to", ends[1], ends[2], "to", ends[3], "8.89", "1.25"),
@@ -62,17 +61,15 @@ def test_the_text_describes_the_interval():
     assert "valid at any stopping time" in sequence
     # A sequence is distribution-free itself.
     assert "distribution-free" not in sequence
-    assert "The half-width of 50 points was reached at every rate." in sequence
-    assert "was reached at every rate" not in str(result())
 
 
 def test_the_text_shows_the_sources_of_the_standard_error():
     found = result()
     last = found.rows[-1]
     assert (
-        f"Standard error at 50 %: {last['trial_error']:.2f} points from the trials, "
-        f"{last['example_error']:.2f} from the examples (not part of the intervals); more "
-        f"{last['enlarge']} reduce it most."
+        f"Standard error at 50 %: {last.trial_error:.2f} points from the trials, "
+        f"{last.example_error:.2f} from the examples (not part of the intervals); more "
+        f"{last.enlarge} reduce it most."
     ) in str(found).splitlines()
 
 
@@ -115,7 +112,7 @@ def test_outputs_that_are_not_finite_are_shown():
         "Outputs that are not finite, of 1,000 examples, mean over trials (not part of the "
         "deviation): 2.5 at 25 %, 2.5 at 50 %."
     ) in str(found).splitlines()
-    assert found.rows[0]["output_deviation_mean"] is None
+    assert found.rows[0].output_deviation_mean is None
     assert str(found).splitlines()[5].endswith("not finite")
     assert "not finite" not in str(result())
 
@@ -166,35 +163,8 @@ def test_trials_up_to_a_half_width_have_bounds_that_are_valid_then():
     assert found["rate_5_points_lost"] == summaries([r[:2] for r in rows])["rate_5_points_lost"]
 
 
-@pytest.mark.parametrize(
-    "found",
-    [
-        result(),
-        result(WIDE, half_width=50.0, seed=3),
-        result([[80.0, 82.0]], ["n=1"], deviation=np.inf, not_finite=1000.0),
-    ],
-)
-def test_json_and_back(found):
-    form = json.loads(json.dumps(found.to_json(), allow_nan=False))
-    again = InjectionResult.from_json({**form, "another": 1}, found.arrays())
-    assert again.to_json() == form
-    assert str(again) == str(found)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda form, arrays: form.pop("settings"),
-        lambda form, arrays: form["settings"].pop("rates"),
-        lambda form, arrays: form["settings"]["fault"].update({"class": "Fall"}),
-        lambda form, arrays: form["settings"]["fault"]["where"].update(revision=99),
-        lambda form, arrays: form.update(settings=3),
-        lambda form, arrays: arrays.pop("y"),
-        lambda form, arrays: arrays.update(correct=np.zeros((1, 1), np.uint8)),
-    ],
-)
-def test_other_json_is_refused(change):
-    form, arrays = json.loads(json.dumps(result().to_json())), result().arrays()
-    change(form, arrays)
-    with pytest.raises(BadInput, match=r"Expected .*Received"):
-        InjectionResult.from_json(form, arrays)
+def test_all_numbers_are_json():
+    form = json.loads(json.dumps(result(not_finite=1000.0, deviation=np.inf).to_json()))
+    assert form["lines"][0]["output_deviation_mean"] is None
+    assert form["settings"]["rates"][0]["rate"] == 0.25
+    assert form["warnings"] == []
