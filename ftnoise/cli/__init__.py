@@ -1,5 +1,5 @@
-"""The command line: one file a command, with HELP, `arguments(parser)` and `run(arguments)`.
+"""The command line: one file a command, with `arguments(parser)` and `run(arguments)`.
 
-The command is the file's name (without the `_` that keeps it from hiding a builtin). Files import
-nothing heavy at module level, and `main.SHARED` names those that are no commands.
+The command is the file's name (without the `_` that keeps it from hiding a builtin), and the first
+line of the file is its help. Files import nothing heavy at module level.
 """

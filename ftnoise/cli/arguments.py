@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from ftnoise.core.preset import Preset
 
 ROOT = Path(__file__).resolve().parents[2]
-# Published runs.
-REFERENCES = ROOT / "runs" / "reference"
-# Each seed is a training of every row.
-MOST_SEEDS = 10_000
+REFERENCES = ROOT / "runs" / "reference"  # published runs
+MOST_SEEDS = 10_000  # each is a training of every row
 
 
 class Parser(argparse.ArgumentParser):
@@ -92,7 +90,7 @@ def chosen(arguments: argparse.Namespace, rows: str | None = None) -> tuple[Expe
     if arguments.secret_key:
         preset = preset.with_secret_key()
         plain, experiment = experiment, preset.of(whole)
-        if not any(experiment.row(name) != plain.row(name) for name in names):
+        if all(experiment.row(name) == plain.row(name) for name in names):
             raise BadInput(
                 "Expected --secret-key with rows that have noise in their gradients. "
                 f"Received: {whole.name}."

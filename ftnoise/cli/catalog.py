@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ftnoise import experiments
 from ftnoise.core.checks import expect
-from ftnoise.core.errors import BadInput
+from ftnoise.core.errors import BadInput, first_line
 
 if TYPE_CHECKING:
     from ftnoise.core.experiment import Experiment
@@ -52,17 +52,13 @@ def experiment(name: str) -> Experiment:
     Raises:
         BadInput: there is no such experiment, or its file cannot be used.
     """
-    check(name)
-    if is_file(name):
-        return _own(Path(name))
-    return importlib.import_module(f"ftnoise.experiments.{name}").EXPERIMENT
-
-
-def _own(path: Path) -> Experiment:
-    """The experiment of a file outside the package."""
     from ftnoise.core.experiment import Experiment
 
-    expect(path.is_file() and path.suffix == ".py", "a Python file", path=str(path))
+    check(name)
+    if not is_file(name):
+        return importlib.import_module(f"ftnoise.experiments.{name}").EXPERIMENT
+    path = Path(name)
+    expect(path.is_file() and path.suffix == ".py", "a Python file", path=name)
     if path.resolve().parent == _folder().resolve():
         return experiment(path.stem)
     found = vars(_imported(path)).get("EXPERIMENT")
@@ -94,22 +90,14 @@ def _imported(path: Path) -> object:
     try:
         return importlib.import_module(name)
     except Exception as error:
-        text = str(error).strip().splitlines() or [""]
+        import traceback
+
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [
+            frame.lineno for frame in frames if Path(frame.filename).resolve() == path.resolve()
+        ]
+        line = error.lineno if isinstance(error, SyntaxError) else (lines or [None])[-1]
+        place = "" if line is None else f" (line {line})"
         raise BadInput(
-            f"Expected {path} to be imported without an error. Received: "
-            f"{type(error).__name__}: {text[0]}{_place(error, path)}"
+            f"Expected {path} to be imported without an error. Received: {first_line(error)}{place}"
         ) from error
-
-
-def _place(error: Exception, path: Path) -> str:
-    """The last line of the file that an error came from: ` (line 3)`."""
-    import traceback
-
-    if isinstance(error, SyntaxError):
-        return f" (line {error.lineno})"
-    lines = [
-        frame.lineno
-        for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).resolve() == path.resolve()
-    ]
-    return f" (line {lines[-1]})" if lines else ""

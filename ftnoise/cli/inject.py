@@ -1,4 +1,4 @@
-"""`ftnoise inject`: accuracy of a user's own model under faults."""
+"""`ftnoise inject`: accuracy of your own model under faults: a table, a curve and a JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from ftnoise.cli.arguments import ROOT, folder
 from ftnoise.core.errors import BadInput, RunFailed, one_line
 from ftnoise.core.progress import GOES_ON, Progress, duration, tell
-from ftnoise.engine.environment import environment
 from ftnoise.faults.parsing import form
 from ftnoise.user.files import build, check_name, read_examples, read_weights
 from ftnoise.user.settings import CampaignSettings, descriptions
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from ftnoise.faults.campaign import Campaign
     from ftnoise.user.result import InjectionResult
 
-HELP = "accuracy of your own model under faults: a table, a curve and a JSON"
 RUNS = ROOT / "runs"
 
 
@@ -110,15 +108,16 @@ def run(given: argparse.Namespace) -> int:
     )
     if first is not None:
         model.set_weights(first)
+    import tensorflow as tf
+
+    from ftnoise.engine.environment import environment
+    from ftnoise.user.inject import plan, prepared
+
     about = {
         "function": given.model,
         "scaling": "uint8 examples divided by 255" if scaled else "none",
         "environment": environment(),
     }
-    import tensorflow as tf
-
-    from ftnoise.user.inject import plan, prepared
-
     try:
         if given.plan:
             print(plan(prepared(model, x, y, settings), settings))
@@ -133,7 +132,8 @@ def run(given: argparse.Namespace) -> int:
             print(f"\n{result.against(other, names)}", flush=True)
         return 0
     except KeyboardInterrupt as stop:
-        stop.add_note(GOES_ON)
+        if not given.plan:
+            stop.add_note(GOES_ON)
         raise
     except tf.errors.InvalidArgumentError as error:
         raise BadInput(

@@ -1,4 +1,4 @@
-"""`ftnoise list`: the experiments and their cost."""
+"""`ftnoise list`: the experiments, and what each costs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import argparse
 from ftnoise.cli import catalog
 from ftnoise.core.preset import PRESETS
 from ftnoise.core.progress import duration
-
-HELP = "the experiments, and what each costs"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,6 @@ to stderr. The exit code is 0, 1 for a failed run, 2 for bad input and 130 after
 from __future__ import annotations
 
 import argparse
-import ast
 import importlib
 import io
 import os
@@ -66,8 +65,12 @@ def _terminated(number: int, frame: object) -> NoReturn:
 
 def dispatch(argv: list[str]) -> int:
     """Parses the arguments and runs the command; without any, `list`."""
+    import logging
+
     command, arguments = parse(argv or ["list"])
-    _quiet_tensorflow()
+    # Before TensorFlow is imported: no lines about CPU kernels, CUDA plugins and retracing.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     return command.run(arguments)
 
 
@@ -79,15 +82,17 @@ def parse(argv: list[str]) -> tuple[Any, argparse.Namespace]:
     """
     name, *rest = argv
     if name in ("-h", "--help"):
-        _overview().parse_args(argv)
+        print(overview())
+        sys.exit(0)
     if name.startswith("-"):
         raise BadInput(f"Expected an experiment or a command first. Received: {name!r}.")
     known = commands()
     if name not in known:
         catalog.check(name, [*known])
-    command = importlib.import_module(f"ftnoise.cli.{known.get(name, 'reproduce')}")
-    about = f"{command.HELP[0].upper()}{command.HELP[1:]}."
-    parser = Parser(prog=f"ftnoise {name}", description=about)
+    stem = known.get(name, "reproduce")
+    command = importlib.import_module(f"ftnoise.cli.{stem}")
+    about = summary(stem)
+    parser = Parser(prog=f"ftnoise {name}", description=f"{about[0].upper()}{about[1:]}")
     parser.set_defaults(experiment=name)
     command.arguments(parser)
     if name == "test":  # all of its arguments are pytest's
@@ -101,34 +106,22 @@ def commands() -> dict[str, str]:
     return {stem.rstrip("_"): stem for stem in stems if stem not in SHARED}
 
 
-def _overview() -> Parser:
-    """The parser of `--help` without a command."""
-    lines = [f"  {name:10} {_help(stem)}" for name, stem in commands().items()]
-    return Parser(
-        prog="ftnoise",
-        usage="ftnoise [-h] EXPERIMENT|COMMAND ...",
-        description="Trains networks with noise and measures how they survive faults and attacks, "
-        "next to the\npaper's numbers. Without a command: the list of experiments and their cost.\n"
+def summary(stem: str) -> str:
+    """The first line of a command's file, which is not imported: all of them would take long."""
+    with open(FOLDER / f"{stem}.py") as file:
+        return file.readline().partition(": ")[2].strip('"\n')
+
+
+def overview() -> str:
+    """The text of `--help` without a command."""
+    lines = [f"  {name:10} {summary(stem)}" for name, stem in commands().items()]
+    return (
+        "usage: ftnoise [-h] EXPERIMENT|COMMAND ...\n\n"
+        "Trains networks with noise and measures how they survive faults and attacks, next to the\n"
+        "paper's numbers. Without a command: the list of experiments and their cost.\n"
         "`ftnoise NAME --help` describes the arguments.\n\n"
         f"experiments: {', '.join(catalog.names())};\n"
         "or the path of your own file with a value EXPERIMENT\n\n"
-        "commands:\n" + "\n".join(lines),
-        epilog="Training curves: tensorboard --logdir runs. Results: runs/reports/.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "commands:\n" + "\n".join(lines) + "\n\n"
+        "Training curves: tensorboard --logdir runs. Results: runs/reports/."
     )
-
-
-def _help(stem: str) -> str:
-    """HELP of a command, read from its file, as importing all of them would take long."""
-    for node in ast.parse((FOLDER / f"{stem}.py").read_text()).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "HELP":
-            return ast.literal_eval(node.value)
-    return ""
-
-
-def _quiet_tensorflow() -> None:
-    """Before its import: no lines about CPU kernels, CUDA plugins and retracing."""
-    import logging
-
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)

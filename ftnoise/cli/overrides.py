@@ -13,17 +13,10 @@ from ftnoise.core.preset import Preset
 from ftnoise.core.spec import Spec, canonical, digest
 
 
-class Absent(LookupError):
-    """A run does not have a field."""
-
-
 def changed(
     experiment: Experiment, preset: Preset, settings: list[str], rows: str | None
 ) -> tuple[Experiment, Preset]:
-    """The experiment with changed runs, and its preset under another name.
-
-    Both are marked: a note of the report lists the changes, and the preset's name, which is part of
-    the names of the report's files, ends with a digest of them.
+    """The experiment with changed runs and a note of them, and its preset under another name.
 
     Args:
         experiment: already within the limits of the preset.
@@ -38,20 +31,15 @@ def changed(
     runs = {row.name: row.run for row in experiment.matching(rows)}
     notes = []
     for path, value in changes.items():
-        absent = ""
-        having = []
+        absent, having = "", []
         for name, run in runs.items():
             try:
                 runs[name] = _replaced(run, path.split("."), value)
                 having.append(name)
-            except Absent as reason:
+            except LookupError as reason:
                 absent = max(absent, str(reason), key=len)
-            except BadInput as failure:
+            except (TypeError, ValueError) as failure:  # BadInput too
                 raise BadInput(f"--set {path}: {failure}") from failure
-            except (TypeError, ValueError) as failure:
-                raise BadInput(
-                    f"Expected --set {path} with a value that it takes. Received: {value!r}."
-                ) from failure
         if not having:
             raise BadInput(
                 f"Expected --set with a field of a row's run. Received: {path}; {absent}."
@@ -91,17 +79,17 @@ def _parsed(setting: str) -> tuple[str, Any]:
 
 
 def _replaced(spec: Spec, path: list[str], value: Any) -> Any:
-    """The spec with a value in the field at the end of the path."""
+    """The spec with a value in the field at the end of the path; LookupError if it has none."""
     name, *rest = path
     fields = [f.name for f in dataclasses.fields(spec)]
     if name not in fields:
         close = difflib.get_close_matches(name, fields, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else f" (it has {', '.join(fields)})"
-        raise Absent(f"{type(spec).__name__} has no {name!r}{hint}")
+        raise LookupError(f"{type(spec).__name__} has no {name!r}{hint}")
     old = getattr(spec, name)
     if rest:
         if not isinstance(old, Spec):
-            raise Absent(f"{name} is {old!r}")
+            raise LookupError(f"{name} is {old!r}")
         value = _replaced(old, rest, value)
     elif None not in (old, value) and _kind(old) != _kind(value):
         raise BadInput(f"Expected {name} to be {_kind(old)}. Received: {name}={value!r}.")

@@ -1,4 +1,4 @@
-"""`ftnoise privacy`: the privacy of DP-SGD by its parameters, without training."""
+"""`ftnoise privacy`: the epsilon of DP-SGD with given parameters, without training."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import math
 
 from ftnoise.core.checks import expect, positive
 from ftnoise.privacy import MOST_STEPS, SAMPLERS, Mechanism, Statement, noise_for, statement
-
-HELP = "the epsilon of DP-SGD with given parameters, without training"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,13 +21,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     noise.add_argument(
         "--target-epsilon", type=float, metavar="X", help="find the noise for this epsilon"
     )
-    parser.add_argument("--batch", type=int, required=True, metavar="N", help="expected batch size")
-    parser.add_argument("--examples", type=int, required=True, metavar="N", help="training set")
-    parser.add_argument("--epochs", type=float, required=True, metavar="X", help="epochs over it")
-    parser.add_argument("--delta", type=float, default=1e-5, metavar="X", help="default: 1e-5")
-    parser.add_argument(
-        "--sampler", choices=SAMPLERS, default="poisson", help="how batches are drawn"
-    )
+    add = parser.add_argument
+    add("--batch", type=int, required=True, metavar="N", help="expected batch size")
+    add("--examples", type=int, required=True, metavar="N", help="training set")
+    add("--epochs", type=float, required=True, metavar="X", help="epochs over it")
+    add("--delta", type=float, default=1e-5, metavar="X", help="default: 1e-5")
+    add("--sampler", choices=SAMPLERS, default="poisson", help="how batches are drawn")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`ftnoise publish`: a table's finished runs and report in a folder of their own."""
+"""`ftnoise publish`: copy a table's finished runs and report into a folder of their own."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import argparse
 
 from ftnoise.cli.arguments import chosen, common, folder, named
 from ftnoise.cli.report import stored_results
-
-HELP = "copy a table's finished runs and report into a folder of their own"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

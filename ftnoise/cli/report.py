@@ -1,4 +1,4 @@
-"""`ftnoise report`: a table from stored runs."""
+"""`ftnoise report`: print a table from stored runs and write its files; trains nothing."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from ftnoise.core.preset import Preset
     from ftnoise.report import Results
     from ftnoise.store.folders import Store
-
-HELP = "print a table from stored runs and write its files; trains nothing"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,20 +48,11 @@ def stored_results(
     store: Store,
     preferred: Collection[str] = (),
 ) -> Results:
-    """The stored numbers of a table.
-
-    Args:
-        experiment: as `chosen` gives it.
-        preset: as `chosen` gives it.
-        seeds: number of seeds, or None for all that are stored.
-        store: where the runs are.
-        preferred: ids of runs whose data are preferred where the store has several versions.
-    """
+    """The stored numbers of a table; see `runs_of` for the arguments."""
     from ftnoise import report
     from ftnoise.store.lookup import runs_of
 
-    runs = runs_of(experiment, seeds, store, preferred)
-    return report.results(experiment, preset, runs)
+    return report.results(experiment, preset, runs_of(experiment, seeds, store, preferred))
 
 
 def show(results: Results, store: Store) -> int:

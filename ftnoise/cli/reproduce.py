@@ -1,4 +1,4 @@
-"""`ftnoise EXPERIMENT`: trains what is missing of a table, then draws it."""
+"""`ftnoise EXPERIMENT`: train what is missing of the table, then draw it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from ftnoise.store.folders import Store
 
 NAMED = 20  # runs in the announcement; a dry run lists all
-
-HELP = "train what is missing of the table, then draw it"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,10 +71,17 @@ def run(arguments: argparse.Namespace) -> int:
         )
     tasks = plan.tasks(experiment, arguments.seeds or experiment.seeds, arguments.rows)
     store = Store(arguments.runs)
+    references = [Store(REFERENCES)] if experiment.adopts else []
     if arguments.dry_run:
-        return dry_run(experiment, preset, tasks, store)
+        from ftnoise.engine.executor import foreseen
+
+        statuses = foreseen(experiment, tasks, store, references)
+        announce(experiment, preset, statuses, sys.stdout)
+        for status in statuses:
+            print(f"  {status.task.name:40} {status}")
+        return 0
     try:
-        return train(experiment, preset, tasks, store, arguments)
+        return train(experiment, preset, tasks, store, references, arguments)
     except KeyboardInterrupt as stop:
         stop.add_note(GOES_ON)
         raise
@@ -87,6 +92,7 @@ def train(
     preset: Preset,
     tasks: list[Task],
     store: Store,
+    references: list[Store],
     arguments: argparse.Namespace,
 ) -> int:
     """Trains and measures what is missing of the tasks, then draws the table."""
@@ -100,7 +106,7 @@ def train(
         tasks,
         store,
         sources,
-        references=references(experiment),
+        references=references,
         xla=arguments.xla,
         fail_fast=arguments.fail_fast,
         workers=arguments.workers,
@@ -117,45 +123,26 @@ def train(
     return max([code, *(failure.exit_code for failure in failures)])
 
 
-def dry_run(experiment: Experiment, preset: Preset, tasks: list[Task], store: Store) -> int:
-    """Prints the status of each task, without reading data or writing anything."""
-    from ftnoise.engine.executor import foreseen
-
-    statuses = foreseen(experiment, tasks, store, references(experiment))
-    announce(experiment, preset, statuses, sys.stdout)
-    for status in statuses:
-        print(f"  {status.task.name:40} {status}")
-    return 0
-
-
 def announce(experiment: Experiment, preset: Preset, statuses: list[Status], file: TextIO) -> None:
     """Prints what is stored, what will be trained or measured, and how to stop."""
     training = [status for status in statuses if not status.trained]
     measuring = [status for status in statuses if status.trained and not status.complete]
     stored = len(statuses) - len(training) - len(measuring)
-    print(f"{experiment.name}, preset {preset.name}: {experiment.title}.", file=file)
     runs = "1 run" if len(statuses) == 1 else f"{len(statuses)} runs"
-    counts = [f"{stored} stored", f"{len(training)} to train"]
-    counts += [f"{len(measuring)} to measure"] if measuring else []
-    print(f"{runs}: {', '.join(counts)}.", file=file)
+    counts = f"{stored} stored, {len(training)} to train"
+    counts += f", {len(measuring)} to measure" if measuring else ""
+    lines = [f"{experiment.name}, preset {preset.name}: {experiment.title}.", f"{runs}: {counts}."]
     for verb, left in (("train", training), ("measure", measuring)):
         if left:
             names = [f"{s.task.name} ({s})" if s.position else s.task.name for s in left[:NAMED]]
             names += [f"and {len(left) - NAMED} more"] if len(left) > NAMED else []
-            print(f"To {verb}: {', '.join(names)}.", file=file)
-    if not training and not measuring:
-        return
-    cost = ""
-    if preset.name in experiment.minutes:
-        minutes = duration(60 * experiment.minutes[preset.name])
-        cost = f"The whole table takes about {minutes} on two cores. "
-    print(f"{cost}Ctrl-C keeps finished work; the same command resumes.", file=file)
+            lines.append(f"To {verb}: {', '.join(names)}.")
+    if training or measuring:
+        cost = ""
+        if preset.name in experiment.minutes:
+            minutes = duration(60 * experiment.minutes[preset.name])
+            cost = f"The whole table takes about {minutes} on two cores. "
+        lines.append(f"{cost}Ctrl-C keeps finished work; the same command resumes.")
     if training and preset.name == "paper" and not Path("/dev/nvidia0").exists():
-        print("This machine has no GPU: --preset quick shows the trend in minutes.", file=file)
-
-
-def references(experiment: Experiment) -> list[Store]:
-    """Where runs are published that the experiment may adopt."""
-    from ftnoise.store.folders import Store
-
-    return [Store(REFERENCES)] if experiment.adopts else []
+        lines.append("This machine has no GPU: --preset quick shows the trend in minutes.")
+    print("\n".join(lines), file=file)

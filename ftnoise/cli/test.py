@@ -1,4 +1,4 @@
-"""`ftnoise test`: the tests of the checkout."""
+"""`ftnoise test`: run the tests; all further arguments go to pytest."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import subprocess
 import sys
 
 from ftnoise.cli.arguments import ROOT
-
-HELP = "run the tests; all further arguments go to pytest"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -151,7 +151,7 @@ def test_only_the_command_that_is_called_is_imported():
 
 def test_a_new_command_is_a_new_file(ftnoise, monkeypatch, tmp_path):
     (tmp_path / "greet.py").write_text(
-        "HELP = 'say hello'\n"
+        '"""`ftnoise greet`: say hello."""\n'
         "def arguments(parser): parser.add_argument('who')\n"
         "def run(arguments): print('hello', arguments.who); return 3\n"
     )
