@@ -16,8 +16,7 @@ from ftnoise.core.progress import GOES_ON, duration, tell
 if TYPE_CHECKING:
     from ftnoise.core.experiment import Experiment
     from ftnoise.core.preset import Preset
-    from ftnoise.engine.plan import Status, Task
-    from ftnoise.store.folders import Store
+    from ftnoise.engine.plan import Status
 
 NAMED = 20  # runs in the announcement; a dry run lists all
 
@@ -56,68 +55,51 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Trains what is missing and draws the table."""
+    """Trains and measures what is missing, then draws the table."""
+    from ftnoise.core.data import Sources
     from ftnoise.engine import plan
+    from ftnoise.engine.executor import Engine, foreseen
     from ftnoise.store.folders import Store
 
     if arguments.workers is not None:
         expect(arguments.workers >= 1, "--workers to be at least 1", workers=arguments.workers)
     experiment, preset = chosen(arguments, arguments.rows)
     if arguments.settings:
-        from ftnoise.cli import overrides
+        from ftnoise.cli.overrides import changed
 
-        experiment, preset = overrides.changed(
-            experiment, preset, arguments.settings, arguments.rows
-        )
-    tasks = plan.tasks(experiment, arguments.seeds or experiment.seeds, arguments.rows)
+        experiment, preset = changed(experiment, preset, arguments.settings, arguments.rows)
+    seeds = arguments.seeds or experiment.seeds
+    tasks = plan.tasks(experiment, seeds, arguments.rows)
     store = Store(arguments.runs)
     references = [Store(REFERENCES)] if experiment.adopts else []
     if arguments.dry_run:
-        from ftnoise.engine.executor import foreseen
-
         statuses = foreseen(experiment, tasks, store, references)
         announce(experiment, preset, statuses, sys.stdout)
         for status in statuses:
             print(f"  {status.task.name:40} {status}")
         return 0
     try:
-        return train(experiment, preset, tasks, store, references, arguments)
+        sources = Sources.from_environment(arguments.data_dir, arguments.offline)
+        store.prepare()
+        engine = Engine(
+            experiment,
+            tasks,
+            store,
+            sources,
+            references=references,
+            xla=arguments.xla,
+            fail_fast=arguments.fail_fast,
+            workers=arguments.workers,
+        )
+        if adopted := engine.adopt():
+            print(f"Copied instead of trained: {', '.join(adopted)}.", file=sys.stderr)
+        announce(experiment, preset, [engine.status(task) for task in tasks], sys.stderr)
+        failures = engine.run()
+        own = {engine.folder(task).id for task in tasks}
+        code = show(stored_results(experiment, preset, seeds, store, own), store)
     except KeyboardInterrupt as stop:
         stop.add_note(GOES_ON)
         raise
-
-
-def train(
-    experiment: Experiment,
-    preset: Preset,
-    tasks: list[Task],
-    store: Store,
-    references: list[Store],
-    arguments: argparse.Namespace,
-) -> int:
-    """Trains and measures what is missing of the tasks, then draws the table."""
-    from ftnoise.core.data import Sources
-    from ftnoise.engine.executor import Engine
-
-    sources = Sources.from_environment(arguments.data_dir, arguments.offline)
-    store.prepare()
-    engine = Engine(
-        experiment,
-        tasks,
-        store,
-        sources,
-        references=references,
-        xla=arguments.xla,
-        fail_fast=arguments.fail_fast,
-        workers=arguments.workers,
-    )
-    if adopted := engine.adopt():
-        print(f"Copied instead of trained: {', '.join(adopted)}.", file=sys.stderr)
-    announce(experiment, preset, [engine.status(task) for task in tasks], sys.stderr)
-    failures = engine.run()
-    own = {engine.folder(task).id for task in tasks}
-    seeds = arguments.seeds or experiment.seeds
-    code = show(stored_results(experiment, preset, seeds, store, own), store)
     if failures:
         tell(f"error: {len(failures)} of {len(tasks)} runs failed.")
     return max([code, *(failure.exit_code for failure in failures)])

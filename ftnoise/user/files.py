@@ -63,15 +63,11 @@ def build(name: str) -> keras.Model:
 
 
 def read_examples(path: Path) -> tuple[Any, ndarray, bool]:
-    """The examples and labels of an `.npz`.
+    """The examples, the labels, and whether uint8 examples were divided by 255.
 
     Args:
-        path: with `x` and `y`, or `x_test` and `y_test`; for a model with several inputs `x_0`,
-            `x_1`, ... in its order, and `y`.
-
-    Returns:
-        The examples (a list of arrays for several inputs), the labels, and whether uint8 examples
-        were divided by 255.
+        path: an `.npz` with `x` and `y`, or `x_test` and `y_test`; for a model with several inputs
+            `x_0`, `x_1`, ... in its order, and `y`. The examples are a list of arrays then.
 
     Raises:
         BadInput: naming the file, if it is no readable `.npz` with these arrays.
@@ -100,23 +96,17 @@ def read_weights(path: Path, model: keras.Model) -> list[ndarray]:
     """The weights that `numpy.savez(path, *model.get_weights())` or a stored run holds, in order.
 
     Raises:
-        BadInput: naming the file, if it is no readable `.npz`, or names the first array that does
-            not fit the model.
+        BadInput: naming the file, if it is no readable `.npz`, and the first array that differs.
     """
-    wanted = [(variable.name, tuple(variable.shape)) for variable in model.weights]
     with opened(path) as archive:
-        expect(
-            {*archive.files} == {f"arr_{number}" for number in range(len(wanted))},
-            f"the {len(wanted)} weights of {model.name} as arr_0, arr_1, ..., as "
-            "numpy.savez(path, *model.get_weights()) writes them",
-            arrays=archive.files[:5],
-            number=len(archive.files),
-        )
-        arrays = [archive[f"arr_{number}"] for number in range(len(wanted))]
-    for number, (array, (name, shape)) in enumerate(zip(arrays, wanted, strict=True)):
-        if array.shape != shape or array.dtype.kind not in "fiub":
-            raise BadInput(
-                f"Expected {path} to hold the weights of {model.name}, arr_{number} being {name} "
-                f"of shape {list(shape)}. Received: {array.dtype} of shape {list(array.shape)}."
+        arrays = {name: archive[name] for name in archive.files}
+        given = {name: array.shape for name, array in arrays.items()}
+        wanted = {f"arr_{n}": tuple(variable.shape) for n, variable in enumerate(model.weights)}
+        for name in wanted | given:
+            expect(
+                given.get(name) == wanted.get(name),
+                f"{path} to hold the weights of {model.name} as numpy.savez(path, "
+                f"*model.get_weights()) writes them, {name} of shape {wanted.get(name)}",
+                shape=given.get(name),
             )
-    return arrays
+        return [arrays[name] for name in wanted]

@@ -46,10 +46,10 @@ def stored(
     """The stored result of a campaign, or a new one; missing files are written after the block.
 
     Args:
-        campaign: made from the settings.
+        campaign: made from the settings; `identity` is their `content_id`.
         settings: of the campaign.
-        identity: `content_id` of both.
-        path: of the folder, which need not exist; this process alone works there meanwhile.
+        identity: names the unfinished work.
+        path: of the folder, which need not exist.
         report: gets the number of completed and of all trials, and a text.
         about: further facts for a reader of the JSON.
 

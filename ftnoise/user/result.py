@@ -142,11 +142,10 @@ class InjectionResult:
         for name in ("fault", "rates", "seed", "confidence"):
             mine, theirs = getattr(self.settings, name), getattr(other.settings, name)
             expect(mine == theirs, f"two results with the same {name}", first=mine, second=theirs)
-        for name, mine, theirs in (
-            ("number of sites", self.sites, other.sites),
-            ("labels", self.outcomes.y.tolist(), other.outcomes.y.tolist()),
-        ):
-            expect(mine == theirs, f"two results with the same {name}")
+        sites, examples = (self.sites, other.sites), (self.examples, other.examples)
+        expect(sites[0] == sites[1], "two results with the same number of sites", sites=sites)
+        same = self.outcomes.y.tolist() == other.outcomes.y.tolist()
+        expect(same, "two results with the same labels", same=same, examples=examples)
         names = names or (self.model, other.model)
         return InjectionComparison(first=self, second=other, names=names)
 
@@ -209,15 +208,12 @@ class InjectionResult:
         """A label of one of the `summaries`, and its value."""
         last = self.rows[-1].rate
         if name == "area_under_curve":
-            return (
-                f"Mean accuracy from no faults to {last} (area under the curve)",
-                f"{value:.2f} %",
-            )
+            label = f"Mean accuracy from no faults to {last} (area under the curve)"
+            return label, f"{value:.2f} %"
         drop = counted(int(re.sub(r"\D", "", name)), "point")
         if name.startswith("largest"):
-            label = (
-                f"Largest tested rate with a drop < {drop} ({_percent(self.settings)} confidence)"
-            )
+            sure = f"{_percent(self.settings)} confidence"
+            label = f"Largest tested rate with a drop < {drop} ({sure})"
             return label, "none" if value is None else f"{value:g} %"
         label = f"Fault rate with a drop of {drop}"
         if value is None:

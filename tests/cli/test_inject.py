@@ -149,35 +149,6 @@ def test_two_files_of_weights_are_compared_under_the_same_trials(own, tmp_path):
         assert 100 * right[:5].mean() == pytest.approx(form["lines"][0]["accuracy"])
 
 
-def test_a_threshold(own):
-    code, out, _ = own("--threshold=0.1", function="ended", data="labels01.npz")
-    assert code == 0
-    assert "100 %" not in out.splitlines()[2]
-
-
-@pytest.mark.parametrize(
-    ("fault", "label"),
-    [
-        (
-            "neurons=1,output_layer=true:stuck_at_zero:n=1",
-            "neurons of layer 1 with the output layer stuck at",
-        ),
-        (
-            "neurons=0,indices=3+7:stuck_at_zero:n=1",
-            "own, neurons 3, 7 of layer 0 stuck at 0: 2 sites",
-        ),
-        (
-            "weights,output_layer=false:drift=0.1,relative=false:share=0.5,per_tensor=true",
-            "weights without the output layer with no",
-        ),
-    ],
-)
-def test_faults_of_single_layers_and_sites(own, fault, label):
-    code, out, err = own(fault=fault)
-    assert code == 0, err
-    assert label in out
-
-
 def test_help_describes_faults_and_scaling(ftnoise, capsys):
     with pytest.raises(SystemExit):
         ftnoise("inject", "--help")

@@ -9,7 +9,7 @@ import sys
 
 from ftnoise.cli.arguments import ROOT
 
-KILLS = 10
+KILLS = 6
 
 
 def test_killed_at_random_moments_and_two_at_once(tmp_path):

@@ -87,7 +87,7 @@ def test_trials_up_to_a_half_width_are_paired_as_far_as_both_go(two):
         ({"confidence": 0.9}, "same confidence"),
         ({"fault": "weights:stuck_at_one:0.5"}, "same fault"),
         ({"y": 0}, "same labels"),
-        ({"x": 30}, "same labels"),
+        ({"x": 30}, "same labels. Received: same=False, examples=(60, 30)"),
     ],
 )
 def test_results_of_other_settings_are_not_compared(two, results, change, message):

@@ -105,33 +105,21 @@ def test_weights_as_numpy_and_a_stored_run_hold_them(file, folder):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (
-            lambda given: given[:-1],
-            "the 4 weights of own as arr_0, arr_1, ..., as numpy.savez(path",
-        ),
-        (lambda given: [*given, X], "number=5"),
+        (lambda given: given[:-1], "arr_3 of shape (3,). Received: shape=None"),
+        (lambda given: [*given, X], "arr_4 of shape None. Received: shape=(3, 2)"),
         (
             lambda given: [*given[:2], given[2].T, given[3]],
-            "arr_2 being dense_1/kernel:0 of shape [8, 3]. Received: float32 of shape [3, 8]",
+            "numpy.savez(path, *model.get_weights()) writes them, arr_2 of shape (8, 3). Received: "
+            "shape=(3, 8)",
         ),
-        (lambda given: [given[0].astype(str), *given[1:]], "Received: <U32 of shape [5, 8]"),
     ],
 )
 def test_weights_of_another_model_are_refused_by_the_first_that_differs(file, change, message):
-    import keras
-
-    keras.backend.clear_session()
     network = model()
     np.savez(file, *change(network.get_weights()))
     text = refused(read_weights, file, network)
     assert message in text
     assert str(file) in text
-
-
-@pytest.mark.parametrize("name", ["weights", "arr_1"])
-def test_weights_with_other_names_are_refused(file, name):
-    np.savez(file, **{name: X})
-    assert f"arrays=['{name}']" in refused(read_weights, file, model())
 
 
 @pytest.mark.parametrize(
