@@ -55,10 +55,9 @@ def build(name: str) -> keras.Model:
             f"returns a model without arguments. Received: {one_line(error)}"
         ) from error
     finally:
-        # From now on last, so that it hides no other module.
-        sys.path.remove(folder)
-        sys.path.append(folder)
-    unfold(model)  # refuses other models
+        # Last from now on, so that it shadows no other module.
+        sys.path[:] = [*(one for one in sys.path if one != folder), folder]
+    unfold(model)  # raises BadInput for other models
     return model
 
 

@@ -46,9 +46,9 @@ def stored(
     """The stored result of a campaign, or a new one; missing files are written after the block.
 
     Args:
-        campaign: made from the settings; `identity` is their `content_id`.
+        campaign: as `prepared` makes it from the settings.
         settings: of the campaign.
-        identity: names the unfinished work.
+        identity: `content_id` of both.
         path: of the folder, which need not exist.
         report: gets the number of completed and of all trials, and a text.
         about: further facts for a reader of the JSON.
@@ -89,7 +89,7 @@ def stored(
             write_text(files["csv"], table(result))
             for suffix, picture in figure(result).items():
                 write_bytes(files[suffix], picture)
-        if known is None:  # last, as it tells that the others are complete
+        if known is None:  # last: it marks the others as complete
             arrays = {**result.outcomes.to_arrays(), "y": result.outcomes.y}
             content = {"identity": identity, **about, **result.to_json()}
             record.save(content, list(arrays.items()))
@@ -99,7 +99,7 @@ def stored(
 def content_id(campaign: Campaign, settings: CampaignSettings) -> str:
     """SHA-256 (hex) of the architecture, weights, examples, golden outputs and settings.
 
-    Of the code of a user's layer only the golden outputs count.
+    The code of a user's own layers enters by the golden outputs only.
     """
     network = campaign.network
     try:

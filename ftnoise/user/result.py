@@ -110,7 +110,7 @@ class InjectionResult:
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader must not overlook, one sentence each."""
+        """Warnings for the reader, one sentence each."""
         found, half_width = [], self.settings.half_width
         if unclear := [row.rate for row in self.rows if row.unclear]:
             how = "" if half_width is None else " by a smaller half-width"
