@@ -15,7 +15,6 @@ from ftnoise.cli.arguments import ROOT, folder
 from ftnoise.core.errors import BadInput, RunFailed, one_line
 from ftnoise.core.progress import GOES_ON, Progress, duration, tell
 from ftnoise.faults.parsing import form
-from ftnoise.user.files import build, check_name, read_examples, read_weights
 from ftnoise.user.settings import CampaignSettings, descriptions
 
 if TYPE_CHECKING:
@@ -98,6 +97,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Prints the table and writes the files; the exit code is 0."""
+    from ftnoise.user.files import build, read_examples, read_weights
+
     settings = checked(given)
     x, y, scaled = read_examples(given.data)
     model = build(given.model)
@@ -149,6 +150,8 @@ def checked(given: argparse.Namespace) -> CampaignSettings:
     Raises:
         BadInput: an argument is wrong, or does not fit the others.
     """
+    from ftnoise.user.files import check_name
+
     check_name(given.model)
     names = {field.name for field in fields(CampaignSettings)}
     settings = CampaignSettings.of(
