@@ -10,7 +10,7 @@ from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import count
 from ftnoise.faults.parsing import fault_of
 from ftnoise.faults.precision import Precision
-from ftnoise.stats.planning import trials_needed
+from ftnoise.stats.bounded import trials_needed
 from ftnoise.stats.summary import summarize
 from ftnoise.user.result import InjectionResult
 from ftnoise.user.settings import CampaignSettings

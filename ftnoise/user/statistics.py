@@ -45,7 +45,6 @@ def summaries(outcomes: Outcomes, settings: CampaignSettings) -> dict[str, float
         rates=[100 * size for _, size in sizes],
         accuracies=np.stack(drawn),
         golden=outcomes.golden_accuracy,
-        percent=True,
     )
     return curves.summaries(curve, settings.confidence, lows)
 

@@ -285,14 +285,14 @@ def test_the_check_catches_an_alpha_that_is_not_halved(monkeypatch):
 
 
 def test_the_check_catches_bets_that_see_their_own_value(monkeypatch):
-    honest = bounded._Betting.update
+    honest = ConfidenceSequence.update
 
     def peeking(betting, values):
         honest(betting, values)
-        ahead = betting._bet(betting.count, betting._variance)
+        ahead = betting._bet()
         betting._bets = np.append(betting._bets[1:], ahead)
 
-    monkeypatch.setattr(bounded._Betting, "update", peeking)
+    monkeypatch.setattr(ConfidenceSequence, "update", peeking)
     assert missed("two points", lambda values: sequence(values, aim=0.02), 300) > 0.05
 
 
