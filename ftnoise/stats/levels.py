@@ -90,7 +90,10 @@ def variance_components(correct: ndarray) -> VarianceComponents:
 
     array = np.asarray(correct)
     expect(
-        array.dtype == np.bool_ and array.ndim == 3 and (array.shape >= np.array([1, 2, 2])).all(),
+        array.dtype == np.bool_
+        and array.ndim == 3
+        and array.shape[0] > 0
+        and min(array.shape[1:]) > 1,
         "booleans [seeds, trials, examples] of at least 1 seed, 2 trials and 2 examples",
         dtype=str(array.dtype),
         shape=array.shape,
