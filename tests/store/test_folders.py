@@ -264,14 +264,14 @@ def test_a_file_in_the_place_of_the_folder_of_runs_is_not_an_empty_one(tmp_path)
 def test_a_run_that_cannot_be_read_is_not_a_missing_one(store, monkeypatch):
     for id in ("a-1", "b-2"):
         fill(store.run(id))
-    stat = os.stat
+    read_bytes = Path.read_bytes
 
-    def locked_up(path, *args, **kwargs):
-        if Path(path).parent == store.root / "b-2":
+    def locked_up(path):
+        if path.parent == store.root / "b-2":
             raise PermissionError(errno.EACCES, "Permission denied")
-        return stat(path, *args, **kwargs)
+        return read_bytes(path)
 
-    monkeypatch.setattr(os, "stat", locked_up)
+    monkeypatch.setattr(Path, "read_bytes", locked_up)
     for read in (store.begun, store.finished):
         with pytest.raises(RunFailed, match=r"Could not read .*/b-2/spec\.json: Permission denied"):
             list(read())

@@ -103,7 +103,7 @@ def test_wait_returns_when_the_lock_is_free(folder, holder):
     with folder.locked():
         folder.wait()
     process, _ = holder(ID)
-    waiting = threading.Thread(target=folder.wait, args=(0.01,), daemon=True)
+    waiting = threading.Thread(target=folder.wait, daemon=True)
     waiting.start()
     waiting.join(0.1)
     assert waiting.is_alive()
