@@ -7,13 +7,11 @@ cache that cannot be written is reported and not used.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core import files
-from ftnoise.core.errors import BadInput
 from ftnoise.core.progress import tell
 
 if TYPE_CHECKING:
@@ -61,18 +59,3 @@ def save(path: Path, signature: str, manifest: dict[str, Any], arrays: Arrays) -
         files.sweep(path.parent)
     except OSError as error:
         tell(f"cannot keep a copy of the data in {path}: {error.strerror or error}")
-
-
-def signature(originals: tuple[Path, ...]) -> str:
-    """SHA-256 (hex) of the names, sizes and times of files; empty for none."""
-    total = hashlib.sha256()
-    for path in originals:
-        try:
-            stat = path.stat()
-        except OSError as error:
-            raise BadInput(
-                f"Expected {path} to be a readable file. Received: {error.strerror}."
-            ) from error
-        line = f"{path.absolute()}/{stat.st_size}/{stat.st_mtime_ns}/{stat.st_ctime_ns}\n"
-        total.update(line.encode(errors="surrogateescape"))
-    return total.hexdigest() if originals else ""

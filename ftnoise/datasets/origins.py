@@ -8,6 +8,7 @@ downloads. NumPy is imported in functions only.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
@@ -57,6 +58,16 @@ class Origin:
     files: tuple[Path, ...] = ()
     cached: bool = True
 
+    def signature(self) -> str:
+        """SHA-256 (hex) of the names, sizes and times of the files; empty for none."""
+        total = hashlib.sha256()
+        for file in self.files:
+            with reading(file, "a readable file"):
+                stat = file.stat()
+            line = f"{file.absolute()}/{stat.st_size}/{stat.st_mtime_ns}/{stat.st_ctime_ns}\n"
+            total.update(line.encode(errors="surrogateescape"))
+        return total.hexdigest() if self.files else ""
+
 
 @dataclass(frozen=True, kw_only=True)
 class OriginDataSet(DataSet):
@@ -91,7 +102,7 @@ class OriginDataSet(DataSet):
 
         tried = []
         for origin in self._origins(sources):
-            path, signature = self._copy(sources, origin), cache.signature(origin.files)
+            path, signature = self._copy(sources, origin), origin.signature()
             copy = cache.load(path, signature) if origin.cached else None
             if copy is not None:
                 return content.as_data(*copy)
@@ -125,8 +136,8 @@ class OriginDataSet(DataSet):
         """`load(sources).digest`, without the arrays where the cache has a copy."""
         origin = next(self._origins(sources), None)
         if origin and origin.cached:
-            path, signature = self._copy(sources, origin), cache.signature(origin.files)
-            if copy := cache.load(path, signature, with_arrays=False):
+            path = self._copy(sources, origin)
+            if copy := cache.load(path, origin.signature(), with_arrays=False):
                 return copy[0]["digest"]
         return self.load(sources).digest
 

@@ -19,7 +19,7 @@ def kept(pets, sources, arrays, write_npz):
 def test_a_copy_is_an_npz_with_a_manifest(kept, pets, sources, arrays):
     with np.load(kept, allow_pickle=False) as copy:
         np.testing.assert_array_equal(copy["x_train"][..., 0], arrays["x_train"])
-    manifest, none = cache.load(kept, cache.signature((sources.data_dir / "tiny_pets.npz",)), False)
+    manifest, none = cache.load(kept, next(pets.origins(sources)).signature(), False)
     assert none == {}
     assert manifest == {
         "digest": pets.digest(sources),

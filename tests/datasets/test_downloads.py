@@ -108,13 +108,13 @@ def test_a_command_that_hangs_is_given_up(machine, tmp_path, monkeypatch):
         from_debian("tiny-pets", Sources())
 
 
-def prepare_small_mnist(folder):
-    """Lets the library write a set called `mnist` with 12 and 10 images of one shade each."""
+def test_the_library_writes_the_arrays_of_a_prepared_set(tmp_path):
+    """The set has 12 and 10 images of one shade each."""
     import tensorflow_datasets
 
     class Mnist(tensorflow_datasets.core.GeneratorBasedBuilder, skip_registration=True):
         name = "mnist"
-        VERSION = tensorflow_datasets.builder("mnist", data_dir=folder).version
+        VERSION = tensorflow_datasets.builder("mnist", data_dir=tmp_path).version
 
         def _info(self):
             features = {
@@ -135,30 +135,45 @@ def prepare_small_mnist(folder):
                 image = np.full((28, 28, 1), index, np.uint8)
                 yield index, {"image": image, "label": index % 10}
 
-    Mnist(data_dir=folder).download_and_prepare()
+    Mnist(data_dir=tmp_path).download_and_prepare()
+    downloads.main("mnist", str(tmp_path / "out.npz"), str(tmp_path))
+    with np.load(tmp_path / "out.npz") as arrays:
+        assert arrays["x_train"].shape == (12, 28, 28, 1)
+        assert arrays["x_train"].dtype == np.uint8
+        np.testing.assert_array_equal(arrays["x_train"][:, 0, 0, 0] % 10, arrays["y_train"])
+        assert sorted(arrays["y_test"].tolist()) == list(range(10))
 
 
-def test_a_set_that_is_prepared_is_read_offline_by_the_library(
-    tmp_path, scratch, monkeypatch, capfd
+@pytest.fixture
+def python(tmp_path, monkeypatch):
+    """Takes a shell script for Python."""
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+
+    def install(script):
+        (tmp_path / "python").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "python").chmod(0o755)
+
+    return install
+
+
+def test_a_prepared_set_is_read_offline_in_a_process_without_chatter(
+    tmp_path, scratch, python, monkeypatch, capfd, arrays
 ):
-    """The library writes a small set and reads it; nothing of its chatter comes out."""
-    prepare_small_mnist(tmp_path / "tfds")
-    capfd.readouterr()
+    (tmp_path / "tfds/mnist/3.0.1").mkdir(parents=True)
+    (tmp_path / "tfds/mnist/3.0.1/dataset_info.json").touch()
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
-    arrays = from_tfds("mnist", "http://unused.invalid", Sources(offline=True)).arrays
-    assert arrays["x_train"].shape == (12, 28, 28, 1)
-    assert arrays["x_train"].dtype == np.uint8
-    np.testing.assert_array_equal(arrays["x_train"][:, 0, 0, 0] % 10, arrays["y_train"])
-    assert sorted(arrays["y_test"].tolist()) == list(range(10))
+    np.savez(tmp_path / "arrays.npz", **arrays)
+    expected = f"-m ftnoise.datasets.downloads mnist out.npz {tmp_path}/tfds"
+    python(f'echo chatter; [ "$*" = "{expected}" ] && cp {tmp_path}/arrays.npz out.npz')
+    raw = from_tfds("mnist", "http://unused.invalid", Sources(offline=True))
+    np.testing.assert_array_equal(raw.arrays["x_test"], arrays["x_test"])
     assert capfd.readouterr() == ("", "")
     assert list(scratch.glob("ftnoise-*")) == []
 
 
-def test_a_failure_of_the_library_is_its_last_line(tmp_path, scratch, monkeypatch):
+def test_a_failure_of_the_library_is_its_last_line(scratch, python, monkeypatch):
     monkeypatch.setattr(downloads, "_reach", lambda url: None)
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    (tmp_path / "python").write_text("#!/bin/sh\necho chatter >&2; echo 'E: broken' >&2; exit 3\n")
-    (tmp_path / "python").chmod(0o755)
+    python("echo chatter >&2; echo 'E: broken' >&2; exit 3")
     with pytest.raises(Unavailable, match=r"^python failed: E: broken$"):
         from_tfds("mnist", "http://unused.invalid", Sources())
     assert list(scratch.glob("ftnoise-*")) == []
