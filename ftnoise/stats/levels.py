@@ -49,15 +49,12 @@ ROUNDING = 1e-12  # of a component, which is at most 1/4
 class VarianceComponents:
     """Where the variance of a mean of 0s and 1s comes from.
 
-    The keys of `components` and `standard_errors` are those of `COMPONENTS`; a value is None where
-    there is one seed and the component is part of another (Deviation 2).
-
     Attributes:
         sizes: number of seeds, trials and examples, by the names in `LEVELS`.
         mean: the grand mean, in [0, 1].
-        components: variance of each effect, at least 0.
-        standard_errors: contribution of each effect to the standard error of the grand mean: the
-            square root of its component over its number of levels.
+        standard_errors: contribution of each effect in `COMPONENTS` to the standard error of the
+            grand mean: the square root of its component over its number of levels. None where there
+            is one seed and the component is part of another (Deviation 2).
         variance: of the grand mean over new seeds, trials and examples; the sum of the squares of
             `standard_errors`.
         enlarge: the level whose doubling lowers the variance most; None where the variance is 0.
@@ -66,7 +63,6 @@ class VarianceComponents:
 
     sizes: dict[str, int]
     mean: float
-    components: dict[str, float | None]
     standard_errors: dict[str, float | None]
     variance: float
     enlarge: str | None
@@ -100,15 +96,12 @@ def variance_components(correct: ndarray) -> VarianceComponents:
     )
     sizes = dict(zip(LEVELS, array.shape, strict=True))
     estimates = _estimates(array)
-    components = {
-        name: estimates[name] if estimates[name] > ROUNDING else 0.0
-        for name in COMPONENTS
-        if name in estimates
-    }
     # Of the variance of the grand mean; doubling a level halves the parts that it is in.
     parts = {
         name: value / math.prod(sizes[level] for level in COMPONENTS[name])
-        for name, value in components.items()
+        if value > ROUNDING
+        else 0.0
+        for name, value in estimates.items()
     }
     gains = {
         level: math.fsum(part for name, part in parts.items() if level in COMPONENTS[name])
@@ -119,7 +112,6 @@ def variance_components(correct: ndarray) -> VarianceComponents:
     return VarianceComponents(
         sizes=sizes,
         mean=int(np.count_nonzero(array)) / array.size,
-        components={name: components.get(name) for name in COMPONENTS},
         standard_errors={
             name: math.sqrt(parts[name]) if name in parts else None for name in COMPONENTS
         },
