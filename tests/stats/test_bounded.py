@@ -242,7 +242,7 @@ def drawn(name, count, seed):
 
 
 MEANS = {"two points": 0.95, "skewed": 0.3 / 3.3, "beta": 0.8}
-CAMPAIGNS = 1000
+CAMPAIGNS = 500
 
 
 def missed(name, interval, count):
