@@ -151,7 +151,7 @@ class ConfidenceSequence:
             high = self.high - width * (self._from_above / CANDIDATES)
         mean = self._mean if self.count else None
         method = FIXED if self.fixed else SEQUENCE
-        return Interval(mean, low, high, self.count, self.confidence, method)
+        return Interval(mean, low, high, method)
 
 
 def bounded_interval(

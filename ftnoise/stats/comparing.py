@@ -28,22 +28,18 @@ class Comparison:
 
     Attributes:
         difference: positive where the first values are larger.
-        spread: standard deviation of the differences (n - 1 in the denominator).
         low, high: Student's interval of the mean difference, widened for skewness (`interval`).
         p_value: two-sided, of a mean difference of 0. Where all pairs differ by the same amount,
             the test cannot estimate chance: it is 1 if that amount is 0 and else 0, which only
             means that no pair contradicts a difference.
         count: number of pairs.
-        confidence: of the interval, in (0, 1).
     """
 
     difference: float
-    spread: float
     low: float
     high: float
     p_value: float
     count: int
-    confidence: float
 
 
 def paired(first: Numbers, second: Numbers, confidence: float = 0.95) -> Comparison:
@@ -70,9 +66,7 @@ def paired(first: Numbers, second: Numbers, confidence: float = 0.95) -> Compari
     p_value = 1.0 if mean == 0 else 0.0
     if spread > 0:
         p_value = float(2 * stdtr(count - 1, -abs(mean) / spread * math.sqrt(count)))
-    return Comparison(
-        mean, spread, interval.low, interval.high, p_value, count, interval.confidence
-    )
+    return Comparison(mean, interval.low, interval.high, p_value, count)
 
 
 def holm(p_values: Numbers) -> list[float]:

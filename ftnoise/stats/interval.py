@@ -39,16 +39,12 @@ class Interval:
     Attributes:
         mean: of the values themselves; None without any value.
         low, high: the ends.
-        count: number of values.
-        confidence: coverage, in (0, 1).
         method: name of the method in the literature.
     """
 
     mean: float | None
     low: float
     high: float
-    count: int
-    confidence: float
     method: str
 
     @property
@@ -92,7 +88,7 @@ def student_interval(values: Numbers, confidence: float = 0.95) -> Interval:
         spread = math.sqrt(variance * summary.count / (summary.count - 1))
         shift = skewness * (2 * half**2 / spread + spread / summary.count) / 6
     low, high = summary.low + min(shift, 0.0), summary.high + max(shift, 0.0)
-    return Interval(summary.mean, low, high, summary.count, float(confidence), STUDENT)
+    return Interval(summary.mean, low, high, STUDENT)
 
 
 def crossed_interval(values: Numbers, confidence: float = 0.95) -> Interval:
@@ -129,4 +125,4 @@ def crossed_interval(values: Numbers, confidence: float = 0.95) -> Interval:
     half = math.sqrt(
         square(seed_square, seeds - 1) + square(max(0.0, trial_square - rest_square), trials - 1)
     )
-    return Interval(mean, mean - half, mean + half, array.size, float(confidence), CROSSED)
+    return Interval(mean, mean - half, mean + half, CROSSED)

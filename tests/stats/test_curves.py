@@ -110,7 +110,7 @@ def test_the_tolerated_rate_is_too_large_no_more_often_than_it_says(draw):
 
 def test_what_is_unclear():
     def interval(low, high, mean):
-        return Interval(mean, low, high, 9, 0.95, "a way")
+        return Interval(mean, low, high, "a way")
 
     wide = interval(83, 97, 90)
     assert is_unclear(wide, wide, golden=90)
