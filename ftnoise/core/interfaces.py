@@ -374,8 +374,8 @@ class MeasureInput:
         checkpointing: progress, and partial results: after a kill, `load` returns the last `save`
             to the next process.
         record: the content of the run's spec.json.
-        others: the trained networks of the runs that the measure's `others(run)` names, by run;
-            each is loaded on first access. Measures leave them bit-identical too.
+        others: the trained networks of the runs that the measure's `others(run)` names, by run.
+            Measures leave them bit-identical too.
     """
 
     network: keras.Model

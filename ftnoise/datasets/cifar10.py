@@ -39,17 +39,15 @@ class CIFAR10(PublicSet):
     tfds_url = "https://www.cs.toronto.edu"
 
     def in_folder(self, folder: Path) -> Origin | None:
-        places = [folder, *self.own_folders(folder)]
-        for binary in (place / BINARY for place in places):
-            if binary.is_dir():
+        for place in [folder, *self.own_folders(folder)]:
+            if (binary := place / BINARY).is_dir():
                 files = tuple(binary / name for names in BATCHES.values() for name in names)
                 return Origin(BINARY, functools.partial(read_batches, binary), binary, files)
         origin = super().in_folder(folder)
-        pickled = [place / PICKLED for place in places if (place / PICKLED).is_dir()]
-        if origin is None and pickled:
+        if origin is None and (folder / PICKLED).is_dir():
             raise BadInput(
-                f"Expected {BINARY}, which holds plain bytes. Received: {pickled[0]}, which is "
-                "pickled and is not read."
+                f"Expected {BINARY}, which holds plain bytes. Received: {folder / PICKLED}, which "
+                "is pickled and is not read."
             )
         return origin
 

@@ -6,7 +6,6 @@ reproducing Table 3 showed noise 0.1, random state 1, and the first 30 points fo
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -44,18 +43,15 @@ class Circles(OriginDataSet):
         return replace(self, random_state=self.random_state + number)
 
     def origins(self, sources: Sources) -> Iterator[Origin]:
-        yield Origin("scikit-learn", functools.partial(points, self), cached=False)
+        yield Origin("scikit-learn", self.points, cached=False)
 
+    def points(self) -> Raw:
+        """The points in scikit-learn's order."""
+        import numpy as np
+        from sklearn.datasets import make_circles
 
-def points(circles: Circles) -> Raw:
-    """The points in scikit-learn's order."""
-    import numpy as np
-    from sklearn.datasets import make_circles
-
-    x, y = make_circles(
-        n_samples=TRAIN + TEST, noise=circles.noise, random_state=circles.random_state
-    )
-    x = x.astype(np.float32)
-    return Raw(
-        {"x_train": x[:TRAIN], "y_train": y[:TRAIN], "x_test": x[TRAIN:], "y_test": y[TRAIN:]}
-    )
+        total = TRAIN + TEST
+        x, y = make_circles(total, noise=self.noise, random_state=self.random_state)
+        train, test = np.split(x.astype(np.float32), [TRAIN])
+        arrays = {"x_train": train, "y_train": y[:TRAIN], "x_test": test, "y_test": y[TRAIN:]}
+        return Raw(arrays)

@@ -51,20 +51,15 @@ def checked(
     expect(set(NAMES) <= set(raw), f"{where} to contain {', '.join(NAMES)}", arrays=sorted(raw))
     arrays: Arrays = {}
     for split, size in zip(SPLITS, sizes, strict=True):
-        x_name, y_name = f"x_{split}", f"y_{split}"
-        x = arrays[x_name] = _examples(raw[x_name], f"{x_name} in {where}")
-        y = arrays[y_name] = _labels(raw[y_name], f"{y_name} in {where}")
-        lengths = len(x), len(y)
-        expect(len(x) == len(y), f"{x_name} and {y_name} in {where} of one length", lengths=lengths)
-        expect(size in (None, len(x)), f"{size} examples in {x_name} in {where}", examples=len(x))
+        x_name, y_name = f"x_{split} in {where}", f"y_{split} in {where}"
+        x = arrays[f"x_{split}"] = _examples(raw[f"x_{split}"], x_name)
+        y = arrays[f"y_{split}"] = _labels(raw[f"y_{split}"], y_name)
+        expect(len(y) == len(x), f"{len(x)} labels, one per example, in {y_name}", labels=len(y))
+        expect(size in (None, len(x)), f"{size} examples in {x_name}", examples=len(x))
         shape = shape or x.shape[1:]
-        expect(
-            x.shape[1:] == shape,
-            f"{x_name} in {where} to hold examples of shape {tuple(shape)}",
-            shape=x.shape[1:],
-        )
-    types = tuple(str(arrays[f"x_{split}"].dtype) for split in SPLITS)
-    expect(types[0] == types[1], f"x_train and x_test in {where} to be of one type", types=types)
+        expect(x.shape[1:] == shape, f"examples of shape {shape} in {x_name}", shape=x.shape[1:])
+    kinds = {str(arrays[f"x_{split}"].dtype) for split in SPLITS}
+    expect(len(kinds) == 1, f"x_train and x_test in {where} to be of one type", types=sorted(kinds))
     if classes is None:
         classes = int(arrays["y_train"].max()) + 1
         present = len(np.unique(arrays["y_train"]))
@@ -78,7 +73,7 @@ def checked(
         within = f"y_{split} in {where} to be in 0..{classes - 1}"
         expect(highest < classes, within, highest=highest)
     if original is not None:
-        expect(types[0] == "uint8", f"x_train in {where} to be uint8, as the original", dtype=types)
+        expect(kinds == {"uint8"}, f"x_train in {where} to be uint8, as the original", type=kinds)
         digest = unordered_digest(arrays)
         expect(
             digest == original,

@@ -7,9 +7,7 @@ Machine Learning Algorithms".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from ftnoise.datasets.debian import Package
 from ftnoise.datasets.public import PublicSet
 
 
@@ -26,4 +24,4 @@ class FashionMNIST(PublicSet):
     )
     content = "d7598c9a018944f255b1490321101dd31ef493b0ea7740d5748fc8a26f9f28d4"
     tfds_url = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
-    debian = Package("dataset-fashion-mnist", Path("/usr/share/datasets/fashion-mnist"))
+    debian = "fashion-mnist"

@@ -6,7 +6,6 @@ dimensions as big-endian 32-bit integers, then unsigned bytes.
 
 from __future__ import annotations
 
-import functools
 import gzip
 import math
 from pathlib import Path
@@ -18,46 +17,34 @@ from ftnoise.datasets.origins import Origin, Raw, reading
 if TYPE_CHECKING:
     import numpy as np
 
-ARRAYS = {
-    "x_train": ("train-images", 3),
-    "y_train": ("train-labels", 1),
-    "x_test": ("t10k-images", 3),
-    "y_test": ("t10k-labels", 1),
+NAMES = {
+    "x_train": "train-images-idx3-ubyte",
+    "y_train": "train-labels-idx1-ubyte",
+    "x_test": "t10k-images-idx3-ubyte",
+    "y_test": "t10k-labels-idx1-ubyte",
 }
 
 
 def origin(folder: Path, name: str) -> Origin | None:
-    """The folder as an origin called `name`, or None if not all four files are there."""
-    existing = files(folder)
-    if len(existing) < len(ARRAYS):
-        return None
-    return Origin(name, functools.partial(read, folder), folder, tuple(existing.values()))
+    """The folder as an origin called `name`, or None if not all four files are there.
 
-
-def files(folder: Path) -> dict[str, Path]:
-    """The existing files by the array that they hold; `-` or `.` before `idx`."""
-    existing = {}
-    for array, (stem, dimensions) in ARRAYS.items():
-        for separator in "-.":
-            for suffix in ("", ".gz"):
-                path = folder / f"{stem}{separator}idx{dimensions}-ubyte{suffix}"
-                if array not in existing and path.is_file():
-                    existing[array] = path
-    return existing
-
-
-def read(folder: Path) -> Raw:
-    """The four arrays: images uint8 `[n, height, width]`, labels uint8 `[n]`.
-
-    Raises:
-        BadInput: naming the file, if it is missing, truncated, or not IDX.
+    It delivers images uint8 `[n, height, width]` and labels uint8 `[n]`; `BadInput` names a file
+    that is truncated or not IDX.
     """
-    existing = files(folder)
-    missing = [stem for array, (stem, _) in ARRAYS.items() if array not in existing]
-    expect(
-        not missing, f"{folder} to contain the IDX files {', '.join(missing)}", files=len(existing)
-    )
-    return Raw({array: _read(path, ARRAYS[array][1]) for array, path in existing.items()})
+    files = {}
+    for array, file in NAMES.items():
+        pattern = file.replace("-idx", "[-.]idx")  # in use are both
+        paths = [*folder.glob(pattern), *folder.glob(f"{pattern}.gz")]
+        if not paths:
+            return None
+        files[array] = paths[0]
+
+    def read() -> Raw:
+        return Raw(
+            {array: _read(path, 3 if array[0] == "x" else 1) for array, path in files.items()}
+        )
+
+    return Origin(name, read, folder, tuple(files.values()))
 
 
 def _read(path: Path, dimensions: int) -> np.ndarray:

@@ -9,36 +9,23 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ftnoise.core.checks import instance
 from ftnoise.core.data import Sources
-from ftnoise.datasets.origins import Origin, OriginDataSet, Raw, reading
+from ftnoise.datasets.origins import Origin, OwnDataSet, Raw, reading
 
 if TYPE_CHECKING:
     from numpy.lib.npyio import NpzFile as Archive
 
 
 @dataclass(frozen=True, kw_only=True)
-class NpzFile(OriginDataSet):
-    """Arrays from a file; its content and name are its identity, the path is not.
-
-    Args:
-        path: the `.npz`, with images `[n, height, width(, channels)]` or features `[n, features]`
-            and integer labels `[n]`.
-        name: distinguishes it from another file in the same table.
+class NpzFile(OwnDataSet):
+    """Arrays from a file: images `[n, height, width(, channels)]` or features `[n, features]`,
+    and integer labels `[n]`.
     """
-
-    path: str = field(metadata={"identity": False})
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "path", os.fspath(self.path))
-        instance(str, "a string", name=self.name)
 
     def origins(self, sources: Sources) -> Iterator[Origin]:
         yield origin(Path(self.path), cached=False)
@@ -63,10 +50,7 @@ def read(path: Path) -> Raw:
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[Archive]:
-    """NumPy's open `.npz`: names in `files`, arrays by `[name]`.
-
-    Whatever fails inside the block becomes a `BadInput` that names the file.
-    """
+    """NumPy's open `.npz`; any failure in the block becomes a `BadInput` that names the file."""
     import numpy as np
 
     # `np.load` of a path would leave a damaged file open.

@@ -1,19 +1,22 @@
-"""Where a data set's content comes from: a list of origins, the first that has it is read.
+"""A data set is read from the first of its origins that has it.
 
-A member lists in `origins` the places that may have its content, in order of precedence. What is
-read is checked, and a decoded copy is kept in the cache, so that the next start neither decodes
-nor downloads. Nothing here imports NumPy before it is needed.
+A member lists in `origins` the places that may have its content, most preferred first. What is read
+is checked, and a decoded copy is kept in the cache, so that the next start neither decodes nor
+downloads. NumPy is imported in functions only.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
+from ftnoise.core.checks import instance
 from ftnoise.core.data import Data, Sources
 from ftnoise.core.errors import BadInput, one_line
 from ftnoise.core.interfaces import DataSet
@@ -29,7 +32,7 @@ class Unavailable(Exception):
 
 
 class Raw(NamedTuple):
-    """What an origin delivers: arrays by name, before any check, and a remark for the reader."""
+    """Arrays by name as an origin delivers them, unchecked, and a remark for the reader."""
 
     arrays: Arrays
     remark: str = ""
@@ -41,9 +44,9 @@ class Origin:
 
     Attributes:
         name: what `Data.source` shows to a reader.
-        read: delivers the arrays `x_train`, `y_train`, `x_test`, `y_test` (`x`: uint8, which is
-            scaled by 255, or floating point; `y`: integers). Raises `Unavailable` where the next
-            origin shall be tried, `BadInput` where the user has to know.
+        read: delivers `x_train`, `y_train`, `x_test`, `y_test` (see `content`). Raises
+            `Unavailable` where the next origin shall be tried, `BadInput` where the user has to
+            know.
         place: the local file or folder that is read, or None for a download.
         files: the local files; when one of them changes, the cached copy is made again.
         cached: whether the cache keeps a copy of the decoded arrays.
@@ -54,6 +57,16 @@ class Origin:
     place: Path | None = None
     files: tuple[Path, ...] = ()
     cached: bool = True
+
+    def signature(self) -> str:
+        """SHA-256 (hex) of the names, sizes and times of the files; empty for none."""
+        total = hashlib.sha256()
+        for file in self.files:
+            with reading(file, "a readable file"):
+                stat = file.stat()
+            line = f"{file.absolute()}/{stat.st_size}/{stat.st_mtime_ns}/{stat.st_ctime_ns}\n"
+            total.update(line.encode(errors="surrogateescape"))
+        return total.hexdigest() if self.files else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +102,8 @@ class OriginDataSet(DataSet):
 
         tried = []
         for origin in self._origins(sources):
-            entry = self._entry(sources, origin)
-            copy = entry.load() if entry else None
+            path, signature = self._copy(sources, origin), origin.signature()
+            copy = cache.load(path, signature) if origin.cached else None
             if copy is not None:
                 return content.as_data(*copy)
             try:
@@ -114,20 +127,18 @@ class OriginDataSet(DataSet):
                 "source": f"{origin.name} ({raw.remark})" if raw.remark else origin.name,
                 "classes": len(self.class_names or ()) or int(arrays["y_train"].max()) + 1,
             }
-            if entry:
-                entry.save(manifest, arrays)
+            if origin.cached:
+                cache.save(path, signature, manifest, arrays)
             return content.as_data(manifest, arrays)
         raise BadInput(self.not_found(sources, tried))
 
     def digest(self, sources: Sources) -> str:
-        """`load(sources).digest`, from the cache (without the arrays) where it has a copy."""
-        # If the most preferred origin has no copy, it has to be read.
-        for origin in self._origins(sources):
-            entry = self._entry(sources, origin)
-            manifest = entry.manifest() if entry else None
-            if manifest:
-                return manifest["digest"]
-            break
+        """`load(sources).digest`, without the arrays where the cache has a copy."""
+        origin = next(self._origins(sources), None)
+        if origin and origin.cached:
+            path = self._copy(sources, origin)
+            if copy := cache.load(path, origin.signature(), with_arrays=False):
+                return copy[0]["digest"]
         return self.load(sources).digest
 
     def _origins(self, sources: Sources) -> Iterator[Origin]:
@@ -138,15 +149,28 @@ class OriginDataSet(DataSet):
                 f"Expected files of the data set {self.slug} to be readable. Received: {error}."
             ) from error
 
-    def _entry(self, sources: Sources, origin: Origin) -> cache.Entry | None:
-        """The cache's entry of this set from this origin."""
-        if not origin.cached:
-            return None
-        # Two members may read the same file, each by its own rules.
+    def _copy(self, sources: Sources, origin: Origin) -> Path:
+        """Where the cache keeps this set from this origin: each member reads by its own rules."""
         place = str(origin.place.absolute()) if origin.place else ""
         key = digest({"reader": canonical(self), "place": ascii(place)})
-        path = sources.cache / "datasets" / f"{self.slug}-{key[:10]}.npz"
-        return cache.Entry(path, origin.files)
+        return sources.cache / "datasets" / f"{self.slug}-{key[:10]}.npz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnDataSet(OriginDataSet):
+    """Base of a user's own data; content and name are the identity, the path is not.
+
+    Args:
+        path: the file or folder.
+        name: distinguishes it from others in the same table.
+    """
+
+    path: str = field(metadata={"identity": False})
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", os.fspath(self.path))
+        instance(str, "a string", name=self.name)
 
 
 @contextlib.contextmanager

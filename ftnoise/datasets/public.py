@@ -10,7 +10,6 @@ never passed over in silence.
 from __future__ import annotations
 
 import functools
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,8 +18,7 @@ from typing import ClassVar
 
 from ftnoise.core.data import Sources
 from ftnoise.core.errors import BadInput
-from ftnoise.datasets import idx, image_folder, npz_file, tfds
-from ftnoise.datasets.debian import Package
+from ftnoise.datasets import downloads, idx, image_folder, npz_file
 from ftnoise.datasets.origins import Origin, OriginDataSet
 
 
@@ -30,25 +28,26 @@ class PublicSet(OriginDataSet):
 
     Attributes:
         tfds_url: something on the host from which tensorflow-datasets downloads the set.
-        debian: Debian's package of the set, if there is one.
+        debian: name of Debian's package `dataset-<name>` of the set, if there is one.
     """
 
     tfds_url: ClassVar[str] = ""
-    debian: ClassVar[Package | None] = None
+    debian: ClassVar[str | None] = None
 
     def origins(self, sources: Sources) -> Iterator[Origin]:
         local = self.in_folder(sources.data_dir) if sources.data_dir else None
         if local is None and self.debian:
-            local = self.debian.installed()
+            folder = downloads.DEBIAN_FOLDER / self.debian
+            local = idx.origin(folder, f"Debian's package dataset-{self.debian}")
         if local:
             yield local
             return
         # These share one cached copy, which is read before either of them is tried.
-        fetch = functools.partial(tfds.fetch, self.slug, self.tfds_url, sources)
+        fetch = functools.partial(downloads.from_tfds, self.slug, self.tfds_url, sources)
         yield Origin("tensorflow-datasets", fetch)
         if self.debian:
-            fetch = functools.partial(self.debian.fetch, sources)
-            yield Origin(f"apt-get download {self.debian.name}", fetch)
+            fetch = functools.partial(downloads.from_debian, self.debian, sources)
+            yield Origin(f"apt-get download dataset-{self.debian}", fetch)
 
     def in_folder(self, folder: Path) -> Origin | None:
         """This set in the user's folder, or None.
@@ -63,22 +62,19 @@ class PublicSet(OriginDataSet):
         for path in own:
             if (path / "train").is_dir():
                 return image_folder.origin(path, self.class_names, self.shape)
-            origin = idx.origin(path, path.name)
-            if origin:
+            if origin := idx.origin(path, path.name):
                 return origin
         for name, path in names.items():
             if re.fullmatch(rf"{self.slug}(?![a-z0-9]).*[.]zip", name):
                 return image_folder.origin(path, self.class_names, self.shape)
-        named = [path for path in own if path != folder]
-        if named:
-            raise BadInput(f"Expected {named[0]} to be like one of {self.accepted}.")
+        if own and own[-1] != folder:
+            raise BadInput(f"Expected {own[-1]} to be like one of {self.accepted}.")
         return None
 
     def own_folders(self, folder: Path) -> list[Path]:
-        """The folders with the name of this set: in the user's folder, or that itself."""
-        inside = [path for path in sorted(folder.iterdir()) if path.is_dir()]
-        itself = [folder] if _normal(Path(os.path.abspath(folder))) == self.slug else []
-        return itself + [path for path in inside if _normal(path) == self.slug]
+        """The folders with the name of this set: the user's folder itself, and those in it."""
+        paths = [folder, *sorted(folder.iterdir())]
+        return [path for path in paths if path.is_dir() and _normal(path) == self.slug]
 
     @property
     def accepted(self) -> str:
@@ -93,7 +89,7 @@ class PublicSet(OriginDataSet):
         folder = f"not in {sources.data_dir}" if sources.data_dir else "not given"
         looked = [f"--data-dir or FTNOISE_DATA: {folder}"]
         if self.debian:
-            looked.append(f"{self.debian.folder}: not installed")
+            looked.append(f"{downloads.DEBIAN_FOLDER / self.debian}: not installed")
         looked.append(f"{sources.cache}: no copy")
         return (
             f"Expected the data set {self.slug} to be found. "
@@ -103,4 +99,4 @@ class PublicSet(OriginDataSet):
 
 
 def _normal(path: Path) -> str:
-    return path.name.lower().replace("-", "_")
+    return path.absolute().name.lower().replace("-", "_")

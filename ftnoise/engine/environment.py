@@ -41,20 +41,11 @@ def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def threads() -> int:
-    """Threads that TensorFlow computes one operation with; training bits depend on them."""
-    import tensorflow as tf
-
-    return tf.config.threading.get_intra_op_parallelism_threads() or cores()
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
 def environment() -> dict[str, Any]:
     """Versions, commit, machine and threads: what the numbers depend on beside the spec."""
+    import tensorflow as tf
+
+    cores = len(os.sched_getaffinity(0))
     return {
         "python": platform.python_version(),
         "ftnoise": ftnoise.__version__,
@@ -67,29 +58,33 @@ def environment() -> dict[str, Any]:
             if name.startswith(SWITCHES) and not name.startswith(NO_SWITCHES)
         },
         "processor": processor(),
-        "cores": cores(),
-        "threads": threads(),
-        "gpus": gpus(),
+        "cores": cores,
+        # With how many threads TensorFlow computes one operation; 0 stands for all cores.
+        "threads": tf.config.threading.get_intra_op_parallelism_threads() or cores,
+        "gpus": [
+            tf.config.experimental.get_device_details(device).get("device_name", device.name)
+            for device in tf.config.list_physical_devices("GPU")
+        ],
     }
 
 
 def code() -> str:
     """SHA-256 (hex) of the package's source files."""
     here = Path(ftnoise.__file__).resolve().parent
-    found = hashlib.sha256()
+    total = hashlib.sha256()
     for file in sorted(here.rglob("*.py")):
-        found.update(f"{file.relative_to(here).as_posix()}\0".encode() + file.read_bytes())
-    return found.hexdigest()
+        total.update(f"{file.relative_to(here).as_posix()}\0".encode() + file.read_bytes())
+    return total.hexdigest()
 
 
 def commit() -> str | None:
     """The checkout's commit, with `+changes` where files differ from it.
 
-    Outside a checkout, what FTNOISE_COMMIT says (a container's image sets it), or None.
+    Outside a checkout, the value of FTNOISE_COMMIT (a container's image sets it), or None.
     """
     here = Path(ftnoise.__file__).resolve().parent
     try:
-        said = subprocess.run(
+        described = subprocess.run(
             ["git", "-C", str(here), "describe", "--always", "--abbrev=12", "--dirty=+changes"],
             capture_output=True,
             text=True,
@@ -99,7 +94,7 @@ def commit() -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return os.environ.get("FTNOISE_COMMIT") or None
-    return said.stdout.strip()
+    return described.stdout.strip()
 
 
 def processor() -> str:
@@ -108,16 +103,5 @@ def processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.machine()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-def gpus() -> list[str]:
-    """Names of the GPUs that TensorFlow sees."""
-    import tensorflow as tf
-
-    devices = tf.config.list_physical_devices("GPU")
-    return [
-        tf.config.experimental.get_device_details(device).get("device_name", device.name)
-        for device in devices
-    ]
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

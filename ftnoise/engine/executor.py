@@ -1,18 +1,21 @@
 """Many runs: units of work for what an experiment lacks, done here or by worker processes.
 
 Several commands on one folder share the work: each takes the runs that no other is working on, and
-waits for the rest at the end.
+waits for the rest at the end. Worker processes are those of dask.distributed's embedded cluster on
+the loopback interface. The truth is the store, so a worker or the scheduler may die: a unit checks
+the store first and resumes from its checkpoint.
 """
 
 from __future__ import annotations
 
-import math
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from ftnoise.core.data import Sources
-from ftnoise.core.errors import FtnoiseError, RunFailed
+from ftnoise.core.errors import FtnoiseError, RunFailed, first_line
 from ftnoise.core.experiment import Experiment, run_id
 from ftnoise.core.interfaces import DataSet
 from ftnoise.core.progress import Progress, duration, tell
@@ -25,7 +28,19 @@ from ftnoise.store.folders import RunFolder, Store
 
 SHOWN = 5  # numbers of a run when it is finished; the table has all
 
+CLUSTER = {
+    # A unit may hold the interpreter lock for long, and must not count as dead.
+    "distributed.scheduler.worker-ttl": "1 h",
+    "distributed.scheduler.work-stealing": False,
+    "distributed.scheduler.worker-saturation": 1.0,
+    # A unit that kills its worker again is not tried a third time.
+    "distributed.scheduler.allowed-failures": 1,
+    "distributed.admin.tick.limit": "1 h",
+    "distributed.comm.timeouts.connect": "60 s",
+}
 
+
+@dataclass(eq=False)
 class Engine:
     """Does what is missing of a list of tasks.
 
@@ -41,24 +56,15 @@ class Engine:
             all its threads. Last bits depend on the number of threads, not on that of workers.
     """
 
-    def __init__(
-        self,
-        experiment: Experiment,
-        tasks: list[Task],
-        store: Store,
-        sources: Sources,
-        *,
-        references: Sequence[Store] = (),
-        xla: bool = False,
-        fail_fast: bool = False,
-        workers: int | None = None,
-    ) -> None:
-        self.experiment, self.tasks, self.store, self.sources = experiment, tasks, store, sources
-        self.references = references
-        self.xla, self.fail_fast, self.workers = xla, fail_fast, workers
-        self.progress = Progress()
-        self.failures: list[FtnoiseError] = []
-        self._failed: set[str] = set()
+    experiment: Experiment
+    tasks: list[Task]
+    store: Store
+    sources: Sources
+    references: Sequence[Store] = ()
+    xla: bool = False
+    fail_fast: bool = False
+    workers: int | None = None
+    progress: Progress = field(default_factory=Progress, init=False)
 
     @cached_property
     def digests(self) -> dict[DataSet, str]:
@@ -96,23 +102,23 @@ class Engine:
 
         First all trainings, and the measures that need no other run; then the rest.
         """
-        work = spread if self.workers else here
+        failures: dict[str, FtnoiseError] = {}  # by the run's id
         for needs_others in (False, True):
-            units = self._units(needs_others)
+            units = [one for one in self._units(needs_others) if one[1].id not in failures]
             began = time.monotonic()
-            for done, (task, outcome) in enumerate(work(self, units), start=1):
+            outcomes = by_workers(units, self.workers) if self.workers else here(self, units)
+            for done, (task, outcome) in enumerate(outcomes, start=1):
                 seconds = time.monotonic() - began
                 rest = duration(seconds / done * (len(units) - done))
                 left = f"; {done} of {len(units)} runs, {rest} left" if done < len(units) else ""
                 if isinstance(outcome, FtnoiseError):
+                    failures[self.folder(task).id] = outcome
                     self.progress.say(f"{task.name}: failed. {outcome}{left}")
-                    self.failures.append(outcome)
-                    self._failed.add(self.folder(task).id)
+                    if self.fail_fast:
+                        return [outcome]
                 else:
                     self.progress.say(f"{task.name}: {self._result(task)}{left}")
-                if self.failures and self.fail_fast:
-                    return self.failures
-        return self.failures
+        return list(failures.values())
 
     def _units(self, needs_others: bool) -> list[tuple[Task, Unit]]:
         """The runs that lack their training or a measure, at first without those that need others.
@@ -127,8 +133,6 @@ class Engine:
                 for measure in task.measures(self.experiment)
                 if needs_others or not measure.others(task.run)
             )
-            if folder.id in self._failed:
-                continue
             if folder.finished() is None or runner.missing(folder, measures):
                 data = self.digests[task.run.data]
                 unit = Unit(task.run, measures, self.store.root, self.sources, data, self.xla)
@@ -151,24 +155,22 @@ Outcomes = Iterator[tuple[Task, FtnoiseError | str]]
 
 
 def here(engine: Engine, units: list[tuple[Task, Unit]]) -> Outcomes:
-    """Does units one after the other in this process."""
-    pending = units
-    finished = 0
-    began = time.monotonic()
+    """Does units one after the other in this process; gives each with its run's id or failure."""
+    pending, finished = units, 0
     while pending:
         busy = []
         for task, unit in pending:
-            report = _reporter(engine.progress, task.name, began, finished, len(units))
+            place = f"; run {finished + 1} of {len(units)}" if len(units) > 1 else ""
+            outcome: FtnoiseError | str | None
             try:
-                id = runner.perform(unit, report)
+                outcome = runner.perform(unit, _reporter(engine.progress, task.name, place))
             except FtnoiseError as failure:
-                yield task, failure
+                outcome = failure
+            if outcome is None:
+                busy.append((task, unit))
             else:
-                if id is None:
-                    busy.append((task, unit))
-                    continue
-                yield task, id
-            finished += 1
+                finished += 1
+                yield task, outcome
         if len(busy) == len(pending):
             task, unit = busy[0]
             engine.progress.say(f"Waiting for {task.name}, which another process works on.")
@@ -176,39 +178,70 @@ def here(engine: Engine, units: list[tuple[Task, Unit]]) -> Outcomes:
         pending = busy
 
 
-def _reporter(
-    progress: Progress, name: str, began: float, finished: int, total: int
-) -> Callable[[int, int, str], None]:
-    """Shows `fmnist_dnn trades: epoch 3 of 100, 3 %, 12 min left; run 2 of 8, 1 h left`."""
-    since: list[float] = []
-    first = last = math.inf
-    whole = 0
+def _reporter(progress: Progress, name: str, place: str) -> Callable[[int, int, str], None]:
+    """Shows `fmnist_dnn trades: epoch 3 of 100, 3 %, 12 min left; run 2 of 8`."""
+    began, first, last, whole = 0.0, 0, 0, 0
 
     def report(done: int, steps: int, text: str) -> None:
-        nonlocal first, last, whole
+        nonlocal began, first, last, whole
         now = time.monotonic()
         if done < last or steps != whole:  # a new part of the work, or the first
-            since[:], first = [now], done
+            began, first = now, done
         last, whole = done, steps
-        line = f"{name}: {text}, {100 * done // steps} %"
+        left = ""
         if done > first:
-            left = (now - since[0]) / (done - first) * (steps - done)
-            line += f", {duration(left)} left"
-            if total > 1:
-                share = finished + done / steps
-                line += f"; run {finished + 1} of {total}"
-                if finished:
-                    line += f", {duration((now - began) / share * (total - share))} left for all"
-        progress.update(line)
+            left = f", {duration((now - began) / (done - first) * (steps - done))} left"
+        progress.update(f"{name}: {text}, {100 * done // steps} %{left}{place}")
 
     return report
 
 
-def spread(engine: Engine, units: list[tuple[Task, Unit]]) -> Outcomes:
-    """Does units in worker processes of one thread; a killed worker's unit is tried again."""
-    from ftnoise.engine import cluster
+def by_workers(units: list[tuple[Task, Unit]], workers: int) -> Outcomes:
+    """Does units in `workers` processes of one thread; a killed worker's unit is tried again."""
+    if not units:
+        return
+    import dask
+    from distributed import Client, LocalCluster, as_completed
 
-    yield from cluster.outcomes(units, min(engine.workers or 1, max(1, len(units))))
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with (
+        dask.config.set(CLUSTER),
+        LocalCluster(
+            n_workers=min(workers, len(units)),
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            # No dashboard, and a port that is free: the default one is the same for all commands.
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+            # Dask's limit would restart workers over and over without a message.
+            memory_limit=0,
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        tasks = {client.submit(work, unit, key=unit.id, pure=False): task for task, unit in units}
+        for future in as_completed(tasks):
+            outcome = future.result() if future.status == "finished" else future.exception()
+            if not isinstance(outcome, FtnoiseError | str):
+                outcome = RunFailed(first_line(outcome))
+            yield tasks[future], outcome
+
+
+def work(unit: Unit) -> str:
+    """Does a unit in a worker with one thread, and returns its run's id.
+
+    It waits where another process works on the run.
+    """
+    import tensorflow as tf
+
+    threading = tf.config.threading
+    if threading.get_intra_op_parallelism_threads() != 1:
+        # A RuntimeError in a process that has computed with more, whose bits would differ.
+        threading.set_intra_op_parallelism_threads(1)
+        threading.set_inter_op_parallelism_threads(1)
+    while (id := runner.perform(unit)) is None:
+        Store(unit.root).run(unit.id).wait()
+    return id
 
 
 def status(task: Task, folder: RunFolder, experiment: Experiment) -> Status:
@@ -226,13 +259,11 @@ def foreseen(
 
     Runs in `references` count as trained, since `Engine.adopt` copies them.
     """
-    found: dict[str, RunFolder] = {}
+    found = {digest(spec["run"]): folder for folder, spec in store.begun()}
     for place in (*references, store):
         found |= {digest(spec["run"]): folder for folder, spec in place.finished()}
-    begun = {digest(spec["run"]): folder for folder, spec in store.begun()}
-    statuses = []
-    for task in tasks:
-        form = digest(canonical(task.run))
-        folder = found.get(form) or begun.get(form)
-        statuses.append(status(task, folder, experiment) if folder else Status(task))
-    return statuses
+    forms = [digest(canonical(task.run)) for task in tasks]
+    return [
+        status(task, found[form], experiment) if form in found else Status(task)
+        for task, form in zip(tasks, forms, strict=True)
+    ]

@@ -35,13 +35,9 @@ class Task:
 
 @dataclass(frozen=True)
 class Status:
-    """How far a task is.
+    """How far a task is: trained, and complete if all measures of the table are stored too.
 
-    Attributes:
-        task: the task.
-        position: where an interrupted training resumes, such as "epoch 3 of 10"; or "".
-        trained: whether its run is finished.
-        complete: whether all measures of the table are stored too.
+    `position`: where an interrupted training resumes, such as "epoch 3 of 10"; or "".
     """
 
     task: Task

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from ftnoise.core.errors import BadInput
 from ftnoise.core.experiment import Experiment
 from ftnoise.core.files import write_json
-from ftnoise.core.spec import JSON
 from ftnoise.store.folders import Store
 from ftnoise.store.lookup import others_of, runs_of
 
@@ -32,19 +30,10 @@ def publish(experiment: Experiment, seeds: int | None, store: Store, target: Sto
     for stored in runs:
         stored.folder.copy_to(target)
     file = target.root / "environment.json"
-    environments = _published(file) | {
-        stored.folder.id: stored.environments
-        if len(stored.environments) > 1
-        else stored.environments[0]
-        for stored in runs
-    }
-    write_json(file, dict(sorted(environments.items())))
-
-
-def _published(file: Path) -> dict[str, JSON]:
-    """The environments of what was published before, as far as they can be read."""
     try:
-        found = json.loads(file.read_bytes())
+        published = json.loads(file.read_bytes())
     except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        published = {}
+    environments = {stored.folder.id: stored.environments for stored in runs}
+    published |= {id: many if len(many) > 1 else many[0] for id, many in environments.items()}
+    write_json(file, dict(sorted(published.items())))

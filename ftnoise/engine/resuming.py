@@ -43,7 +43,6 @@ class FolderCheckpointing(PartialWork):
         return environment()
 
     def part(self, name: str) -> FolderCheckpointing:
-        """Checkpointing in a subfolder of the run."""
         full = f"{self.name}.{name}" if self.name else name
         if full not in self.parts:
             part = FolderCheckpointing(
@@ -59,7 +58,6 @@ class FolderCheckpointing(PartialWork):
         return self.parts[full]
 
     def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """The newest checkpoint."""
         checkpoint = super().load()
         if checkpoint is None:
             self.repeats = self.announced is None and not self.folder.set_aside()
@@ -80,13 +78,11 @@ class FolderCheckpointing(PartialWork):
         return arrays, self.state
 
     def discard(self, reason: str) -> None:
-        """Sets the checkpoint aside."""
         self.announced = self.state.get("gradients", self.announced)
         self.state, self.earlier, self.repeats, self.position = {}, [], False, ""
         super().discard(reason)
 
     def announce(self, announced: Any) -> None:
-        """Keeps it in spec.json."""
         self.announced = announced
         spec = self.folder.spec() or {}
         if self.name:
@@ -97,14 +93,12 @@ class FolderCheckpointing(PartialWork):
             self.folder.write_spec(spec | {"gradients": announced})
 
     def save(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
-        """Keeps a checkpoint in the folder."""
         self.state = state
         environments = [*self.earlier, self.environment]
         kept = {"training": state, "environments": environments, "position": self.position}
         super().save(arrays, kept)
 
     def progress(self, done: int, total: int, text: str = "") -> None:
-        """Hands the position on."""
         self.position = f"{self.name}, {text}" if self.name else text
         super().progress(done, total, text)
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import gc
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.data import Data, Sources
 from ftnoise.core.errors import FtnoiseError, RunFailed, first_line
 from ftnoise.core.experiment import run_id
-from ftnoise.core.interfaces import Measure, MeasureInput, Run
-from ftnoise.core.spec import JSON, canonical, spec_id
+from ftnoise.core.interfaces import DataSet, Measure, MeasureInput, Run
+from ftnoise.core.spec import canonical, spec_id
 from ftnoise.engine.environment import now
 from ftnoise.engine.resuming import FolderCheckpointing
 from ftnoise.store.folders import RunFolder, Store
@@ -96,14 +96,16 @@ def _perform(unit: Unit, folder: RunFolder, report: Report) -> None:
         network = _train(unit, folder, report)
     folder.drop_checkpoints()
     for measure in missing(folder, unit.measures):
-        others = measure.others(unit.run)
         trained = MeasureInput(
             network=network,
             data=_data(unit),
             run=unit.run,
             checkpointing=PartialWork(folder.partial_work(spec_id(measure)), report),
             record=folder.spec() or {},
-            others=Others(others, unit),
+            others={
+                run: network if run == unit.run else _other_network(run, unit)
+                for run in measure.others(unit.run)
+            },
         )
         result = measure.evaluate(trained)
         info = {"measure": canonical(measure, everything=True), **result.info}
@@ -122,9 +124,19 @@ def _train(unit: Unit, folder: RunFolder, report: Report) -> keras.Model:
     checkpointing.announced = before.get("gradients")
 
     def write(**times: str) -> None:
-        content = record(run, data, folder.id, checkpointing)
+        """Writes what spec.json keeps: the run, its data, where and when it was made, history."""
+        content = {
+            "id": folder.id,
+            "run": canonical(run),
+            "fields": canonical(run, everything=True),
+            "data": {"digest": data.digest, "source": data.source},
+            "environment": checkpointing.environment,
+            "steps": run.schedule.epochs * run.schedule.steps_per_epoch(len(data.y_train)),
+            **checkpointing.summary(),
+        }
         # What an earlier process announced for a part counts until the part announces more.
-        if parts := before.get("parts", {}) | content.get("parts", {}):
+        parts = {name: part.summary() for name, part in checkpointing.parts.items()}
+        if parts := before.get("parts", {}) | parts:
             content["parts"] = parts
         folder.write_spec(content | times)
 
@@ -147,52 +159,33 @@ def _store(root: Path) -> Store:
     return Store(root)
 
 
-_LOADED: list[tuple[Any, Data]] = []
-
-
 def _data(unit: Unit) -> Data:
-    """The unit's data; those of the last unit are kept, as units often share them."""
     run = unit.run
-    wanted = (run.data, run.train_examples, run.test_examples, unit.digest, unit.sources)
-    if not _LOADED or _LOADED[0][0] != wanted:
-        _LOADED.clear()
-        data = run.data.load(unit.sources)
-        if data.digest != unit.digest:
-            raise RunFailed(f"The data set {run.data.slug} has changed since this command began.")
-        _LOADED.append((wanted, data.take(run.train_examples, run.test_examples)))
-    return _LOADED[0][1]
+    return _loaded(run.data, run.train_examples, run.test_examples, unit.sources, unit.digest)
 
 
-class Others(Mapping[Run, Any]):
-    """The trained networks of other runs, each loaded once, on first access.
+@lru_cache(maxsize=1)
+def _loaded(
+    data_set: DataSet, train: int | None, test: int | None, sources: Sources, digest: str
+) -> Data:
+    """The data of a unit; the last are kept, as units often share them."""
+    data = data_set.load(sources)
+    if data.digest != digest:
+        raise RunFailed(f"The data set {data_set.slug} has changed since this command began.")
+    return data.take(train, test)
 
-    Args:
-        runs: which runs.
-        unit: the unit whose measure needs them.
-    """
 
-    def __init__(self, runs: Iterable[Run], unit: Unit) -> None:
-        self._unit = unit
-        self._networks: dict[Run, Any] = dict.fromkeys(runs)
-
-    def __getitem__(self, run: Run) -> keras.Model:
-        if self._networks[run] is None:
-            unit = self._unit
-            known = unit.digest if run.data == unit.run.data else run.data.digest(unit.sources)
-            folder = _store(unit.root).run(run_id(run, known))
-            # The network that is measured is in use, so Keras' state stays as it is.
-            with folder.locked_if_possible():
-                network = _rebuilt(run, folder) if folder.finished() else None
-            if network is None:
-                raise RunFailed(f"Expected {folder.id}, another run, to be trained. It is not.")
-            self._networks[run] = network
-        return self._networks[run]
-
-    def __iter__(self) -> Iterator[Run]:
-        return iter(self._networks)
-
-    def __len__(self) -> int:
-        return len(self._networks)
+def _other_network(run: Run, unit: Unit) -> keras.Model:
+    """The trained network of another run."""
+    known = unit.digest if run.data == unit.run.data else run.data.digest(unit.sources)
+    folder = _store(unit.root).run(run_id(run, known))
+    # Under the lock, where it is free, damaged weights are set aside. The network that is measured
+    # is in use, so Keras' state stays as it is.
+    with folder.locked():
+        network = _rebuilt(run, folder) if folder.finished() else None
+    if network is None:
+        raise RunFailed(f"Expected {folder.id}, another run, to be trained. It is not.")
+    return network
 
 
 def stored_network(run: Run, folder: RunFolder) -> keras.Model | None:
@@ -225,21 +218,3 @@ def named_weights(network: Any) -> list[tuple[str, Any]]:
         (f"{n:02d}/{variable.name.split(':')[0]}", variable.numpy())
         for n, variable in enumerate(network.weights)
     ]
-
-
-def record(
-    run: Run, data: Data, identity: str, checkpointing: FolderCheckpointing
-) -> dict[str, JSON]:
-    """What `spec.json` keeps: the run, its data, where and when it was made, its history."""
-    content = {
-        "id": identity,
-        "run": canonical(run),
-        "fields": canonical(run, everything=True),
-        "data": {"digest": data.digest, "source": data.source},
-        "environment": checkpointing.environment,
-        "steps": run.schedule.epochs * run.schedule.steps_per_epoch(len(data.y_train)),
-        **checkpointing.summary(),
-    }
-    if parts := checkpointing.parts:
-        content["parts"] = {name: part.summary() for name, part in parts.items()}
-    return content

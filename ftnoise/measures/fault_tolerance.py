@@ -128,7 +128,6 @@ def summarized(rates: tuple[float, ...], found: Outcomes, agreed: Agreement) -> 
         rates=[100 * rate for rate in rates],
         accuracies=accuracies,
         golden=found.golden_accuracy,
-        percent=True,
     )
     students = [student_interval(row) for row in accuracies]
     free = [bounded_interval(row, high=100.0) for row in accuracies]

@@ -28,23 +28,18 @@ class Comparison:
 
     Attributes:
         difference: positive where the first values are larger.
-        spread: standard deviation of the differences (n - 1 in the denominator).
         low, high: Student's interval of the mean difference, widened for skewness (`interval`).
-        p_value: two-sided, of a mean difference of 0. With a spread of 0 it is 1 if the difference
-            is 0 too and else 0. Then all pairs differ by exactly the same amount, and the test
-            cannot estimate chance: 0 means that no pair contradicts a difference, not that there
-            must be one.
+        p_value: two-sided, of a mean difference of 0. Where all pairs differ by the same amount,
+            the test cannot estimate chance: it is 1 if that amount is 0 and else 0, which only
+            means that no pair contradicts a difference.
         count: number of pairs.
-        confidence: of the interval, in (0, 1).
     """
 
     difference: float
-    spread: float
     low: float
     high: float
     p_value: float
     count: int
-    confidence: float
 
 
 def paired(first: Numbers, second: Numbers, confidence: float = 0.95) -> Comparison:
@@ -60,21 +55,18 @@ def paired(first: Numbers, second: Numbers, confidence: float = 0.95) -> Compari
     Raises:
         BadInput: the lengths differ, there are fewer pairs, or a number is out of range.
     """
+    from scipy.special import stdtr
+
     one = finite_array(first, "first values", least=2)
     two = finite_array(second, "second values", least=2)
     expect(len(one) == len(two), "as many first as second values", first=len(one), second=len(two))
     interval = student_interval(one - two, confidence)
     summary = summarize((one - two).tolist())
     mean, spread, count = summary.mean, summary.spread or 0.0, summary.count
-    if spread == 0:
-        p_value = 1.0 if mean == 0 else 0.0
-    else:
-        from scipy.special import stdtr
-
+    p_value = 1.0 if mean == 0 else 0.0
+    if spread > 0:
         p_value = float(2 * stdtr(count - 1, -abs(mean) / spread * math.sqrt(count)))
-    return Comparison(
-        mean, spread, interval.low, interval.high, p_value, count, interval.confidence
-    )
+    return Comparison(mean, interval.low, interval.high, p_value, count)
 
 
 def holm(p_values: Numbers) -> list[float]:
@@ -84,11 +76,8 @@ def holm(p_values: Numbers) -> list[float]:
     independence is assumed. The k-th smallest of n is multiplied by n - k + 1, is at least the one
     before, and at most 1.
 
-    Args:
-        p_values: any number, each in [0, 1].
-
     Raises:
-        BadInput: one is out of range.
+        BadInput: a p-value is not in [0, 1].
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""An accuracy against the fault rate in a few numbers, with their intervals.
+"""An accuracy against the fault rate in a few numbers.
 
 Sources: the trapezoid rule for the area; for the largest rate that is tolerated the fixed-sequence
 test (Maurer, Hothorn and Lehmacher (1995); Westfall and Krishen (2001), "Optimally weighted, fixed
@@ -18,38 +18,36 @@ from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.checks import expect
 from ftnoise.stats.bounded import bounded_interval
-from ftnoise.stats.interval import Interval, student_interval
-from ftnoise.stats.values import finite_array, is_finite
+from ftnoise.stats.interval import Interval
+from ftnoise.stats.summary import summarize
+from ftnoise.stats.values import finite_array
 
 if TYPE_CHECKING:
     from numpy import ndarray
 
 LOST = (1, 5, 50)  # points
 TOLERATED = (1, 5)
-ROUNDING = 1e-9  # of a drop: 0.9 - 0.85 is a drop of 0.05
+ROUNDING = 1e-9  # of a drop: 90 - 85 is a drop of 5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Curve:
-    """Accuracies under faults at rising rates, and without faults.
+    """Accuracies under faults at rising rates, and without faults, in percent.
 
     Args:
         rates: [rates], rising, from 0 or above, at least one above 0, in any unit.
-        accuracies: [rates, trials], at least 2 trials, as fractions or percent. A column is one
-            trial, independent of the other columns; from rate to rate it has more faults (nested
-            trials) or is drawn anew.
-        golden: the accuracy at rate 0, in the unit of `accuracies`. Where 0 is among the rates, all
-            accuracies there equal it.
-        percent: whether accuracies are percent, in [0, 100], and not fractions, in [0, 1].
+        accuracies: [rates, trials], at least 2 trials, in [0, 100]. A column is one trial,
+            independent of the other columns; from rate to rate it has more faults (nested trials)
+            or is drawn anew.
+        golden: the accuracy at rate 0. Where 0 is among the rates, all accuracies there equal it.
 
     Raises:
-        BadInput: shapes, ranges or the order are wrong, or accuracies at rate 0 are not golden.
+        BadInput: shapes, ranges or the order are wrong.
     """
 
     rates: Sequence[float]
     accuracies: Any
     golden: float
-    percent: bool = False
 
     def __post_init__(self) -> None:
         rates = finite_array(self.rates, "rates", least=1, low=0)
@@ -59,59 +57,33 @@ class Curve:
             rates=rates.tolist(),
         )
         accuracies = finite_array(
-            self.accuracies, "accuracies", dimensions=2, least=2, low=0, high=self.full
+            self.accuracies, "accuracies", dimensions=2, least=2, low=0, high=100
         )
-        expect(
-            len(accuracies) == len(rates),
-            f"accuracies [{len(rates)} rates, trials]",
-            shape=accuracies.shape,
-        )
-        expect(
-            is_finite(self.golden) and 0 <= self.golden <= self.full,
-            f"golden in [0, {self.full:g}]",
-            golden=self.golden,
-        )
-        expect(
-            rates[0] > 0 or bool((abs(accuracies[0] - self.golden) <= ROUNDING * self.full).all()),
-            f"accuracies at rate 0 to be golden, {self.golden:g}",
-            accuracies=sorted(set(accuracies[0].tolist()))[:3],
-        )
-        for array in (rates, accuracies):
-            array.setflags(write=False)
+        shape = accuracies.shape
+        expect(len(accuracies) == len(rates), f"accuracies [{len(rates)}, trials]", shape=shape)
+        expect(0 <= self.golden <= 100, "golden in [0, 100]", golden=self.golden)
         object.__setattr__(self, "rates", tuple(rates.tolist()))
         object.__setattr__(self, "accuracies", accuracies)
         object.__setattr__(self, "golden", float(self.golden))
 
-    @property
-    def full(self) -> float:
-        """The accuracy of a network that is always right: 1, or 100 percent."""
-        return 100.0 if self.percent else 1.0
-
-    def area(self, confidence: float = 0.95) -> Interval:
+    def area(self) -> float:
         """Area under the curve from rate 0 to the last, over its length: a mean accuracy.
 
-        Each trial has its own area, by trapezoids from the golden accuracy on; the interval is
-        Student's, of their mean.
-
-        Args:
-            confidence: in (0, 1).
+        Each trial has its own area, by trapezoids from the golden accuracy on.
         """
         import numpy as np
 
         rates, accuracies = self._from_zero()
         steps = np.diff(rates)[:, None]
         areas = (steps * (accuracies[1:] + accuracies[:-1]) / 2).sum(axis=0) / rates[-1]
-        return student_interval(np.clip(areas, 0, self.full), confidence)
+        return summarize(np.clip(areas, 0, 100).tolist()).mean
 
     def rate_at_drop(self, points: float) -> float | None:
         """The first rate at which the mean accuracy lies `points` below the golden one.
 
         Linear between tested rates; None if it never falls so far.
-
-        Args:
-            points: percentage points in (0, 100], whatever the unit of the accuracies.
         """
-        drop = self._drop(points)
+        drop = points * (1 - ROUNDING)
         rates, accuracies = self._from_zero()
         drops = (self.golden - accuracies.mean(axis=1)).tolist()
         for index in range(1, len(drops)):
@@ -130,14 +102,9 @@ class Curve:
         Args:
             confidence: of each bound, in (0.5, 1).
         """
-        expect(
-            is_finite(confidence) and 0.5 < confidence < 1,
-            "confidence in (0.5, 1)",
-            confidence=confidence,
-        )
         # Each end of a two-sided interval is a one-sided bound at half the error probability.
         two_sided = 2 * confidence - 1
-        return [bounded_interval(row, two_sided, 0.0, self.full).low for row in self.accuracies]
+        return [bounded_interval(row, two_sided, 0.0, 100.0).low for row in self.accuracies]
 
     def tolerated_rate(self, points: float, lows: Sequence[float]) -> float | None:
         """The largest tested rate with a mean drop below `points`, by lower bounds of the mean.
@@ -147,10 +114,10 @@ class Curve:
         one test. Rate 0 is not tested; None if the lowest fails.
 
         Args:
-            points: percentage points in (0, 100].
+            points: percentage points.
             lows: a one-sided lower bound of the mean accuracy at each rate.
         """
-        least, tolerated = self.golden - self._drop(points), None
+        least, tolerated = self.golden - points * (1 - ROUNDING), None
         for rate, low in zip(self.rates, lows, strict=True):
             if rate > 0:
                 if low <= least:
@@ -166,10 +133,6 @@ class Curve:
             return np.array(self.rates), self.accuracies
         first = np.full((1, self.accuracies.shape[1]), self.golden)
         return np.array([0.0, *self.rates]), np.concatenate([first, self.accuracies])
-
-    def _drop(self, points: float) -> float:
-        expect(is_finite(points) and 0 < points <= 100, "points in (0, 100]", points=points)
-        return points / 100 * self.full * (1 - ROUNDING)
 
 
 def is_unclear(interval: Interval, free: Interval, golden: float) -> bool:
@@ -188,7 +151,7 @@ def is_unclear(interval: Interval, free: Interval, golden: float) -> bool:
 def summaries(
     curve: Curve, confidence: float = 0.95, lows: Sequence[float] | None = None
 ) -> dict[str, float | None]:
-    """A curve in a few numbers by their names, in the unit of its accuracies and rates.
+    """A curve in a few numbers by their names, in percent and in the unit of its rates.
 
     `area_under_curve`, a mean accuracy; `rate_<...>_lost`, where the mean accuracy has dropped by
     that many points (None if it never does); `largest_rate_surely_under_<...>_lost`, the largest
@@ -196,7 +159,7 @@ def summaries(
     `confidence` is 0.5 or less). It uses `lows`, lower bounds of the mean accuracy at each rate;
     None takes `Curve.lower_bounds`.
     """
-    values: dict[str, float | None] = {"area_under_curve": curve.area(confidence).mean}
+    values: dict[str, float | None] = {"area_under_curve": curve.area()}
     values |= {f"rate_{_lost(points)}": curve.rate_at_drop(points) for points in LOST}
     if confidence > 0.5:
         lows = curve.lower_bounds(confidence) if lows is None else lows

@@ -39,16 +39,12 @@ class Interval:
     Attributes:
         mean: of the values themselves; None without any value.
         low, high: the ends.
-        count: number of values.
-        confidence: coverage, in (0, 1).
         method: name of the method in the literature.
     """
 
     mean: float | None
     low: float
     high: float
-    count: int
-    confidence: float
     method: str
 
     @property
@@ -92,7 +88,7 @@ def student_interval(values: Numbers, confidence: float = 0.95) -> Interval:
         spread = math.sqrt(variance * summary.count / (summary.count - 1))
         shift = skewness * (2 * half**2 / spread + spread / summary.count) / 6
     low, high = summary.low + min(shift, 0.0), summary.high + max(shift, 0.0)
-    return Interval(summary.mean, low, high, summary.count, float(confidence), STUDENT)
+    return Interval(summary.mean, low, high, STUDENT)
 
 
 def crossed_interval(values: Numbers, confidence: float = 0.95) -> Interval:
@@ -116,17 +112,17 @@ def crossed_interval(values: Numbers, confidence: float = 0.95) -> Interval:
     array = finite_array(values, "values", dimensions=2, least=2)
     seeds, trials = array.shape
     expect(seeds > 1, "at least two seeds", seeds=seeds)
-    mean = array.mean()
+    mean = float(array.mean())
     of_seed, of_trial = array.mean(axis=1), array.mean(axis=0)
     rest = array - of_seed[:, None] - of_trial + mean
     seed_square = trials * float(((of_seed - mean) ** 2).sum()) / (seeds - 1)
     trial_square = seeds * float(((of_trial - mean) ** 2).sum()) / (trials - 1)
     rest_square = float((rest**2).sum()) / ((seeds - 1) * (trials - 1))
-    parts = ((seed_square, seeds - 1), (max(0.0, trial_square - rest_square), trials - 1))
-    squares = (
-        float(stdtrit(freedom, (1 + confidence) / 2)) ** 2 * part / array.size
-        for part, freedom in parts
+
+    def square(part: float, freedom: int) -> float:
+        return float(stdtrit(freedom, (1 + confidence) / 2)) ** 2 * part / array.size
+
+    half = math.sqrt(
+        square(seed_square, seeds - 1) + square(max(0.0, trial_square - rest_square), trials - 1)
     )
-    half = math.sqrt(sum(squares))
-    low, high = float(mean) - half, float(mean) + half
-    return Interval(float(mean), low, high, seeds * trials, float(confidence), CROSSED)
+    return Interval(mean, mean - half, mean + half, CROSSED)

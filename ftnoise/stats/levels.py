@@ -49,15 +49,12 @@ ROUNDING = 1e-12  # of a component, which is at most 1/4
 class VarianceComponents:
     """Where the variance of a mean of 0s and 1s comes from.
 
-    The keys of `components` and `standard_errors` are those of `COMPONENTS`; a value is None where
-    there is one seed and the component is part of another (Deviation 2).
-
     Attributes:
         sizes: number of seeds, trials and examples, by the names in `LEVELS`.
         mean: the grand mean, in [0, 1].
-        components: variance of each effect, at least 0.
-        standard_errors: contribution of each effect to the standard error of the grand mean: the
-            square root of its component over its number of levels.
+        standard_errors: contribution of each effect in `COMPONENTS` to the standard error of the
+            grand mean: the square root of its component over its number of levels. None where there
+            is one seed and the component is part of another (Deviation 2).
         variance: of the grand mean over new seeds, trials and examples; the sum of the squares of
             `standard_errors`.
         enlarge: the level whose doubling lowers the variance most; None where the variance is 0.
@@ -66,7 +63,6 @@ class VarianceComponents:
 
     sizes: dict[str, int]
     mean: float
-    components: dict[str, float | None]
     standard_errors: dict[str, float | None]
     variance: float
     enlarge: str | None
@@ -90,25 +86,23 @@ def variance_components(correct: ndarray) -> VarianceComponents:
 
     array = np.asarray(correct)
     expect(
-        array.dtype == np.bool_ and array.ndim == 3,
-        "correct to be booleans [seeds, trials, examples]",
+        array.dtype == np.bool_
+        and array.ndim == 3
+        and array.shape[0] > 0
+        and min(array.shape[1:]) > 1,
+        "booleans [seeds, trials, examples] of at least 1 seed, 2 trials and 2 examples",
         dtype=str(array.dtype),
-        shape=array.shape,
-    )
-    expect(
-        all(size >= least for size, least in zip(array.shape, (1, 2, 2), strict=True)),
-        "at least 1 seed, 2 trials and 2 examples",
         shape=array.shape,
     )
     sizes = dict(zip(LEVELS, array.shape, strict=True))
     estimates = _estimates(array)
-    components = {
-        name: estimates[name] if estimates[name] > ROUNDING else 0.0
-        for name in COMPONENTS
-        if name in estimates
-    }
     # Of the variance of the grand mean; doubling a level halves the parts that it is in.
-    parts = {name: value / _cells(name, sizes) for name, value in components.items()}
+    parts = {
+        name: value / math.prod(sizes[level] for level in COMPONENTS[name])
+        if value > ROUNDING
+        else 0.0
+        for name, value in estimates.items()
+    }
     gains = {
         level: math.fsum(part for name, part in parts.items() if level in COMPONENTS[name])
         for level in ("example", "trial", "seed")
@@ -118,17 +112,12 @@ def variance_components(correct: ndarray) -> VarianceComponents:
     return VarianceComponents(
         sizes=sizes,
         mean=int(np.count_nonzero(array)) / array.size,
-        components={name: components.get(name) for name in COMPONENTS},
         standard_errors={
             name: math.sqrt(parts[name]) if name in parts else None for name in COMPONENTS
         },
         variance=variance,
-        enlarge=max(gains, key=lambda level: gains[level]) if variance > 0 else None,
+        enlarge=max(gains, key=gains.__getitem__) if variance > 0 else None,
     )
-
-
-def _cells(name: str, sizes: dict[str, int]) -> int:
-    return math.prod(sizes[level] for level in COMPONENTS[name])
 
 
 def _estimates(correct: ndarray) -> dict[str, float]:
@@ -140,9 +129,8 @@ def _estimates(correct: ndarray) -> dict[str, float]:
     total = int(np.count_nonzero(correct))
     squares: dict[str, int] = {}  # sums of squares, times all cells: integers, so nothing cancels
     for name, levels in names.items():
-        if name == "residual":
-            square = total * correct.size  # a 1 is its own square
-        else:
+        square = total * correct.size  # of the residual: a 1 is its own square
+        if name != "residual":
             axes = tuple(axis for axis, level in enumerate(LEVELS) if level not in levels)
             sums = correct.sum(axis=axes, dtype=np.int64)
             square = int(np.square(sums).sum()) * sums.size
@@ -152,13 +140,15 @@ def _estimates(correct: ndarray) -> dict[str, float]:
     # effects, each times the cells that share the effect; so the finest is solved first.
     estimates: dict[str, float] = {}
     for name, levels in reversed(names.items()):
-        freedom = math.prod(sizes[level] - 1 for level in levels)
-        mean_square = squares[name] / (freedom * correct.size)
-        shared = {other: correct.size // _cells(other, sizes) for other in (name, *estimates)}
+        shared = {
+            other: correct.size // math.prod(sizes[level] for level in COMPONENTS[other])
+            for other in (name, *estimates)
+        }
         finer = sum(
             estimates[other] * shared[other]
             for other in estimates
             if set(levels) < set(names[other])
         )
-        estimates[name] = (mean_square - finer) / shared[name]
+        freedom = math.prod(sizes[level] - 1 for level in levels)
+        estimates[name] = (squares[name] / (freedom * correct.size) - finer) / shared[name]
     return estimates

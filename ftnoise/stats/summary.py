@@ -8,11 +8,12 @@ independent values that are about normal, as runs with different seeds are.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ftnoise.core.checks import count as check_count
-from ftnoise.core.checks import expect, fraction, is_count
+from ftnoise.core import checks
+from ftnoise.core.checks import expect, fraction
 from ftnoise.stats.values import is_finite
 
 
@@ -41,8 +42,6 @@ def summarize(values: Sequence[float], confidence: float = 0.95) -> Summary:
     Raises:
         BadInput: there is no value, one is not finite, or `confidence` is out of range.
     """
-    import statistics
-
     expect(len(values) > 0, "at least one value to summarize", values=values)
     expect(all(map(is_finite, values)), "finite numbers to summarize", values=values)
     fraction(zero=False, one=False, confidence=confidence)
@@ -66,11 +65,11 @@ def proportion_interval(hits: int, count: int, confidence: float = 0.95) -> tupl
         count: at least 1; independent trials.
         confidence: least coverage of the interval, in (0, 1).
     """
-    check_count(count=count)
-    expect(is_count(hits, least=0) and hits <= count, f"hits in 0 to {count}", hits=hits)
-    fraction(zero=False, one=False, confidence=confidence)
     from scipy.special import betaincinv
 
+    checks.count(count=count)
+    expect(checks.is_count(hits, least=0) and hits <= count, f"hits in 0 to {count}", hits=hits)
+    fraction(zero=False, one=False, confidence=confidence)
     tail = (1 - confidence) / 2
     low = 0.0 if hits == 0 else float(betaincinv(hits, count - hits + 1, tail))
     high = 1.0 if hits == count else float(betaincinv(hits + 1, count - hits, 1 - tail))

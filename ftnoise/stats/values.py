@@ -29,18 +29,10 @@ def finite_array(
     low: float = -math.inf,
     high: float = math.inf,
 ) -> ndarray:
-    """`values` as a new float64 array.
+    """`values` as a new float64 array of this number of dimensions.
 
-    Args:
-        values: integers or floating-point numbers, each in [low, high]; not booleans.
-        name: what they are, for the message.
-        dimensions: number of axes.
-        least: minimum length of the last axis.
-        low: lower bound of the values.
-        high: upper bound of the values.
-
-    Raises:
-        BadInput: anything else; the message shows the first wrong value only.
+    They are integers or floating-point numbers in [low, high], with at least `least` of them along
+    the last axis; `BadInput` names the first that is wrong, `name` says what they are.
     """
     import numpy as np
 
@@ -60,7 +52,6 @@ def finite_array(
     wrong = np.argwhere(~(np.isfinite(array) & (array >= low) & (array <= high)))
     if len(wrong):
         index = tuple(wrong[0].tolist())
-        bounded = math.isfinite(low) or math.isfinite(high)
-        within = f" in [{low:g}, {high:g}]" if bounded else ""
+        within = "" if low == -math.inf else f" in [{low:g}, {high:g}]"
         expect(False, f"finite {name}{within}", index=index, value=float(array[index]))
     return array

@@ -24,7 +24,6 @@ import math
 import os
 import re
 import shutil
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,7 +39,6 @@ from ftnoise.core.files import (
     remove,
     sweep,
     temporary_file,
-    try_lock,
     write_text,
 )
 from ftnoise.store.records import Content, Record
@@ -48,7 +46,6 @@ from ftnoise.store.records import Content, Record
 if TYPE_CHECKING:
     from numpy import ndarray
 
-PROBE_BYTES = 2**20
 # The last belongs to the file system of a disk of its own.
 OTHER_FOLDERS = ("reports", "reference", "injections", "lost+found")
 
@@ -83,7 +80,7 @@ class Store:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             with temporary_file(self.root) as file:
-                file.write(os.urandom(PROBE_BYTES))
+                file.write(os.urandom(2**20))
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
@@ -138,9 +135,7 @@ class RunFolder:
     """
 
     def __init__(self, id: str, path: Path) -> None:
-        self.id = id
-        self.path = path
-        self._lock = path / LOCK
+        self.id, self.path = id, path
         self._held = False
         self._records: dict[tuple[str, str], Record] = {}
         self._spec = self._record("spec", keys=("run",))
@@ -155,11 +150,7 @@ class RunFolder:
     def locked(self) -> Iterator[bool]:
         """Gives True if this call got the lock, which it then holds until the block ends.
 
-        It does not wait, and a second call while the first holds the lock gives False. The kernel
-        frees the lock of a killed process; what that one left half-written is removed here.
-
-        Raises:
-            RunFailed: nothing can be locked here (read-only, no such file system feature, ...).
+        See `files.locked`. What a killed process left half-written is removed here.
         """
         with locked(self.path) as mine:
             self._held = self._held or mine
@@ -170,34 +161,16 @@ class RunFolder:
             finally:
                 self._held = self._held and not mine
 
-    @contextlib.contextmanager
-    def locked_if_possible(self) -> Iterator[None]:
-        """Takes the lock where it is free, so that a reader may set damaged files aside."""
-        with contextlib.ExitStack() as stack:
-            # A published folder may lie where nothing can be written.
-            with contextlib.suppress(RunFailed):
-                stack.enter_context(self.locked())
-            yield
+    def wait(self) -> None:
+        """Returns when no other process holds the lock.
 
-    def wait(self, poll: float = 0.5) -> None:
-        """Returns when no other process holds the lock; looks every `poll` seconds.
-
-        Looking takes the lock for an instant, which can make a `locked` elsewhere give False: so
-        call `locked` again after each `wait`.
+        It takes the lock for an instant, which can make a `locked` elsewhere give False: so call
+        `locked` again after each `wait`.
         """
-        while not self._held and self._is_locked():
-            time.sleep(poll)
-
-    def _is_locked(self) -> bool:
-        with failing("lock", self._lock):
-            try:
-                descriptor = os.open(self._lock, os.O_RDWR)
-            except FileNotFoundError:
-                return False
-            try:
-                return not try_lock(descriptor, fcntl.LOCK_SH)
-            finally:
-                os.close(descriptor)
+        lock = self.path / LOCK
+        if not self._held and lock.exists():
+            with failing("lock", lock), open(lock, "rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH)
 
     def clean(self) -> None:
         """Removes the log of an earlier failure, for a new attempt under the lock."""
@@ -279,14 +252,14 @@ class RunFolder:
         for file in [*self.path.glob("checkpoint*"), *self.path.glob("parts/*/checkpoint*")]:
             part = "" if file.parent == self.path else file.parent.name
             with contextlib.suppress(FileNotFoundError):
-                if ".damaged" not in file.name and (not part or _is_id(part)):
+                if file.suffix in (".json", ".npz") and (not part or _is_id(part)):
                     newest[part] = max(file.stat().st_mtime_ns, newest.get(part, 0))
-        return [self.checkpoint(part) for part in sorted(newest, key=lambda part: newest[part])]
+        return [self.checkpoint(part) for part in sorted(newest, key=newest.__getitem__)]
 
     def set_aside(self) -> bool:
         """Whether anything of an earlier attempt at the training was set aside here."""
-        stems = ("checkpoint", "weights", "spec")
-        return any(any(self.path.rglob(f"{stem}*.damaged*")) for stem in stems)
+        names = [file.name for file in self.path.rglob("*.damaged*")]
+        return any(name.startswith(("checkpoint", "weights", "spec")) for name in names)
 
     def drop_checkpoints(self) -> None:
         """Removes the checkpoints of the run and of its parts."""
@@ -317,13 +290,13 @@ class RunFolder:
         Raises:
             RunFailed: a scalar is NaN or infinite; nothing is written then.
         """
-        plain = {name: float(value) for name, value in scalars.items()}
-        for name, value in plain.items():
+        for name, value in scalars.items():
             if not math.isfinite(value):
                 raise RunFailed(
                     f"Expected a finite number from {measure_id} of {self.id}. "
                     f"Received: {name}={value}."
                 )
+        plain = {name: float(value) for name, value in scalars.items()}
         content = {"scalars": plain, "info": info or {}}
         self._measure(measure_id).save(content, list((arrays or {}).items()))
         self.partial_work(measure_id).drop()

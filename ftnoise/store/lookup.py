@@ -15,15 +15,7 @@ from ftnoise.store.folders import RunFolder, Store
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A finished run of a table.
-
-    Attributes:
-        row: its row.
-        run: the run, seed and draw of the data included.
-        folder: where it is stored.
-        spec: the content of its spec.json.
-        draw: number of the draw of its data.
-    """
+    """A finished run of a table: its row, its spec.json, and the number of the draw of its data."""
 
     row: Row
     run: Run

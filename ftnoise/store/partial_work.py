@@ -26,22 +26,17 @@ class PartialWork(Checkpointing):
         self.work, self.report, self._show = work, report, show
 
     def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """What an earlier process kept."""
         kept = self.work.load()
         return None if kept is None else (dict(kept[1]), kept[0]["state"])
 
     def discard(self, reason: str) -> None:
-        """Sets it aside."""
         self.work.discard(reason)
 
     def save(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
-        """Keeps it until the result is written."""
         self.work.save({"state": state}, list(arrays.items()))
 
     def progress(self, done: int, total: int, text: str = "") -> None:
-        """Hands the position on."""
         self.report(done, total, text)
 
     def show(self, text: str) -> None:
-        """Hands the message on."""
         self._show(text)

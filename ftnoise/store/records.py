@@ -1,9 +1,9 @@
 """A record is a JSON file and the array file that it may list; both are replaced at once.
 
-The array file (`weights.npz`, then `weights-2.npz`) gets a new name each time and counts once the
-JSON that lists it, with its size and SHA-256, is in place. So a process killed at any moment leaves
-the old record or the new one. Damaged files are never used: they count as missing, one line on
-stderr says so, and the holder of the folder's lock sets them aside as `<file>.damaged`.
+The array file (`weights.npz` or `weights-2.npz`, in turn) counts once the JSON that lists it, with
+its size and SHA-256, is in place. So a process killed at any moment leaves the old record or the
+new one. Damaged files are never used: they count as missing, one line on stderr says so, and the
+holder of the folder's lock sets them aside as `<file>.damaged`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ import io
 import json
 import os
 import re
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ftnoise.core.errors import RunFailed, StoredDamage
-from ftnoise.core.files import failing, json_text, reason, write_bytes, write_text
+from ftnoise.core.files import failing, reason, remove, write_bytes, write_json
 from ftnoise.core.progress import tell
 from ftnoise.core.spec import JSON
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Content = dict[str, JSON]
-NUMBERS = "biufc"
 
 
 class Record:
@@ -67,7 +65,8 @@ class Record:
         try:
             if arrays:
                 packed, entries = _pack(arrays)
-                name = self._next_name()
+                first, second = f"{self.stem}.npz", f"{self.stem}-2.npz"
+                name = second if self._listed() == first else first
                 write_bytes(self.folder / name, packed)
                 content = content | {
                     "array_file": {
@@ -77,42 +76,43 @@ class Record:
                         "entries": entries,
                     }
                 }
-            write_text(self.path, json_text(self.path, content) + "\n")
+            write_json(self.path, content)
         finally:
             self._remove_unlisted()
 
     def content(self) -> Content | None:
         """The JSON; None if there is none, or if it is damaged."""
-        return self._undamaged(lambda content: content)
+        return self._read(lambda content: content)
 
     def stored(self) -> bool:
         """Whether the JSON is there, and its array file has its size; neither NumPy nor hashing."""
-        return self._undamaged(self._sized) or False
 
-    def _sized(self, content: Content) -> bool:
-        if content.get("array_file") is not None:
-            file = self._array_file(content)
-            with failing("read", file):
-                if not file.exists():
-                    raise StoredDamage(f"{file} is missing, though {self.path.name} lists it")
-                if not file.is_file() or file.stat().st_size != content["array_file"].get("bytes"):
+        def has_size(content: Content) -> bool:
+            if listing := content.get("array_file"):
+                file = self.folder / listing["name"]
+                if file.stat().st_size != listing["bytes"]:
                     raise StoredDamage(f"{file} has another size than {self.path.name} lists")
-        return True
+            return True
 
-    def _array_file(self, content: Content) -> Path:
-        """The array file that the JSON lists, which may be damaged or missing."""
-        try:
-            name = content["array_file"]["name"]
-            known = self._number(name) > 0
-        except (KeyError, TypeError):
-            known = False
-        if not known:
-            raise StoredDamage(f"{self.path} does not list its array file as it should")
-        return self.folder / name
+        return self._read(has_size) or False
 
     def load(self) -> tuple[Content, list[tuple[str, ndarray]]] | None:
         """The JSON and its arrays in order, verified; None if missing or damaged."""
-        return self._undamaged(lambda content: (content, self._arrays(content)))
+
+        def with_arrays(content: Content) -> tuple[Content, list[tuple[str, ndarray]]]:
+            if not (listing := content.get("array_file")):
+                return content, []
+            import numpy as np
+
+            file = self.folder / listing["name"]
+            packed = file.read_bytes()
+            if hashlib.sha256(packed).hexdigest() != listing["sha256"]:
+                raise StoredDamage(f"{file} has another SHA-256 than {self.path.name} lists")
+            names = [entry["name"] for entry in listing["entries"]]
+            with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
+                return content, [(name, archive[f"arr_{n}"]) for n, name in enumerate(names)]
+
+        return self._read(with_arrays)
 
     def copy_to(self, other: Record) -> bool:
         """Makes `other` hold what this record holds; False if there is nothing sound to copy.
@@ -122,10 +122,9 @@ class Record:
         here, there = self.load(), other.load()
         if here is None:
             return False
-        content, arrays = here
-        if there is None or _comparable(there[0]) != _comparable(content):
-            kept = {name: value for name, value in content.items() if name != "array_file"}
-            other.save(kept, arrays)
+        if there is None or _without_name(there[0]) != _without_name(here[0]):
+            content = {name: value for name, value in here[0].items() if name != "array_file"}
+            other.save(content, here[1])
         return True
 
     def discard(self, reason: str) -> None:
@@ -138,92 +137,49 @@ class Record:
             self.path.unlink(missing_ok=True)
         self._remove_unlisted()
 
-    def _undamaged(self, read: Callable[[Content], T]) -> T | None:
+    def _read(self, use: Callable[[Content], T]) -> T | None:
+        """What `use` makes of the JSON; None if that is missing or anything is damaged."""
         seen = None
         while (raw := self._raw()) is not None:
             try:
-                return read(self._parsed(raw))
-            except StoredDamage as damage:
-                # Another process may have replaced it halfway through the reading.
-                if raw == seen:
-                    self._set_aside(str(damage))
-                    return None
-                seen = raw
+                content = json.loads(raw)
+                if content.keys() >= set(self.keys):
+                    return use(content)
+                raise ValueError
+            except StoredDamage as error:
+                damage = str(error)
+            except FileNotFoundError as error:
+                damage = f"{error.filename} is missing, though {self.path.name} lists it"
+            except OSError as error:
+                raise RunFailed(f"Could not read {error.filename}: {reason(error)}.") from error
+            except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
+                damage = f"{self.path} is truncated or was changed"
+            # Another process may have replaced it halfway through the reading.
+            if raw == seen:
+                self._set_aside(damage)
+                return None
+            seen = raw
         return None
 
     def _raw(self) -> bytes | None:
-        with failing("read", self.path):
-            try:
-                # A folder or a pipe in its place reads as empty, which is damage.
-                if self.path.is_file() or not self.path.exists():
-                    return self.path.read_bytes()
-                return b""
-            except FileNotFoundError:
-                return None
-
-    def _parsed(self, raw: bytes) -> Content:
-        try:
-            content = json.loads(raw)
-        except (ValueError, RecursionError):
-            content = None
-        if not isinstance(content, dict) or not content.keys() >= set(self.keys):
-            raise StoredDamage(f"{self.path} is truncated or was changed")
-        return content
-
-    def _packed(self, content: Content) -> bytes | None:
-        """The verified bytes of the array file; None if the JSON lists none."""
-        if content.get("array_file") is None:
-            return None
-        file, digest = self._array_file(content), content["array_file"].get("sha256")
-        with failing("read", file), contextlib.suppress(FileNotFoundError):
-            # A folder or a pipe in its place reads as empty, which is damage.
-            packed = file.read_bytes() if file.is_file() or not file.exists() else b""
-            if hashlib.sha256(packed).hexdigest() != digest:
-                raise StoredDamage(f"{file} has another SHA-256 than {self.path.name} lists")
-            return packed
-        raise StoredDamage(f"{file} is missing, though {self.path.name} lists it")
-
-    def _arrays(self, content: Content) -> list[tuple[str, ndarray]]:
-        packed = self._packed(content)
-        if packed is None:
-            return []
-        import numpy as np
-
-        try:
-            with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
-                arrays = [archive[f"arr_{n}"] for n in range(len(archive.files))]
-            names = [entry["name"] for entry in content["array_file"]["entries"]]
-            return list(zip(names, arrays, strict=True))
-        except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-            raise StoredDamage(f"{self.path} does not list its array file as it should") from error
-
-    def _number(self, name: str) -> int:
-        """The number of an array file of this record (1 for `<stem>.npz`), 0 for others."""
-        match = re.fullmatch(rf"{re.escape(self.stem)}(?:-([1-9][0-9]{{0,8}}))?\.npz", name)
-        return 0 if match is None else int(match[1] or 1)
+        with failing("read", self.path), contextlib.suppress(FileNotFoundError):
+            return self.path.read_bytes()
+        return None
 
     def _listed(self) -> str | None:
-        raw = self._raw()
+        """The name of the array file that the JSON lists, if it lists one."""
         try:
-            name = None if raw is None else self._parsed(raw)["array_file"]["name"]
-            return name if name and self._number(name) else None
-        except (StoredDamage, KeyError, TypeError):
+            return json.loads(self._raw() or b"")["array_file"]["name"]
+        except (LookupError, RecursionError, TypeError, ValueError):
             return None
 
-    def _next_name(self) -> str:
-        listed = self._listed()
-        number = 1 if listed is None else self._number(listed) + 1
-        return f"{self.stem}.npz" if number == 1 else f"{self.stem}-{number}.npz"
-
     def _array_files(self) -> list[Path]:
-        return [file for file in self.folder.glob("*.npz") if self._number(file.name)]
+        pattern = re.compile(rf"{re.escape(self.stem)}(-[0-9]+)?\.npz")
+        return [file for file in self.folder.glob("*.npz") if pattern.fullmatch(file.name)]
 
     def _remove_unlisted(self) -> None:
         listed = self._listed()
-        for file in self._array_files():
-            if file.name != listed:
-                with contextlib.suppress(OSError):
-                    file.unlink()
+        remove(file for file in self._array_files() if file.name != listed)
 
     def _set_aside(self, damage: str) -> None:
         if not self._held():
@@ -233,12 +189,14 @@ class Record:
             self._told = damage
             return
         # The JSON first: without it the array file counts for nothing.
+        files = [file for file in (self.path, *self._array_files()) if file.exists()]
         try:
-            names = [_set_aside(file) for file in (self.path, *self._array_files())]
-            fate = f"set aside as {', '.join(filter(None, names))}, to be made again"
+            for file in files:
+                os.replace(file, f"{file}.damaged")
+            names = ", ".join(f"{file.name}.damaged" for file in files)
+            tell(f"{damage}; set aside as {names}, to be made again.")
         except OSError as error:
-            fate = f"not used, and could not be set aside ({reason(error)})"
-        tell(f"{damage}; {fate}.")
+            tell(f"{damage}; not used, and could not be set aside ({reason(error)}).")
 
 
 def _pack(arrays: Sequence[tuple[str, ndarray]]) -> tuple[memoryview, list[Content]]:
@@ -247,7 +205,7 @@ def _pack(arrays: Sequence[tuple[str, ndarray]]) -> tuple[memoryview, list[Conte
 
     named = [(name, np.asarray(values)) for name, values in arrays]
     for name, values in named:
-        if values.dtype.kind not in NUMBERS:
+        if values.dtype.kind not in "biufc":
             raise RunFailed(f"Expected numbers in array {name!r}. Received: dtype={values.dtype}.")
     buffer = io.BytesIO()
     np.savez(buffer, *(values for _, values in named))
@@ -258,20 +216,6 @@ def _pack(arrays: Sequence[tuple[str, ndarray]]) -> tuple[memoryview, list[Conte
     return buffer.getbuffer(), entries
 
 
-def _comparable(content: Content) -> tuple[Content, JSON]:
+def _without_name(content: Content) -> Content:
     """A record's content without the name of its array file."""
-    rest = {name: value for name, value in content.items() if name != "array_file"}
-    return rest, (content.get("array_file") or {}).get("sha256")
-
-
-def _set_aside(file: Path) -> str | None:
-    aside = file.with_name(f"{file.name}.damaged")
-    number = 1
-    while os.path.lexists(aside):
-        number += 1
-        aside = file.with_name(f"{file.name}.damaged-{number}")
-    try:
-        os.rename(file, aside)
-    except FileNotFoundError:
-        return None
-    return aside.name
+    return content | {"array_file": (content.get("array_file") or {}) | {"name": ""}}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.checkpointing import Checkpointing
-from ftnoise.stats.planning import trials_needed
+from ftnoise.stats.bounded import trials_needed
 from ftnoise.stats.summary import summarize
 from ftnoise.user.result import InjectionResult, counted
 from ftnoise.user.settings import CampaignSettings

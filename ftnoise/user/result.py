@@ -104,7 +104,6 @@ class InjectionResult:
             rates=[100 * size for _, size in sizes],
             accuracies=np.stack(drawn),
             golden=self.golden_accuracy,
-            percent=True,
         )
         return curves.summaries(curve, self.settings.confidence, lows)
 

@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from ftnoise.core.data import Sources
-from ftnoise.datasets import content, tfds
-from ftnoise.datasets.debian import Package
+from ftnoise.datasets import content, downloads
 from ftnoise.datasets.public import PublicSet
 
 NAMES = ("cat", "dog", "owl")
@@ -35,8 +34,9 @@ def arrays():
 
 
 @pytest.fixture
-def pets(tmp_path):
+def pets(tmp_path, monkeypatch):
     """A public set whose content is known, whose Debian package is not installed."""
+    monkeypatch.setattr(downloads, "DEBIAN_FOLDER", tmp_path / "usr")
     known = make_arrays()
     in_form = {k: v[..., None] if k[0] == "x" else v for k, v in known.items()}
 
@@ -49,7 +49,7 @@ def pets(tmp_path):
         shape = (4, 5, 1)
         class_names = NAMES
         content = content.unordered_digest(in_form)
-        debian = Package("dataset-tiny-pets", tmp_path / "usr" / "tiny-pets")
+        debian = "tiny-pets"
 
     return TinyPets()
 
@@ -65,7 +65,7 @@ def _no_network(monkeypatch, tmp_path):
     def refuse(url):
         raise AssertionError(f"a test asked {url}")
 
-    monkeypatch.setattr(tfds, "_reach", refuse)
+    monkeypatch.setattr(downloads, "_reach", refuse)
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "no-tfds"))
     monkeypatch.delenv("FTNOISE_DATA", raising=False)
 

@@ -5,7 +5,7 @@ import pytest
 
 from ftnoise.core.data import Sources
 from ftnoise.core.errors import BadInput
-from ftnoise.datasets import debian, tfds
+from ftnoise.datasets import downloads
 from ftnoise.datasets.origins import Raw, Unavailable
 
 
@@ -28,39 +28,27 @@ def fetched(monkeypatch, arrays):
         asked.append(name)
         return Raw(shuffled(arrays))
 
-    monkeypatch.setattr(tfds, "fetch", fetch)
+    monkeypatch.setattr(downloads, "from_tfds", fetch)
     return asked
 
 
-def forms(folder, arrays, write_idx, write_zip):
-    """Ways to lay the set into the user's folder."""
-    return {
-        "npz": lambda: np.savez(folder / "tiny_pets.npz", **arrays),
-        "npz with a dash": lambda: np.savez(folder / "tiny-pets.npz", **arrays),
-        "idx": lambda: write_idx(folder / "tiny_pets", arrays, ""),
-        "gzipped idx": lambda: write_idx(folder / "tiny-pets", arrays),
-        "zip": lambda: write_zip(folder / "tiny_pets.zip", arrays),
-        "zip with more of a name": lambda: write_zip(folder / "tiny-pets-png.zip", arrays),
-        "zip with numbers": lambda: write_zip(folder / "tiny_pets.zip", arrays, names="012"),
-    }
-
-
 @pytest.mark.parametrize(
-    "form",
+    ("form", "name", "options"),
     [
-        "npz",
-        "npz with a dash",
-        "idx",
-        "gzipped idx",
-        "zip",
-        "zip with more of a name",
-        "zip with numbers",
+        ("npz", "tiny_pets.npz", {}),
+        ("npz", "tiny-pets.npz", {}),
+        ("idx", "tiny_pets", {"suffix": ""}),
+        ("idx", "tiny-pets", {"suffix": ".gz"}),
+        ("zip", "tiny_pets.zip", {}),
+        ("zip", "tiny-pets-png.zip", {}),
+        ("zip", "tiny_pets.zip", {"names": "012"}),
     ],
 )
 def test_each_form_in_the_users_folder_is_found_and_kept(
-    form, pets, sources, arrays, write_idx, write_zip, monkeypatch
+    form, name, options, pets, sources, arrays, write_npz, write_idx, write_zip, monkeypatch
 ):
-    forms(sources.data_dir, arrays, write_idx, write_zip)[form]()
+    write = {"idx": write_idx, "zip": write_zip, "npz": lambda path, x: write_npz(x, path.name)}
+    write[form](sources.data_dir / name, arrays, **options)
     data = pets.load(sources)
     assert (data.classes, data.x_train.shape, data.x_train.dtype) == (3, (6, 4, 5, 1), np.float32)
     key = arrays["x_train"][:, 0, 0]
@@ -105,7 +93,7 @@ def test_sources_in_order(pets, online, arrays, write_idx, write_npz, fetched):
     assert pets.load(offline).digest == pets.digest(offline) == first.digest
     assert fetched == ["tiny_pets"]
 
-    write_idx(pets.debian.folder, arrays)
+    write_idx(downloads.DEBIAN_FOLDER / "tiny-pets", arrays)
     installed = pets.load(nowhere)
     assert installed.source == "Debian's package dataset-tiny-pets"
     assert installed.digest != first.digest
@@ -158,7 +146,7 @@ def test_when_nothing_can_be_had_one_line_says_what_was_tried(pets, sources):
     for part in (
         "tiny_pets",
         "FTNOISE_DATA: not given",
-        str(pets.debian.folder),
+        str(downloads.DEBIAN_FOLDER / "tiny-pets"),
         str(sources.cache),
         "tensorflow-datasets: not tried, offline",
         "apt-get download dataset-tiny-pets: not tried, offline",
@@ -172,7 +160,7 @@ def test_when_nothing_can_be_had_one_line_says_what_was_tried(pets, sources):
 def test_apt_is_asked_when_tfds_has_no_way_or_other_content(
     pets, online, arrays, monkeypatch, fetched
 ):
-    monkeypatch.setattr(debian.Package, "fetch", lambda self, sources: Raw(arrays))
+    monkeypatch.setattr(downloads, "from_debian", lambda name, sources: Raw(arrays))
     wrong = Raw(arrays | {"x_test": arrays["x_test"] // 2})
     for index, answer in enumerate((Unavailable("no way"), wrong)):
 
@@ -181,7 +169,7 @@ def test_apt_is_asked_when_tfds_has_no_way_or_other_content(
                 raise answer
             return answer
 
-        monkeypatch.setattr(tfds, "fetch", fetch)
+        monkeypatch.setattr(downloads, "from_tfds", fetch)
         place = dataclasses.replace(online, cache=online.cache / str(index))
         data = pets.load(place)
         assert data.source == "apt-get download dataset-tiny-pets"

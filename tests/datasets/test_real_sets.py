@@ -14,7 +14,11 @@ from ftnoise.datasets.mnist import MNIST
 FOLDER = os.environ.get("FTNOISE_DATA")
 
 
-@pytest.mark.parametrize("data_set", [FashionMNIST(), MNIST(), CIFAR10()], ids=lambda d: d.slug)
+@pytest.mark.parametrize(
+    "data_set",
+    [FashionMNIST(), MNIST(), pytest.param(CIFAR10(), marks=pytest.mark.slow)],
+    ids=lambda data_set: data_set.slug,
+)
 def test_a_real_set_is_what_it_says(data_set, tmp_path):
     sources = Sources(
         data_dir=Path(FOLDER) if FOLDER else None, offline=True, cache=tmp_path / "cache"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,21 @@ def stopped(after: int, kind: type = FolderCheckpointing) -> Iterator[None]:
         with contextlib.suppress(KeyboardInterrupt):
             yield
     assert len(saves) == after
+
+
+@contextlib.contextmanager
+def forked(act: Any, *arguments: Any, count: int = 1) -> Iterator[list[Any]]:
+    """Processes that each call `act`, begun as copies of this one; none is left after the block."""
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=act, args=arguments) for _ in range(count)]
+    try:
+        for process in processes:
+            process.start()
+        yield processes
+    finally:
+        for process in processes:
+            process.kill()
+            process.join()
 
 
 # A real training of milliseconds.

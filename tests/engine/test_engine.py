@@ -267,11 +267,30 @@ def test_data_that_change_while_a_command_runs_fail_its_runs(store, monkeypatch)
     assert "The data set dots has changed" in str(failure)
 
 
+def test_a_lock_held_elsewhere_is_waited_for_after_all_other_runs(store, log, monkeypatch, capsys):
+    """Another holder that gives up without training leaves the run to us."""
+    work = engine(store)
+    folder = work.folder(work.tasks[0])
+    holder = folder.locked()
+    assert holder.__enter__()
+    released = []
+
+    def give_up(self: Any) -> None:
+        released.append(len(log("train")))
+        holder.__exit__(None, None, None)
+
+    monkeypatch.setattr(type(folder), "wait", give_up)
+    assert work.run() == []
+    assert released == [len(ROWS) - 1]
+    assert len(log("train")) == 1
+    assert "Waiting for small natural" in capsys.readouterr().err
+
+
 def test_the_line_of_progress_counts_what_is_left(monkeypatch):
     now, lines = [0.0], []
     monkeypatch.setattr(executor.time, "monotonic", lambda: now[0])
     progress: Any = type("Lines", (), {"update": lambda self, text: lines.append(text)})()
-    report = executor._reporter(progress, "small noisy", 0.0, 1, 3)
+    report = executor._reporter(progress, "small noisy", "; run 2 of 3")
     for seconds, *position in (
         (10.0, 50, 100, "epoch 5"),
         (20.0, 75, 100, "epoch 8"),
@@ -282,8 +301,8 @@ def test_the_line_of_progress_counts_what_is_left(monkeypatch):
         now[0] = seconds
         report(*position)
     assert lines == [
-        "small noisy: epoch 5, 50 %",
-        "small noisy: epoch 8, 75 %, 10 s left; run 2 of 3, 14 s left for all",
-        "small noisy: rate 1, 25 %",
-        "small noisy: rate 2, 50 %, 20 s left; run 2 of 3, 40 s left for all",
+        "small noisy: epoch 5, 50 %; run 2 of 3",
+        "small noisy: epoch 8, 75 %, 10 s left; run 2 of 3",
+        "small noisy: rate 1, 25 %; run 2 of 3",
+        "small noisy: rate 2, 50 %, 20 s left; run 2 of 3",
     ]

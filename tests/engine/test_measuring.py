@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +14,7 @@ from ftnoise.core.spec import canonical
 from ftnoise.engine import runner
 from ftnoise.store.partial_work import PartialWork
 from tests import fake
-from tests.engine.running import engine, folder_of, stopped, unit
+from tests.engine.running import engine, folder_of, forked, stopped, unit
 from tests.fake.sweep import ID, LABELS, RATES, SWEEP, TABLE
 
 RUN = TABLE.rows[0].run
@@ -81,27 +77,14 @@ def test_an_interrupted_measure_resumes_with_what_it_kept(one, folder, whole, lo
     assert not list(folder.path.rglob("partial*"))
 
 
-def test_a_killed_measure_resumes_with_what_it_kept(store, one, folder, whole, log):
-    code = (
-        "import sys; from pathlib import Path; from tests import fake; fake.install();"
-        "from ftnoise.store.folders import Store; from tests.engine.running import run;"
-        "from tests.fake.sweep import TABLE;"
-        "run(Store(Path(sys.argv[1])), TABLE, rows='small natural')"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(store.root)],
-        cwd=Path(__file__).resolve().parents[2],
-        env=os.environ | {"FAKE_HOLD": f"sweep {RUN.slug} 2"},
-    )
+def test_a_killed_measure_resumes_with_what_it_kept(one, folder, whole, log, monkeypatch):
     said: list[str] = []
-    try:
-        for _ in range(1200):
-            if "part 2" in (said := said + sweeps(log)) or process.poll() is not None:
-                break
-            time.sleep(0.1)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    with monkeypatch.context() as patch:
+        patch.setenv("FAKE_HOLD", f"sweep {RUN.slug} 2")
+        with forked(runner.perform, one) as (process,):
+            while "part 2" not in said and process.is_alive():
+                said += sweeps(log)
+                time.sleep(0.01)
     assert said[-1] == "part 2"
     runner.perform(one)
     assert sweeps(log) == ["sweep from 2", "part 3", "part 4"]

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import signal
-import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +13,7 @@ from ftnoise.engine.executor import foreseen
 from ftnoise.engine.publish import publish
 from ftnoise.store.folders import Store
 from tests import fake
-from tests.engine.running import ROWS, engine, results, run, values
+from tests.engine.running import ROWS, engine, forked, results, run, values
 from tests.engine.test_plan import AUXILIARY
 from tests.fake.against import Against, table
 
@@ -146,22 +142,18 @@ def test_red_flags_of_a_measure_are_in_the_notes(store):
     assert any("far away" in note for note in results(store, TABLE).notes)
 
 
-def test_two_processes_share_the_work_of_runs_that_need_others(store, log):
-    code = (
-        "import sys; from pathlib import Path; from tests import fake; fake.install();"
-        "from ftnoise.store.folders import Store; from tests.engine.running import run;"
-        "from tests.fake.against import table;"
-        "sys.exit(len(run(Store(Path(sys.argv[1])), table(), seeds=2)))"
-    )
-    command = [sys.executable, "-c", code, str(store.root)]
-    root = Path(__file__).resolve().parents[2]
-    environment = os.environ | {"FAKE_PAUSE": "0.05"}
-    both = [subprocess.Popen(command, cwd=root, env=environment) for _ in range(2)]
-    try:
-        assert [process.wait(timeout=300) for process in both] == [0, 0]
-    finally:
+def test_two_processes_share_the_work_of_runs_that_need_others(store, log, monkeypatch):
+    monkeypatch.setenv("FAKE_PAUSE", "0.01")
+
+    def work() -> None:
+        sys.exit(len(run(store, TABLE, seeds=2)))
+
+    with forked(work, count=2) as both:
         for process in both:
-            process.send_signal(signal.SIGKILL)
-    kinds = [line.split()[0] for line in log()]
+            process.join(60)
+        assert [process.exitcode for process in both] == [0, 0]
+    lines = log()
+    assert len({line for line in lines if line.startswith("train")}) == 8
+    kinds = [line.split()[0] for line in lines]
     assert [kinds.count(kind) for kind in ("train", "against", "measure")] == [8, 6, 6]
     assert distances(store, 2) == dict.fromkeys(ROWS, 2)

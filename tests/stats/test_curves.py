@@ -10,51 +10,43 @@ from scipy.integrate import trapezoid
 
 from ftnoise.core.errors import BadInput
 from ftnoise.stats.curves import Curve, is_unclear, summaries
-from ftnoise.stats.interval import Interval, student_interval
+from ftnoise.stats.interval import Interval
 
 
-def flat(rates, means, golden, trials=3, **options):
+def flat(rates, means, golden, trials=3):
     """A curve whose trials all agree."""
     accuracies = np.repeat(np.array(means)[:, None], trials, axis=1)
-    return Curve(rates=rates, accuracies=accuracies, golden=golden, **options)
+    return Curve(rates=rates, accuracies=accuracies, golden=golden)
 
 
 def tolerated(curve, points, confidence=0.95):
     return curve.tolerated_rate(points, curve.lower_bounds(confidence))
 
 
-def random_curve(seed, rates=4, trials=12, **options):
-    draw = np.random.default_rng(seed).beta(8, 2, [rates, trials])
+def random_curve(seed, rates=4, trials=12):
+    draw = 100 * np.random.default_rng(seed).beta(8, 2, [rates, trials])
     return Curve(
-        rates=np.arange(1, rates + 1) / 10,
-        accuracies=np.sort(draw, axis=0)[::-1],
-        golden=0.95,
-        **options,
+        rates=np.arange(1, rates + 1) / 10, accuracies=np.sort(draw, axis=0)[::-1], golden=95
     )
 
 
 def test_the_area_of_straight_lines():
-    assert flat([0.5, 1.0], [0.5, 0.0], 1.0).area().mean == 0.5
-    assert flat([1, 3], [0.5, 0.5], 0.5).area().mean == 0.5
-    # (0.9 + 0.7) / 2 over 1, (0.7 + 0.1) / 2 over 3.
-    found = flat([1, 4], [0.7, 0.1], 0.9).area()
-    assert found.mean == pytest.approx((0.8 + 1.2) / 4)
-    assert found.low == found.high == found.mean
+    assert flat([0.5, 1.0], [50, 0], 100).area() == 50
+    assert flat([1, 3], [50, 50], 50).area() == 50
+    # (90 + 70) / 2 over 1, (70 + 10) / 2 over 3.
+    assert flat([1, 4], [70, 10], 90).area() == pytest.approx((80 + 120) / 4)
 
 
 def test_the_area_is_a_mean_over_trials():
     curve = random_curve(1)
-    whole = np.vstack([np.full(12, 0.95), curve.accuracies])
+    whole = np.vstack([np.full(12, 95), curve.accuracies])
     areas = trapezoid(whole, [0, 0.1, 0.2, 0.3, 0.4], axis=0) / 0.4
-    found, known = curve.area(0.9), student_interval(areas, 0.9)
-    for name in ("mean", "low", "high", "half_width"):
-        assert getattr(found, name) == pytest.approx(getattr(known, name))
-    assert (found.count, found.method) == (12, known.method)
+    assert curve.area() == pytest.approx(areas.mean())
 
 
 def test_the_golden_accuracy_may_stand_among_the_rates():
-    without = flat([1, 4], [0.7, 0.1], 0.9, trials=300)
-    with_it = flat([0, 1, 4], [0.9, 0.7, 0.1], 0.9, trials=300)
+    without = flat([1, 4], [70, 10], 90, trials=300)
+    with_it = flat([0, 1, 4], [90, 70, 10], 90, trials=300)
     assert with_it.area() == without.area()
     assert with_it.rate_at_drop(5) == without.rate_at_drop(5)
     assert tolerated(with_it, 25) == tolerated(without, 25) == 1
@@ -66,56 +58,43 @@ def test_the_golden_accuracy_may_stand_among_the_rates():
     ("points", "known"), [(1, 0.05), (10, 0.5), (20, 1.0), (50, 2.5), (80, 4.0), (81, None)]
 )
 def test_the_rate_at_a_drop_lies_on_the_line(points, known):
-    curve = flat([1, 4], [0.7, 0.1], 0.9)
+    curve = flat([1, 4], [70, 10], 90)
     assert curve.rate_at_drop(points) == (known and pytest.approx(known))
 
 
 def test_the_first_rate_counts_where_the_curve_comes_back():
-    curve = flat([1, 2, 3], [0.5, 0.9, 0.1], 0.9)
+    curve = flat([1, 2, 3], [50, 90, 10], 90)
     assert curve.rate_at_drop(20) == pytest.approx(0.5)
 
 
-def test_percent_and_fractions_say_the_same():
-    fractions = random_curve(2)
-    percent = Curve(
-        rates=fractions.rates, accuracies=fractions.accuracies * 100, golden=95, percent=True
-    )
-    here, there = fractions.area(), percent.area()
-    for name in ("mean", "low", "high"):
-        assert getattr(there, name) == pytest.approx(100 * getattr(here, name))
-    for points in (1, 5, 50):
-        assert percent.rate_at_drop(points) == pytest.approx(fractions.rate_at_drop(points))
-        assert tolerated(percent, points) == tolerated(fractions, points)
-
-
 def test_the_first_failure_ends_the_search():
-    curve = flat([1, 2, 3, 4], [0.89, 0.8, 0.89, 0.88], 0.9, trials=400)
+    curve = flat([1, 2, 3, 4], [89, 80, 89, 88], 90, trials=400)
     assert tolerated(curve, 5) == 1
     assert tolerated(curve, 12) == 4
     assert tolerated(curve, 0.5) is None
-    assert curve.tolerated_rate(10, [0.88, 0.7, 0.9, 0.9]) == 1
-    assert curve.tolerated_rate(10, [0.7, 0.9, 0.9, 0.9]) is None
+    assert curve.tolerated_rate(10, [88, 70, 90, 90]) == 1
+    assert curve.tolerated_rate(10, [70, 90, 90, 90]) is None
 
 
 def test_a_drop_of_exactly_so_many_points_is_not_below():
-    curve = flat([1, 2], [0.87, 0.85], 0.9, trials=1000)
+    curve = flat([1, 2], [87, 85], 90, trials=1000)
     assert tolerated(curve, 5) == 1
     assert curve.rate_at_drop(5) == pytest.approx(2)
 
 
 def test_few_trials_that_agree_show_nothing():
-    assert tolerated(flat([1], [0.9], 0.9, trials=5), 5) is None
-    assert tolerated(flat([1], [0.9], 0.9, trials=200), 5) == 1
+    assert tolerated(flat([1], [90], 90, trials=5), 5) is None
+    assert tolerated(flat([1], [90], 90, trials=200), 5) == 1
 
 
 def evenly(random):
-    return random.normal([[0.85], [0.85], [0.5]], 0.02, [3, 100])
+    return random.normal([[85], [85], [50]], 2, [3, 100])
 
 
 def rarely(random):
     """One trial in fifty loses nearly everything, as one flipped bit in fifty does."""
     hit = random.random([3, 100]) < 0.02
-    return np.where(hit, 0.1, [[0.865306], [0.865306], [0.5]])
+    return np.where(hit, 10, [[86.5306], [86.5306], [50]])
 
 
 @pytest.mark.parametrize("draw", [evenly, rarely])
@@ -123,7 +102,7 @@ def test_the_tolerated_rate_is_too_large_no_more_often_than_it_says(draw):
     random = np.random.default_rng(0)
     # The drop at the first two rates is exactly 5 points: each is tolerated by error.
     found = [
-        tolerated(Curve(rates=[1, 2, 3], accuracies=draw(random), golden=0.9), 5, 0.9) or 0
+        tolerated(Curve(rates=[1, 2, 3], accuracies=draw(random), golden=90), 5, 0.9) or 0
         for _ in range(400)
     ]
     assert np.mean(np.array(found) >= 1) <= 0.1
@@ -131,7 +110,7 @@ def test_the_tolerated_rate_is_too_large_no_more_often_than_it_says(draw):
 
 def test_what_is_unclear():
     def interval(low, high, mean):
-        return Interval(mean, low, high, 9, 0.95, "a way")
+        return Interval(mean, low, high, "a way")
 
     wide = interval(83, 97, 90)
     assert is_unclear(wide, wide, golden=90)
@@ -145,9 +124,9 @@ def test_what_is_unclear():
 
 
 def test_a_curve_in_a_few_numbers_by_their_names():
-    curve = flat([10, 50], [89.5, 83], 90, trials=500, percent=True)
+    curve = flat([10, 50], [89.5, 83], 90, trials=500)
     assert summaries(curve) == {
-        "area_under_curve": curve.area().mean,
+        "area_under_curve": curve.area(),
         "rate_1_point_lost": pytest.approx(10 + 40 * 0.5 / 6.5),
         "rate_5_points_lost": pytest.approx(10 + 40 * 4.5 / 6.5),
         "rate_50_points_lost": None,
@@ -166,39 +145,24 @@ def test_more_points_are_tolerated_at_no_lower_rate(seed, points):
     fallen = curve.rate_at_drop(points)
     if low is not None and fallen is not None:
         assert low < fallen
-    area = curve.area()
-    assert area.low <= area.mean <= area.high
 
 
-def test_what_is_given_is_not_held():
-    accuracies = np.full((1, 2), 0.5)
-    curve = Curve(rates=[1], accuracies=accuracies, golden=0.5)
-    accuracies[:] = 0
-    assert curve.area().mean == 0.5
-    with pytest.raises(ValueError, match="read-only"):
-        curve.accuracies[0, 0] = 1
-
-
-GOOD = {"rates": [1, 2], "accuracies": np.full((2, 3), 0.5), "golden": 0.5}
+GOOD = {"rates": [1, 2], "accuracies": np.full((2, 3), 50.0), "golden": 50}
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
         {"rates": []},
-        {"rates": [2, 1]},
         {"rates": [1, 1]},
         {"rates": [-1, 1]},
         {"rates": [1, 2, 3]},
-        {"rates": [0], "accuracies": np.full((1, 3), 0.5)},
-        {"accuracies": np.full((2, 1), 0.5)},
-        {"accuracies": [0.5, 0.5]},
-        {"accuracies": np.full((2, 3), 50.0)},
+        {"rates": [0], "accuracies": np.full((1, 3), 50.0)},
+        {"accuracies": np.full((2, 1), 50.0)},
+        {"accuracies": [50.0, 50.0]},
+        {"accuracies": np.full((2, 3), 101.0)},
         {"accuracies": np.full((2, 3), np.nan)},
-        {"golden": 1.5},
-        {"golden": 50},
-        {"golden": None},
-        {"rates": [0, 2], "golden": 0.6},
+        {"golden": 101},
     ],
 )
 def test_refuses_what_is_no_curve(wrong):
@@ -206,16 +170,3 @@ def test_refuses_what_is_no_curve(wrong):
     with pytest.raises(BadInput, match="Expected") as caught:
         Curve(**{**GOOD, **wrong})
     assert "\n" not in str(caught.value)
-
-
-def test_refuses_what_is_not_asked_of_a_curve():
-    curve = Curve(**GOOD)
-    for ask in (
-        lambda: curve.rate_at_drop(0),
-        lambda: curve.rate_at_drop(101),
-        lambda: tolerated(curve, 5, 0.5),
-        lambda: tolerated(curve, -5),
-        lambda: curve.area(1.0),
-    ):
-        with pytest.raises(BadInput, match="Expected"):
-            ask()

@@ -75,14 +75,16 @@ def plain(correct):
 def test_agrees_with_the_plain_analysis(shape):
     for seed in range(5):
         correct = simulate(np.random.default_rng(seed), *shape)
-        found = variance_components(correct)
-        reference = plain(correct)
-        for name, value in found.components.items():
-            if name in reference:
-                assert value == pytest.approx(max(0.0, reference[name]), abs=1e-12), name
-            else:
-                assert value is None
+        # Before negative ones are set to 0.
+        assert levels._estimates(correct) == pytest.approx(plain(correct), abs=1e-12)
+        found, truth = variance_components(correct), plain(correct)
         assert found.mean == correct.mean()
+        for name, error in found.standard_errors.items():
+            cells = np.prod([correct.shape[AXES[level]] for level in COMPONENTS[name]])
+            if name in truth:
+                assert error == pytest.approx(max(0.0, truth[name] / cells) ** 0.5, abs=1e-6)
+            else:
+                assert error is None
 
 
 def test_known_components_are_found_in_expectation():
@@ -90,7 +92,6 @@ def test_known_components_are_found_in_expectation():
     shape = (4, 6, 40)
     found = []
     for _ in range(400):
-        # Before negative ones are set to 0.
         estimates = levels._estimates(simulate(random, *shape))
         found.append([estimates[name] for name in COMPONENTS])
     truth = np.array([known()[name] for name in COMPONENTS])
@@ -138,8 +139,8 @@ def test_the_level_that_spreads_is_the_one_to_enlarge(level):
     shape[AXES[level]] = 6
     correct = np.broadcast_to((np.arange(6) % 2 == 0).reshape(shape), (6, 6, 6))
     found = variance_components(correct)
-    assert found.components == {
-        name: pytest.approx(0.3) if name == level else 0 for name in COMPONENTS
+    assert found.standard_errors == {
+        name: pytest.approx((0.3 / 6) ** 0.5) if name == level else 0 for name in COMPONENTS
     }
     assert found.variance == pytest.approx(0.3 / 6)
     assert found.enlarge == level
@@ -147,18 +148,19 @@ def test_the_level_that_spreads_is_the_one_to_enlarge(level):
 
 def test_with_one_seed_what_involves_seeds_is_folded():
     random = np.random.default_rng(3)
-    found = [variance_components(simulate(random, 1, 30, 60)) for _ in range(100)]
-    for one in found[:3]:
+    drawn = [simulate(random, 1, 30, 60) for _ in range(100)]
+    for one in map(variance_components, drawn[:3]):
         for name in ("seed", "seed_trial", "seed_example", "trial_example"):
-            assert one.components[name] is one.standard_errors[name] is None
+            assert one.standard_errors[name] is None
         assert one.enlarge in ("trial", "example")
+    found = [levels._estimates(one) for one in drawn]
     truth = known()
     for name, of in (
         ("trial", "seed_trial"),
         ("example", "seed_example"),
         ("residual", "trial_example"),
     ):
-        mean = np.mean([one.components[name] for one in found])
+        mean = np.mean([one[name] for one in found])
         assert mean == pytest.approx(truth[name] + truth[of], rel=0.1)
 
 

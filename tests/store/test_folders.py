@@ -173,22 +173,39 @@ READERS = {
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_damage_is_named_and_never_used(folder, capsys, name):
+def test_damage_is_named_and_never_used(store, folder, capsys, name):
     fill(folder)
     file, read = folder.path / name, READERS[name]
     whole = str(read(folder))
     file.write_bytes(file.read_bytes()[:-20])
+    before = {path: (folder.path / path).read_bytes() for path in files(folder.path)}
+    # A reader says so once and changes nothing; the holder of the lock sets it aside.
+    for _ in range(2):
+        assert not read(store.run(ID))
+    assert {path: (folder.path / path).read_bytes() for path in files(folder.path)} == before
     with folder.locked():
         assert not read(folder)
-    said = capsys.readouterr().err
-    assert said.startswith(f"ftnoise: {file} ")
-    assert said.count("\n") == 1
+    said = capsys.readouterr().err.splitlines()
+    assert [line.startswith(f"ftnoise: {file} ") for line in said] == [True] * 2
+    assert said[0].endswith("; not used, and made again by the next training.")
+    assert "; set aside as " in said[1]
     assert file.with_name(f"{file.name}.damaged").exists()
     others = [other for other in READERS if Path(other).stem != file.stem]
     assert all(READERS[other](folder) for other in others)
     fill(folder)
     assert str(read(folder)) == whole
     assert capsys.readouterr().err == ""
+
+
+def test_what_does_not_fit_is_set_aside_under_the_lock_alone(folder, capsys):
+    fill(folder)
+    folder.discard_weights("does not fit")
+    assert folder.finished()
+    with folder.locked():
+        folder.discard_weights("does not fit")
+    assert not folder.finished()
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split("; ")[1][:9] for line in lines] == ["not used,", "set aside"]
 
 
 def test_scalars_without_their_arrays_are_measured_again(folder, capsys):
@@ -264,14 +281,14 @@ def test_a_file_in_the_place_of_the_folder_of_runs_is_not_an_empty_one(tmp_path)
 def test_a_run_that_cannot_be_read_is_not_a_missing_one(store, monkeypatch):
     for id in ("a-1", "b-2"):
         fill(store.run(id))
-    stat = os.stat
+    read_bytes = Path.read_bytes
 
-    def locked_up(path, *args, **kwargs):
-        if Path(path).parent == store.root / "b-2":
+    def locked_up(path):
+        if path.parent == store.root / "b-2":
             raise PermissionError(errno.EACCES, "Permission denied")
-        return stat(path, *args, **kwargs)
+        return read_bytes(path)
 
-    monkeypatch.setattr(os, "stat", locked_up)
+    monkeypatch.setattr(Path, "read_bytes", locked_up)
     for read in (store.begun, store.finished):
         with pytest.raises(RunFailed, match=r"Could not read .*/b-2/spec\.json: Permission denied"):
             list(read())

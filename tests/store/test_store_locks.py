@@ -1,4 +1,4 @@
-"""The lock of a run's folder, and what only its holder may do."""
+"""The lock of a run's folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import sys
 import threading
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from ftnoise.core.errors import RunFailed
@@ -103,7 +102,7 @@ def test_wait_returns_when_the_lock_is_free(folder, holder):
     with folder.locked():
         folder.wait()
     process, _ = holder(ID)
-    waiting = threading.Thread(target=folder.wait, args=(0.01,), daemon=True)
+    waiting = threading.Thread(target=folder.wait, daemon=True)
     waiting.start()
     waiting.join(0.1)
     assert waiting.is_alive()
@@ -135,56 +134,3 @@ def test_what_cannot_be_locked_is_named(folder, monkeypatch):
     folder.path.write_text("a file")
     with pytest.raises(RunFailed, match=r"Could not lock .*/\.lock: "):
         folder.locked().__enter__()
-
-
-# Who sets damage aside.
-
-
-def fill(folder: RunFolder) -> None:
-    folder.write_spec({"run": 1, "finished": "today"})
-    folder.save_weights([("kernel", np.ones(3))], {})
-    folder.checkpoint().save({"state": {"epoch": 1}}, [("w", np.ones(2))])
-    folder.write_measure(MEASURE, {"accuracy": 0.5}, {"hits": np.arange(3)})
-
-
-READERS = {
-    "spec.json": RunFolder.spec,
-    "weights.npz": RunFolder.load_weights,
-    "checkpoint.json": lambda folder: folder.checkpoint().content(),
-    "checkpoint.npz": lambda folder: folder.checkpoint().load(),
-    f"measures/{MEASURE}/result.json": lambda folder: folder.read_measure(MEASURE),
-    f"measures/{MEASURE}/result.npz": lambda folder: folder.read_measure_arrays(MEASURE),
-}
-
-
-@pytest.mark.parametrize("name", READERS)
-def test_a_reader_says_damage_once_and_leaves_it_to_whoever_holds_the_lock(
-    store, folder, capsys, name
-):
-    fill(folder)
-    file, read = folder.path / name, READERS[name]
-    file.write_bytes(file.read_bytes()[:-20])
-    before = {path: (folder.path / path).read_bytes() for path in files(folder.path)}
-    for _ in range(2):
-        assert read(store.run(ID)) is None
-    said = capsys.readouterr().err
-    assert said.startswith(f"ftnoise: {file} ")
-    assert said.endswith("; not used, and made again by the next training.\n")
-    assert said.count("\n") == 1
-    assert {path: (folder.path / path).read_bytes() for path in files(folder.path)} == before
-
-    with folder.locked():
-        assert read(store.run(ID)) is None
-    assert "; set aside as " in capsys.readouterr().err
-    assert file.with_name(f"{file.name}.damaged").exists()
-
-
-def test_what_does_not_fit_is_set_aside_under_the_lock_alone(folder, capsys):
-    fill(folder)
-    folder.discard_weights("does not fit")
-    assert folder.finished()
-    with folder.locked():
-        folder.discard_weights("does not fit")
-    assert not folder.finished()
-    lines = capsys.readouterr().err.splitlines()
-    assert [line.split("; ")[1][:9] for line in lines] == ["not used,", "set aside"]

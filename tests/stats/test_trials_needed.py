@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from ftnoise.core.errors import BadInput
-from ftnoise.stats import planning
-from ftnoise.stats.bounded import ConfidenceSequence
-from ftnoise.stats.planning import trials_needed
+from ftnoise.stats import bounded
+from ftnoise.stats.bounded import ConfidenceSequence, trials_needed
 
 
 @pytest.mark.parametrize(
@@ -52,7 +51,7 @@ def test_a_finer_interval_a_larger_spread_and_more_confidence_need_more():
 
 
 def test_beyond_the_largest_number_is_none(monkeypatch):
-    monkeypatch.setattr(planning, "MOST", 500)
+    monkeypatch.setattr(bounded, "MOST", 500)
     assert trials_needed(0.005, spread=0.05, mean=0.8) is None
     assert trials_needed(0.01, spread=0.05, mean=0.8) < 500
 
