@@ -151,7 +151,8 @@ class Record:
             except FileNotFoundError as error:
                 damage = f"{error.filename} is missing, though {self.path.name} lists it"
             except OSError as error:
-                raise RunFailed(f"Could not read {error.filename}: {reason(error)}.") from error
+                file = error.filename or self.path  # a failed read names no file
+                raise RunFailed(f"Could not read {file}: {reason(error)}.") from error
             except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
                 damage = f"{self.path} is truncated or was changed"
             # Another process may have replaced it halfway through the reading.

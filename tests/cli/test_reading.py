@@ -55,13 +55,13 @@ def test_an_unreadable_run_is_an_error(ftnoise, tmp_path, monkeypatch, words):
 
     def locked_up(path: Path, *arguments: Any, **options: Any) -> os.stat_result:
         if noisy in Path(path).parents:
-            raise PermissionError(13, "Permission denied")
+            raise PermissionError(13, "Permission denied", str(path))
         return stat(path, *arguments, **options)
 
     monkeypatch.setattr(os, "stat", locked_up)
     code, out, err = ftnoise(*words)
     assert (code, out, err.count("\n")) == (1, "", 1)
-    assert f"Could not read {noisy / 'spec.json'}: Permission denied." in err
+    assert f"Could not read {noisy}/" in err and ": Permission denied." in err
 
 
 @pytest.mark.parametrize("file", ["weights.npz", "spec.json", "measures/*/result.json"])
