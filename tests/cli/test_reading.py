@@ -61,7 +61,8 @@ def test_an_unreadable_run_is_an_error(ftnoise, tmp_path, monkeypatch, words):
     monkeypatch.setattr(os, "stat", locked_up)
     code, out, err = ftnoise(*words)
     assert (code, out, err.count("\n")) == (1, "", 1)
-    assert f"Could not read {noisy}/" in err and ": Permission denied." in err
+    assert f"Could not read {noisy}/" in err
+    assert ": Permission denied." in err
 
 
 @pytest.mark.parametrize("file", ["weights.npz", "spec.json", "measures/*/result.json"])
