@@ -22,7 +22,6 @@ __all__ = [
     "Results",
     "StoredRun",
     "csv",
-    "csv_of",
     "latex",
     "markdown",
     "picture",
@@ -43,10 +42,6 @@ def write(results: Results, folder: Path) -> list[Path]:
 
     The files of the experiment's figures follow, `<experiment>.<preset>.<figure>`. Everything is
     drawn before the first file is written, so that a failure leaves the old files.
-
-    Args:
-        results: the stored results.
-        folder: where the files go.
     """
     contents = {
         "csv": csv(results).encode(),
@@ -68,10 +63,11 @@ def write(results: Results, folder: Path) -> list[Path]:
 def csv(results: Results) -> str:
     """A line for each row and column of the table, missing ones too."""
     lines = []
-    for cell in results.cells():
-        ours, column = cell.ours, cell.column
+    for row, column in results.cells():
+        cell = results.cell(row, column)
+        where = (results.experiment.name, results.preset, row.name, column.name, column.unit)
+        ours = cell.ours
         numbers = (ours.mean, ours.spread, ours.low, ours.high) if ours else (None,) * 4
-        where = (results.experiment.name, results.preset, cell.row.name, column.name, column.unit)
         seeds = ours.count if ours else 0
         lines.append((*where, cell.paper, *numbers, seeds, cell.difference))
     return csv_of(HEADER, lines).decode()
@@ -80,11 +76,21 @@ def csv(results: Results) -> str:
 def picture(results: Results) -> dict[str, bytes]:
     """The table as an image: the contents of the files by suffix, `png` and `pdf`."""
     from ftnoise.report.figures.canvas import rendered
-    from ftnoise.report.figures.overview import draw
+    from ftnoise.report.figures.columns import overview
 
-    return rendered(lambda canvas: draw(canvas, results))
+    return rendered(lambda canvas: overview(canvas, results))
 
 
 def plot(results: Results, figure: Figure) -> dict[str, bytes]:
     """One of the experiment's figures: the contents of its files by suffix."""
-    return view(results, figure).files()
+    from ftnoise.report.figures.canvas import rendered
+
+    shown = view(results, figure)
+    if shown is None:
+        return {}
+    files = rendered(shown.draw) if shown.draw else {}
+    if shown.header:
+        where = (results.experiment.name, results.preset)
+        lines = ((*where, *line) for line in shown.lines)
+        files["csv"] = csv_of(("experiment", "preset", *shown.header), lines)
+    return files

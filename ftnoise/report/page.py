@@ -2,56 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from ftnoise.core.experiment import Column
+from ftnoise.core.interfaces import Figure
 from ftnoise.report.figures import view
 from ftnoise.report.results import Results
 from ftnoise.report.table import PLUS_MINUS, Block, Section, Table, titled
 
 
 @lru_cache(maxsize=1)
-def sections(results: Results) -> tuple[Section, ...]:
+def sections(results: Results) -> list[Section]:
     """The parts of the report, in their order; the first one is the table."""
     experiment = results.experiment
     first = Section(
         title=experiment.title,
         lead=f"{experiment.source} ({results.preset} preset).",
-        tables=tuple(table(results, columns) for columns in results.kinds()),
+        tables=[_table(results, columns) for columns in results.kinds()],
         text=results.legend(),
         name=results.stem,
         drawn=True,
     )
-    orders: dict[str, list[str]] = {}
-    for column, group, paper, ours in results.orders():
-        verdict = "same" if paper == ours else "different"
-        text = f"{group or 'rows'}: {verdict}. Paper: {paper}. Ours: {ours}."
-        orders.setdefault(column.title.lower(), []).append(text)
+    orders = {column.title.lower(): _orders(results, column) for column in experiment.columns}
     notes = (*experiment.notes, *results.notes)
-    return (
+    return [
         first,
         *(
-            Section(title=f"Order of {title}, smallest first", items=tuple(items))
+            Section(f"Order of {title}, smallest first", items=items)
             for title, items in orders.items()
+            if items
         ),
-        *(view(results, figure).section() for figure in experiment.figures),
-        *([Section(title="Notes", items=notes)] if notes else []),
+        *(_figure(results, figure) for figure in experiment.figures),
+        *([Section("Notes", items=notes)] if notes else []),
+    ]
+
+
+def _figure(results: Results, figure: Figure) -> Section:
+    shown = view(results, figure)
+    if shown is None:
+        return Section(figure.title, text="No result yet.")
+    return Section(
+        figure.title,
+        tables=shown.tables,
+        text=shown.text,
+        name=f"{results.stem}.{figure.name}",
+        drawn=shown.draw is not None,
     )
 
 
-def table(results: Results, columns: Sequence[Column]) -> Table:
+def _table(results: Results, columns: Sequence[Column]) -> Table:
     """Some columns of the experiment: `paper | ours ± sd | diff`, or ours alone."""
-    rows = [row for members in results.groups.values() for row in members.values()]
     blocks = []
     for column in columns:
-        printed = [results.cell(row, column).printed for row in rows]
-        spread = any(PLUS_MINUS in ours for _, ours, _ in printed)
+        cells: list[tuple[str, ...]] = [
+            results.cell(row, column).printed for *_, row in results.lines
+        ]
+        spread = any(PLUS_MINUS in ours for _, ours, _ in cells)
         heads: tuple[str, ...] = ("paper", "ours ± sd" if spread else "ours", "diff")
-        cells: list[tuple[str, ...]] = [*printed]
         if not results.has_paper(column):
-            heads, cells = heads[1:2], [(ours,) for _, ours, _ in printed]
-        title = titled(column.title, column.unit)
-        blocks.append(Block(title, tuple(cells), heads))
-    labels = [(group, label) for group, members in results.groups.items() for label in members]
-    return Table(tuple(labels), tuple(blocks))
+            heads, cells = heads[1:2], [cell[1:2] for cell in cells]
+        blocks.append(Block(titled(column.title, column.unit), cells, heads))
+    return Table([(group, label) for group, label, _ in results.lines], blocks)
+
+
+def _orders(results: Results, column: Column) -> list[str]:
+    """The paper's order and ours of the rows with both, for each group with at least two."""
+    found = []
+    for group, rows in results.groups.items() if column.ranked else ():
+        cells = {label: results.cell(row, column) for label, row in rows.items()}
+        both = {label: cell for label, cell in cells.items() if cell.difference is not None}
+        paper, ours = (
+            _order({label: cell.number(ours) for label, cell in both.items()}, column.digits)
+            for ours in (False, True)
+        )
+        verdict = "same" if paper == ours else "different"
+        if len(both) > 1:
+            found.append(f"{group or 'rows'}: {verdict}. Paper: {paper}. Ours: {ours}.")
+    return found
+
+
+def _order(numbers: Mapping[str, Any], digits: int) -> str:
+    """The labels by their numbers as printed, `a < b = c`: equal ones are ties."""
+    labels: dict[float, list[str]] = {}
+    for label, number in numbers.items():
+        labels.setdefault(round(number, digits), []).append(label)
+    return " < ".join(" = ".join(labels[number]) for number in sorted(labels))

@@ -137,9 +137,16 @@ def shown(figure, arrays, info=None, **changes) -> Results:
 
 
 def seen(results) -> Any:
-    """The view of the only figure."""
+    """What the only figure shows, or None."""
     (figure,) = results.experiment.figures
     return view(results, figure)
+
+
+def cells(results) -> list[list[str]]:
+    """The printed cells of the only figure that is a table, line by line."""
+    (table,) = seen(results).tables
+    blocks = [[cell for (cell,) in block.cells] for block in table.blocks]
+    return [list(line) for line in zip(*blocks, strict=True)]
 
 
 def frame(results) -> pandas.DataFrame:

@@ -13,7 +13,7 @@ import pytest
 from ftnoise import report
 from ftnoise.core.figures import Curves
 from ftnoise.core.interfaces import Figure
-from ftnoise.report.figures import View
+from ftnoise.report.figures import Shown
 from tests.report.conftest import make
 
 SUFFIXES = ["csv", "md", "tex", "png", "pdf"]
@@ -76,28 +76,20 @@ def test_importing_it_imports_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
-def test_a_new_kind_of_figure_needs_a_module_of_its_name_only(monkeypatch):
+def test_a_new_kind_of_figure_is_a_module_of_its_name(monkeypatch):
     @dataclass(frozen=True, kw_only=True)
     class MyKind(Figure):
         pass
 
-    class MyKindView(View):
-        drawn = False
-        header = ("row",)
-
-        def is_empty(self):
-            return False
-
-        def text(self):
-            return "A sentence."
-
-        def lines(self):
-            return ((row.name,) for row in self.results.experiment.rows)
+    def my_kind(results, figure):
+        return Shown(
+            figure.title, header=("row",), lines=[(row.name,) for *_, row in results.lines]
+        )
 
     module = types.ModuleType("my_kind")
-    module.MyKindView = MyKindView
+    module.my_kind = my_kind
     monkeypatch.setitem(sys.modules, "ftnoise.report.figures.my_kind", module)
     figure = MyKind(name="mine", title="My figure")
     made = make(figures=(figure,))
-    assert "## My figure\n\nA sentence.\n" in report.markdown(made)
+    assert "## My figure\n\nMy figure\n" in report.markdown(made)
     assert report.plot(made, figure)["csv"].startswith(b"experiment,preset,row\ntable0,quick,dnn ")
