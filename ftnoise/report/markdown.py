@@ -16,7 +16,7 @@ def markdown(results: Results) -> str:
     paragraphs = []
     for n, section in enumerate(sections(results)):
         title = _escaped(section.title)
-        image = f"![{title}]({section.name}.png)" if section.drawn else ""
+        image = f"![{title}]({section.name}.png)" if section.draw else ""
         items = "\n".join(f"- {_escaped(item)}" for item in section.items)
         paragraphs += [f"{'##' if n else '#'} {title}", _escaped(section.lead)]
         paragraphs += [*map(_table, section.tables), image, _escaped(section.text), items]

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Figure
-from ftnoise.report.figures import view
-from ftnoise.report.results import Results
+from ftnoise.report.figures.columns import overview
+from ftnoise.report.results import Cell, Results
 from ftnoise.report.table import PLUS_MINUS, Block, Section, Table, titled
 
+HEADER = ["row", "measure", "unit", "paper", "ours", "spread", "low", "high", "seeds", "difference"]
 
-@lru_cache(maxsize=1)
+
+@lru_cache(maxsize=1)  # every form of a report shows the same
 def sections(results: Results) -> list[Section]:
     """The parts of the report, in their order; the first one is the table."""
     experiment = results.experiment
+    stem = f"{experiment.name}.{results.preset}"
     first = Section(
-        title=experiment.title,
-        lead=f"{experiment.source} ({results.preset} preset).",
+        experiment.title,
+        f"{experiment.source} ({results.preset} preset).",
         tables=[_table(results, columns) for columns in results.kinds()],
         text=results.legend(),
-        name=results.stem,
-        drawn=True,
+        name=stem,
+        draw=lambda canvas: overview(canvas, results),
+        header=HEADER,
+        lines=[_line(results.cell(*cell)) for cell in results.cells()],
     )
     orders = {column.title.lower(): _orders(results, column) for column in experiment.columns}
     notes = (*experiment.notes, *results.notes)
@@ -34,22 +41,28 @@ def sections(results: Results) -> list[Section]:
             for title, items in orders.items()
             if items
         ),
-        *(_figure(results, figure) for figure in experiment.figures),
+        *(
+            replace(_figure(results, one), title=one.title, name=f"{stem}.{one.name}")
+            for one in experiment.figures
+        ),
         *([Section("Notes", items=notes)] if notes else []),
     ]
 
 
 def _figure(results: Results, figure: Figure) -> Section:
-    shown = view(results, figure)
-    if shown is None:
-        return Section(figure.title, text="No result yet.")
-    return Section(
-        figure.title,
-        tables=shown.tables,
-        text=shown.text,
-        name=f"{results.stem}.{figure.name}",
-        drawn=shown.draw is not None,
+    """What the function of a figure's kind shows."""
+    module = import_module(f"ftnoise.report.figures.{figure.module or figure.slug}")
+    shown: Section | None = getattr(module, figure.slug)(results, figure)
+    return shown or Section(text="No result yet.")
+
+
+def _line(cell: Cell) -> tuple[Any, ...]:
+    """A line of the CSV file."""
+    ours, row, column = cell.ours, cell.row, cell.column
+    numbers = (
+        (ours.mean, ours.spread, ours.low, ours.high, ours.count) if ours else (*[None] * 4, 0)
     )
+    return (row.name, column.name, column.unit, cell.paper, *numbers, cell.difference)
 
 
 def _table(results: Results, columns: Sequence[Column]) -> Table:

@@ -35,6 +35,13 @@ class Reading:
     info: Mapping[str, JSON] = field(default_factory=dict)
 
 
+def mean_over_seeds(readings: Sequence[Reading], name: str) -> ndarray:
+    """The mean of an array over the seeds."""
+    import numpy as np
+
+    return np.mean([one.arrays[name] for one in readings], axis=0, dtype=np.float64)
+
+
 @dataclass(frozen=True)
 class Cell:
     """One number of the table: the paper's and ours, each None where there is none.
@@ -121,11 +128,6 @@ class Results:
                 )
                 found.setdefault(row.name, []).append(one)
         return found
-
-    @property
-    def stem(self) -> str:
-        """`<experiment>.<preset>`, the name of the report's files without their suffix."""
-        return f"{self.experiment.name}.{self.preset}"
 
     @cached_property
     def groups(self) -> dict[str, dict[str, Row]]:

@@ -1,4 +1,4 @@
-"""The content of a report in a neutral form: sections with text, tables and lists of strings.
+"""The content of a report in a neutral form: sections with text, tables, a picture and data.
 
 `page` makes them; `terminal`, `markdown` and `latex` render any of them.
 """
@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
 
 MISSING = "-"
 VACUOUS = "vacuous"
@@ -64,16 +67,21 @@ class Section:
         text: sentences below them.
         items: a list.
         name: stem of its files.
-        drawn: whether there is an image `<name>.png`; `terminal` and `latex` leave images out.
+        draw: draws its picture `<name>.png` onto an empty canvas, and gives it a size. `terminal`
+            and `latex` leave pictures out.
+        header: columns of its CSV file after experiment and preset; no file if empty.
+        lines: of the CSV file.
     """
 
-    title: str
+    title: str = ""
     lead: str = ""
     tables: Sequence[Table] = ()
     text: str = ""
     items: Sequence[str] = ()
     name: str = ""
-    drawn: bool = False
+    draw: Callable[[Canvas], None] | None = None
+    header: Sequence[str] = ()
+    lines: Sequence[Sequence[Any]] = ()
 
 
 def fitting(widths: Sequence[int], room: int) -> list[list[int]]:

@@ -36,7 +36,7 @@ def terminal(results: Results, width: int = 100, color: bool = False) -> str:
 
     paragraphs = []
     for n, section in enumerate(sections(results)):
-        if n and section.drawn:
+        if n and section.draw:
             continue
         title = section.title if n else f"{results.experiment.name}: {section.title}"
         heading = [style(line, BOLD) for line in textwrap.wrap(title, width)]

@@ -13,14 +13,16 @@ import pandas
 import pytest
 from matplotlib.figure import Figure as Canvas
 
+from ftnoise import report
 from ftnoise.core.experiment import Column, Experiment, Row
 from ftnoise.core.figures import HeatMap, Pairs, Series
 from ftnoise.core.interfaces import Architecture, DataSet, Measure, Procedure, Run
 from ftnoise.core.schedule import Schedule
 from ftnoise.core.spec import spec_id
-from ftnoise.report import Reading, Results, plot
-from ftnoise.report.figures import view
+from ftnoise.report import Reading, Results
 from ftnoise.report.figures.canvas import LOOK
+from ftnoise.report.page import sections
+from ftnoise.report.table import Section
 
 
 class Unused:
@@ -136,10 +138,15 @@ def shown(figure, arrays, info=None, **changes) -> Results:
     return make(**{"paper": rows, "ours": {}, "readings": readings, **changes}, figures=(figure,))
 
 
-def seen(results) -> Any:
-    """What the only figure shows, or None."""
+def seen(results) -> Section:
+    """What the only figure shows."""
     (figure,) = results.experiment.figures
-    return view(results, figure)
+    return next(one for one in sections(results) if one.name.endswith(f".{figure.name}"))
+
+
+def plot(results) -> dict[str, bytes]:
+    """The files of the only figure."""
+    return report.files(results, seen(results))
 
 
 def cells(results) -> list[list[str]]:
@@ -151,8 +158,7 @@ def cells(results) -> list[list[str]]:
 
 def frame(results) -> pandas.DataFrame:
     """The CSV file of the only figure."""
-    (figure,) = results.experiment.figures
-    return pandas.read_csv(io.BytesIO(plot(results, figure)["csv"]))
+    return pandas.read_csv(io.BytesIO(plot(results)["csv"]))
 
 
 def drawn(draw) -> Canvas:

@@ -150,7 +150,7 @@ def test_figures_follow_the_table_in_their_order():
     _, pairs, heat_map, series, _ = sections(made)
     assert pairs.tables[0].labels == [("", "a - b")]
     assert [heat_map.name, heat_map.text] == ["table0.quick.map", "1 seed."]
-    assert [series.name, series.drawn, series.tables] == ["table0.quick.line", True, ()]
+    assert [series.name, series.draw is None, series.tables] == ["table0.quick.line", False, ()]
     text = report.markdown(made)
     assert "## A map\n\n![A map](table0.quick.map.png)\n\n1 seed.\n" in text
     # Images are not part of a terminal's report.

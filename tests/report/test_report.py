@@ -13,10 +13,10 @@ import pytest
 from ftnoise import report
 from ftnoise.core.figures import Curves
 from ftnoise.core.interfaces import Figure
-from ftnoise.report.figures import Shown
-from tests.report.conftest import make
+from ftnoise.report.table import Section
+from tests.report.conftest import make, plot
 
-SUFFIXES = ["csv", "md", "tex", "png", "pdf"]
+SUFFIXES = ["md", "tex", "csv", "png", "pdf"]
 HEADER = "experiment,preset,row,measure,unit,paper,ours,spread,low,high,seeds,difference"
 CURVES = Curves(name="curve", title="E", x="error", panels=(("accuracy",),))
 
@@ -32,16 +32,14 @@ def test_writes_all_forms_and_then_the_figures(tmp_path):
     assert contents["tex"].decode() == report.latex(results)
     assert contents["png"].startswith(b"\x89PNG")
     assert contents["pdf"].startswith(b"%PDF")
-    assert {"png": contents["curve.png"], "pdf": contents["curve.pdf"]} == report.plot(
-        results, CURVES
-    )
+    assert {"png": contents["curve.png"], "pdf": contents["curve.pdf"]} == plot(results)
 
 
 def test_writes_nothing_where_a_form_fails(results, tmp_path, monkeypatch):
-    def fail(results):
+    def fail(results, section):
         raise RuntimeError("no picture")
 
-    monkeypatch.setattr(report, "picture", fail)
+    monkeypatch.setattr(report, "files", fail)
     with pytest.raises(RuntimeError, match="no picture"):
         report.write(results, tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -82,8 +80,8 @@ def test_a_new_kind_of_figure_is_a_module_of_its_name(monkeypatch):
         pass
 
     def my_kind(results, figure):
-        return Shown(
-            figure.title, header=("row",), lines=[(row.name,) for *_, row in results.lines]
+        return Section(
+            text=figure.title, header=("row",), lines=[(row.name,) for *_, row in results.lines]
         )
 
     module = types.ModuleType("my_kind")
@@ -92,4 +90,4 @@ def test_a_new_kind_of_figure_is_a_module_of_its_name(monkeypatch):
     figure = MyKind(name="mine", title="My figure")
     made = make(figures=(figure,))
     assert "## My figure\n\nMy figure\n" in report.markdown(made)
-    assert report.plot(made, figure)["csv"].startswith(b"experiment,preset,row\ntable0,quick,dnn ")
+    assert plot(made)["csv"].startswith(b"experiment,preset,row\ntable0,quick,dnn ")

@@ -275,7 +275,7 @@ def test_results_are_read_from_stored_runs():
     # Figures are of the first draw of the data.
     assert [reading.seed for reading in made.readings["a"][id]] == [0, 3]
     assert [*made.readings] == ["a"]
-    assert made.stem == "table0.paper"
+    assert sections(made)[0].name == "table0.paper"
     assert report.results(experiment, PRESETS["paper"], runs[3:]).values == {}
 
 

@@ -10,10 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.figures import HeatMap, Plane, Series
-from ftnoise.report.figures import Shown
 from ftnoise.report.figures.canvas import WIDTH, decades, legend, look, panels, rendered, wrapped
-from ftnoise.report.results import Reading, Results
-from ftnoise.report.table import MISSING, fixed, seeds_in_words, titled, uncapitalized
+from ftnoise.report.results import Reading, Results, mean_over_seeds
+from ftnoise.report.table import MISSING, Section, fixed, seeds_in_words, titled, uncapitalized
 from ftnoise.stats import summarize
 from ftnoise.stats.interval import crossed_interval
 
@@ -29,7 +28,7 @@ DARK = "#12436d"
 Readings = Mapping[str, Sequence[Reading]]
 
 
-def series(results: Results, figure: Series) -> Shown | None:
+def series(results: Results, figure: Series) -> Section | None:
     """A line for each row; several seeds are their mean with its 95 % t interval."""
     shown = results.shown(figure)
     if not shown:
@@ -59,8 +58,8 @@ def series(results: Results, figure: Series) -> Shown | None:
                 for name in names
             ]
             lines += [(row, one.seed, *line) for line in zip(*columns, strict=True)]
-    return Shown(
-        f"{text} {band}".strip(),
+    return Section(
+        text=f"{text} {band}".strip(),
         draw=lambda canvas: _draw_series(canvas, results, figure, band),
         header=("row", "seed", "x", "y", "low", "high", *figure.table),
         lines=lines,
@@ -122,10 +121,9 @@ def _plot(
     if len(low):
         shape: dict[str, Any] = {"step": "mid"} if steps else {}
         axes.fill_between(x, low, high, alpha=0.2, linewidth=0, color=style["color"], **shape)
-    # Markers keep a distance along the line, and those of different lines do not coincide.
-    start = 0.15 * (len(axes.lines) * 0.618 % 1)
-    drawn = "steps-mid" if steps else "default"
-    axes.plot(x, y, markevery=(start, 0.15), drawstyle=drawn, **style)
+    # Markers of long lines keep a distance, and those of different lines do not coincide.
+    every = (0.15 * (len(axes.lines) * 0.618 % 1), 0.15) if len(x) > 12 else 1
+    axes.plot(x, y, markevery=every, drawstyle="steps-mid" if steps else "default", **style)
     axes.margins(x=0.02, y=0.06)
 
 
@@ -167,14 +165,14 @@ def fault_curve(
     return rendered(draw)
 
 
-def heat_map(results: Results, figure: HeatMap) -> Shown | None:
+def heat_map(results: Results, figure: HeatMap) -> Section | None:
     """A panel for each row; with several seeds a cell is their mean. All panels share one scale."""
     shown = results.shown(figure)
     if not shown:
         return None
     mean = " A cell is the mean over the seeds." if max(_seeds(shown)) > 1 else ""
-    return Shown(
-        f"{seeds_in_words(_seeds(shown))}.{mean}",
+    return Section(
+        text=f"{seeds_in_words(_seeds(shown))}.{mean}",
         draw=lambda canvas: _draw_heat_map(canvas, figure, shown),
         header=("row", "seed", "label", "x", "value"),
         lines=[
@@ -192,7 +190,7 @@ def _draw_heat_map(canvas: Canvas, figure: HeatMap, shown: Readings) -> None:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
-    means = [_mean(readings, figure.values) for readings in shown.values()]
+    means = [mean_over_seeds(readings, figure.values) for readings in shown.values()]
     finite = [value for mean in means for value in mean[np.isfinite(mean)]] or [0.0]
     norm = Normalize(min(finite), max(finite) if max(finite) > min(finite) else min(finite) + 1)
     widest = max(mean.shape[1] for mean in means)
@@ -226,7 +224,7 @@ def _draw_heat_map(canvas: Canvas, figure: HeatMap, shown: Readings) -> None:
     bar.set_label(titled(figure.value_title, figure.value_unit))
 
 
-def plane(results: Results, figure: Plane) -> Shown | None:
+def plane(results: Results, figure: Plane) -> Section | None:
     """A panel for each row; classes are shapes, and training examples are filled."""
     shown = results.shown(figure)
     if not shown:
@@ -235,14 +233,16 @@ def plane(results: Results, figure: Plane) -> Shown | None:
     text = f"{first}{seeds_in_words(_seeds(shown))}."
     if max(_seeds(shown)) > 1:
         text += " The shade is the mean over the seeds, thin lines are their boundaries."
-    return Shown(
-        text,
+    return Section(
+        text=text,
         draw=lambda canvas: _draw_plane(canvas, figure, shown),
         header=("row", "seeds", "x", "y", "value"),
         lines=[
             (row, len(readings), x, y, value)
             for row, readings in shown.items()
-            for y, line in _pairs(readings[0].arrays[figure.y], _mean(readings, figure.values))
+            for y, line in _pairs(
+                readings[0].arrays[figure.y], mean_over_seeds(readings, figure.values)
+            )
             for x, value in _pairs(readings[0].arrays[figure.x], line)
         ],
     )
@@ -261,7 +261,7 @@ def _draw_plane(canvas: Canvas, figure: Plane, shown: Readings) -> None:
 def _plane_panel(axes: Axes, figure: Plane, readings: Sequence[Reading]) -> None:
     # Examples of the first seed's data; the grid is the same for all.
     x, y, _, points, classes, tested = (readings[0].arrays[name] for name in figure.arrays)
-    mean, levels = _mean(readings, figure.values), [k / 8 for k in range(9)]
+    mean, levels = mean_over_seeds(readings, figure.values), [k / 8 for k in range(9)]
     shades = axes.contourf(x, y, mean, levels=levels, cmap="Greys_r", vmin=-1.5, vmax=1)
     shades.set_rasterized(True)
     for one in readings if len(readings) > 1 else ():
@@ -286,13 +286,6 @@ def _plane_panel(axes: Axes, figure: Plane, readings: Sequence[Reading]) -> None
 
 def _seeds(shown: Readings) -> list[int]:
     return [len(readings) for readings in shown.values()]
-
-
-def _mean(readings: Sequence[Reading], name: str) -> Any:
-    """The mean over the seeds."""
-    import numpy as np
-
-    return np.mean([one.arrays[name] for one in readings], axis=0, dtype=np.float64)
 
 
 def _pairs(xs: Any, values: Any) -> Iterator[tuple[float, Any]]:

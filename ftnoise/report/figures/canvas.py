@@ -24,6 +24,7 @@ LOOK: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.axisbelow": True,
     "axes.grid": True,
     "axes.titlesize": 9,
     "axes.titlelocation": "left",

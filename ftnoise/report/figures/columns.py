@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.experiment import Column
 from ftnoise.core.figures import Curves, Scatter
-from ftnoise.report.figures import Shown
 from ftnoise.report.figures.canvas import COLORS, DASHES, WIDTH, decades, legend, panels, wrapped
 from ftnoise.report.results import Results
-from ftnoise.report.table import seeds_in_words, titled
+from ftnoise.report.table import Section, seeds_in_words, titled
 from ftnoise.stats import Summary
 
 if TYPE_CHECKING:
@@ -55,6 +54,7 @@ def overview(canvas: Canvas, results: Results) -> None:
         xs, ys, bars = ([point[k] for point in ours] for k in range(3))
         axes.errorbar(xs, ys, xerr=bars, **OURS, **BARS)
         axes.set_xlabel(wrapped(titled(column.title, column.unit), across))
+        axes.locator_params(axis="x", nbins=5)
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.set_yticks(range(len(rows)), [row.name for row in rows])
         axes.tick_params(axis="y", length=0)
@@ -82,7 +82,7 @@ def _handles(results: Results, columns: Sequence[Column]) -> list[Artist]:
     ]
 
 
-def curves(results: Results, figure: Curves) -> Shown:
+def curves(results: Results, figure: Curves) -> Section:
     """A panel for each group of rows and each entry of `panels`.
 
     The dashes of a line show its column. A row without an x is a horizontal line in a color of its
@@ -92,7 +92,7 @@ def curves(results: Results, figure: Curves) -> Shown:
         f"The paper's numbers and ours, each at its own x ({results.column(figure.x).title}). A "
         "horizontal line is a row without an x; the paper's lines are lighter."
     )
-    return Shown(text, draw=lambda canvas: _draw_curves(canvas, results, figure))
+    return Section(text=text, draw=lambda canvas: _draw_curves(canvas, results, figure))
 
 
 def _draw_curves(canvas: Canvas, results: Results, figure: Curves) -> None:
@@ -159,16 +159,16 @@ class Point:
         return {"marker": shape, "color": color, "markerfacecolor": face, "markersize": 9}
 
 
-def scatter(results: Results, figure: Scatter) -> Shown | None:
+def scatter(results: Results, figure: Scatter) -> Section | None:
     """A panel for each pair of columns; a row is the same number in all of them."""
     shown = [_points(results, figure, pair) for pair in figure.panels]
     if not any(shown):
         return None
-    cells = [results.cell(*cell) for cell in results.cells()]
-    counts = seeds_in_words([cell.ours.count for cell in cells if cell.ours])
-    return Shown(
-        f"{counts}. Filled: no other row is better in both columns (the Pareto front, which the "
-        "line joins).",
+    ours = [results.cell(*cell).ours for cell in results.cells()]
+    counts = seeds_in_words([one.count for one in ours if one])
+    return Section(
+        text=f"{counts}. Filled: no other row is better in both columns (the Pareto front, which "
+        "the line joins).",
         draw=lambda canvas: _draw_scatter(canvas, results, figure, shown),
         header=("row", "x_column", "y_column", "x", "y", "on_front"),
         lines=[

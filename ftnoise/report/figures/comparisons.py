@@ -13,12 +13,12 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ftnoise.core.figures import Contrasts, Levels, Pairs
-from ftnoise.report.figures import Shown
-from ftnoise.report.results import Reading, Results
+from ftnoise.report.results import Reading, Results, mean_over_seeds
 from ftnoise.report.table import (
     MISSING,
     PLUS_MINUS,
     Block,
+    Section,
     Table,
     fixed,
     seeds_in_words,
@@ -55,7 +55,7 @@ class Compared(NamedTuple):
     counts: tuple[int, ...]
 
 
-def contrasts(results: Results, figure: Contrasts) -> Shown | None:
+def contrasts(results: Results, figure: Contrasts) -> Section | None:
     """Each row of a group minus a baseline: a line for each row, a column for each column.
 
     Seeds of one draw of the data share it, so they are no independent pairs: with several draws the
@@ -94,10 +94,10 @@ def contrasts(results: Results, figure: Contrasts) -> Shown | None:
         f"interval over {count}. {TEST}{over}, Holm's correction for all {len(found)} comparisons."
     )
     names = ("row", "baseline", "column"), ("seeds", "draws") if several else ("seeds",)
-    return _shown(results, found, text, titles, names)
+    return _shown(found, text, titles, names)
 
 
-def pairs(results: Results, figure: Pairs) -> Shown | None:
+def pairs(results: Results, figure: Pairs) -> Section | None:
     """Rows compared pair by pair on the same draws, or alone: a column for each x."""
     import numpy as np
 
@@ -112,7 +112,8 @@ def pairs(results: Results, figure: Pairs) -> Shown | None:
             seeds = set.intersection(*({one.seed for one in shown[name]} for name in names))
             if not seeds:
                 continue
-            means = [_mean(shown[name], figure.values, seeds) for name in names]
+            both_have = [[one for one in shown[name] if one.seed in seeds] for name in names]
+            means = [mean_over_seeds(readings, figure.values) for readings in both_have]
             means = [*means, np.zeros_like(means[0])][:2]
             keys = (names[0], names[1] if len(names) > 1 else None)
             xs = shown[names[0]][0].arrays[figure.x].astype(float).tolist()
@@ -134,24 +135,16 @@ def pairs(results: Results, figure: Pairs) -> Shown | None:
     )
     titles = [f"{x:g}" for x in sorted({one.keys[2] for one in found})]
     header = ("first", "second", "x"), ("draws", "seeds")
-    return _shown(results, found, text, titles, header, titled(figure.x_title, figure.x_unit))
-
-
-def _mean(readings: Sequence[Reading], name: str, seeds: set[int]) -> ndarray:
-    import numpy as np
-
-    arrays = [one.arrays[name] for one in readings if one.seed in seeds]
-    return np.mean(arrays, axis=0, dtype=np.float64)
+    return _shown(found, text, titles, header, titled(figure.x_title, figure.x_unit))
 
 
 def _shown(
-    results: Results,
     found: Sequence[Compared],
     text: str,
     titles: Sequence[str],
     names: tuple[Sequence[str], Sequence[str]],
     corner: str = "",
-) -> Shown:
+) -> Section:
     """The table, and the CSV file; `names` of its columns are those of `keys` and of `counts`."""
     corrected = iter(holm([one.result.p_value for one in found if one.keys[1] is not None]))
     printed, lines = {}, []
@@ -163,22 +156,20 @@ def _shown(
             lines.append((*keys, *ends, None, None, *counts))
         else:
             p = next(corrected)
-            mean, stars = fixed(result.difference, digits, "+"), "*" * sum(p < s for s in STARS)
-            printed[line, title] = mean + PLUS_MINUS + half + stars
+            stars = "*" * sum(p < level for level in STARS)
+            difference = fixed(result.difference, digits, "+")
+            printed[line, title] = difference + PLUS_MINUS + half + stars
             lines.append((*keys, *ends, result.p_value, p, *counts))
-    groups = [*results.groups]
-    labels = sorted(dict.fromkeys(one.line for one in found), key=lambda one: groups.index(one[0]))
-    used = {one.title for one in found}
+    labels = [*dict.fromkeys(one.line for one in found)]
     blocks = [
         Block(title, [(printed.get((line, title), MISSING),) for line in labels])
         for title in titles
-        if title in used
     ]
     header = (*names[0], "difference", "low", "high", "p", "p_holm", *names[1])
-    return Shown(text, [Table(labels, blocks, corner)], header=header, lines=lines)
+    return Section(text=text, tables=[Table(labels, blocks, corner)], header=header, lines=lines)
 
 
-def levels(results: Results, figure: Levels) -> Shown | None:
+def levels(results: Results, figure: Levels) -> Section | None:
     """Where the uncertainty of a mean comes from: a line for each row with bits at the x."""
     import numpy as np
 
@@ -217,7 +208,7 @@ def levels(results: Results, figure: Levels) -> Shown | None:
         *("seed", "draw", "example", "seed_draw", "seed_example", "draw_example", "residual"),
         "enlarge",
     )
-    return Shown(text, [Table(labels, blocks)], header=header, lines=lines)
+    return Section(text=text, tables=[Table(labels, blocks)], header=header, lines=lines)
 
 
 def _bits(reading: Reading, figure: Levels) -> ndarray:

@@ -19,7 +19,7 @@ from ftnoise.report.figures.arrays import fault_curve
 from ftnoise.report.figures.canvas import COLORS, look
 from ftnoise.stats import summarize
 from ftnoise.stats.interval import crossed_interval
-from tests.report.conftest import SHOWN, check_layout, drawn, frame, seen, shown, texts
+from tests.report.conftest import SHOWN, check_layout, drawn, frame, plot, seen, shown, texts
 
 RATES = [0.0, 0.1, 0.2]
 BAND = "95 % interval over trials"
@@ -145,7 +145,7 @@ def test_csv_of_series_to_the_letter():
         "natural": [found(90, 0.1 + 0.2, rates=[0, 1]), found(91, 1e-7, rates=[0, 1])],
         "b, c": [None, found(np.nan, 80, rates=[0, 1])],
     }
-    assert report.plot(line(SERIES, arrays), SERIES)["csv"].decode() == (
+    assert plot(line(SERIES, arrays))["csv"].decode() == (
         "experiment,preset,row,seed,x,y,low,high,worst\n"
         "table0,quick,natural,0,0,90,89,91,81\n"
         "table0,quick,natural,0,1,0.3,-0.7,1.3,-8.7\n"
@@ -154,7 +154,7 @@ def test_csv_of_series_to_the_letter():
         'table0,quick,"b, c",1,0,,,,\n'
         'table0,quick,"b, c",1,1,80,79,81,71\n'
     )
-    text = report.plot(line(BARE, {"a": [found(1, rates=[0])]}), BARE)["csv"].decode()
+    text = plot(line(BARE, {"a": [found(1, rates=[0])]}))["csv"].decode()
     assert text.endswith("table0,quick,a,0,0,1,,,-8\n")
 
 
@@ -325,10 +325,10 @@ FIGURES = [(SERIES, found(1, 2, 3)), (HEAT_MAP, cells()), (PLANE, plane())]
 def test_the_same_bytes_each_time_whatever_the_users_settings(figure, arrays):
     # Names are not taken for mathematics.
     made = shown(figure, {r"a_b $\nonsense{$": [arrays]}, INFO)
-    first = report.plot(made, figure)
-    assert [*first] == ["png", "pdf", "csv"]
+    first = plot(made)
+    assert [*first] == ["csv", "png", "pdf"]
     with matplotlib.rc_context({"font.size": 20, "savefig.dpi": 30, "image.cmap": "jet"}):
-        assert report.plot(made, figure) == first
+        assert plot(made) == first
     assert b"CreationDate" not in first["pdf"]
     assert Image.open(io.BytesIO(first["png"])).width == 1400
 
@@ -336,7 +336,7 @@ def test_the_same_bytes_each_time_whatever_the_users_settings(figure, arrays):
 @pytest.mark.parametrize("figure", [SERIES, HEAT_MAP, PLANE], ids=lambda figure: figure.name)
 def test_nothing_stored_is_no_file(figure):
     empty = shown(figure, {"natural": [], "trades": [{"rates": [0.0]}]})
-    assert report.plot(empty, figure) == {}
+    assert plot(empty) == {}
     assert f"## {figure.title}\n\nNo result yet.\n" in report.markdown(empty)
 
 

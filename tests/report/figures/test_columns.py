@@ -19,6 +19,7 @@ from tests.report.conftest import (
     frame,
     make,
     marks,
+    plot,
     seen,
     texts,
 )
@@ -164,5 +165,5 @@ def test_a_panel_has_every_point_with_its_number():
     assert texts(canvas)[0] == [f"{n + 1}  {name}" for n, name in enumerate(NAMES)]
     check_layout(canvas)
     empty = cloud({name: {} for name in NAMES})
-    assert report.plot(empty, SCATTER) == {}
+    assert plot(empty) == {}
     assert "No result yet." in report.markdown(empty)

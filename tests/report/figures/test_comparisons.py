@@ -17,7 +17,7 @@ from ftnoise.report.page import sections
 from ftnoise.stats.comparing import holm, paired
 from ftnoise.stats.interval import student_interval
 from ftnoise.stats.levels import variance_components
-from tests.report.conftest import SHOWN, cells, frame, make, seen, shown
+from tests.report.conftest import SHOWN, cells, frame, make, plot, seen, shown
 
 PAIRS = Pairs(
     name="compared",
@@ -186,7 +186,7 @@ def test_nothing_to_compare_is_reported():
     made = pairs({"natural": [found(0)], "trades": []})
     assert "Accuracy on the same trials\n\nNo result yet.\n" in report.terminal(made)
     assert "Accuracy on" not in report.latex(made)
-    assert report.plot(made, PAIRS) == {}
+    assert plot(made) == {}
 
 
 # Contrasts
@@ -309,7 +309,7 @@ def test_differences_are_averaged_within_each_draw():
 
 def test_a_single_draw_of_several_compares_nothing():
     own, known = without_effect(np.random.default_rng(4))
-    assert seen(drawn(own[:EACH], known, SHARED[:EACH])) is None
+    assert seen(drawn(own[:EACH], known, SHARED[:EACH])).text == "No result yet."
     (count,) = frame(drawn(own[:EACH], known[:EACH], SHARED[:EACH], SHARED[:EACH])).seeds
     assert count == EACH
 
