@@ -34,6 +34,8 @@ class Curves(Figure):
     logarithmic: bool = False
 
     def check(self, rows: Sequence[str], columns: Mapping[str, str]) -> None:
+        full = len(self.panels) > 0 and all(self.panels)
+        expect(full, f"columns in each panel of {self.name}", panels=self.panels)
         _expect_columns(self, columns, self.x, *(name for panel in self.panels for name in panel))
         for panel in self.panels:
             units = [columns[name] for name in panel]
@@ -152,6 +154,12 @@ class Series(ArrayFigure):
     table: tuple[str, ...] = ()
     steps: bool = False
     logarithmic_y: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        ends = (self.low is None) == (self.high is None) == (not self.band)
+        given = {"low": self.low, "high": self.high, "band": self.band}
+        expect(ends, f"low, high and band of {self.name}, or none of them", **given)
 
     @property
     def arrays(self) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import Any
 
 from ftnoise.core.experiment import Column
-from ftnoise.core.interfaces import Figure
 from ftnoise.report.figures.columns import overview
 from ftnoise.report.results import Cell, Results
 from ftnoise.report.table import PLUS_MINUS, Block, Section, Table, titled
@@ -32,28 +31,17 @@ def sections(results: Results) -> list[Section]:
         header=HEADER,
         lines=[_line(results.cell(*cell)) for cell in results.cells()],
     )
-    orders = {column.title.lower(): _orders(results, column) for column in experiment.columns}
+    parts = [first]
+    for column in experiment.columns:
+        if orders := _orders(results, column):
+            parts.append(Section(f"Order of {column.title.lower()}, smallest first", items=orders))
+    for figure in experiment.figures:
+        module = import_module(f"ftnoise.report.figures.{figure.module or figure.slug}")
+        shown: Section | None = getattr(module, figure.slug)(results, figure)
+        part = shown or Section(text="No result yet.")
+        parts.append(replace(part, title=figure.title, name=f"{stem}.{figure.name}"))
     notes = (*experiment.notes, *results.notes)
-    return [
-        first,
-        *(
-            Section(f"Order of {title}, smallest first", items=items)
-            for title, items in orders.items()
-            if items
-        ),
-        *(
-            replace(_figure(results, one), title=one.title, name=f"{stem}.{one.name}")
-            for one in experiment.figures
-        ),
-        *([Section("Notes", items=notes)] if notes else []),
-    ]
-
-
-def _figure(results: Results, figure: Figure) -> Section:
-    """What the function of a figure's kind shows."""
-    module = import_module(f"ftnoise.report.figures.{figure.module or figure.slug}")
-    shown: Section | None = getattr(module, figure.slug)(results, figure)
-    return shown or Section(text="No result yet.")
+    return [*parts, Section("Notes", items=notes)] if notes else parts
 
 
 def _line(cell: Cell) -> tuple[Any, ...]:

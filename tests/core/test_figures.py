@@ -54,6 +54,10 @@ def table(*figures, rows=("a", "b")):
     ("figures", "words"),
     [
         ((dataclasses.replace(CURVES, x="w"),), "known column for against_x.*'w'"),
+        *[
+            ((dataclasses.replace(CURVES, panels=bad),), "columns in each panel of against_x")
+            for bad in ((), ((),), (("y",), ()))
+        ],
         ((dataclasses.replace(CURVES, panels=(("y", "w"),)),), "known column for against_x.*'w'"),
         ((dataclasses.replace(CURVES, panels=(("y", "x"),)),), r"one unit in a panel.*'%', ''"),
         ((dataclasses.replace(SCATTER, panels=(("x", "w"),)),), "known column for cloud.*'w'"),
@@ -105,6 +109,10 @@ def test_a_preset_scales_the_measure_of_a_figure():
             for one in ARRAY_FIGURES
             for bad in (None, "sweep", Net())
         ],
+        *[
+            (SERIES, change, "low, high and band")
+            for change in ({"low": None}, {"high": None}, {"band": ""}, {"low": None, "high": None})
+        ],
     ],
 )
 def test_figures_that_cannot_be_right_are_refused(figure, change, words):
@@ -117,7 +125,7 @@ def test_figures_that_cannot_be_right_are_refused(figure, change, words):
     [
         (SERIES, "rates mean low high worst"),
         (
-            dataclasses.replace(SERIES, low=None, high=None, values="values"),
+            dataclasses.replace(SERIES, low=None, high=None, band="", values="values"),
             "rates mean values worst",
         ),
         (HEAT_MAP, "rates by_layer"),

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 COLORS = "cividis"  # Nunez et al. (2018): from dark to light, so cells keep their order in gray
 MIDDLE = 0.47  # of this scale: darker cells have white numbers
 MOST = 30  # cells next to each other, with their numbers
-LONGEST = 40  # characters of a cell's label
 DARK = "#12436d"
 Readings = Mapping[str, Sequence[Reading]]
 
@@ -48,16 +47,12 @@ def series(results: Results, figure: Series) -> Section | None:
         counts = {readings[0].arrays[figure.values].shape[1] for readings in shown.values()}
         number = " or ".join(map(str, sorted(counts)))
         text += f" {number} {figure.draws} at each {uncapitalized(figure.x_title)}."
+    names = (figure.x, figure.y, figure.low, figure.high, *figure.table)
     lines = []
-    for row, readings in shown.items():
-        for one in readings:
-            names = (figure.x, figure.y, figure.low, figure.high, *figure.table)
-            size = one.arrays[figure.x].size
-            columns = [
-                [None] * size if name is None else one.arrays[name].astype(float).tolist()
-                for name in names
-            ]
-            lines += [(row, one.seed, *line) for line in zip(*columns, strict=True)]
+    for row, one in ((row, one) for row, readings in shown.items() for one in readings):
+        missing = [None] * one.arrays[figure.x].size
+        columns = [missing if name is None else one.arrays[name].astype(float) for name in names]
+        lines += [(row, one.seed, *line) for line in zip(*columns, strict=True)]
     return Section(
         text=f"{text} {band}".strip(),
         draw=lambda canvas: _draw_series(canvas, results, figure, band),
@@ -206,8 +201,7 @@ def _draw_heat_map(canvas: Canvas, figure: HeatMap, shown: Readings) -> None:
         axes.tick_params(length=0, labelsize=7, pad=2)
         xs, every = readings[0].arrays[figure.x].tolist(), -(-mean.shape[1] // MOST)
         axes.set_xticks(range(0, len(xs), every), [f"{x:.3g}" for x in xs[::every]])
-        labels = [label[:LONGEST] for label in readings[0].info[figure.labels]]
-        axes.set_yticks(range(len(labels)), labels)
+        axes.set_yticks(range(len(mean)), readings[0].info[figure.labels])
         for (i, k), value in np.ndenumerate(mean) if widest <= MOST else ():
             known = np.isfinite(value)
             axes.text(

@@ -231,12 +231,11 @@ def test_cells_are_means_over_seeds_and_missing_ones_a_dash():
         assert low < high
 
 
-def test_numbers_that_do_not_fit_are_left_out_and_labels_are_shortened():
+def test_numbers_that_do_not_fit_are_left_out():
     _, (axes,) = heat(
-        {"natural": [cells(np.linspace(0, 100, 120).reshape(2, 60))]}, {"layers": ["x" * 300, "o"]}
+        {"natural": [cells(np.linspace(0, 100, 120).reshape(2, 60))]}, {"layers": ["x", "o"]}
     )
     assert len(axes.texts) == 0
-    assert len(axes.get_yticklabels()[0].get_text()) == drawings.LONGEST
     assert len(axes.get_xticks()) < 60
 
 
