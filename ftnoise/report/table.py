@@ -39,7 +39,7 @@ class Table:
     """Rows in groups, and blocks of columns.
 
     Args:
-        labels: (group, row) for each line, the lines of a group together; a group may be "".
+        labels: (group, row) for each line; a group may be "".
         blocks: the columns.
         corner: heading of the labels.
     """

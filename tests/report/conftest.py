@@ -144,9 +144,9 @@ def seen(results) -> Section:
     return next(one for one in sections(results) if one.name.endswith(f".{figure.name}"))
 
 
-def plot(results) -> dict[str, bytes]:
+def plot(results, draw=True) -> dict[str, bytes]:
     """The files of the only figure."""
-    return report.files(results, seen(results))
+    return report.files(results, seen(results), draw)
 
 
 def cells(results) -> list[list[str]]:
@@ -158,7 +158,7 @@ def cells(results) -> list[list[str]]:
 
 def frame(results) -> pandas.DataFrame:
     """The CSV file of the only figure."""
-    return pandas.read_csv(io.BytesIO(plot(results)["csv"]))
+    return pandas.read_csv(io.BytesIO(plot(results, draw=False)["csv"]))
 
 
 def drawn(draw) -> Canvas:

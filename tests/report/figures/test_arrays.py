@@ -145,7 +145,7 @@ def test_csv_of_series_to_the_letter():
         "natural": [found(90, 0.1 + 0.2, rates=[0, 1]), found(91, 1e-7, rates=[0, 1])],
         "b, c": [None, found(np.nan, 80, rates=[0, 1])],
     }
-    assert plot(line(SERIES, arrays))["csv"].decode() == (
+    assert plot(line(SERIES, arrays), draw=False)["csv"].decode() == (
         "experiment,preset,row,seed,x,y,low,high,worst\n"
         "table0,quick,natural,0,0,90,89,91,81\n"
         "table0,quick,natural,0,1,0.3,-0.7,1.3,-8.7\n"
@@ -154,7 +154,7 @@ def test_csv_of_series_to_the_letter():
         'table0,quick,"b, c",1,0,,,,\n'
         'table0,quick,"b, c",1,1,80,79,81,71\n'
     )
-    text = plot(line(BARE, {"a": [found(1, rates=[0])]}))["csv"].decode()
+    text = plot(line(BARE, {"a": [found(1, rates=[0])]}), draw=False)["csv"].decode()
     assert text.endswith("table0,quick,a,0,0,1,,,-8\n")
 
 
@@ -306,7 +306,7 @@ def test_a_plane_has_every_example_and_the_boundary_of_each_seed():
 # All of them
 
 
-@pytest.mark.parametrize("count", [1, 3, 5])
+@pytest.mark.parametrize("count", [1, 5])
 @pytest.mark.parametrize(
     "name", ["{}", "net{} natural", "same natural with a long word about its weights {}"]
 )
