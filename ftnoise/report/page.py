@@ -58,14 +58,14 @@ def _table(results: Results, columns: Sequence[Column]) -> Table:
     blocks = []
     for column in columns:
         cells: list[tuple[str, ...]] = [
-            results.cell(row, column).printed for *_, row in results.lines
+            results.cell(row, column).printed for *_, row in results.rows
         ]
         spread = any(PLUS_MINUS in ours for _, ours, _ in cells)
         heads: tuple[str, ...] = ("paper", "ours ± sd" if spread else "ours", "diff")
         if not results.has_paper(column):
             heads, cells = heads[1:2], [cell[1:2] for cell in cells]
         blocks.append(Block(titled(column.title, column.unit), cells, heads))
-    return Table([(group, label) for group, label, _ in results.lines], blocks)
+    return Table([(group, label) for group, label, _ in results.rows], blocks)
 
 
 def _orders(results: Results, column: Column) -> list[str]:

@@ -57,7 +57,9 @@ class Cell:
 
     def number(self, ours: bool) -> float | None:
         """The mean of ours, or else the paper's number."""
-        return self.paper if not ours else None if self.ours is None else self.ours.mean
+        if ours:
+            return None if self.ours is None else self.ours.mean
+        return self.paper
 
     @property
     def difference(self) -> float | None:
@@ -103,14 +105,14 @@ class Results:
     readings: Mapping[str, Mapping[str, Sequence[Reading]]] = field(default_factory=dict)
 
     def shown(self, figure: ArrayFigure) -> dict[str, list[Reading]]:
-        """The readings that have all that a figure shows, by row name; only of rows with any.
+        """The readings with all arrays and info that a figure shows, by the names of their rows.
 
         Raises:
             BadInput: arrays that are averaged or compared differ in their x or shapes.
         """
         found: dict[str, list[Reading]] = {}
         first: dict[str, JSON] = {}
-        for group, _, row in self.lines:
+        for group, _, row in self.rows:
             for one in self.readings.get(row.name, {}).get(spec_id(figure.measure), ()):
                 if {*figure.arrays} - {*one.arrays} or {*figure.info} - {*one.info}:
                     continue
@@ -142,8 +144,8 @@ class Results:
         return found
 
     @property
-    def lines(self) -> list[tuple[str, str, Row]]:
-        """The group, the label in it, and each row, group by group."""
+    def rows(self) -> list[tuple[str, str, Row]]:
+        """Group, label in the group and row, group by group."""
         return [(group, *one) for group, rows in self.groups.items() for one in rows.items()]
 
     def column(self, name: str) -> Column:

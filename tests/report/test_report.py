@@ -81,7 +81,7 @@ def test_a_new_kind_of_figure_is_a_module_of_its_name(monkeypatch):
 
     def my_kind(results, figure):
         return Section(
-            text=figure.title, header=("row",), lines=[(row.name,) for *_, row in results.lines]
+            text=figure.title, header=("row",), lines=[(row.name,) for *_, row in results.rows]
         )
 
     module = types.ModuleType("my_kind")

@@ -49,10 +49,11 @@ def series(results: Results, figure: Series) -> Section | None:
         text += f" {number} {figure.draws} at each {uncapitalized(figure.x_title)}."
     names = (figure.x, figure.y, figure.low, figure.high, *figure.table)
     lines = []
-    for row, one in ((row, one) for row, readings in shown.items() for one in readings):
-        missing = [None] * one.arrays[figure.x].size
-        columns = [missing if name is None else one.arrays[name].astype(float) for name in names]
-        lines += [(row, one.seed, *line) for line in zip(*columns, strict=True)]
+    for row, readings in shown.items():
+        for one in readings:
+            missing = [None] * one.arrays[figure.x].size
+            arrays = [missing if name is None else one.arrays[name].astype(float) for name in names]
+            lines += [(row, one.seed, *line) for line in zip(*arrays, strict=True)]
     return Section(
         text=f"{text} {band}".strip(),
         draw=lambda canvas: _draw_series(canvas, results, figure, band),
@@ -63,9 +64,9 @@ def series(results: Results, figure: Series) -> Section | None:
 
 def _draw_series(canvas: Canvas, results: Results, figure: Series, band: str) -> None:
     shown = results.shown(figure)
-    labels = dict.fromkeys(label for _, label, _ in results.lines)
+    labels = dict.fromkeys(label for _, label, _ in results.rows)
     looks = {label: look(place) for place, label in enumerate(labels)}
-    groups = dict.fromkeys(group for group, _, row in results.lines if row.name in shown)
+    groups = dict.fromkeys(group for group, _, row in results.rows if row.name in shown)
     across = min(2, len(groups))
     canvas.set_size_inches(WIDTH, -(-len(groups) // 2) * (3.8 - 0.6 * across) + 0.3)
     grid = panels(canvas, len(groups), across)

@@ -42,7 +42,7 @@ def overview(canvas: Canvas, results: Results) -> None:
     """Draws a panel for each column with numbers of the paper, or for all if it has none."""
     columns = results.kinds()[0]
     across = min(3, len(columns))
-    rows = [row for *_, row in results.lines]
+    rows = [row for *_, row in results.rows]
     canvas.set_size_inches(WIDTH, -(-len(columns) // across) * (0.22 * len(rows) + 0.6) + 0.3)
     grid = panels(canvas, len(columns), across, sharey=True)
     for axes, column in zip(grid, columns, strict=True):
@@ -184,7 +184,7 @@ def _points(results: Results, figure: Scatter, pair: tuple[str, str]) -> list[Po
     columns, groups = [results.column(name) for name in pair], [*results.groups]
     signs = [-1 if name in figure.low else 1 for name in pair]
     found, scores = [], []
-    for number, (group, _, row) in enumerate(results.lines, 1):
+    for number, (group, _, row) in enumerate(results.rows, 1):
         x, y = (results.cell(row, column).ours for column in columns)
         if x is not None and y is not None:
             found.append((number, groups.index(group), row.name, x.mean, y.mean))

@@ -66,7 +66,7 @@ def contrasts(results: Results, figure: Contrasts) -> Section | None:
     found, titles = [], []
     for column in map(results.column, figure.columns):
         titles.append(titled(column.title, column.unit))
-        for group, label, row in results.lines:
+        for group, label, row in results.rows:
             baseline = results.groups[group].get(figure.baseline, row)
             own, known = (results.by_run(one, column) for one in (row, baseline))
             samples: dict[int, list[tuple[float, float]]] = {}
@@ -176,7 +176,7 @@ def levels(results: Results, figure: Levels) -> Section | None:
     names = ("seeds", figure.draws, "examples")
     shown = results.shown(figure)
     labels, rows, lines = [], [], []
-    for group, label, row in results.lines:
+    for group, label, row in results.rows:
         bits = [_bits(reading, figure) for reading in shown.get(row.name, ())]
         if not bits or not all(map(len, bits)):
             continue
