@@ -117,8 +117,9 @@ def _plot(
     if len(low):
         shape: dict[str, Any] = {"step": "mid"} if steps else {}
         axes.fill_between(x, low, high, alpha=0.2, linewidth=0, color=style["color"], **shape)
-    # Markers of long lines keep a distance, and those of different lines do not coincide.
-    every = (0.15 * (len(axes.lines) * 0.618 % 1), 0.15) if len(x) > 12 else 1
+    # Not each point of a long line has a marker, and each line begins with another one.
+    step = max(1, len(x) // 6)
+    every = (int(step * (0.618 * len(axes.lines) % 1)), step)
     axes.plot(x, y, markevery=every, drawstyle="steps-mid" if steps else "default", **style)
     axes.margins(x=0.02, y=0.06)
 

@@ -25,6 +25,7 @@ LOOK: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
+    "axes.formatter.limits": (-5, 7),
     "axes.grid": True,
     "axes.titlesize": 9,
     "axes.titlelocation": "left",
