@@ -435,7 +435,12 @@ class Figure(Spec):
     Args:
         name: ends the names of the figure's files; lower case letters, digits and _.
         title: what the figure shows.
+
+    Attributes:
+        module: file of `report/figures/` that shows the kind, if not its name in snake case.
     """
+
+    module: ClassVar[str] = ""
 
     name: str
     title: str

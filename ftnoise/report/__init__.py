@@ -9,12 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from ftnoise.core.files import write_bytes
-from ftnoise.core.interfaces import Figure
-from ftnoise.report.figures import view
 from ftnoise.report.latex import latex
 from ftnoise.report.markdown import markdown
+from ftnoise.report.page import sections
 from ftnoise.report.results import Reading, Results, StoredRun, results
-from ftnoise.report.table import csv_of
+from ftnoise.report.table import Section, csv_of
 from ftnoise.report.terminal import terminal
 
 __all__ = [
@@ -22,69 +21,43 @@ __all__ = [
     "Results",
     "StoredRun",
     "csv",
-    "csv_of",
+    "files",
     "latex",
     "markdown",
-    "picture",
-    "plot",
     "results",
     "terminal",
     "write",
 ]
 
-HEADER = (
-    *("experiment", "preset", "row", "measure", "unit"),
-    *("paper", "ours", "spread", "low", "high", "seeds", "difference"),
-)
-
 
 def write(results: Results, folder: Path) -> list[Path]:
-    """Writes `<experiment>.<preset>` as .csv, .md, .tex, .png and .pdf; returns the paths.
+    """Writes `<experiment>.<preset>` as .md, .tex, .csv, .png and .pdf; returns the paths.
 
     The files of the experiment's figures follow, `<experiment>.<preset>.<figure>`. Everything is
     drawn before the first file is written, so that a failure leaves the old files.
-
-    Args:
-        results: the stored results.
-        folder: where the files go.
     """
-    contents = {
-        "csv": csv(results).encode(),
-        "md": markdown(results).encode(),
-        "tex": latex(results).encode(),
-        **picture(results),
-    }
-    for figure in results.experiment.figures:
-        for suffix, content in plot(results, figure).items():
-            contents[f"{figure.name}.{suffix}"] = content
-    paths = []
-    for suffix, content in contents.items():
-        path = folder / f"{results.stem}.{suffix}"
-        write_bytes(path, content)
-        paths.append(path)
-    return paths
+    stem = f"{results.experiment.name}.{results.preset}"
+    contents = {f"{stem}.md": markdown(results).encode(), f"{stem}.tex": latex(results).encode()}
+    for section in sections(results):
+        for suffix, content in files(results, section).items():
+            contents[f"{section.name}.{suffix}"] = content
+    for name, content in contents.items():
+        write_bytes(folder / name, content)
+    return [folder / name for name in contents]
 
 
 def csv(results: Results) -> str:
     """A line for each row and column of the table, missing ones too."""
-    lines = []
-    for cell in results.cells():
-        ours, column = cell.ours, cell.column
-        numbers = (ours.mean, ours.spread, ours.low, ours.high) if ours else (None,) * 4
-        where = (results.experiment.name, results.preset, cell.row.name, column.name, column.unit)
-        seeds = ours.count if ours else 0
-        lines.append((*where, cell.paper, *numbers, seeds, cell.difference))
-    return csv_of(HEADER, lines).decode()
+    return files(results, sections(results)[0], draw=False)["csv"].decode()
 
 
-def picture(results: Results) -> dict[str, bytes]:
-    """The table as an image: the contents of the files by suffix, `png` and `pdf`."""
+def files(results: Results, section: Section, draw: bool = True) -> dict[str, bytes]:
+    """The contents of a section's files by suffix: csv, png, pdf; without `draw` only the first."""
     from ftnoise.report.figures.canvas import rendered
-    from ftnoise.report.figures.overview import draw
 
-    return rendered(lambda canvas: draw(canvas, results))
-
-
-def plot(results: Results, figure: Figure) -> dict[str, bytes]:
-    """One of the experiment's figures: the contents of its files by suffix."""
-    return view(results, figure).files()
+    found = {}
+    if section.header:
+        where = (results.experiment.name, results.preset)
+        lines = ((*where, *line) for line in section.lines)
+        found["csv"] = csv_of(("experiment", "preset", *section.header), lines)
+    return found | (rendered(section.draw) if draw and section.draw else {})

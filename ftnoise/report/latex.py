@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ftnoise.report.page import sections
 from ftnoise.report.results import Results
-from ftnoise.report.table import MISSING, PLUS_MINUS, Block, Section, Table
+from ftnoise.report.table import MISSING, PLUS_MINUS, Section, Table, fitting
 
 MOST = 12  # columns of numbers next to each other
 NUMBER = re.compile(r"([+-]?[\d.]+)(?: ± ([\d.]+))?(\**)")
@@ -44,31 +44,22 @@ def latex(results: Results) -> str:
 
 
 def _float(section: Section) -> list[str]:
-    caption = " ".join(part for part in (f"{section.title}.", section.lead, section.text) if part)
-    tables = [part for table in section.tables for part in _fitting(table)]
+    caption = " ".join(filter(None, (f"{section.title}.", section.lead, section.text)))
+    tables = [
+        _tabular(Table(table.labels, [table.blocks[k] for k in part], table.corner))
+        for table in section.tables
+        # A title takes two columns.
+        for part in fitting([max(2, len(block.heads)) for block in table.blocks], MOST)
+    ]
     return [
         r"\begin{table}",
         r"  \centering",
         rf"  \caption{{{_escaped(caption)}}}",
         rf"  \label{{tab:{re.sub('[^A-Za-z0-9]+', '-', section.name)}}}",
         r"  \footnotesize\setlength{\tabcolsep}{3pt}",
-        "\n\n  \\medskip\n".join(map(_tabular, tables)),
+        "\n\n  \\medskip\n".join(tables),
         r"\end{table}",
     ]
-
-
-def _fitting(table: Table) -> list[Table]:
-    """The table in parts that are each about as wide as a page."""
-    parts: list[list[Block]] = []
-    free = 0
-    for block in table.blocks:
-        width = max(2, len(block.heads))  # a title takes two
-        if free < width:
-            parts.append([])
-            free = MOST
-        parts[-1].append(block)
-        free -= width
-    return [Table(table.labels, tuple(blocks), table.corner) for blocks in parts]
 
 
 def _tabular(table: Table) -> str:
@@ -76,10 +67,11 @@ def _tabular(table: Table) -> str:
     columns = []
     for block in table.blocks:
         count = len(block.heads)
+        title = textwrap.wrap(block.title, 18 if count < 2 else 26, break_long_words=False)
+        stacked = r"\\".join(map(_escaped, title))
+        stacked = rf"\shortstack{{{stacked}}}" if len(title) > 1 else stacked
+        top.append(rf"\multicolumn{{{count}}}{{c}}{{{stacked}}}")
         rules.append(rf"\cmidrule(lr){{{len(heads) + 1}-{len(heads) + count}}}")
-        top.append(
-            rf"\multicolumn{{{count}}}{{c}}{{{_stacked(block.title, 18 if count < 2 else 26)}}}"
-        )
         heads += map(_escaped, block.heads)
         shape.append("r" * count)
         columns += [_cells(cells) for cells in zip(*block.cells, strict=True)]
@@ -88,8 +80,9 @@ def _tabular(table: Table) -> str:
     for group, numbers in table.groups().items():
         lines.append(r"\midrule")
         if group:
-            name = rf"\multicolumn{{{len(heads)}}}{{l}}{{\emph{{{_escaped(group)}}}}}"
-            lines.append(_line([name]))
+            lines.append(
+                _line([rf"\multicolumn{{{len(heads)}}}{{l}}{{\emph{{{_escaped(group)}}}}}"])
+            )
         for k in numbers:
             label = (r"\quad " if group else "") + _escaped(table.labels[k][1])
             lines.append(_line([label, *(cells[k] for cells in columns)]))
@@ -99,14 +92,11 @@ def _tabular(table: Table) -> str:
 
 def _cells(cells: Sequence[str]) -> list[str]:
     """A column; a missing spread is left blank, so that the means are aligned."""
-    spreads = [cell.partition(PLUS_MINUS)[2].rstrip("*") for cell in cells]
-    widest = max(spreads, key=len)
+    widest = max((cell.partition(PLUS_MINUS)[2].rstrip("*") for cell in cells), key=len)
     found = []
-    for cell, spread in zip(cells, spreads, strict=True):
-        text = _math(cell)
-        if widest and not spread and cell != MISSING:
-            text += rf"\phantom{{${{}} \pm {widest}$}}"
-        found.append(text)
+    for cell in cells:
+        blank = widest and PLUS_MINUS not in cell and cell != MISSING
+        found.append(_math(cell) + (rf"\phantom{{${{}} \pm {widest}$}}" if blank else ""))
     return found
 
 
@@ -123,11 +113,6 @@ def _math(cell: str) -> str:
 
 def _line(cells: Sequence[str]) -> str:
     return " & ".join(cells) + r" \\"
-
-
-def _stacked(text: str, width: int) -> str:
-    lines = [_escaped(line) for line in textwrap.wrap(text, width, break_long_words=False)]
-    return lines[0] if len(lines) == 1 else r"\shortstack{" + r"\\".join(lines) + "}"
 
 
 def _escaped(text: str) -> str:

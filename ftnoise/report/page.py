@@ -2,56 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
+from importlib import import_module
+from typing import Any
 
 from ftnoise.core.experiment import Column
-from ftnoise.report.figures import view
-from ftnoise.report.results import Results
+from ftnoise.report.figures.columns import overview
+from ftnoise.report.results import Cell, Results
 from ftnoise.report.table import PLUS_MINUS, Block, Section, Table, titled
 
+HEADER = ["row", "measure", "unit", "paper", "ours", "spread", "low", "high", "seeds", "difference"]
 
-@lru_cache(maxsize=1)
-def sections(results: Results) -> tuple[Section, ...]:
+
+@lru_cache(maxsize=1)  # every form of a report shows the same
+def sections(results: Results) -> list[Section]:
     """The parts of the report, in their order; the first one is the table."""
     experiment = results.experiment
+    stem = f"{experiment.name}.{results.preset}"
     first = Section(
-        title=experiment.title,
-        lead=f"{experiment.source} ({results.preset} preset).",
-        tables=tuple(table(results, columns) for columns in results.kinds()),
+        experiment.title,
+        f"{experiment.source} ({results.preset} preset).",
+        tables=[_table(results, columns) for columns in results.kinds()],
         text=results.legend(),
-        name=results.stem,
-        drawn=True,
+        name=stem,
+        draw=lambda canvas: overview(canvas, results),
+        header=HEADER,
+        lines=[_line(results.cell(*cell)) for cell in results.cells()],
     )
-    orders: dict[str, list[str]] = {}
-    for column, group, paper, ours in results.orders():
-        verdict = "same" if paper == ours else "different"
-        text = f"{group or 'rows'}: {verdict}. Paper: {paper}. Ours: {ours}."
-        orders.setdefault(column.title.lower(), []).append(text)
+    parts = [first]
+    for column in experiment.columns:
+        if orders := _orders(results, column):
+            parts.append(Section(f"Order of {column.title.lower()}, smallest first", items=orders))
+    for figure in experiment.figures:
+        module = import_module(f"ftnoise.report.figures.{figure.module or figure.slug}")
+        shown: Section | None = getattr(module, figure.slug)(results, figure)
+        part = shown or Section(text="No result yet.")
+        parts.append(replace(part, title=figure.title, name=f"{stem}.{figure.name}"))
     notes = (*experiment.notes, *results.notes)
-    return (
-        first,
-        *(
-            Section(title=f"Order of {title}, smallest first", items=tuple(items))
-            for title, items in orders.items()
-        ),
-        *(view(results, figure).section() for figure in experiment.figures),
-        *([Section(title="Notes", items=notes)] if notes else []),
+    return [*parts, Section("Notes", items=notes)] if notes else parts
+
+
+def _line(cell: Cell) -> tuple[Any, ...]:
+    """A line of the CSV file."""
+    ours, row, column = cell.ours, cell.row, cell.column
+    numbers = (
+        (ours.mean, ours.spread, ours.low, ours.high, ours.count) if ours else (*[None] * 4, 0)
     )
+    return (row.name, column.name, column.unit, cell.paper, *numbers, cell.difference)
 
 
-def table(results: Results, columns: Sequence[Column]) -> Table:
+def _table(results: Results, columns: Sequence[Column]) -> Table:
     """Some columns of the experiment: `paper | ours ± sd | diff`, or ours alone."""
-    rows = [row for members in results.groups.values() for row in members.values()]
     blocks = []
     for column in columns:
-        printed = [results.cell(row, column).printed for row in rows]
-        spread = any(PLUS_MINUS in ours for _, ours, _ in printed)
+        cells: list[tuple[str, ...]] = [
+            results.cell(row, column).printed for *_, row in results.rows
+        ]
+        spread = any(PLUS_MINUS in ours for _, ours, _ in cells)
         heads: tuple[str, ...] = ("paper", "ours ± sd" if spread else "ours", "diff")
-        cells: list[tuple[str, ...]] = [*printed]
         if not results.has_paper(column):
-            heads, cells = heads[1:2], [(ours,) for _, ours, _ in printed]
-        title = titled(column.title, column.unit)
-        blocks.append(Block(title, tuple(cells), heads))
-    labels = [(group, label) for group, members in results.groups.items() for label in members]
-    return Table(tuple(labels), tuple(blocks))
+            heads, cells = heads[1:2], [cell[1:2] for cell in cells]
+        blocks.append(Block(titled(column.title, column.unit), cells, heads))
+    return Table([(group, label) for group, label, _ in results.rows], blocks)
+
+
+def _orders(results: Results, column: Column) -> list[str]:
+    """The paper's order and ours of the rows with both, for each group with at least two."""
+    found = []
+    for group, rows in results.groups.items() if column.ranked else ():
+        cells = {label: results.cell(row, column) for label, row in rows.items()}
+        both = {label: cell for label, cell in cells.items() if cell.difference is not None}
+        paper, ours = (
+            _order({label: cell.number(ours) for label, cell in both.items()}, column.digits)
+            for ours in (False, True)
+        )
+        verdict = "same" if paper == ours else "different"
+        if len(both) > 1:
+            found.append(f"{group or 'rows'}: {verdict}. Paper: {paper}. Ours: {ours}.")
+    return found
+
+
+def _order(numbers: Mapping[str, Any], digits: int) -> str:
+    """The labels by their numbers as printed, `a < b = c`: equal ones are ties."""
+    labels: dict[float, list[str]] = {}
+    for label, number in numbers.items():
+        labels.setdefault(round(number, digits), []).append(label)
+    return " < ".join(" = ".join(labels[number]) for number in sorted(labels))

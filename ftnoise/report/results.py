@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import expect
 from ftnoise.core.experiment import Column, Experiment, Row
@@ -34,6 +35,13 @@ class Reading:
     info: Mapping[str, JSON] = field(default_factory=dict)
 
 
+def mean_over_seeds(readings: Sequence[Reading], name: str) -> ndarray:
+    """The mean of an array over the seeds."""
+    import numpy as np
+
+    return np.mean([one.arrays[name] for one in readings], axis=0, dtype=np.float64)
+
+
 @dataclass(frozen=True)
 class Cell:
     """One number of the table: the paper's and ours, each None where there is none.
@@ -46,6 +54,12 @@ class Cell:
     column: Column
     paper: float | None
     ours: Summary | None
+
+    def number(self, ours: bool) -> float | None:
+        """The mean of ours, or else the paper's number."""
+        if ours:
+            return None if self.ours is None else self.ours.mean
+        return self.paper
 
     @property
     def difference(self) -> float | None:
@@ -82,9 +96,6 @@ class Results:
         notes: lines about the runs, such as their machine.
         readings: by row name and measure id, the arrays that figures show, in the order of seeds;
             of the first draw of the data.
-
-    Raises:
-        BadInput: a figure cannot show the arrays.
     """
 
     experiment: Experiment
@@ -93,61 +104,57 @@ class Results:
     notes: tuple[str, ...] = ()
     readings: Mapping[str, Mapping[str, Sequence[Reading]]] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        for figure in self.experiment.figures:
-            if isinstance(figure, ArrayFigure):
-                self._check(figure)
+    def shown(self, figure: ArrayFigure) -> dict[str, list[Reading]]:
+        """The readings with all arrays and info that a figure shows, by the names of their rows.
 
-    def _check(self, figure: ArrayFigure) -> None:
-        """Expects the same x and shapes in arrays that are averaged or compared."""
-        for rows in self.groups.values():
-            first: JSON = None
-            for row in rows.values():
-                if not isinstance(figure, Pairs):
-                    first = None
-                for reading in self.shown(row, figure):
-                    here = figure.shared(reading.arrays, reading.info)
-                    first = here if first is None else first
-                    expect(
-                        here == first,
-                        f"the same x and shapes in what {figure.name} takes together",
-                        row=row.name,
-                        seed=reading.seed,
-                        first=first,
-                        here=here,
-                    )
-
-    def shown(self, row: Row, figure: ArrayFigure) -> tuple[Reading, ...]:
-        """The readings of a row that have all that a figure shows, by seed."""
-        found = self.readings.get(row.name, {}).get(spec_id(figure.measure), ())
-        return tuple(r for r in found if figure.has(r.arrays, r.info))
-
-    @property
-    def stem(self) -> str:
-        """`<experiment>.<preset>`, the name of the report's files without their suffix."""
-        return f"{self.experiment.name}.{self.preset}"
+        Raises:
+            BadInput: arrays that are averaged or compared differ in their x or shapes.
+        """
+        found: dict[str, list[Reading]] = {}
+        first: dict[str, JSON] = {}
+        for group, _, row in self.rows:
+            for one in self.readings.get(row.name, {}).get(spec_id(figure.measure), ()):
+                if {*figure.arrays} - {*one.arrays} or {*figure.info} - {*one.info}:
+                    continue
+                here = [one.arrays[figure.x].tolist()]
+                here += [one.arrays[name].shape for name in figure.arrays]
+                here += [one.info[name] for name in figure.info]
+                known = first.setdefault(group if isinstance(figure, Pairs) else row.name, here)
+                expect(
+                    here == known,
+                    f"the same x and shapes in what {figure.name} takes together",
+                    row=row.name,
+                    seed=one.seed,
+                    first=known,
+                    here=here,
+                )
+                found.setdefault(row.name, []).append(one)
+        return found
 
     @cached_property
     def groups(self) -> dict[str, dict[str, Row]]:
         """The rows by the first word of their names and the rest of it, if all have two words."""
-        split = [(*row.name.partition(" "), row) for row in self.experiment.rows]
-        if not all(rest for _, _, rest, _ in split):
-            return {"": {row.name: row for row in self.experiment.rows}}
+        rows = self.experiment.rows
+        if not all(" " in row.name for row in rows):
+            return {"": {row.name: row for row in rows}}
         found: dict[str, dict[str, Row]] = {}
-        for group, _, rest, row in split:
+        for row in rows:
+            group, _, rest = row.name.partition(" ")
             found.setdefault(group, {})[rest] = row
         return found
+
+    @property
+    def rows(self) -> list[tuple[str, str, Row]]:
+        """Group, label in the group and row, group by group."""
+        return [(group, *one) for group, rows in self.groups.items() for one in rows.items()]
+
+    def column(self, name: str) -> Column:
+        """The column of that name."""
+        return next(column for column in self.experiment.columns if column.name == name)
 
     def by_run(self, row: Row, column: Column) -> Mapping[Key, float]:
         """The numbers of a cell by the run that each comes from."""
         return self.values.get(row.name, {}).get(column.name, {})
-
-    @cached_property
-    def draws(self) -> int:
-        """The number of draws of the data that there are results of, at least 1."""
-        by_row = self.values.values()
-        keys = (key for columns in by_row for found in columns.values() for key in found)
-        return len({draw for draw, _ in keys}) or 1
 
     def by_draw(self, row: Row, column: Column) -> dict[int, list[float]]:
         """The numbers of a cell by the draw of the data."""
@@ -156,59 +163,39 @@ class Results:
             found.setdefault(draw, []).append(number)
         return found
 
-    def _sample(self, row: Row, column: Column) -> list[float]:
-        """The independent numbers of a cell: seeds of one draw share its data."""
-        if self.draws == 1:
-            return [*self.by_run(row, column).values()]
-        return [statistics.fmean(numbers) for numbers in self.by_draw(row, column).values()]
+    @cached_property
+    def draws(self) -> int:
+        """The number of draws of the data that there are results of, at least 1."""
+        draws = {draw for cell in self.cells() for draw in self.by_draw(*cell)}
+        return len(draws) or 1
 
     def cell(self, row: Row, column: Column) -> Cell:
         """The cell of a row and a column."""
-        sample = self._sample(row, column)
-        ours = summarize(sample) if sample else None
-        if ours and self.draws > 1:
-            ours = replace(ours, count=len(self.by_run(row, column)))
+        by_draw = self.by_draw(row, column).values()
+        sample = numbers = [number for draw in by_draw for number in draw]
+        if self.draws > 1:  # seeds of one draw share its data, so they are not independent
+            sample = [statistics.fmean(draw) for draw in by_draw]
+        ours = replace(summarize(sample), count=len(numbers)) if sample else None
         return Cell(row, column, row.paper.get(column.name), ours)
 
-    def cells(self) -> Iterator[Cell]:
+    def cells(self) -> Iterator[tuple[Row, Column]]:
         """All cells, row by row."""
-        for row in self.experiment.rows:
-            for column in self.experiment.columns:
-                yield self.cell(row, column)
+        return itertools.product(self.experiment.rows, self.experiment.columns)
 
     def has_paper(self, column: Column) -> bool:
         """Whether the paper has a number for the column in any row."""
         return any(column.name in row.paper for row in self.experiment.rows)
 
     def has_spread(self, column: Column) -> bool:
-        """Whether a cell of the column has more than one seed, or draw of the data if several."""
-        return any(len(self._sample(row, column)) > 1 for row in self.experiment.rows)
+        """Whether a cell of the column has a spread over seeds or draws of the data."""
+        cells = [self.cell(row, column).ours for row in self.experiment.rows]
+        return any(ours is not None and ours.spread is not None for ours in cells)
 
     def kinds(self) -> tuple[tuple[Column, ...], ...]:
         """The columns with numbers of the paper, and the others; an empty kind is left out."""
         columns = self.experiment.columns
-        with_paper = tuple(column for column in columns if self.has_paper(column))
-        others = tuple(column for column in columns if not self.has_paper(column))
-        return tuple(kind for kind in (with_paper, others) if kind)
-
-    def orders(self) -> list[tuple[Column, str, str, str]]:
-        """Ranked column, group, the paper's order of its rows and ours, `a < b = c`.
-
-        Only groups with two rows that have both numbers.
-        """
-        found = []
-        for column in self.experiment.columns:
-            for group, rows in self.groups.items() if column.ranked else ():
-                cells = {label: self.cell(row, column) for label, row in rows.items()}
-                both = {
-                    label: (cell.paper, cell.ours.mean)
-                    for label, cell in cells.items()
-                    if cell.paper is not None and cell.ours is not None
-                }
-                if len(both) > 1:
-                    orders = [_order(both, side, column.digits) for side in (0, 1)]
-                    found.append((column, group, orders[0], orders[1]))
-        return found
+        kinds = (filter(self.has_paper, columns), itertools.filterfalse(self.has_paper, columns))
+        return tuple(kind for kind in map(tuple, kinds) if kind)
 
     def seeds(self) -> str:
         """The number of seeds of each row, in words."""
@@ -220,17 +207,15 @@ class Results:
                 draws = [len(draws) for draws in columns if draws]
                 kind = (max(counts), min(counts), max(draws), min(draws))
                 rows.setdefault(kind, []).append(row.name)
-        if len(rows) < 2:
-            return seeds_in_words(*next(iter(rows))) if rows else "no result yet"
         parts = []
         for kind in sorted(rows, reverse=True):
             names: list[str] = []
             for group, members in self.groups.items():
                 having = [row.name for row in members.values() if row.name in rows[kind]]
-                whole = group and len(having) == len(members)
-                names += [group] if whole else having
-            parts.append(f"{seeds_in_words(*kind)} for {', '.join(names)}")
-        return "; ".join(parts)
+                names += [group] if group and len(having) == len(members) else having
+            words = seeds_in_words(kind[:2], kind[2:])
+            parts.append(f"{words} for {', '.join(names)}" if len(rows) > 1 else words)
+        return "; ".join(parts) or "no result yet"
 
     def legend(self) -> str:
         """A few sentences that explain the numbers of the table."""
@@ -245,20 +230,12 @@ class Results:
             text += " Difference: ours minus paper."
         if spread:
             text += " The CSV file and the figure have the 95 % t intervals of the means."
-        cells = [self.by_run(cell.row, cell.column) for cell in self.cells()]
+        cells = [self.by_run(*cell) for cell in self.cells()]
         measured = sum(map(len, self.values.values()))
         if measured > sum(map(bool, cells)):
             text += " A number that does not apply to a row is a dash."
         missing = len(cells) - measured
         return text + (f" {missing} of {len(cells)} numbers are missing." if missing else "")
-
-
-def _order(both: Mapping[str, tuple[float, float]], side: int, digits: int) -> str:
-    """The labels by their numbers as printed: equal ones are ties."""
-    labels: dict[float, list[str]] = {}
-    for label, pair in both.items():
-        labels.setdefault(round(pair[side], digits), []).append(label)
-    return " < ".join(" = ".join(labels[number]) for number in sorted(labels))
 
 
 def results(experiment: Experiment, preset: Preset, runs: Sequence[StoredRun]) -> Results:
@@ -272,22 +249,20 @@ def results(experiment: Experiment, preset: Preset, runs: Sequence[StoredRun]) -
     values: dict[str, dict[str, dict[Key, float]]] = {}
     readings: dict[str, dict[str, list[Reading]]] = {}
     for run in runs:
-        cells = values.setdefault(run.row.name, {})
-        scalars = {
-            measure: run.folder.read_measure(spec_id(measure))
-            for measure in dict.fromkeys(column.measure for column in experiment.columns)
-        }
-        for column in experiment.columns:
-            if (found := scalars[column.measure]) is not None:
-                cell = cells.setdefault(column.name, {})
-                if column.name in found:
-                    cell[run.draw, run.run.seed] = found[column.name]
+        folder = run.folder
+        for measure in dict.fromkeys(column.measure for column in experiment.columns):
+            if (scalars := folder.read_measure(spec_id(measure))) is None:
+                continue
+            for column in experiment.columns:
+                if column.measure == measure:
+                    cell = values.setdefault(run.row.name, {}).setdefault(column.name, {})
+                    if column.name in scalars:
+                        cell[run.draw, run.run.seed] = scalars[column.name]
         for id in map(spec_id, experiment.drawn() if run.draw == 0 else ()):
-            arrays, info = run.folder.read_measure_arrays(id), run.folder.read_measure_info(id)
+            arrays, info = folder.read_measure_arrays(id), folder.read_measure_info(id)
             if arrays is not None and info is not None:
                 by_measure = readings.setdefault(run.row.name, {})
                 by_measure.setdefault(id, []).append(Reading(run.run.seed, arrays, info))
-    values = {row: cells for row, cells in values.items() if cells}
     lines = tuple(notes(experiment, preset, runs))
     return Results(experiment, preset.name, values, lines, readings)
 
@@ -306,25 +281,19 @@ def notes(experiment: Experiment, preset: Preset, runs: Sequence[StoredRun]) -> 
         lines.append(f"Preset {preset.name}: {summary}.{full}")
     if preset.secret_key:
         lines.append("Measurements on training examples are exact: no epsilon covers them.")
-    machines = [
-        _machine(where)
-        for run in runs
-        for where in (*run.spec.get("earlier_environments", ()), run.spec["environment"])
-    ]
-    data = [f"{run.run.data.slug} from {run.spec['data']['source']}" for run in runs]
-    for label, found in (("Data", data), ("Machine", machines)):
-        if found:
-            lines.append(f"{label}: {'; '.join(sorted({*found}))}.")
+    data = {f"{run.run.data.slug} from {run.spec['data']['source']}" for run in runs}
+    machines = {_machine(environment) for run in runs for environment in run.environments}
+    lines += [f"Data: {'; '.join(sorted(data))}."] if data else []
+    lines += [f"Machine: {'; '.join(sorted(machines))}."] if machines else []
     for run in runs:
-        seed = f" (seed {run.run.seed})" if run.run.seed else ""
         for measure in experiment.measures():
             info = run.folder.read_measure_info(spec_id(measure))
             flags = () if info is None else measure.red_flags(info)
-            lines += [f"Red flag, {run.row.name}{seed}: {text}" for text in flags]
+            lines += [f"Red flag, {run.name}: {text}" for text in flags]
     return lines
 
 
-def _machine(environment: dict[str, Any]) -> str:
+def _machine(environment: dict[str, JSON]) -> str:
     where = ", ".join(environment["gpus"]) or environment["processor"]
     threads = environment["threads"]
     plural = "" if threads == 1 else "s"

@@ -1,4 +1,4 @@
-"""The content of a report in a neutral form: sections with text, tables and lists of strings.
+"""The content of a report in a neutral form: sections with text, tables, a picture and data.
 
 `page` makes them; `terminal`, `markdown` and `latex` render any of them.
 """
@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import csv
 import io
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
 
 MISSING = "-"
 VACUOUS = "vacuous"
@@ -29,7 +30,7 @@ class Block:
     """
 
     title: str
-    cells: tuple[tuple[str, ...], ...]
+    cells: Sequence[Sequence[str]]
     heads: tuple[str, ...] = ("",)
 
 
@@ -38,13 +39,13 @@ class Table:
     """Rows in groups, and blocks of columns.
 
     Args:
-        labels: (group, row) for each line, the lines of a group together; a group may be "".
+        labels: (group, row) for each line; a group may be "".
         blocks: the columns.
         corner: heading of the labels.
     """
 
-    labels: tuple[tuple[str, str], ...]
-    blocks: tuple[Block, ...]
+    labels: Sequence[tuple[str, str]]
+    blocks: Sequence[Block]
     corner: str = ""
 
     def groups(self) -> dict[str, list[int]]:
@@ -66,16 +67,34 @@ class Section:
         text: sentences below them.
         items: a list.
         name: stem of its files.
-        drawn: whether there is an image `<name>.png`; `terminal` and `latex` leave images out.
+        draw: draws its picture `<name>.png` onto an empty canvas, and gives it a size. `terminal`
+            and `latex` leave pictures out.
+        header: columns of its CSV file after experiment and preset; no file if empty.
+        lines: of the CSV file.
     """
 
-    title: str
+    title: str = ""
     lead: str = ""
-    tables: tuple[Table, ...] = ()
+    tables: Sequence[Table] = ()
     text: str = ""
-    items: tuple[str, ...] = ()
+    items: Sequence[str] = ()
     name: str = ""
-    drawn: bool = False
+    draw: Callable[[Canvas], None] | None = None
+    header: Sequence[str] = ()
+    lines: Sequence[Sequence[Any]] = ()
+
+
+def fitting(widths: Sequence[int], room: int) -> list[list[int]]:
+    """The numbers of columns of these widths, in parts that fit into the room."""
+    parts: list[list[int]] = []
+    free = 0
+    for number, width in enumerate(widths):
+        if not parts or width > free:
+            parts.append([])
+            free = room
+        parts[-1].append(number)
+        free -= width
+    return parts
 
 
 def fixed(value: float | None, digits: int, sign: str = "") -> str:
@@ -92,18 +111,21 @@ def titled(title: str, unit: str) -> str:
     return f"{title} ({unit})" if unit else title
 
 
-def seeds_in_words(most: int, least: int, most_draws: int = 1, least_draws: int = 1) -> str:
-    """`1 seed`, `2 to 3 seeds`, `5 draws of the data, 20 seeds each`."""
-    seeds = _in_words(most, least, "seed")
-    if most_draws == 1:
-        return seeds
-    return f"{_in_words(most_draws, least_draws, 'draw')} of the data, {seeds} each"
+def uncapitalized(title: str) -> str:
+    """`share of faulty parameters`."""
+    return title[:1].lower() + title[1:]
 
 
-def _in_words(most: int, least: int, noun: str) -> str:
-    if least < most:
-        return f"{least} to {most} {noun}s"
-    return f"1 {noun}" if most == 1 else f"{most} {noun}s"
+def seeds_in_words(seeds: Collection[int], draws: Collection[int] = (1,)) -> str:
+    """`1 seed`, `2 to 3 seeds`, `5 draws of the data, 20 seeds each`, from all counts."""
+    text = _counted(seeds, "seed")
+    return text if max(draws) == 1 else f"{_counted(draws, 'draw')} of the data, {text} each"
+
+
+def _counted(counts: Collection[int], noun: str) -> str:
+    least, most = min(counts), max(counts)
+    number = str(most) if least == most else f"{least} to {most}"
+    return f"{number} {noun}{'' if most == 1 else 's'}"
 
 
 def csv_of(header: Sequence[str], lines: Iterable[Sequence[Any]]) -> bytes:
@@ -111,12 +133,12 @@ def csv_of(header: Sequence[str], lines: Iterable[Sequence[Any]]) -> bytes:
     content = io.StringIO()
     writer = csv.writer(content, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows([_plain(value) for value in line] for line in lines)
+    # Ten digits: more than any measure has, fewer than where sums in another order differ.
+    writer.writerows(
+        [
+            f"{value:.10g}".replace("nan", "") if isinstance(value, float) else value
+            for value in line
+        ]
+        for line in lines
+    )
     return content.getvalue().encode()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Real) and not isinstance(value, int):
-        # Ten digits: more than any measure has, fewer than where sums in another order differ.
-        return "" if math.isnan(value) else f"{float(value):.10g}"
-    return value

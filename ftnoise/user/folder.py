@@ -21,7 +21,7 @@ from ftnoise.core.errors import BadInput, RunFailed
 from ftnoise.core.files import TEMPORARIES, locked, remove, write_bytes, write_text
 from ftnoise.core.progress import tell
 from ftnoise.core.spec import JSON, digest
-from ftnoise.report.figures.fault_curve import fault_curve
+from ftnoise.report.figures.arrays import fault_curve
 from ftnoise.store.partial_work import PartialWork
 from ftnoise.store.records import Record
 from ftnoise.user.inject import run

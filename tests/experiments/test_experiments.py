@@ -24,7 +24,7 @@ def experiments() -> list[Any]:
 def shown(experiment: Any, measure: Any) -> set[str]:
     """The names of the arrays of a measure that figures show."""
     of_it = [figure for figure in experiment.figures if measure in figure.measures]
-    return {name for figure in of_it for name in figure.shapes}
+    return {name for figure in of_it for name in figure.arrays}
 
 
 @pytest.mark.parametrize("module", experiments(), ids=lambda module: module.__name__)

@@ -19,7 +19,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 import ftnoise.experiments
-from ftnoise import report
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.data import Data
 from ftnoise.core.errors import RunFailed
@@ -28,6 +27,7 @@ from ftnoise.core.figures import Curves
 from ftnoise.core.interfaces import Architecture, DataSet, Measure, Measurement, Procedure, Run
 from ftnoise.core.schedule import Schedule
 from ftnoise.engine import resuming, runner
+from ftnoise.report.figures import canvas
 
 EXPERIMENTS = Path(__file__).with_name("experiments")
 ENVIRONMENT = {
@@ -215,5 +215,4 @@ def install(put: Any = setattr) -> None:
     put(runner, "stored_network", runner._rebuilt)
     put(os, "fsync", lambda file: None)
     pictures = {"png": b"a picture", "pdf": b"the same"}
-    put(report, "picture", lambda results: dict(pictures))
-    put(report, "plot", lambda results, curves: dict(pictures))
+    put(canvas, "rendered", lambda draw: dict(pictures))

@@ -13,14 +13,16 @@ import pandas
 import pytest
 from matplotlib.figure import Figure as Canvas
 
+from ftnoise import report
 from ftnoise.core.experiment import Column, Experiment, Row
 from ftnoise.core.figures import HeatMap, Pairs, Series
 from ftnoise.core.interfaces import Architecture, DataSet, Measure, Procedure, Run
 from ftnoise.core.schedule import Schedule
 from ftnoise.core.spec import spec_id
-from ftnoise.report import Reading, Results, plot
-from ftnoise.report.figures import view
+from ftnoise.report import Reading, Results
 from ftnoise.report.figures.canvas import LOOK
+from ftnoise.report.page import sections
+from ftnoise.report.table import Section
 
 
 class Unused:
@@ -136,16 +138,27 @@ def shown(figure, arrays, info=None, **changes) -> Results:
     return make(**{"paper": rows, "ours": {}, "readings": readings, **changes}, figures=(figure,))
 
 
-def seen(results) -> Any:
-    """The view of the only figure."""
+def seen(results) -> Section:
+    """What the only figure shows."""
     (figure,) = results.experiment.figures
-    return view(results, figure)
+    return next(one for one in sections(results) if one.name.endswith(f".{figure.name}"))
+
+
+def plot(results, draw=True) -> dict[str, bytes]:
+    """The files of the only figure."""
+    return report.files(results, seen(results), draw)
+
+
+def cells(results) -> list[list[str]]:
+    """The printed cells of the only figure that is a table, line by line."""
+    (table,) = seen(results).tables
+    blocks = [[cell for (cell,) in block.cells] for block in table.blocks]
+    return [list(line) for line in zip(*blocks, strict=True)]
 
 
 def frame(results) -> pandas.DataFrame:
     """The CSV file of the only figure."""
-    (figure,) = results.experiment.figures
-    return pandas.read_csv(io.BytesIO(plot(results, figure)["csv"]))
+    return pandas.read_csv(io.BytesIO(plot(results, draw=False)["csv"]))
 
 
 def drawn(draw) -> Canvas:

@@ -49,10 +49,12 @@ paper. The CSV file and the figure have the 95 % t intervals of the means. A
 number that does not apply to a row is a dash. 3 of 15 numbers are missing.
 
 Order of generalization error, smallest first
+
 - dnn: different. Paper: tikhonov < natural < trades. Ours: tikhonov < trades <
   natural.
 
 Notes
+
 - Two threads.
 """
 
@@ -83,7 +85,7 @@ def test_every_number_stands_in_its_row_and_no_line_is_too_long(results, width):
 def test_columns_are_aligned_at_their_points():
     ours = {"dnn natural": {"error": [8.5, 8.6]}, "cnn natural": {"error": [-30.0, 130.0]}}
     text = report.terminal(make(ours=ours), 100)
-    assert "  8.55 ±   0.07 |  -0.05" in text
+    assert "  8.55 ± 0.07   |  -0.05" in text
     assert " 50.00 ± 113.14 | +41.99" in text
 
 
@@ -146,9 +148,9 @@ def test_figures_follow_the_table_in_their_order():
     figures = (PAIRS, HEAT_MAP, SERIES)
     made = make(paper={"a": {}, "b": {}}, ours={}, readings=readings, figures=figures)
     _, pairs, heat_map, series, _ = sections(made)
-    assert pairs.tables[0].labels == (("", "a - b"),)
+    assert pairs.tables[0].labels == [("", "a - b")]
     assert [heat_map.name, heat_map.text] == ["table0.quick.map", "1 seed."]
-    assert [series.name, series.drawn, series.tables] == ["table0.quick.line", True, ()]
+    assert [series.name, series.draw is None, series.tables] == ["table0.quick.line", False, ()]
     text = report.markdown(made)
     assert "## A map\n\n![A map](table0.quick.map.png)\n\n1 seed.\n" in text
     # Images are not part of a terminal's report.

@@ -13,10 +13,10 @@ import pytest
 from ftnoise import report
 from ftnoise.core.figures import Curves
 from ftnoise.core.interfaces import Figure
-from ftnoise.report.figures import View
-from tests.report.conftest import make
+from ftnoise.report.table import Section
+from tests.report.conftest import make, plot
 
-SUFFIXES = ["csv", "md", "tex", "png", "pdf"]
+SUFFIXES = ["md", "tex", "csv", "png", "pdf"]
 HEADER = "experiment,preset,row,measure,unit,paper,ours,spread,low,high,seeds,difference"
 CURVES = Curves(name="curve", title="E", x="error", panels=(("accuracy",),))
 
@@ -32,16 +32,14 @@ def test_writes_all_forms_and_then_the_figures(tmp_path):
     assert contents["tex"].decode() == report.latex(results)
     assert contents["png"].startswith(b"\x89PNG")
     assert contents["pdf"].startswith(b"%PDF")
-    assert {"png": contents["curve.png"], "pdf": contents["curve.pdf"]} == report.plot(
-        results, CURVES
-    )
+    assert {"png": contents["curve.png"], "pdf": contents["curve.pdf"]} == plot(results)
 
 
 def test_writes_nothing_where_a_form_fails(results, tmp_path, monkeypatch):
-    def fail(results):
+    def fail(results, section):
         raise RuntimeError("no picture")
 
-    monkeypatch.setattr(report, "picture", fail)
+    monkeypatch.setattr(report, "files", fail)
     with pytest.raises(RuntimeError, match="no picture"):
         report.write(results, tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -76,28 +74,20 @@ def test_importing_it_imports_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
-def test_a_new_kind_of_figure_needs_a_module_of_its_name_only(monkeypatch):
+def test_a_new_kind_of_figure_is_a_module_of_its_name(monkeypatch):
     @dataclass(frozen=True, kw_only=True)
     class MyKind(Figure):
         pass
 
-    class MyKindView(View):
-        drawn = False
-        header = ("row",)
-
-        def is_empty(self):
-            return False
-
-        def text(self):
-            return "A sentence."
-
-        def lines(self):
-            return ((row.name,) for row in self.results.experiment.rows)
+    def my_kind(results, figure):
+        return Section(
+            text=figure.title, header=("row",), lines=[(row.name,) for *_, row in results.rows]
+        )
 
     module = types.ModuleType("my_kind")
-    module.MyKindView = MyKindView
+    module.my_kind = my_kind
     monkeypatch.setitem(sys.modules, "ftnoise.report.figures.my_kind", module)
     figure = MyKind(name="mine", title="My figure")
     made = make(figures=(figure,))
-    assert "## My figure\n\nA sentence.\n" in report.markdown(made)
-    assert report.plot(made, figure)["csv"].startswith(b"experiment,preset,row\ntable0,quick,dnn ")
+    assert "## My figure\n\nMy figure\n" in report.markdown(made)
+    assert plot(made)["csv"].startswith(b"experiment,preset,row\ntable0,quick,dnn ")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,8 @@ from ftnoise.core.errors import BadInput
 from ftnoise.core.experiment import Column
 from ftnoise.core.preset import PRESETS
 from ftnoise.core.spec import spec_id
+from ftnoise.report import StoredRun
+from ftnoise.report.page import sections
 from ftnoise.stats import summarize
 from tests.report.conftest import HEAT_MAP, OURS, PAIRS, SERIES, Faults, make, shown
 
@@ -80,15 +81,18 @@ def test_groups_are_the_first_words_of_names_that_all_have_two(results):
 
 
 def test_orders_of_ranked_columns_where_two_rows_have_both(results):
-    ((column, *order),) = results.orders()  # cnn has a single row with both
-    assert column.name == "error"
-    assert order == ["dnn", "tikhonov < natural < trades", "tikhonov < trades < natural"]
+    _, orders, _ = sections(results)
+    assert orders.title == "Order of generalization error, smallest first"
+    # cnn has a single row with both.
+    assert orders.items == [
+        "dnn: different. Paper: tikhonov < natural < trades. Ours: tikhonov < trades < natural."
+    ]
 
 
 def test_what_prints_the_same_ranks_the_same():
     ours = {"a": {"error": [5.0]}, "b": {"error": [4.0]}, "c": {"error": [4.001]}}
-    ((*_, order),) = make(paper=ABC, ours=ours).orders()
-    assert order == "b = c < a"
+    _, orders, _ = sections(make(paper=ABC, ours=ours))
+    assert orders.items == ["rows: different. Paper: a < b < c. Ours: b = c < a."]
 
 
 def test_columns_with_the_papers_numbers_come_first(results):
@@ -184,9 +188,13 @@ def found(*rates, draws=2):
 
 def test_a_reading_is_shown_if_it_has_all_arrays():
     made = shown(SERIES, {"a": [found(0, 1), None, {"rates": [0]}, found(0, 1)], "b": []})
-    a, b = made.experiment.rows
-    assert [reading.seed for reading in made.shown(a, SERIES)] == [0, 3]
-    assert made.shown(b, SERIES) == ()
+    ((row, readings),) = made.shown(SERIES).items()
+    assert row == "a"
+    assert [reading.seed for reading in readings] == [0, 3]
+    # The labels of a heat map are in the info.
+    arrays = {"a": [found(0, 1)]}
+    assert shown(HEAT_MAP, arrays).shown(HEAT_MAP) == {}
+    assert [*shown(HEAT_MAP, arrays, {"layers": ["x", "y"]}).shown(HEAT_MAP)] == ["a"]
 
 
 @pytest.mark.parametrize("figure", [SERIES, HEAT_MAP])
@@ -194,16 +202,16 @@ def test_rows_may_have_x_of_their_own_but_not_the_seeds_of_a_row(figure):
     info = {"layers": ["a", "b"]}
     arrays = {"y": np.zeros(2), "v": np.zeros((2, 2))}
     one, other = ({**arrays, "rates": rates} for rates in ([0, 1], [0, 2]))
-    shown(figure, {"a": [one], "b": [other]}, info)
+    assert len(shown(figure, {"a": [one], "b": [other]}, info).shown(figure)) == 2
     with pytest.raises(BadInput, match=r"takes together\. Received: row='a', seed=1"):
-        shown(figure, {"a": [one, other]}, info)
+        shown(figure, {"a": [one, other]}, info).shown(figure)
 
 
 def test_rows_that_are_compared_have_the_same_x_and_draws():
-    shown(PAIRS, {"x a": [found(0, 1)], "y b": [found(0, 2)]})
+    assert len(shown(PAIRS, {"x a": [found(0, 1)], "y b": [found(0, 2)]}).shown(PAIRS)) == 2
     for other in (found(0, 2), found(0, 1, draws=3)):
         with pytest.raises(BadInput, match=r"takes together\. Received: row='b'"):
-            shown(PAIRS, {"a": [found(0, 1)], "b": [other]})
+            shown(PAIRS, {"a": [found(0, 1)], "b": [other]}).shown(PAIRS)
 
 
 # Stored runs
@@ -243,7 +251,7 @@ SPEC = {"data": {"source": "memory"}, "environment": HERE}
 def stored(experiment, number, seed, measured, draw=0, **spec):
     row = experiment.rows[number]
     run = replace(experiment.draws(row)[draw], seed=seed)
-    return SimpleNamespace(row=row, run=run, folder=Folder(measured), spec=SPEC | spec, draw=draw)
+    return StoredRun(row, run, Folder(measured), SPEC | spec, draw)
 
 
 def test_results_are_read_from_stored_runs():
@@ -267,7 +275,7 @@ def test_results_are_read_from_stored_runs():
     # Figures are of the first draw of the data.
     assert [reading.seed for reading in made.readings["a"][id]] == [0, 3]
     assert [*made.readings] == ["a"]
-    assert made.stem == "table0.paper"
+    assert sections(made)[0].name == "table0.paper"
     assert report.results(experiment, PRESETS["paper"], runs[3:]).values == {}
 
 

@@ -5,43 +5,34 @@ from __future__ import annotations
 import io
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
     from matplotlib.figure import Figure as Canvas
 
 WIDTH = 7.0  # inches: both columns of a two-column page
 CHARACTERS = 110  # in a line of that width
-DOTS = 200  # an inch
 # Okabe and Ito (2008), without yellow; neighbors differ in gray too.
 COLORS = ("#0072b2", "#e69f00", "#000000", "#cc79a7", "#009e73", "#56b4e9", "#d55e00")
 DASHES: tuple[Any, ...] = ("-", (0, (4, 1.6)), (0, (1, 1.2)), (0, (5, 1.4, 1, 1.4)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 LOOK: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
     # One font: each further one, such as bold, is a file to be cut down for the PDF.
     "font.size": 8,
     "figure.constrained_layout.use": True,
-    "axes.linewidth": 0.6,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
+    "axes.formatter.limits": (-5, 7),
     "axes.grid": True,
-    "axes.labelpad": 3,
     "axes.titlesize": 9,
     "axes.titlelocation": "left",
     "grid.color": "0.9",
-    "grid.linewidth": 0.6,
     "legend.frameon": False,
+    "legend.title_fontsize": 8,
     "lines.linewidth": 1.2,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.minor.size": 0,
-    "ytick.minor.size": 0,
     "text.parse_math": False,
     "pdf.fonttype": 42,
 }
@@ -64,7 +55,7 @@ def rendered(draw: Callable[[Canvas], None]) -> dict[str, bytes]:
     settings.pop("backend")
     png, pdf = io.BytesIO(), io.BytesIO()
     with matplotlib.rc_context(settings):
-        canvas = Canvas(dpi=DOTS)
+        canvas = Canvas(dpi=200)
         draw(canvas)
         # `Figure.savefig` would draw each file twice, and lay it out anew.
         FigureCanvasAgg(canvas).print_png(png, metadata={"Software": None})
@@ -98,59 +89,30 @@ def look(place: int) -> dict[str, Any]:
     }
 
 
-def legend(
-    canvas: Canvas, handles: Sequence[Artist], note: str = "", *, below: bool = False
-) -> None:
-    """Puts a legend outside the panels, above or `below`; `note` is its last line."""
-    longest = max((len(str(handle.get_label())) for handle in handles), default=0) + 8
-    columns = max(1, min(len(handles), CHARACTERS // longest))
-    # As many in each line, rather than one left over.
-    columns = -(-len(handles) // -(-len(handles) // columns)) if handles else 1
-    place: Literal["outside lower center", "outside upper center"]
-    place = "outside lower center" if below else "outside upper center"
+def legend(canvas: Canvas, handles: Sequence[Artist], note: str = "") -> None:
+    """Puts a legend above the panels; `note` is its first line."""
+    longest = max(len(str(handle.get_label())) for handle in handles) + 8
+    lines = -(-len(handles) // max(1, CHARACTERS // longest))
     canvas.legend(
         handles=list(handles),
-        loc=place,
-        ncols=columns,
+        loc="outside upper center",
+        ncols=-(-len(handles) // lines),
         title=textwrap.fill(note, CHARACTERS) or None,
-        title_fontsize=8,
     )
 
 
-def wrapped(text: str, inches: float) -> str:
-    """A title in lines of about this length."""
-    return textwrap.fill(text, max(12, int(inches * CHARACTERS / WIDTH)))
+def wrapped(text: str, across: int = 1) -> str:
+    """A title in lines that fit below one of `across` panels in a row."""
+    return textwrap.fill(text, int(0.8 * CHARACTERS / across))
 
 
-def ticks(axis: Axis, most: int = 6) -> None:
-    """Round numbers on a linear axis."""
-    from matplotlib.ticker import MaxNLocator
-
-    axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 5, 10]))
-
-
-def decades(axis: Axis) -> None:
-    """Plain numbers on a logarithmic axis."""
+def decades(axes: Axes, name: str, **options: Any) -> None:
+    """Makes the axis "x" or "y" logarithmic, with plain numbers."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
+    (axes.set_xscale if name == "x" else axes.set_yscale)("log", **options)
+    axis = axes.xaxis if name == "x" else axes.yaxis
     low, high = axis.get_view_interval()
-    steps = (1.0,) if high / low > 100 else (1.0, 2.0, 5.0) if high / low > 10 else range(1, 10)
-    axis.set_major_locator(LogLocator(subs=steps, numticks=9))
-    axis.set_major_formatter(lambda x, _: power(x))
+    axis.set_major_locator(LogLocator(subs=(1,) if high / low > 100 else (1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter(NullFormatter())
-
-
-def power(x: float) -> str:
-    """A positive number on an axis: 0.01, 2, 100, 10³, 5×10⁶."""
-    if 0.01 <= x < 1000:
-        return f"{x:g}"
-    digits, exponent = f"{x:e}".split("e")
-    factor = "" if float(digits) == 1 else f"{float(digits):g}×"
-    return f"{factor}10{str(int(exponent)).translate(SUPERSCRIPTS)}"
-
-
-def bare(axes: Axes) -> None:
-    """A panel without grid, ticks and frame."""
-    axes.grid(False)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
