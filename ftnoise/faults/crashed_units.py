@@ -6,9 +6,7 @@ pooling, need not be computed again. It holds for finite outputs.
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +14,6 @@ import keras
 import tensorflow as tf
 
 from ftnoise.faults.graph import Graph, Step
-from ftnoise.faults.injection import put
 from ftnoise.faults.sites import OutputTarget
 from ftnoise.layers.convolution import ImageConv2D
 
@@ -26,22 +23,14 @@ LAYERS = keras.layers
 KEEP_ZERO = (
     LAYERS.MaxPooling1D,
     LAYERS.MaxPooling2D,
-    LAYERS.MaxPooling3D,
     LAYERS.AveragePooling1D,
     LAYERS.AveragePooling2D,
-    LAYERS.AveragePooling3D,
     LAYERS.GlobalMaxPooling1D,
     LAYERS.GlobalMaxPooling2D,
     LAYERS.GlobalAveragePooling1D,
     LAYERS.GlobalAveragePooling2D,
-    LAYERS.ZeroPadding1D,
     LAYERS.ZeroPadding2D,
-    LAYERS.UpSampling2D,
-    LAYERS.Cropping2D,
     LAYERS.Dropout,
-    LAYERS.SpatialDropout1D,
-    LAYERS.SpatialDropout2D,
-    LAYERS.SpatialDropout3D,
 )
 # Their kernels are [..., in, out]; those of transposed convolutions, below them, are not.
 CONSUMERS = (LAYERS.Dense, LAYERS.Conv1D, LAYERS.Conv2D, LAYERS.Conv3D, ImageConv2D)
@@ -54,28 +43,15 @@ class Removal:
     step: Step
     repeats: int
 
-    @contextlib.contextmanager
-    def without(self, hit: Any) -> Iterator[None]:
-        """The layer's kernel has zeros for the units that are hit (`[units]`) inside the block."""
-        layer = self.step.layer
-        before = vars(layer)["kernel"]
-        rows = tf.tile(hit, [self.repeats])
-        try:
-            vars(layer)["kernel"] = tf.where(
-                rows[:, None], tf.zeros([], layer.compute_dtype), tf.convert_to_tensor(before)
-            )
-            yield
-        finally:
-            put(layer, "kernel", before)
+    def kernel(self, hit: Any) -> Any:
+        """The kernel with zeros for the units that are hit, bool `[units]`."""
+        rows = tf.tile(hit, [self.repeats])[:, None]
+        zero = tf.zeros([], self.step.layer.compute_dtype)
+        return tf.where(rows, zero, tf.convert_to_tensor(self.step.layer.kernel))
 
 
-def removals(graph: Graph, targets: Sequence[OutputTarget]) -> dict[OutputTarget, Removal]:
-    """Where the units of each target are removed, for those for which it is possible."""
-    found = {target: _removal(graph, target) for target in targets}
-    return {target: removal for target, removal in found.items() if removal}
-
-
-def _removal(graph: Graph, target: OutputTarget) -> Removal | None:
+def removal(graph: Graph, target: OutputTarget) -> Removal | None:
+    """Where a target's units can be removed, if anywhere."""
     if target.before or len(target.grid) != 1 or graph.calls(target.tapped) != 1:
         return None
     (step,) = (step for step in graph.steps if step.layer is target.tapped)
@@ -86,25 +62,14 @@ def _removal(graph: Graph, target: OutputTarget) -> Removal | None:
             return None
         given = step.shapes[0]
         (step,) = following
-        layer = step.layer
+        layer, kind = step.layer, type(step.layer)
         if getattr(layer, "data_format", "channels_last") != "channels_last":
             return None
-        kind = type(layer)
-        if kind is LAYERS.Flatten:
-            if None in given[1:] or flattened > 1:
-                return None
+        if kind is LAYERS.Flatten and None not in given[1:] and flattened == 1:
             flattened = math.prod(given[1:-1])  # type: ignore[arg-type]
-        elif kind in CONSUMERS:
-            return _fed(graph, step, target, flattened)
         elif kind not in KEEP_ZERO:
-            return None
-
-
-def _fed(graph: Graph, step: Step, target: OutputTarget, flattened: int) -> Removal | None:
-    layer = step.layer
-    kernel = vars(layer).get("kernel")
-    if graph.calls(layer) != 1 or not isinstance(kernel, tf.Variable):
+            break
+    rows = target.size * flattened
+    if kind not in CONSUMERS or graph.calls(layer) != 1 or getattr(layer, "groups", 1) != 1:
         return None
-    if getattr(layer, "groups", 1) != 1 or kernel.shape[-2] != target.size * flattened:
-        return None
-    return Removal(step, flattened)
+    return Removal(step, flattened) if layer.kernel.shape[-2] == rows else None

@@ -18,6 +18,7 @@ channels, the scores of the classes, are hidden neurons.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -79,7 +80,7 @@ class Where(Spec, ABC):
         return text
 
     @abstractmethod
-    def candidates(self, network: keras.Model) -> list[Target]:
+    def candidates(self, network: keras.Model) -> Sequence[Target]:
         """The targets of this kind in all layers of a network."""
 
     def targets(self, network: keras.Model) -> list[Target]:
@@ -88,10 +89,9 @@ class Where(Spec, ABC):
         Raises:
             BadInput: there is no such layer or site; names those that exist.
         """
-        found = self.candidates(network)
-        kind = self.slug.replace("_", " ")
+        found, kind = list(self.candidates(network)), self.slug.replace("_", " ")
         layers = list(dict.fromkeys(target.layer for target in found))
-        wanted = set()
+        wanted = []
         for one in self.layers:
             meant = [n for n, layer in enumerate(layers) if one in (n, layer.name)]
             if not meant:
@@ -105,7 +105,7 @@ class Where(Spec, ABC):
                     f"Expected one layer of {network.name} with {kind} by that name, or a position "
                     f"from 0. Received: {one!r}, the name of those at {', '.join(map(str, meant))}."
                 )
-            wanted.add(layers[meant[0]])
+            wanted.append(layers[meant[0]])
         found = [target for target in found if not wanted or target.layer in wanted]
         if not found:
             raise BadInput(f"Expected {kind} in {network.name}. Received: none.")
@@ -136,7 +136,7 @@ class Neurons(Where):
 
     outputs: ClassVar[bool] = True
 
-    def candidates(self, network: keras.Model) -> list[Target]:
+    def candidates(self, network: keras.Model) -> Sequence[Target]:
         from ftnoise.faults import sites
 
         return sites.output_targets(network, self.output_layer)
@@ -146,17 +146,18 @@ class Neurons(Where):
 class Channels(Neurons):
     """The neurons of convolutions: whole channels of their outputs."""
 
-    def candidates(self, network: keras.Model) -> list[Target]:
+    def candidates(self, network: keras.Model) -> Sequence[Target]:
         from ftnoise.faults import sites
 
-        return sites.output_targets(network, self.output_layer, convolutions=True)
+        found = super().candidates(network)
+        return [target for target in found if sites.is_convolution(target.layer)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filters(Where):
     """Whole filters of convolutions: all weights that make one channel, without its bias."""
 
-    def candidates(self, network: keras.Model) -> list[Target]:
+    def candidates(self, network: keras.Model) -> Sequence[Target]:
         from ftnoise.faults import sites
 
         return sites.filter_targets(network, self.output_layer)
@@ -166,20 +167,22 @@ class Filters(Where):
 class Weights(Where):
     """Single weights: elements of kernels, recurrent kernels and embeddings; no biases."""
 
-    def candidates(self, network: keras.Model) -> list[Target]:
+    def candidates(self, network: keras.Model) -> Sequence[Target]:
         from ftnoise.faults import sites
 
-        return sites.parameter_targets(network, self.output_layer, sites.is_weight)
+        found = sites.parameter_targets(network, self.output_layer)
+        return [target for target in found if target.is_weight]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Biases(Where):
     """Single biases."""
 
-    def candidates(self, network: keras.Model) -> list[Target]:
+    def candidates(self, network: keras.Model) -> Sequence[Target]:
         from ftnoise.faults import sites
 
-        return sites.parameter_targets(network, self.output_layer, sites.is_bias)
+        found = sites.parameter_targets(network, self.output_layer)
+        return [target for target in found if target.kind == "bias"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +193,7 @@ class Parameters(Where):
     are no parameters; the variables of a frozen layer are.
     """
 
-    def candidates(self, network: keras.Model) -> list[Target]:
+    def candidates(self, network: keras.Model) -> Sequence[Target]:
         from ftnoise.faults import sites
 
-        return sites.parameter_targets(network, self.output_layer, lambda variable: True)
+        return sites.parameter_targets(network, self.output_layer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.checkpointing import Checkpointing
@@ -69,8 +70,8 @@ def inject(
         checkpointing: keeps the trials on the way, and reports progress.
 
     Raises:
-        BadInput: the model has no such sites, or an argument does not fit.
-        RunFailed: the campaign disagrees with Keras on this model.
+        BadInput: the model has no such sites, an argument does not fit, or a campaign without
+            faults disagrees with Keras on this model.
     """
     settings = CampaignSettings.of(
         fault,
@@ -101,12 +102,12 @@ def run(
     campaign: Campaign, settings: CampaignSettings, checkpointing: Checkpointing | None = None
 ) -> InjectionResult:
     """Runs a campaign that `prepared` made; see `inject`."""
-    from ftnoise.faults.agreement import agreement, expect_unchanged
+    from ftnoise.faults.agreement import agreement
     from ftnoise.faults.campaign import digest
     from ftnoise.faults.sweep import sweep
 
     checkpointing = checkpointing or Checkpointing()
-    rates, precision, before = settings.rates, settings.precision, digest(campaign.network)
+    rates, precision = settings.rates, settings.precision
     if campaign.one_by_one:
         most = (settings.max_trials if precision else settings.trials) * len(rates)
         checkpointing.show(
@@ -114,7 +115,7 @@ def run(
             f"{'up to ' if precision else ''}{most * len(campaign.y):,} calls. A permanent fault "
             "computes the examples together."
         )
-    checks = str(agreement(campaign, rates[-1]))
+    checks = str(agreement(campaign))
     fixed = min(PILOT, precision.most) if precision else settings.trials
     outcomes = sweep(campaign, rates, trials=fixed, checkpointing=checkpointing)
     if precision is None:
@@ -128,13 +129,12 @@ def run(
             begun=outcomes,
             expected=_expected(outcomes, precision, checkpointing),
         )
-    expect_unchanged(campaign.network, before)
     return InjectionResult(
         model=campaign.network.name,
         settings=settings,
         sites=campaign.site_count,
         checks=checks,
-        weights=before,
+        weights=digest(campaign.network),
         outcomes=outcomes,
     )
 
@@ -195,11 +195,8 @@ def plan_trials(
 
 def _first(outcomes: Outcomes, trials: int) -> Outcomes:
     """The first trials at each rate, as a checkpoint of a longer campaign may hold more."""
-    kept = [
-        {name: array[:trials] for name, array in outcomes.at(index).items()}
-        for index in range(len(outcomes.rates))
-    ]
-    return type(outcomes).of(outcomes.rates, outcomes.golden, outcomes.y, kept)
+    kept = [{name: one[:trials] for name, one in arrays.items()} for arrays in outcomes.results]
+    return replace(outcomes, results=kept)
 
 
 def _needed(accuracies: np.ndarray, half_width: float, confidence: float) -> int | None:

@@ -65,7 +65,7 @@ def _row(outcomes: Outcomes, settings: CampaignSettings, index: int) -> dict[str
     if settings.precision is None:
         free = bounded_interval(drawn, settings.confidence, high=100.0)
     unit, size = rate.size or ("count", 0)
-    faults = float(outcomes.numbers["faults"][index].mean())
+    faults = float(outcomes.results[index]["faults"].mean())
     deviation_mean, deviation_max = outcomes.output_deviation(index)
     trial_error, example_error, enlarge = _sources(outcomes.correct(index))
     return {
@@ -84,7 +84,7 @@ def _row(outcomes: Outcomes, settings: CampaignSettings, index: int) -> dict[str
         "sdc_rate": float(outcomes.sdc_rate(index).mean()),
         "output_deviation_mean": _finite(deviation_mean),
         "output_deviation_max": _finite(deviation_max),
-        "not_finite": float(outcomes.numbers["not_finite"][index].mean()),
+        "not_finite": float(outcomes.results[index]["not_finite"].mean()),
         "unclear": bool(faults) and curves.is_unclear(interval, free, outcomes.golden_accuracy),
         "trial_error": trial_error,
         "example_error": example_error,

@@ -86,7 +86,7 @@ def test_each_amount_gets_the_masks_of_the_campaign(asked):
         outcome = asked.run(range(7), rate)
         np.testing.assert_array_equal(found.correct(site), outcome.correct)
         for name in NUMBERS:
-            np.testing.assert_array_equal(found.numbers[name][site], getattr(outcome, name))
+            np.testing.assert_array_equal(found.results[site][name], getattr(outcome, name))
     np.testing.assert_array_equal(found.golden, asked.correct)
     assert found.golden_accuracy == 90
     assert (found.accuracies(0) == 90).all()
@@ -97,7 +97,7 @@ def test_each_amount_gets_the_masks_of_the_campaign(asked):
 def test_any_number_of_trials(asked, trials):
     found = sweep(asked, [Count(faults=2)], trials=trials)
     assert found.trials(0) == trials
-    assert found.numbers["faults"][0].tolist() == [2] * trials
+    assert found.results[0]["faults"].tolist() == [2] * trials
 
 
 def test_the_size_of_a_group_makes_no_difference(asked):
