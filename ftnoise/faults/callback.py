@@ -186,7 +186,7 @@ class FaultInjection(keras.callbacks.Callback):
         if self.schedule is not None:
             replicas = self.model.distribute_strategy.num_replicas_in_sync
             expect(replicas == 1, "training on one device", replicas=replicas)
-            self._targets: list[Any] = self.fault.where.targets(self.model)
+            self._targets = self.fault.where.targets(self.model)
             # Not the trials of `evaluate`, which tests on faults that training did not see.
             seed = seeds.key(self.seed, "faults in training")
             self._sampler = TrialSampler(self.fault, self._targets, seed)

@@ -58,7 +58,7 @@ def injected(
     """
     count(least=0, seed=seed, trial=trial)
     fault = fault_of(fault)
-    targets: Sequence[Any] = fault.where.targets(model)
+    targets = fault.where.targets(model)
     sampler = TrialSampler(fault, targets, seed)
     fault.rate.check(sampler.site_count)
     drawn = sampler.trial(trial, fault.rate)

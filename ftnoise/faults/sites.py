@@ -172,21 +172,15 @@ def parameter_targets(network: keras.Model, output_layer: bool) -> list[Paramete
     return list(found.values())
 
 
-def filter_targets(network: keras.Model, output_layer: bool) -> list[ParameterTarget]:
-    """A target for each kernel of a convolution, its sites being the channels that it makes."""
-    targets = []
-    for target in parameter_targets(network, output_layer):
-        if not is_convolution(target.layer) or not target.is_weight:
-            continue
-        kept = [-1]
-        if target.kind == "depthwise_kernel":
-            kept = [-2, -1]
-        elif isinstance(_core(target.layer), TRANSPOSED):
-            kept = [-2]
-        axes = range(-len(target.grid), 0)
-        grid = tuple(target.grid[axis] if axis in kept else 1 for axis in axes)
-        targets.append(replace(target, grid=grid))
-    return targets
+def filters(kernel: ParameterTarget) -> ParameterTarget:
+    """The kernel of a convolution, its sites being the channels that it makes."""
+    kept = [-1]
+    if kernel.kind == "depthwise_kernel":
+        kept = [-2, -1]
+    elif isinstance(_core(kernel.layer), TRANSPOSED):
+        kept = [-2]
+    axes = range(-len(kernel.grid), 0)
+    return replace(kernel, grid=tuple(kernel.grid[n] if n in kept else 1 for n in axes))
 
 
 def is_convolution(layer: keras.layers.Layer) -> bool:

@@ -172,8 +172,8 @@ def test_layers_of_the_same_name_are_told_apart_by_position():
     with pytest.raises(BadInput) as refused:
         Parameters(layers=("dense",)).targets(network)
     assert str(refused.value) == (
-        "Expected one layer of twins with parameters by that name, or a position from 0. "
-        "Received: 'dense', the name of those at 0, 1."
+        "Expected a layer of twins with parameters (dense, dense, last). "
+        "Received: 'dense', the name of several: take a position from 0."
     )
 
 

@@ -86,7 +86,10 @@ BAD = [
     ("weights:stuck_at", "Expected a fault WHERE"),
     ("weights:stuck_at:0.5:often", "Expected a fault WHERE"),
     ("weights:stuck_at:0.5:transient:x", "Expected a fault WHERE"),
-    ("weight:stuck_at:0.5", "where to be one of neurons, channels, filters, weights, biases"),
+    (
+        "weight:stuck_at:0.5",
+        "where to be one of neurons, channels, parameters, weights, filters, biases",
+    ),
     ("weights\n:stuck_at:0.5", "where to be one of"),
     ("weights@1:stuck_at:0.5", "where to be one of"),
     ("weights,layer=1:stuck_at:0.5", "fields of weights (layers, indices, output_layer), each on"),
