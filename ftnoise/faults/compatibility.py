@@ -32,26 +32,23 @@ def threshold_of(network: keras.Model, given: float | None = None) -> float:
         return float(given or 0)
     graph = unfold(network)
     last = next((step for step in graph.steps if graph.output in step.outputs), None)
+    name = last.layer.name if last else "an input"
     # A linear layer without weights, such as an Activation, passes on what it is given.
     if last and last.function in MIDDLES and (last.function != "linear" or last.layer.weights):
         return MIDDLES[last.function]
     raise BadInput(
         f"Expected the one output of {network.name} to be a logit or that of a sigmoid or tanh, or "
-        "a threshold, above which it predicts class 1. Received: "
-        f"{last.layer.name if last else 'an input'}, of unknown meaning."
+        f"a threshold, above which it predicts class 1. Received: {name}, of unknown meaning."
     )
 
 
 def check_precision(network: keras.Model) -> None:
     """Raises `BadInput` unless a network computes in float32."""
     for layer in network._flatten_layers(include_self=False, recursive=True):
-        kinds = [variable.dtype.name for variable in layer.weights]
-        if not isinstance(layer, keras.layers.InputLayer):
-            kinds.append(str(layer.compute_dtype))
-        other = next((kind for kind in kinds if kind in OTHERS), None)
-        expect(
-            other is None, f"{network.name} to compute in float32", layer=layer.name, dtype=other
-        )
+        own = [] if isinstance(layer, keras.layers.InputLayer) else [str(layer.compute_dtype)]
+        for kind in (*own, *(variable.dtype.name for variable in layer.weights)):
+            fits = kind not in OTHERS
+            expect(fits, f"{network.name} to compute in float32", layer=layer.name, dtype=kind)
 
 
 def check_examples(network: keras.Model, x: Any, y: Any) -> tuple[list[np.ndarray], np.ndarray]:

@@ -121,16 +121,10 @@ class Outcomes:
         Raises:
             ValueError, KeyError: the arrays are of something else.
         """
-        ends = np.cumsum(arrays["trials"])
-        width = -(-len(y) // 8)
-        if len(ends) != len(rates):
-            raise ValueError(f"{len(ends)} rates")
-        shapes = {"golden": (width,), "correct": (ends[-1], width)}
-        shapes |= dict.fromkeys(NUMBERS, (ends[-1],))
-        for name, shape in shapes.items():
-            if arrays[name].shape != shape:
-                raise ValueError(f"{name} {arrays[name].shape}")
+        ends, names = np.cumsum(arrays["trials"]), ("correct", *NUMBERS)
+        lengths = {len(arrays[name]) for name in names}
+        if len(ends) != len(rates) or lengths != {ends[-1]}:
+            raise ValueError(f"{len(ends)} rates with {sorted(lengths)} trials")
         golden = np.unpackbits(arrays["golden"], count=len(y)).astype(bool)
-        names = ("correct", *NUMBERS)
         parts = zip(*(np.split(arrays[name], ends[:-1]) for name in names), strict=True)
         return cls(rates, golden, y, [dict(zip(names, part, strict=True)) for part in parts])

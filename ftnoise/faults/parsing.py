@@ -61,16 +61,11 @@ def parse_fault(text: str) -> Fault:
         return Fault(
             where=_part("where", where),
             what=_part("what", what),
-            rate=parse_rate(rate),
+            rate=rate_of(rate),
             transient=duration == ["transient"],
         )
     except BadInput as error:
         raise BadInput(f"{error} In the fault {text!r}.") from error
-
-
-def parse_rate(text: str) -> Rate:
-    """The rate of a text: `0.5`, `50%`, `share=0.5,per_tensor=true`, `n=3` or `p=0.01`."""
-    return _part("rate", text if re.match("[a-z]", text) else f"share={text}")
 
 
 def fault_of(fault: Fault | str) -> Fault:
@@ -81,10 +76,10 @@ def fault_of(fault: Fault | str) -> Fault:
 
 
 def rate_of(rate: Rate | float | str) -> Rate:
-    """A rate, from itself, a share in [0, 1] or its text form."""
-    if isinstance(rate, Rate):
-        return rate
-    return parse_rate(rate) if isinstance(rate, str) else Share(rate=rate)
+    """A rate, from itself, a share in [0, 1] or its text form: `0.5`, `50%`, `n=3`, `p=0.01`."""
+    if isinstance(rate, str):
+        return _part("rate", rate if re.match("[a-z]", rate) else f"share={rate}")
+    return rate if isinstance(rate, Rate) else Share(rate=rate)
 
 
 def restored(form: JSON) -> Any:

@@ -115,8 +115,6 @@ def test_arrays_give_all_of_it_back(trials):
         pytest.param(lambda a: a.update(trials=np.array([5, 2])), id="other rates"),
         pytest.param(lambda a: a.update(trials=np.array([5, 2, 1])), id="other trials"),
         pytest.param(lambda a: a.update(correct=a["correct"][:-1]), id="a trial less"),
-        pytest.param(lambda a: a.update(correct=a["correct"][:, :-1]), id="images less"),
-        pytest.param(lambda a: a.update(golden=a["golden"][:-1]), id="golden of fewer images"),
         pytest.param(lambda a: a.update(faults=a["faults"][:-1]), id="numbers of fewer trials"),
         pytest.param(lambda a: a.update(output_deviation_max=np.zeros(0)), id="no distances"),
     ],

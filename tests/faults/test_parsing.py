@@ -14,7 +14,7 @@ from ftnoise.core.errors import BadInput
 from ftnoise.core.spec import canonical
 from ftnoise.faults.effects import BitFlip, Drift, Effect, RandomValue, SignFlip, StuckAt
 from ftnoise.faults.fault import Fault
-from ftnoise.faults.parsing import fault_of, form, parse_fault, parse_rate, rate_of, restored
+from ftnoise.faults.parsing import fault_of, form, parse_fault, rate_of, restored
 from ftnoise.faults.rates import Bernoulli, Count, Rate, Share
 from ftnoise.faults.where import Biases, Channels, Filters, Neurons, Parameters, Weights
 
@@ -71,13 +71,13 @@ def test_a_fault_may_be_transient():
 
 @given(rate=st.floats(0, 1))
 def test_a_rate_is_read_as_it_is_written(rate):
-    assert parse_rate(repr(rate)) == rate_of(rate) == rate_of(repr(rate)) == Share(rate=rate)
-    assert parse_rate(f"p={rate!r}") == Bernoulli(rate=rate)
+    assert rate_of(rate) == rate_of(repr(rate)) == Share(rate=rate)
+    assert rate_of(f"p={rate!r}") == Bernoulli(rate=rate)
 
 
 @given(faults=st.integers(0, 10**18 - 1))
 def test_a_number_of_faults_is_read_exactly(faults):
-    assert parse_rate(f"n={faults}") == Count(faults=faults)
+    assert rate_of(f"n={faults}") == Count(faults=faults)
 
 
 BAD = [
