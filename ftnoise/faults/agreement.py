@@ -22,10 +22,9 @@ class Agreement:
     """How the fault-free outputs of a campaign compare with those of Keras.
 
     Attributes:
-        examples: number of examples that were compared.
-        difference: largest difference of an output, relative to the largest output of its example,
-            exceptions aside.
-        exceptions: number of examples on which rounding makes the two disagree.
+        examples: number of examples.
+        difference: largest difference of an output, relative to the largest one of its example.
+        exceptions: number of examples on which rounding makes the two disagree, left out there.
     """
 
     examples: int

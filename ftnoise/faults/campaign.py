@@ -178,9 +178,9 @@ class Campaign:
     def _calls(
         self, trials: Sequence[int], rate: Rate
     ) -> Iterator[tuple[tuple[Any, ...], np.ndarray]]:
-        """The results of the compiled function for a group of trials, by chunks of the examples.
+        """By chunks of the examples, the results of `_faulty_of` for a group of trials.
 
-        And the number of sites that are hit there, as a share of all examples, `[trials]`.
+        And the number of sites that are hit, weighted by the chunk's share of the examples.
         """
         draws = tf.stack([self.network_draw(number) for number in trials])
         transient = self.fault.transient
@@ -229,8 +229,7 @@ class Campaign:
     ) -> tuple[Any, ...]:
         """Correctness bits, output deviations and finite bits `[trials, examples]` of a chunk.
 
-        A deviation is 0 where an output is not finite. And the outputs in the first trial,
-        `[examples, classes]`.
+        And the outputs in the first trial. A deviation is 0 where an output is not finite.
         """
         correct, distances, finite, all_outputs = [], [], [], []
         for n, trial in enumerate(trials):

@@ -24,7 +24,7 @@ NO_UNITS = (
     LAYERS.PReLU,
     LAYERS.Embedding,
 )
-# As layers of their own they still belong to the unit before them.
+# As layers of their own they still belong to the unit before them, as do classes below them.
 SAME_UNIT = (
     LAYERS.BatchNormalization,
     LAYERS.Activation,
@@ -35,9 +35,6 @@ SAME_UNIT = (
     LAYERS.ELU,
     LAYERS.ThresholdedReLU,
     LAYERS.Dropout,
-    LAYERS.SpatialDropout1D,
-    LAYERS.SpatialDropout2D,
-    LAYERS.SpatialDropout3D,
     LAYERS.AlphaDropout,
     LAYERS.GaussianNoise,
     LAYERS.GaussianDropout,
@@ -47,7 +44,6 @@ CONVOLUTIONS = (
     LAYERS.Conv1D,
     LAYERS.Conv2D,
     LAYERS.Conv3D,
-    *TRANSPOSED,
     LAYERS.DepthwiseConv1D,
     LAYERS.DepthwiseConv2D,
     LAYERS.SeparableConv1D,

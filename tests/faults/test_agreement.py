@@ -21,7 +21,7 @@ def campaign(text, name="dense", **options) -> Campaign:
     return Campaign(network, x, y, parse_fault(text))
 
 
-@pytest.mark.parametrize("name", ["dense", "residual", "attention", "nested", "binary"])
+@pytest.mark.parametrize("name", ["convolutions", "nested", "binary"])
 def test_a_campaign_agrees_with_keras(name):
     right = campaign("neurons:stuck_at=0:0.5", name)
     before = bits(right.network)

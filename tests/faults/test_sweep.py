@@ -25,7 +25,7 @@ from ftnoise.store.records import Record
 from tests.faults.networks import made
 
 RATES = [Share(rate=rate) for rate in (0.0, 0.1, 0.4, 0.9)]
-KILLS = 10
+KILLS = 4
 
 
 def campaign(seed=0, **options) -> Campaign:
