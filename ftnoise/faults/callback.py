@@ -66,17 +66,15 @@ class FaultInjection(keras.callbacks.Callback):
     Args:
         fault: a `Fault` or its text form. A transient one of neurons is drawn for each example in
             the order in which training sees them.
-        seed: an integer >= 0. Faults of training and of `evaluate` are drawn independently; the
-            latter are the trials 0, 1, ... of a `Campaign` with this seed, at the fault's rate.
-        schedule: the rate in each epoch (from 0, as `fit` counts them): one rate for all epochs, a
-            mapping from epochs to rates, or a function of the epoch. A number in [0, 1] is the
-            fault's own kind of rate (a `Share` if the fault has a `Count`); None is no faults.
+        seed: an integer >= 0. `evaluate` has the trials 0, 1, ... of a `Campaign` with this seed,
+            at the fault's rate; training has others.
+        schedule: the rate in each epoch (from 0): one rate for all epochs, a mapping from epochs
+            to rates, or a function of the epoch. A number in [0, 1] is the fault's own kind of
+            rate (a `Share` if the fault has a `Count`); None is no faults.
         hold: False, for parameters only: the stored values are hit once, at the beginning of each
             epoch, and training continues from there. This is not restored.
-        redraw: a new trial each epoch, numbered by the epoch, so a training that is resumed with
-            `initial_epoch` draws the same; False is trial 0 in all epochs.
-        evaluate: examples and integer labels `(x, y)`, as a `Campaign` takes them; None measures
-            nothing.
+        redraw: a new trial each epoch, numbered by the epoch; False is trial 0 in all epochs.
+        evaluate: examples and integer labels `(x, y)`, as a `Campaign` takes them, or None.
         trials: number of trials of each measurement, >= 2; the same ones each time.
         every: epochs between measurements; the last epoch is always measured. None is only that.
         threshold: for `evaluate` of a model with one output, as a `Campaign` takes it.
@@ -123,11 +121,8 @@ class FaultInjection(keras.callbacks.Callback):
             schedule=schedule,
             evaluate=evaluate,
         )
-        expect(
-            evaluate is None or (isinstance(evaluate, tuple | list) and len(evaluate) == 2),
-            "evaluate to be (x, y)",
-            evaluate=type(evaluate).__name__,
-        )
+        two = evaluate is None or (isinstance(evaluate, tuple | list) and len(evaluate) == 2)
+        expect(two, "evaluate to be (x, y)", evaluate=type(evaluate).__name__)
         parameters = not fault.where.outputs
         expect(hold or parameters, "hold=True for neurons, which store nothing", hold=hold)
         expect(
@@ -137,15 +132,12 @@ class FaultInjection(keras.callbacks.Callback):
             fault=fault,
         )
         if isinstance(schedule, Mapping):
-            expect(
-                all(is_count(epoch, least=0) for epoch in schedule),
-                "schedule with epochs >= 0",
-                epochs=list(schedule),
-            )
-        if not callable(schedule):
-            strengths = schedule.values() if isinstance(schedule, Mapping) else [schedule]
-            for strength in strengths:
+            known = all(is_count(epoch, least=0) for epoch in schedule)
+            expect(known, "schedule with epochs >= 0", epochs=list(schedule))
+            for strength in schedule.values():
                 _rate(strength, fault)
+        elif not callable(schedule):
+            _rate(schedule, fault)
         self.seed, self.schedule, self.hold = seed, schedule, hold
         self.redraw, self.evaluate, self.trials, self.every = redraw, evaluate, trials, every
         self.threshold, self.name, self.log_dir = threshold, name, log_dir
@@ -213,7 +205,6 @@ class FaultInjection(keras.callbacks.Callback):
         rate = _rate(given(epoch) if callable(given) else given, self.fault)
         sites = 0
         if rate is not None:
-            rate.check(self._sampler.site_count)
             number = epoch if self.redraw else 0
             self.trial = self._sampler.trial(number, rate)
             sites = self.trial.count

@@ -85,8 +85,6 @@ class Campaign:
         threshold: float | None = None,
     ) -> None:
         count(least=0, seed=seed)
-        count(trials_per_call=trials_per_call)
-        count(optional=True, examples_per_call=examples_per_call)
         self.network, self.fault = network, fault
         graph = unfold(network)
         self.x, self.y = check_examples(network, x, y)
@@ -141,7 +139,6 @@ class Campaign:
 
     def run(self, trials: Sequence[int], rate: Rate) -> TrialResults:
         """The results of the trials with these numbers (>= 0, at least one) at a rate."""
-        rate.check(self.site_count)
         size = self.trials_per_call
         # Another size would be compiled anew, which takes longer than some spare trials.
         numbers = [*trials, *[trials[-1]] * (-len(trials) % size)]
@@ -151,7 +148,6 @@ class Campaign:
 
     def outputs(self, trial: int, rate: Rate) -> np.ndarray:
         """The network's outputs in the trial with this number (>= 0) at a rate, `[n, classes]`."""
-        rate.check(self.site_count)
         calls = self._calls([trial] * self.trials_per_call, rate)
         return np.concatenate([outputs.numpy() for (*_, outputs), _ in calls])
 

@@ -38,8 +38,7 @@ def injected(
 
     Faults of parameters are in force wherever the layers are used. Those of neurons are in force in
     this model's `predict`, `evaluate`, `fit` and calls, and in everything traced in the block; but
-    another Keras model that shares layers with it, or a `tf.function` of your own, does not see
-    them if it was called (and so compiled) before: inject into the model that you call.
+    not in what was compiled before from its layers: another Keras model, a `tf.function` of yours.
 
     Args:
         model: Sequential or functional; bit-identical afterwards, after an exception too.
@@ -60,7 +59,6 @@ def injected(
     fault = fault_of(fault)
     targets = fault.where.targets(model)
     sampler = TrialSampler(fault, targets, seed)
-    fault.rate.check(sampler.site_count)
     drawn = sampler.trial(trial, fault.rate)
     if fault.where.outputs:
         if fault.transient:

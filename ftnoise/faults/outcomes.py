@@ -93,10 +93,7 @@ class Outcomes:
         return 100 * wrong / max(1, np.count_nonzero(self.golden))
 
     def output_deviation(self, index: int) -> tuple[float, float]:
-        """Mean and maximum of the output deviation over the examples and trials.
-
-        Of those with finite outputs; infinite if there are none. See `TrialResults`.
-        """
+        """Mean and maximum over examples and trials with finite outputs; infinite if none has."""
         mean, most = (self.results[index][name] for name in NUMBERS[:2])
         finite = np.isfinite(mean)
         if not finite.any():

@@ -47,8 +47,6 @@ def sweep(
     """
     expect(len(rates) > 0, "at least one rate of faults", rates=rates)
     count(trials=trials)
-    for rate in rates:
-        rate.check(campaign.site_count)
     checkpointing = checkpointing or Checkpointing()
     work = Resumable(checkpointing, _identity(campaign, rates))
     series = [f"rate-{index}" for index in range(len(rates))]
