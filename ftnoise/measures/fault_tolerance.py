@@ -40,10 +40,11 @@ class FaultTolerance(Measure):
     that is not tested are missing: `golden_accuracy` (without faults), `accuracy_at_50` and
     `accuracy_at_90` (means over trials), `drop_from_50_to_90` (of the means), `sdc_rate_at_50`
     (rate of silent data corruption: examples that are right without faults and wrong with them, in
-    percent of the former), `area_under_curve`, `rate_1_point_lost` and others of
-    `stats.curves.summaries` (0 where no tested rate surely has the smaller drop), `unclear_rates`
-    (number of rates with faults whose interval is wider than their drop: more trials would help),
-    `exceptions` (examples on which rounding makes the campaign and Keras disagree without faults).
+    percent of the former); by `stats.curves.summaries` `area_under_curve`, `rate_1_point_lost`,
+    `rate_5_points_lost`, `rate_50_points_lost`, `largest_rate_surely_under_1_point_lost` and
+    `largest_rate_surely_under_5_points_lost` (0 if there is none); `unclear_rates` (number of rates
+    with faults whose interval is wider than their drop: more trials would help); `exceptions`
+    (examples on which rounding makes the campaign and Keras disagree without faults).
 
     Arrays, along the rates: `rates` (percent), `accuracy` with Student's interval `low`, `high` and
     a distribution-free one `free_low`, `free_high`, `sdc_rate` (percent), `output_deviation_mean`
