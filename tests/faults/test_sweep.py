@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import multiprocessing
 import random
 import time
@@ -106,18 +105,6 @@ def test_the_size_of_a_group_makes_no_difference(asked):
     np.testing.assert_array_equal(other.to_arrays()["correct"], whole.to_arrays()["correct"])
 
 
-def test_the_masks_of_a_low_rate_are_part_of_those_of_a_higher_one(asked):
-    for number in range(5):
-        trials = [np.concatenate([h.ravel() for h in hits]) for hits in _hits(asked, number)]
-        for low, high in itertools.pairwise(trials):
-            assert low.sum() < high.sum()
-            assert not (low & ~high).any()
-
-
-def _hits(asked, number):
-    return [asked.sampler.trial(number, rate).hits for rate in RATES]
-
-
 def test_it_stops_where_each_amount_is_precise(asked):
     precision = Precision(half_width=6.0, most=600)
     found = sweep(asked, RATES, precision=precision)
@@ -203,20 +190,6 @@ def test_it_goes_on_after_a_cut_behind_each_save(asked, precision):
 
 
 @pytest.mark.usefixtures("saves_always")
-def test_it_goes_on_again_and_again(asked):
-    whole, memory, cuts = sweep(asked, RATES, trials=7), Memory(1), 0
-    while True:
-        try:
-            found = sweep(asked, RATES, trials=7, checkpointing=memory)
-        except KeyboardInterrupt:
-            memory.saves, cuts = 1, cuts + 1
-        else:
-            break
-    assert cuts == 3 * len(RATES)
-    assert same(found, whole)
-
-
-@pytest.mark.usefixtures("saves_always")
 @pytest.mark.parametrize("group", [2, 4])
 def test_it_goes_on_with_groups_of_another_size(asked, group):
     whole, memory = sweep(asked, RATES, trials=11), Memory(6)
@@ -259,16 +232,6 @@ def test_work_of_another_campaign_is_discarded(asked, what):
 def on_disk(folder: Path) -> PartialWork:
     """Keeps work in a record on the disk."""
     return PartialWork(Record(folder, "partial"), lambda done, total, text: None)
-
-
-def test_a_discarded_record_is_set_aside_with_one_line(asked, tmp_path, capsys, saves_always):
-    sweep(asked, RATES, trials=4, checkpointing=on_disk(tmp_path))
-    other = campaign(seed=1)
-    found = sweep(other, RATES, trials=4, checkpointing=on_disk(tmp_path))
-    said = capsys.readouterr().err
-    assert "partial.json belongs to other work; set aside as partial.json.damaged" in said
-    assert said.count("\n") == 1
-    assert same(found, sweep(other, RATES, trials=4))
 
 
 def work(folder: Path, ready, trials: int) -> None:
