@@ -168,7 +168,7 @@ class Campaign:
             np.where(none, math.inf, distances.sum(axis=1) / np.maximum(counts, 1)),
             np.where(none, math.inf, distances.max(axis=1)),
             (len(self.y) - counts).astype(np.float64),
-            np.sum(faults, axis=0),
+            sum(faults, np.zeros(len(trials))),
         )
 
     def _calls(
