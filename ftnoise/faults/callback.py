@@ -4,15 +4,14 @@ During training, faults are in force inside the compiled training step, forward 
 nowhere else. Between two steps the network is fault-free, also for validation, checkpoints, other
 callbacks and the handler of an exception, and nothing needs to be restored. The sites are variables
 of that step: the faults of another epoch compile nothing anew.
-
-After training, or after some epochs, a `Campaign` measures the accuracy under faults.
 """
 
 from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,19 +27,19 @@ from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.faulty_network import expect_held, held
 from ftnoise.faults.injection import (
-    called_through,
-    constant,
     faulty_parameters,
+    put_aside,
+    replaced,
     streamed,
+    striking,
     taps,
 )
 from ftnoise.faults.parsing import fault_of
 from ftnoise.faults.rates import Bernoulli, Rate, Share
-from ftnoise.faults.training_step import TrainingStep
 from ftnoise.faults.trials import Trial, TrialSampler, TrialStream
 from ftnoise.stats import is_finite
 
-# An rate, a rate in [0, 1], or None for no faults.
+# A rate, a number in [0, 1], or None for no faults.
 Strength = Rate | float | None
 Schedule = Strength | Mapping[int, Strength] | Callable[[int], Strength]
 
@@ -53,33 +52,29 @@ class FaultInjection(keras.callbacks.Callback):
     in the fourth epoch and a fifth in the next one, and adds `faulty_accuracy`, with a tenth
     crashed, to the history.
 
-    In every training step of the epoch, a neuron that is hit gives its faulty value and a parameter
-    that is hit is read as its faulty value; the gradient is that of the faulty network. So a stuck
-    parameter gets no gradient and keeps its stored value (but an optimizer with momentum or weight
-    decay may still move it), which is used again after the epoch. Batch normalization counts the
-    faulty values; penalties on weights use the stored ones.
+    A neuron that is hit gives its faulty value and a parameter that is hit is read as its faulty
+    value; the gradient is that of the faulty network. So a stuck parameter gets no gradient and
+    keeps its stored value (but momentum or weight decay may still move it), which is used again
+    after the epoch. Batch normalization counts the faulty values; penalties on weights use the
+    stored ones.
 
-    Several of these callbacks may be in force together, such as one for neurons and one for
-    weights. Put them before callbacks that read their entries in `logs`, such as EarlyStopping.
-
-    After an exception in `fit` the model is fault-free; only its compiled training step is still
-    called through a `TrainingStep`, which then does nothing. `release()` removes it, as does the
-    end of a block `with FaultInjection(...) as faults:`, or of a `fit` with it.
+    Several of these callbacks may be in force together. Put them before callbacks that read their
+    entries in `logs`, such as EarlyStopping. After an exception in `fit` the model is fault-free;
+    `release()`, or the end of a block `with FaultInjection(...) as faults:`, removes what is left
+    of the callback in its compiled training step.
 
     Args:
         fault: a `Fault` or its text form. A transient one of neurons is drawn for each example in
             the order in which training sees them.
-        seed: an integer >= 0. Faults of training and of `evaluate` are drawn independently; the
-            latter are the trials 0, 1, ... of a `Campaign` with this seed, at the fault's rate.
-        schedule: the rate in each epoch (from 0, as `fit` counts them): one rate for all epochs, a
-            mapping from epochs to rates, or a function of the epoch. A number in [0, 1] is the
-            fault's own kind of rate (a `Share` if the fault has a `Count`); None is no faults.
+        seed: an integer >= 0. `evaluate` has the trials 0, 1, ... of a `Campaign` with this seed,
+            at the fault's rate; training has others.
+        schedule: the rate in each epoch (from 0): one rate for all epochs, a mapping from epochs
+            to rates, or a function of the epoch. A number in [0, 1] is the fault's own kind of
+            rate (a `Share` if the fault has a `Count`); None is no faults.
         hold: False, for parameters only: the stored values are hit once, at the beginning of each
             epoch, and training continues from there. This is not restored.
-        redraw: a new trial each epoch, numbered by the epoch, so a training that is resumed with
-            `initial_epoch` draws the same; False is trial 0 in all epochs.
-        evaluate: examples and integer labels `(x, y)`, as a `Campaign` takes them; None measures
-            nothing.
+        redraw: a new trial each epoch, numbered by the epoch; False is trial 0 in all epochs.
+        evaluate: examples and integer labels `(x, y)`, as a `Campaign` takes them, or None.
         trials: number of trials of each measurement, >= 2; the same ones each time.
         every: epochs between measurements; the last epoch is always measured. None is only that.
         threshold: for `evaluate` of a model with one output, as a `Campaign` takes it.
@@ -126,11 +121,8 @@ class FaultInjection(keras.callbacks.Callback):
             schedule=schedule,
             evaluate=evaluate,
         )
-        expect(
-            evaluate is None or (isinstance(evaluate, tuple | list) and len(evaluate) == 2),
-            "evaluate to be (x, y)",
-            evaluate=type(evaluate).__name__,
-        )
+        two = evaluate is None or (isinstance(evaluate, tuple | list) and len(evaluate) == 2)
+        expect(two, "evaluate to be (x, y)", evaluate=type(evaluate).__name__)
         parameters = not fault.where.outputs
         expect(hold or parameters, "hold=True for neurons, which store nothing", hold=hold)
         expect(
@@ -140,15 +132,12 @@ class FaultInjection(keras.callbacks.Callback):
             fault=fault,
         )
         if isinstance(schedule, Mapping):
-            expect(
-                all(is_count(epoch, least=0) for epoch in schedule),
-                "schedule with epochs >= 0",
-                epochs=list(schedule),
-            )
-        if not callable(schedule):
-            strengths = schedule.values() if isinstance(schedule, Mapping) else [schedule]
-            for strength in strengths:
+            known = all(is_count(epoch, least=0) for epoch in schedule)
+            expect(known, "schedule with epochs >= 0", epochs=list(schedule))
+            for strength in schedule.values():
                 _rate(strength, fault)
+        elif not callable(schedule):
+            _rate(schedule, fault)
         self.seed, self.schedule, self.hold = seed, schedule, hold
         self.redraw, self.evaluate, self.trials, self.every = redraw, evaluate, trials, every
         self.threshold, self.name, self.log_dir = threshold, name, log_dir
@@ -178,7 +167,6 @@ class FaultInjection(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Finds the sites, and joins the training step."""
-        del logs
         self.release()
         self.trial, self._epoch, self.accuracies = None, None, {}
         if self.evaluate is not None and (
@@ -188,66 +176,54 @@ class FaultInjection(keras.callbacks.Callback):
                 self.model, *self.evaluate, self.fault, seed=self.seed, threshold=self.threshold
             )
         if self.schedule is not None:
-            self._prepare()
+            replicas = self.model.distribute_strategy.num_replicas_in_sync
+            expect(replicas == 1, "training on one device", replicas=replicas)
+            self._targets = self.fault.where.targets(self.model)
+            # Not the trials of `evaluate`, which tests on faults that training did not see.
+            seed = seeds.key(self.seed, "faults in training")
+            self._sampler = TrialSampler(self.fault, self._targets, seed)
+            self.fault.rate.check(self._sampler.site_count)
+        if self.schedule is not None and self.hold:
+            if not self.fault.where.outputs:
+                expect_held(self._targets)
+            self._pairs: list[Any] = [
+                [None if part is None else tf.Variable(part, trainable=False) for part in pair]
+                for pair in self._sampler.trial(0, Share(rate=0)).pairs
+            ]
+            self._step = TrainingStep.joined(self)
         if self.log_dir is not None:
             self._writer = tf.summary.create_file_writer(str(Path(self.log_dir, "faults")))
 
-    def _prepare(self) -> None:
-        replicas = self.model.distribute_strategy.num_replicas_in_sync
-        expect(replicas == 1, "training on one device", replicas=replicas)
-        self._targets = self.fault.where.targets(self.model)
-        # Not the trials of `evaluate`, which tests on faults that training did not see.
-        self._sampler = TrialSampler(
-            self.fault, self._targets, seeds.key(self.seed, "faults in training")
-        )
-        self.fault.rate.check(self._sampler.site_count)
-        if not self.hold:
-            return
-        if not self.fault.where.outputs:
-            expect_held(self._targets)
-        none = self._sampler.trial(0, Share(rate=0))
-        self._variables = [
-            (
-                tf.Variable(hit, trainable=False),
-                None if draw is None else tf.Variable(draw, trainable=False),
-            )
-            for hit, draw in none.pairs
-        ]
-        self._step = TrainingStep.of(self.model)
-        self._step.join(self)
-
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Draws the epoch's faults."""
-        del logs
         self._epoch, self.trial = epoch, None
         if self.schedule is None:
             return
-        rate = _rate(_at(self.schedule, epoch), self.fault)
+        given: Any = self.schedule
+        if isinstance(given, Mapping):
+            given = given.get(epoch)
+        rate = _rate(given(epoch) if callable(given) else given, self.fault)
         sites = 0
         if rate is not None:
-            rate.check(self._sampler.site_count)
             number = epoch if self.redraw else 0
             self.trial = self._sampler.trial(number, rate)
             sites = self.trial.count
-            self._strike(self.trial, number, rate)
+            if not self.hold:
+                pairs = self.trial.pairs
+                values = faulty_parameters(self.fault.what, self._targets, pairs)
+                for target, value in zip(self._targets, values, strict=True):
+                    target.variable.assign(value)
+            elif self.fault.transient:
+                self._stream = TrialStream(self._sampler, number, rate)
+            else:
+                for variables, pair in zip(self._pairs, self.trial.pairs, strict=True):
+                    for variable, value in zip(variables, pair, strict=True):
+                        if variable is not None:
+                            variable.assign(value)
         self._write(epoch, sites=sites, share=sites / self._sampler.site_count)
-
-    def _strike(self, trial: Trial, number: int, rate: Rate) -> None:
-        if not self.hold:
-            values = faulty_parameters(self.fault.what, self._targets, trial)
-            for target, value in zip(self._targets, values, strict=True):
-                target.variable.assign(value)  # type: ignore[attr-defined]
-        elif self.fault.transient:
-            self._stream = TrialStream(self._sampler, number, rate)
-        else:
-            for (hit, draw), (hit_now, draw_now) in zip(self._variables, trial.pairs, strict=True):
-                hit.assign(hit_now)
-                if draw is not None:
-                    draw.assign(draw_now)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Announces that the coming step is faulty; a step that was not announced is fault-free."""
-        del batch, logs
         hits = self.trial is not None and (self.fault.transient or self.trial.count > 0)
         # With the `History` that Keras makes for each `fit`: should the next callback raise, the
         # announcement does not stay for a later `fit`.
@@ -258,34 +234,24 @@ class FaultInjection(keras.callbacks.Callback):
         armed, self._armed = self._armed, []
         return bool(armed) and armed[0] is getattr(self.model, "history", None)
 
-    @contextlib.contextmanager
-    def in_force(self) -> Iterator[None]:
-        """Operations traced in the block are faulty at the sites in the variables."""
-        fault, targets = self.fault, self._targets
-        if not fault.where.outputs:
-            with called_through(self.model, self._reading):
-                yield
-            return
-        if fault.transient:
-            functions = [streamed(self._sampler, self._current, n) for n in range(len(targets))]
-        else:
-            functions = [constant(fault.what, *one) for one in self._variables]
-        with taps(targets, functions):
-            yield
+    def in_force(self) -> AbstractContextManager[None]:
+        """A block in which traced operations are faulty at the sites in the variables."""
+        what, targets, pairs = self.fault.what, self._targets, self._pairs
+        if self.fault.where.outputs:
+            if self.fault.transient:
+                numbers = range(len(targets))
+                functions = [streamed(self._sampler, lambda: self._stream, n) for n in numbers]
+            else:
+                functions = [striking(what, *pair) for pair in pairs]
+            return taps(targets, functions)
+        call = self.model.call
 
-    def _current(self) -> TrialStream:
-        return self._stream
-
-    def _reading(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """A model's `call` whose layers read faulty parameters, gradients passing through."""
-        targets, what = self._targets, self.fault.what
-        trial: Any = Trial(*map(tuple, zip(*self._variables, strict=True)))
-
-        def reading_call(*args: Any, **kwargs: Any) -> Any:
-            with held(targets, faulty_parameters(what, targets, trial)):
+        def faulty_call(*args: Any, **kwargs: Any) -> Any:
+            # Read inside the call, so that gradients pass through.
+            with held(targets, faulty_parameters(what, targets, pairs)):
                 return call(*args, **kwargs)
 
-        return reading_call
+        return replaced(self.model, "call", faulty_call)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Measures, where it is due."""
@@ -297,7 +263,6 @@ class FaultInjection(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Any = None) -> None:
         """Measures, if a callback after this one has ended the training; releases the model."""
-        del logs
         if self._epoch is not None and self._epoch not in self.accuracies:
             self._measure(self._epoch)
         self.release()
@@ -312,8 +277,7 @@ class FaultInjection(keras.callbacks.Callback):
         except BadInput:  # not finite: no reason to end a training that Keras continues
             found = np.full(self.trials, math.nan)
         self.accuracies[epoch] = found
-        measured = {"accuracy": found.mean(), "accuracy_spread": found.std(ddof=1)}
-        return self._write(epoch, **measured)
+        return self._write(epoch, accuracy=found.mean(), accuracy_spread=found.std(ddof=1))
 
     def _write(self, epoch: int, **scalars: float) -> dict[str, float]:
         named = {f"{self.name}_{key}": float(value) for key, value in scalars.items()}
@@ -325,10 +289,50 @@ class FaultInjection(keras.callbacks.Callback):
         return named
 
 
-def _at(schedule: Schedule, epoch: int) -> Any:
-    if isinstance(schedule, Mapping):
-        return schedule.get(epoch)
-    return schedule(epoch) if callable(schedule) else schedule
+class TrainingStep:
+    """A model's compiled training step, with the faults that callbacks announced for the call.
+
+    It replaces `model.train_function`. Keras does not notify callbacks of an exception, and a
+    training may stop anywhere. So faults are announced for each step anew, and are removed before
+    it returns or raises; a step that is not announced is compiled as if there were no faults.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self.model, self.fault_free = model, model.train_function
+        self.callbacks: list[FaultInjection] = []
+        # A step for each set of callbacks that were in force together.
+        self.compiled: dict[tuple[FaultInjection, ...], Any] = {}
+
+    @classmethod
+    def joined(cls, callback: FaultInjection) -> TrainingStep:
+        """The step of the callback's model, which from now on asks the callback too."""
+        model: keras.Model = callback.model
+        if not isinstance(model.train_function, cls):
+            vars(model)["train_function"] = cls(model)
+        step: TrainingStep = model.train_function
+        # A step compiled for the callback may belong to a former training.
+        step.compiled.clear()
+        step.callbacks.append(callback)
+        return step
+
+    def leave(self, callback: FaultInjection) -> None:
+        """Undoes `joined`; the last callback takes this object from the model."""
+        self.callbacks.remove(callback)
+        if not self.callbacks and self.model.train_function is self:
+            vars(self.model)["train_function"] = self.fault_free
+
+    def __call__(self, iterator: Any) -> Any:
+        """One call of the compiled step, as Keras makes it."""
+        active = tuple([callback for callback in self.callbacks if callback.disarm()])
+        if not active:
+            return self.fault_free(iterator)
+        if active not in self.compiled:
+            with put_aside(self.model):
+                self.compiled[active] = self.model.make_train_function()
+        with contextlib.ExitStack() as stack:
+            for callback in active:
+                stack.enter_context(callback.in_force())
+            return self.compiled[active](iterator)
 
 
 def _rate(strength: Any, fault: Fault) -> Rate | None:

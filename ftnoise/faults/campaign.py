@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -24,11 +25,12 @@ import tensorflow as tf
 
 from ftnoise.core import seeds
 from ftnoise.core.checks import count
-from ftnoise.core.errors import BadInput, FtnoiseError
+from ftnoise.core.errors import BadInput, FtnoiseError, one_line
 from ftnoise.faults.compatibility import check_examples, threshold_of
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.faulty_network import FaultyNetwork
 from ftnoise.faults.graph import unfold
+from ftnoise.faults.injection import faulty_parameters
 from ftnoise.faults.outcomes import TrialResults
 from ftnoise.faults.rates import Rate, Share
 from ftnoise.faults.trials import Trial, TrialSampler, TrialStream
@@ -61,6 +63,7 @@ class Campaign:
             0.5 for a sigmoid and 0 for a logit.
 
     Attributes:
+        site_count: the number of sites that may be hit.
         golden: the outputs without faults, `[n, classes]`.
         correct: whether the network is right without faults, bool `[n]`.
 
@@ -82,28 +85,22 @@ class Campaign:
         threshold: float | None = None,
     ) -> None:
         count(least=0, seed=seed)
-        count(trials_per_call=trials_per_call)
-        count(optional=True, examples_per_call=examples_per_call)
         self.network, self.fault = network, fault
         graph = unfold(network)
         self.x, self.y = check_examples(network, x, y)
         self.targets = fault.where.targets(network)
         self.sampler = TrialSampler(fault, self.targets, seed)
+        self.site_count = self.sampler.site_count
         self.one_by_one = fault.transient and not fault.where.outputs
         self.trials_per_call = 1 if self.one_by_one else trials_per_call
         self.threshold = threshold_of(network, threshold)
         self.faulty = FaultyNetwork(graph, fault, self.targets)
         self.examples_per_call = self._examples_per_call(examples_per_call)
-        own = fault.transient and fault.where.outputs
+        each = fault.transient and fault.where.outputs
         self._clean = Traced(self.faulty.clean, (True,))
-        self._parameters = Traced(self.faulty.parameters, (False, False))
-        self._faulty = Traced(self._faulty_of, (True, True, True, own, False))
+        self._parameters = Traced(self._parameters_of, (False,))
+        self._faulty = Traced(self._faulty_of, (True, True, True, each, False))
         self.refresh()
-
-    @property
-    def site_count(self) -> int:
-        """The number of sites that may be hit."""
-        return self.sampler.site_count
 
     def network_draw(self, trial: int) -> Any:
         """The key of the network's own draw in a trial, an int64 pair for `drawing`."""
@@ -141,62 +138,45 @@ class Campaign:
         return 1 if self.one_by_one else min(chosen, len(self.y))
 
     def run(self, trials: Sequence[int], rate: Rate) -> TrialResults:
-        """The results of the trials with these numbers (>= 0) at a rate."""
-        rate.check(self.site_count)
-        empty = np.zeros(0)
-        groups = [TrialResults(np.zeros((0, len(self.y)), bool), empty, empty, empty, empty)]
-        for start in range(0, len(trials), self.trials_per_call):
-            group = list(trials[start : start + self.trials_per_call])
-            # Another size would be compiled anew, which takes longer than some spare trials.
-            spare = [group[-1]] * (self.trials_per_call - len(group))
-            groups.append(self._together([*group, *spare], rate).first(len(group)))
-        return TrialResults.joined(groups)
+        """The results of the trials with these numbers (>= 0, at least one) at a rate."""
+        size = self.trials_per_call
+        # Another size would be compiled anew, which takes longer than some spare trials.
+        numbers = [*trials, *[trials[-1]] * (-len(trials) % size)]
+        groups = [self._together(numbers[n : n + size], rate) for n in range(0, len(numbers), size)]
+        joined = (np.concatenate(parts)[: len(trials)] for parts in zip(*groups, strict=True))
+        return TrialResults(*joined)
 
-    def outputs(self, trial: int, rate: Rate, examples: int | None = None) -> np.ndarray:
-        """The network's outputs in one trial, `[n, classes]`.
-
-        Args:
-            trial: its number, >= 0.
-            rate: how many sites are hit.
-            examples: the number of examples, from the first on; None for all.
-        """
-        rate.check(self.site_count)
-        found: list[np.ndarray] = []
-        for (*_, outputs), _ in self._calls([trial] * self.trials_per_call, rate):
-            found.append(outputs.numpy())
-            if examples is not None and sum(map(len, found)) >= examples:
-                break
-        return np.concatenate(found)[:examples]
+    def outputs(self, trial: int, rate: Rate) -> np.ndarray:
+        """The network's outputs in the trial with this number (>= 0) at a rate, `[n, classes]`."""
+        calls = self._calls([trial] * self.trials_per_call, rate)
+        return np.concatenate([outputs.numpy() for (*_, outputs), _ in calls])
 
     def right(self, outputs: np.ndarray) -> np.ndarray:
         """Whether outputs `[n, classes]` of the first n examples are right, bool `[n]`."""
         return self._right(tf.constant(outputs), tf.constant(self.y[: len(outputs)])).numpy()
 
-    def _together(self, trials: Sequence[int], rate: Rate) -> TrialResults:
-        """The results of one group of trials."""
-        found, faults = [], np.zeros(len(trials))
-        for part, hit in self._calls(trials, rate):
-            found.append(part)
-            faults += hit
+    def _together(self, trials: Sequence[int], rate: Rate) -> tuple[np.ndarray, ...]:
+        """The results of one group of trials, in the order of `TrialResults`."""
+        found, faults = zip(*self._calls(trials, rate), strict=True)
         correct, distances, finite = (
             np.concatenate([part[n].numpy() for part in found], axis=1) for n in range(3)
         )
         counts = np.count_nonzero(finite, axis=1)
         none = counts == 0
-        return TrialResults(
+        return (
             correct,
             np.where(none, math.inf, distances.sum(axis=1) / np.maximum(counts, 1)),
             np.where(none, math.inf, distances.max(axis=1)),
             (len(self.y) - counts).astype(np.float64),
-            faults,
+            sum(faults, np.zeros(len(trials))),
         )
 
     def _calls(
         self, trials: Sequence[int], rate: Rate
     ) -> Iterator[tuple[tuple[Any, ...], np.ndarray]]:
-        """The results of the compiled function for a group of trials, by chunks of the examples.
+        """By chunks of the examples, the results of `_faulty_of` for a group of trials.
 
-        And the number of sites that are hit there, as a share of all examples, `[trials]`.
+        And the number of sites that are hit, weighted by the chunk's share of the examples.
         """
         draws = tf.stack([self.network_draw(number) for number in trials])
         transient = self.fault.transient
@@ -222,9 +202,10 @@ class Campaign:
             (tf.constant(hit), None if draw is None else tf.constant(draw))
             for hit, draw in trial.pairs
         ]
-        if self.fault.where.outputs:
-            return pairs
-        return self._parameters(*map(list, zip(*pairs, strict=True)))
+        return pairs if self.fault.where.outputs else self._parameters(pairs)
+
+    def _parameters_of(self, pairs: list[Any]) -> list[Any]:
+        return faulty_parameters(self.fault.what, self.targets, pairs)
 
     def _clean_part(self, part: slice) -> Any:
         return self._clean([tf.constant(x[part]) for x in self.x])
@@ -244,8 +225,7 @@ class Campaign:
     ) -> tuple[Any, ...]:
         """Correctness bits, output deviations and finite bits `[trials, examples]` of a chunk.
 
-        A deviation is 0 where an output is not finite. And the outputs in the first trial,
-        `[examples, classes]`.
+        And the outputs in the first trial. A deviation is 0 where an output is not finite.
         """
         correct, distances, finite, all_outputs = [], [], [], []
         for n, trial in enumerate(trials):
@@ -284,7 +264,7 @@ class Traced:
     def __call__(self, *arguments: Any) -> Any:
         if self._compiled is None:
             specs = [
-                tf.nest.map_structure(_any_number if by_example else _exactly, argument)
+                tf.nest.map_structure(partial(_spec, by_example=by_example), argument)
                 for argument, by_example in zip(arguments, self.by_example, strict=True)
             ]
             try:
@@ -292,27 +272,22 @@ class Traced:
             except FtnoiseError:
                 raise
             except Exception as error:  # a user's layer may raise anything
+                cause: BaseException = error
+                # Without the lines of code that TensorFlow puts before it.
+                while "in user code:" in str(cause) and cause.__context__ is not None:
+                    cause = cause.__context__
                 raise BadInput(
-                    f"Expected layers that TensorFlow can compile. Received: {_cause(error)}"
+                    f"Expected layers that TensorFlow can compile. Received: {one_line(cause)}"
                 ) from error
         return self._compiled(*arguments)
 
 
-def _cause(error: BaseException) -> str:
-    """The first error in one line, without the lines of code that TensorFlow puts before it."""
-    while "in user code:" in str(error) and error.__context__ is not None:
-        error = error.__context__
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
-
-
-def _any_number(tensor: Any) -> Any:
-    if tensor is None or tensor.shape.rank == 0:  # such as the number of examples
-        return _exactly(tensor)
-    return tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype)
-
-
-def _exactly(tensor: Any) -> Any:
-    return None if tensor is None else tf.TensorSpec(tensor.shape, tensor.dtype)
+def _spec(tensor: Any, by_example: bool) -> Any:
+    if tensor is None:
+        return None
+    # A tensor before the first fault may also be a single number.
+    examples = [None] if by_example and tensor.shape.rank else tensor.shape[:1]
+    return tf.TensorSpec([*examples, *tensor.shape[1:]], tensor.dtype)
 
 
 def digest(network: keras.Model) -> str:

@@ -22,8 +22,6 @@ from ftnoise.core.spec import Spec
 if TYPE_CHECKING:
     import numpy as np
 
-BITS = 32
-
 
 @dataclass(frozen=True, kw_only=True)
 class Effect(Spec, ABC):
@@ -82,30 +80,26 @@ class BitFlip(Effect):
     bit: int | None = None
 
     def __post_init__(self) -> None:
-        expect(
-            self.bit is None or (is_count(self.bit, least=0) and self.bit < BITS),
-            f"bit from 0 to {BITS - 1}, or None",
-            bit=self.bit,
-        )
+        known = self.bit is None or (is_count(self.bit, least=0) and self.bit < 32)
+        expect(known, "bit from 0 to 31, or None", bit=self.bit)
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray | None:
         import numpy as np
 
         if self.bit is not None:
             return None
-        return np.left_shift(np.int32(1), generator.integers(BITS, size=shape, dtype=np.int32))
+        return np.left_shift(np.int32(1), generator.integers(32, size=shape, dtype=np.int32))
 
     def faulty(self, values: Any, draw: Any) -> Any:
         import tensorflow as tf
 
         flipped = draw
         if self.bit is not None:
-            pattern = 1 << self.bit
             # The sign's bit alone is the smallest int32.
-            flipped = tf.constant(pattern - 2**BITS if self.bit == BITS - 1 else pattern, tf.int32)
+            flipped = tf.constant(-(2**31) if self.bit == 31 else 2**self.bit, tf.int32)
         bits = tf.bitcast(tf.cast(values, tf.float32), tf.int32)
-        flipped_bits = tf.bitwise.bitwise_xor(bits, tf.broadcast_to(flipped, tf.shape(values)))
-        return tf.cast(tf.bitcast(flipped_bits, tf.float32), values.dtype)
+        bits = tf.bitwise.bitwise_xor(bits, tf.broadcast_to(flipped, tf.shape(values)))
+        return tf.cast(tf.bitcast(bits, tf.float32), values.dtype)
 
     @property
     def label(self) -> str:
@@ -136,12 +130,8 @@ class RandomValue(Effect):
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        expect(
-            is_number(self.low) and is_number(self.high) and self.low < self.high,
-            "low < high",
-            low=self.low,
-            high=self.high,
-        )
+        rising = is_number(self.low) and is_number(self.high) and self.low < self.high
+        expect(rising, "low < high", low=self.low, high=self.high)
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray | None:
         import numpy as np

@@ -2,25 +2,49 @@
 
 The part before the first fault, and before the first layer that draws, is separate, so it is
 computed once for all trials.
+
+Neurons stuck at 0 are removed from the kernel that they feed, instead of being set to 0. That is
+the same sum of the same products, as a product with 0 is 0; and the layers between, such as
+pooling, need not be computed again. It holds for finite outputs.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from ftnoise.core.checks import expect
-from ftnoise.faults.crashed_units import Removal, removals
 from ftnoise.faults.effects import StuckAt
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.graph import Graph, Key, Step
-from ftnoise.faults.injection import faulty_parameters, put, strike, strike_each, taps
-from ftnoise.faults.sites import OutputTarget, ParameterTarget, Target
-from ftnoise.faults.trials import Trial
+from ftnoise.faults.injection import replaced, strike, striking, taps
+from ftnoise.faults.sites import OutputTarget
+from ftnoise.layers.convolution import ImageConv2D
 from ftnoise.layers.drawing import is_stochastic
+
+LAYERS = keras.layers
+# Unit by unit, they give 0 where all they are given is 0. These classes, and none below them: a
+# subclass may do anything with its inputs.
+KEEP_ZERO = (
+    LAYERS.MaxPooling1D,
+    LAYERS.MaxPooling2D,
+    LAYERS.AveragePooling1D,
+    LAYERS.AveragePooling2D,
+    LAYERS.GlobalMaxPooling1D,
+    LAYERS.GlobalMaxPooling2D,
+    LAYERS.GlobalAveragePooling1D,
+    LAYERS.GlobalAveragePooling2D,
+    LAYERS.ZeroPadding2D,
+    LAYERS.Dropout,
+)
+# Their kernels are [..., in, out]; those of transposed convolutions, below them, are not.
+CONSUMERS = (LAYERS.Dense, LAYERS.Conv1D, LAYERS.Conv2D, LAYERS.Conv3D, ImageConv2D)
 
 
 class FaultyNetwork:
@@ -34,40 +58,43 @@ class FaultyNetwork:
     Attributes:
         before, after: the steps that no trial changes, and the others, in order.
         frontier: the tensors that the others take from the former.
+        removed: where the units of a target are removed, by its position, if that is possible.
+        struck: the position of the target, for each tensor that is struck where a step gives it.
 
     Raises:
         BadInput: a parameter is hidden in its layer.
     """
 
-    def __init__(self, graph: Graph, fault: Fault, targets: Sequence[Target]) -> None:
+    def __init__(self, graph: Graph, fault: Fault, targets: Sequence[Any]) -> None:
         self.graph, self.fault, self.targets = graph, fault, targets
-        expect_held(targets)
-        outputs = [target for target in targets if isinstance(target, OutputTarget)]
-        crashed = isinstance(fault.what, StuckAt) and fault.what.value == 0 and not fault.transient
-        self.removed: dict[OutputTarget, Removal] = removals(graph, outputs) if crashed else {}
-        first: list[Step] = [removal.step for removal in self.removed.values()]
-        keys: list[Key] = []
-        for target in outputs:
-            if target in self.removed:
-                continue
-            if target.before:
+        self.removed: dict[int, Removal] = {}
+        self.struck: dict[Key, int] = {}
+        first = [step for step in graph.steps if is_stochastic(step.layer)]
+        crash = isinstance(fault.what, StuckAt) and fault.what.value == 0 and not fault.transient
+        if not fault.where.outputs:
+            expect_held(targets)
+            faulty = {id(target.variable) for target in targets}
+            first += [
+                step
+                for step in graph.steps
+                if any(id(variable) in faulty for variable in step.layer.weights)
+            ]
+        for n, target in enumerate(targets if fault.where.outputs else ()):
+            if crash and (removed := removal(graph, target)):
+                self.removed[n] = removed
+                first.append(removed.step)
+            elif target.before:
                 first += [step for step in graph.steps if step.layer is target.layer]
             else:
-                keys += self._held(target)
-        faulty = {id(target.variable) for target in targets if isinstance(target, ParameterTarget)}
-        first += [
-            step
-            for step in graph.steps
-            if is_stochastic(step.layer)
-            or any(id(variable) in faulty for variable in step.layer.weights)
-        ]
-        self.after = graph.after(first, keys)
-        computed = {key for step in self.after for key in step.outputs}
-        taken = [key for step in self.after for key in step.inputs]
-        taken += [*keys, graph.output]
-        self.frontier = [key for key in dict.fromkeys(taken) if key not in computed]
+                calls = [step for step in graph.steps if step.layer is target.tapped]
+                self.struck |= {step.outputs[held]: n for step in calls for held in target.held}
+        self.after = graph.after(first, self.struck)
         later = set(self.after)
         self.before = [step for step in graph.steps if step not in later]
+        computed = {key for step in self.after for key in step.outputs}
+        taken = [key for step in self.after for key in step.inputs]
+        taken += [*self.struck, graph.output]
+        self.frontier = [key for key in dict.fromkeys(taken) if key not in computed]
 
     def clean(self, x: list[Any]) -> list[Any]:
         """The tensors of the frontier for inputs `x`, each with its Keras mask where it has one."""
@@ -76,90 +103,95 @@ class FaultyNetwork:
             step.run(values)
         return [(values[key], getattr(values[key], "_keras_mask", None)) for key in self.frontier]
 
-    def parameters(self, hits: list[Any], draws: list[Any]) -> list[Any]:
-        """The targets' parameters in a trial."""
-        return faulty_parameters(self.fault.what, self.targets, Trial(tuple(hits), tuple(draws)))
-
     def outputs(self, before: list[Any], trial: Any) -> Any:
         """The network's outputs `[n, classes]` in a trial.
 
         Args:
             before: the result of `clean`.
-            trial: parameters of the targets, or pairs of hits and draws.
+            trial: for each target its faulty parameter, or the pair of its hits and draws.
         """
-        with self._under(trial):
-            return self._run(before, trial)
-
-    def _run(self, before: list[Any], trial: Any) -> Any:
         values: dict[Key, Any] = {}
         for key, (value, keras_mask) in zip(self.frontier, before, strict=True):
-            value = tf.identity(value)
+            values[key] = tf.identity(value)
             if keras_mask is not None:
-                value._keras_mask = keras_mask
-            values[key] = value
-        faults = self._strikes(trial)
-        for key in self.frontier:
-            self._strike(values, key, faults)
-        for step in self.after:
-            step.run(values)
-            for key in step.outputs:
-                self._strike(values, key, faults)
+                values[key]._keras_mask = keras_mask
+            self._strike(values, key, trial)
+        with self._inside_layers(trial):
+            for step in self.after:
+                step.run(values)
+                for key in step.outputs:
+                    self._strike(values, key, trial)
         return values[self.graph.output]
 
-    def _strikes(self, trial: Any) -> dict[Key, tuple[Any, Any]]:
-        """The hits and draws of each tensor that is struck where a step gives it."""
-        if not self.fault.where.outputs:
-            return {}
-        found: dict[Key, tuple[Any, Any]] = {}
-        for target, (hit, draw) in zip(self.targets, trial, strict=True):
-            assert isinstance(target, OutputTarget)
-            if target in self.removed or target.before:
-                continue
-            found |= dict.fromkeys(self._held(target), (hit, draw))
-        return found
-
-    def _held(self, target: OutputTarget) -> list[Key]:
-        """The tensors that hold a target's units."""
-        steps = [step for step in self.graph.steps if step.layer is target.tapped]
-        return [step.outputs[n] for step in steps for n in target.held or ()]
-
-    def _strike(self, values: dict[Key, Any], key: Key, faults: dict[Key, tuple[Any, Any]]) -> None:
-        if key not in faults:
-            return
-        value = values[key]
-        values[key] = self._struck(value, *faults[key])
-        if (keras_mask := getattr(value, "_keras_mask", None)) is not None:
-            values[key]._keras_mask = keras_mask
-
-    def _struck(self, value: Any, hit: Any, draw: Any) -> Any:
-        how = strike_each if self.fault.transient else strike
-        return how(self.fault.what, value, hit, draw)
+    def _strike(self, values: dict[Key, Any], key: Key, trial: Any) -> None:
+        if key in self.struck:
+            value, (hit, draw) = values[key], trial[self.struck[key]]
+            values[key] = strike(self.fault.what, value, hit, draw, each=self.fault.transient)
+            if (keras_mask := getattr(value, "_keras_mask", None)) is not None:
+                values[key]._keras_mask = keras_mask
 
     @contextlib.contextmanager
-    def _under(self, trial: Any) -> Iterator[None]:
+    def _inside_layers(self, trial: Any) -> Iterator[None]:
         """While it is traced, layers hold the trial's parameters and attention heads are struck."""
         if not self.fault.where.outputs:
             with held(self.targets, trial):
                 yield
             return
-        heads = [n for n, s in enumerate(self.targets) if isinstance(s, OutputTarget) and s.before]
-
-        def function(n: int) -> Any:
-            return lambda values: [self._struck(value, *trial[n]) for value in values]
-
         with contextlib.ExitStack() as stack:
-            stack.enter_context(taps([self.targets[n] for n in heads], list(map(function, heads))))
-            for n, target in enumerate(self.targets):
-                if target in self.removed:
-                    stack.enter_context(self.removed[target].without(trial[n][0]))
+            for n, (target, (hit, draw)) in enumerate(zip(self.targets, trial, strict=True)):
+                if n in self.removed:
+                    layer, kernel = self.removed[n].step.layer, self.removed[n].kernel(hit)
+                    stack.enter_context(replaced(layer, "kernel", kernel))
+                elif target.before:
+                    function = striking(self.fault.what, hit, draw, each=self.fault.transient)
+                    stack.enter_context(taps([target], [function]))
             yield
 
 
-def expect_held(targets: Sequence[Target]) -> None:
+@dataclass(frozen=True, eq=False)
+class Removal:
+    """The step from whose kernel a target's units are removed, and the kernel's rows for a unit."""
+
+    step: Step
+    repeats: int
+
+    def kernel(self, hit: Any) -> Any:
+        """The kernel with zeros for the units that are hit, bool `[units]`."""
+        rows = tf.tile(hit, [self.repeats])[:, None]
+        zero = tf.zeros([], self.step.layer.compute_dtype)
+        return tf.where(rows, zero, tf.convert_to_tensor(self.step.layer.kernel))
+
+
+def removal(graph: Graph, target: OutputTarget) -> Removal | None:
+    """Where a target's units can be removed, if anywhere."""
+    if target.before or len(target.grid) != 1 or graph.calls(target.tapped) != 1:
+        return None
+    (step,) = (step for step in graph.steps if step.layer is target.tapped)
+    flattened = 1
+    while True:
+        following = graph.consumers(step.outputs[0])
+        if len(step.outputs) != 1 or step.outputs[0] == graph.output or len(following) != 1:
+            return None
+        given = step.shapes[0]
+        (step,) = following
+        layer, kind = step.layer, type(step.layer)
+        if getattr(layer, "data_format", "channels_last") != "channels_last":
+            return None
+        if kind is LAYERS.Flatten and None not in given[1:] and flattened == 1:
+            flattened = math.prod(given[1:-1])  # type: ignore[arg-type]
+        elif kind not in KEEP_ZERO:
+            break
+    rows = target.size * flattened
+    if kind not in CONSUMERS or graph.calls(layer) != 1 or getattr(layer, "groups", 1) != 1:
+        return None
+    return Removal(step, flattened) if layer.kernel.shape[-2] == rows else None
+
+
+def expect_held(targets: Sequence[Any]) -> None:
     """Raises `BadInput` if a parameter is hidden in its layer, so that it cannot be replaced."""
     for target in targets:
         expect(
-            not isinstance(target, ParameterTarget) or len(target.holders) > 0,
+            len(target.holders) > 0,
             "parameters that are attributes of their layers",
             parameter=target.name,
         )
@@ -168,14 +200,9 @@ def expect_held(targets: Sequence[Target]) -> None:
 @contextlib.contextmanager
 def held(targets: Sequence[Any], values: Sequence[Any]) -> Iterator[None]:
     """The layers hold tensors instead of the targets' variables inside the block."""
-    before: list[tuple[Any, str, Any]] = []
-    try:
+    with contextlib.ExitStack() as stack:
         for target, value in zip(targets, values, strict=True):
             for layer, attribute in target.holders:
-                before.append((layer, attribute, vars(layer)[attribute]))
-                # Past Keras' own `__setattr__`, which would forget the variable.
-                vars(layer)[attribute] = tf.cast(value, layer.compute_dtype or value.dtype)
+                cast = tf.cast(value, layer.compute_dtype or value.dtype)
+                stack.enter_context(replaced(layer, attribute, cast))
         yield
-    finally:
-        for layer, attribute, value in reversed(before):
-            put(layer, attribute, value)

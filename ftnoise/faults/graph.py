@@ -1,12 +1,11 @@
 """A Keras model as the list of its layers' calls, in the order in which they are computed.
 
-Models inside a model are unfolded, so the part before the first fault can be computed once,
-however deep the fault is.
+Models inside a model are unfolded, so the part before the first fault is computed once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,11 +46,7 @@ class Step:
 
     @property
     def function(self) -> str:
-        """The name of the function that is applied: `relu`, `sigmoid`, `cast`; "" if unknown.
-
-        That is a layer's `activation`, or the function of TensorFlow or Keras that was called in
-        the site of a layer.
-        """
+        """The name of a layer's activation, or of the function in its place; "" if unknown."""
         symbol = getattr(self.layer, "symbol", None)
         if isinstance(symbol, str):
             return symbol.split(".")[-1]
@@ -122,7 +117,8 @@ def _unfold(
     network: keras.Model, path: Key, inputs: tuple[Key, ...], steps: list[Step]
 ) -> tuple[Key, ...]:
     keys = {str(id(tensor)): key for tensor, key in zip(network.inputs, inputs, strict=True)}
-    for node in _nodes(network):
+    depths: Mapping[int, list[Any]] = network._nodes_by_depth
+    for node in (node for depth in sorted(depths, reverse=True) for node in depths[depth]):
         if node.is_input or any(identity not in keys for identity in node.flat_input_ids):
             continue
         taken = tuple(keys[identity] for identity in node.flat_input_ids)
@@ -150,9 +146,3 @@ def _as_it_is(node: Any) -> bool:
             for one, other in zip(given, wanted, strict=True)
         )
     )
-
-
-def _nodes(network: keras.Model) -> Iterator[Any]:
-    by_depth: Mapping[int, list[Any]] = network._nodes_by_depth
-    for depth in sorted(by_depth, reverse=True):
-        yield from by_depth[depth]

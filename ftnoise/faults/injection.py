@@ -1,16 +1,14 @@
 """Faults in a network for the time of a `with` block; afterwards the network is bit-identical.
 
-Parameters are assigned and restored. Outputs are changed by a function around the layer's `call`;
+Parameters are assigned and restored. Outputs pass through a function around the layer's `call`;
 Keras' compiled functions of the model are set aside meanwhile, so that `predict`, `evaluate` and
-`fit` see the faults. Functions compiled from another model with the same layers, or by the caller,
-do not see faults in outputs.
+`fit` see the faults.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import keras
@@ -22,12 +20,14 @@ from ftnoise.core.errors import BadInput
 from ftnoise.faults.effects import Effect
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.parsing import fault_of
-from ftnoise.faults.sites import OutputTarget, ParameterTarget, Target
 from ftnoise.faults.trials import Trial, TrialSampler, TrialStream
 
 # Attributes with the compiled functions of a Keras model.
 COMPILED = ("train_function", "test_function", "predict_function", "train_tf_function")
 _ABSENT = object()
+
+# Maps the values of one target (all tensors with its units) to faulty ones.
+Function = Callable[[list[Any]], list[Any]]
 
 
 @contextlib.contextmanager
@@ -38,8 +38,7 @@ def injected(
 
     Faults of parameters are in force wherever the layers are used. Those of neurons are in force in
     this model's `predict`, `evaluate`, `fit` and calls, and in everything traced in the block; but
-    another Keras model that shares layers with it, or a `tf.function` of your own, does not see
-    them if it was called (and so compiled) before: inject into the model that you call.
+    not in what was compiled before from its layers: another Keras model, a `tf.function` of yours.
 
     Args:
         model: Sequential or functional; bit-identical afterwards, after an exception too.
@@ -60,138 +59,122 @@ def injected(
     fault = fault_of(fault)
     targets = fault.where.targets(model)
     sampler = TrialSampler(fault, targets, seed)
-    fault.rate.check(sampler.site_count)
     drawn = sampler.trial(trial, fault.rate)
-    if not fault.where.outputs:
+    if fault.where.outputs:
         if fault.transient:
-            raise BadInput(
-                "Expected a transient fault of neurons, as the parameters are the same for all of "
-                f"a batch (ftnoise.inject takes one example at a time). Received: {fault.where!r}."
-            )
-        with assigned(targets, faulty_parameters(fault.what, targets, drawn)):
+            stream = TrialStream(sampler, trial, fault.rate)
+            functions = [streamed(sampler, lambda: stream, n) for n in range(len(targets))]
+        else:
+            functions = [striking(fault.what, *pair) for pair in drawn.pairs]
+        with put_aside(model), taps(targets, functions):
             yield drawn
         return
     if fault.transient:
-        stream = TrialStream(sampler, trial, fault.rate)
-        functions = [streamed(sampler, lambda: stream, n) for n in range(len(targets))]
-    else:
-        functions = [constant(fault.what, *one) for one in drawn.pairs]
-    with tapped(model, targets, functions):
+        raise BadInput(
+            "Expected a transient fault of neurons, as the parameters are the same for all of "
+            f"a batch (ftnoise.inject takes one example at a time). Received: {fault.where!r}."
+        )
+    before = [target.variable.numpy() for target in targets]
+    values = faulty_parameters(fault.what, targets, drawn.pairs)
+    try:
+        for target, value in zip(targets, values, strict=True):
+            target.variable.assign(value)
         yield drawn
+    finally:
+        for target, value in zip(targets, before, strict=True):
+            target.variable.assign(value)
 
 
-def strike(effect: Effect, values: Any, hit: Any, draw: Any) -> Any:
-    """The values, those that are hit being faulty; `hit` and `draw` broadcast against them."""
+def strike(effect: Effect, values: Any, hit: Any, draw: Any, each: bool = False) -> Any:
+    """The values, those that are hit being faulty.
+
+    Args:
+        effect: what the fault does.
+        values: `[batch, ..., *grid]`, or a parameter.
+        hit: bool, broadcasts against the values; `[batch, *grid]` if `each`.
+        draw: the effect's random values, as `hit`; None if it has none.
+        each: whether each example has hits and draws of its own.
+    """
+
+    def spread(part: Any) -> Any:
+        # The grid belongs to the last axes.
+        missing = len(values.shape) - len(part.shape)
+        return tf.reshape(part, [tf.shape(part)[0], *[1] * missing, *part.shape[1:]])
+
+    if each:
+        hit, draw = spread(hit), None if draw is None else spread(draw)
     return tf.where(hit, effect.faulty(values, draw), values)
 
 
-def faulty_parameters(effect: Effect, targets: Sequence[Target], trial: Trial) -> list[Any]:
-    """The values of the targets' parameters in a trial."""
+def faulty_parameters(
+    effect: Effect, targets: Sequence[Any], pairs: Sequence[tuple[Any, Any]]
+) -> list[Any]:
+    """The faulty values of the targets' parameters, from the hits and draws of each."""
     return [
-        strike(effect, tf.convert_to_tensor(target.variable), hit, draw)  # type: ignore[attr-defined]
-        for target, (hit, draw) in zip(targets, trial.pairs, strict=True)
+        strike(effect, tf.convert_to_tensor(target.variable), hit, draw)
+        for target, (hit, draw) in zip(targets, pairs, strict=True)
     ]
 
 
 @contextlib.contextmanager
-def assigned(targets: Sequence[Target], values: Sequence[Any]) -> Iterator[None]:
-    """The targets' parameters have these values inside the block."""
-    variables = [target.variable for target in targets if isinstance(target, ParameterTarget)]
-    before = [variable.numpy() for variable in variables]
-    try:
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
-        yield
-    finally:
-        for variable, value in zip(variables, before, strict=True):
-            variable.assign(value)
-
-
-# Maps the values of one target (all tensors with its units) to faulty ones.
-Function = Callable[[list[Any]], list[Any]]
-
-
-@contextlib.contextmanager
-def tapped(
-    model: keras.Model, targets: Sequence[Target], functions: Sequence[Function]
-) -> Iterator[None]:
-    """The targets' outputs pass through these functions inside the block, compiled or not."""
-    with put_aside(model), taps(targets, functions):
-        yield
-
-
-@contextlib.contextmanager
 def put_aside(model: keras.Model) -> Iterator[None]:
-    """Removes the model's compiled functions for the time of the block.
+    """The model has no compiled functions at the beginning of the block, and its own after it.
 
-    If `compile` was called in the block, the former ones are out of date and are not restored.
+    If `compile` was called in the block, they are out of date and are not restored.
     """
-    compiled = {name: vars(model).get(name, _ABSENT) for name in COMPILED}
-    loss = model.compiled_loss
+    loss, none = model.compiled_loss, dict.fromkeys(COMPILED)
+    compiled = {name: vars(model).get(name) for name in COMPILED}
     try:
-        for name in compiled:
-            if getattr(model, name, None) is not None:
-                vars(model)[name] = None
+        vars(model).update(none)
         yield
     finally:
-        for name, function in compiled.items():
-            outdated = function is not _ABSENT and model.compiled_loss is not loss
-            put(model, name, None if outdated else function)
+        vars(model).update(compiled if model.compiled_loss is loss else none)
 
 
 @contextlib.contextmanager
-def taps(targets: Sequence[Target], functions: Sequence[Function]) -> Iterator[None]:
+def replaced(layer: Any, name: str, value: Any) -> Iterator[None]:
+    """The layer's attribute is `value` inside the block, past Keras, which would track it."""
+    before = vars(layer).get(name, _ABSENT)
+    vars(layer)[name] = value
+    try:
+        yield
+    finally:
+        if before is _ABSENT:
+            del vars(layer)[name]
+        else:
+            vars(layer)[name] = before
+
+
+@contextlib.contextmanager
+def taps(targets: Sequence[Any], functions: Sequence[Function]) -> Iterator[None]:
     """Inside the block, calls and traces apply these functions to the values of the targets."""
     with contextlib.ExitStack() as stack:
         for target, function in zip(targets, functions, strict=True):
-            assert isinstance(target, OutputTarget)
-            wrap = partial(_tap, function=function, target=target)
-            stack.enter_context(called_through(target.tapped, wrap))
+            call = _tapped(target.tapped.call, function, target)
+            stack.enter_context(replaced(target.tapped, "call", call))
         yield
 
 
-@contextlib.contextmanager
-def called_through(layer: Any, wrap: Callable[[Any], Any]) -> Iterator[None]:
-    """`layer.call` is `wrap(layer.call)` inside the block."""
-    before = vars(layer).get("call", _ABSENT)
-    try:
-        # Past Keras' own `__setattr__`, which would track a temporary attribute.
-        vars(layer)["call"] = wrap(layer.call)
-        yield
-    finally:
-        put(layer, "call", before)
-
-
-def put(thing: Any, name: str, value: Any) -> None:
-    """Restores an attribute in `vars`, or removes it if it was absent."""
-    if value is _ABSENT:
-        vars(thing).pop(name, None)
-    else:
-        vars(thing)[name] = value
-
-
-def _tap(call: Callable[..., Any], function: Function, target: OutputTarget) -> Callable[..., Any]:
+def _tapped(call: Callable[..., Any], function: Function, target: Any) -> Callable[..., Any]:
     def tapped_call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
         if target.before:
             return call(*function([inputs]), *args, **kwargs)
         outputs = call(inputs, *args, **kwargs)
         values = tf.nest.flatten(outputs)
-        held = target.held or ()
-        for n, struck in zip(held, function([values[n] for n in held]), strict=True):
+        for n, struck in zip(target.held, function([values[n] for n in target.held]), strict=True):
             values[n] = struck
         return tf.nest.pack_sequence_as(outputs, values)
 
     return tapped_call
 
 
-def constant(effect: Effect, hit: Any, draw: Any) -> Function:
-    """A function that strikes the same sites for all examples."""
-    return lambda values: [strike(effect, one, hit, draw) for one in values]
+def striking(effect: Effect, hit: Any, draw: Any, each: bool = False) -> Function:
+    """A function that strikes all tensors of a target at the same sites; see `strike`."""
+    return lambda values: [strike(effect, value, hit, draw, each) for value in values]
 
 
 def streamed(sampler: TrialSampler, stream: Callable[[], TrialStream], target: int) -> Function:
     """A function that takes a trial of its own from `stream()` for each example that passes."""
-    grid = sampler.targets[target].grid
     draw = sampler.values(0, target)(1)
     kinds = [np.bool_] if draw is None else [np.bool_, draw.dtype]
 
@@ -199,24 +182,12 @@ def streamed(sampler: TrialSampler, stream: Callable[[], TrialStream], target: i
         return [part for part in stream().take(target, int(inputs)) if part is not None]
 
     def pass_through(values: list[Any]) -> list[Any]:
+        taken = tf.numpy_function(take, [tf.shape(values[0])[0]], kinds, stateful=True)
         # A list of one comes back as a tensor, if nothing is compiled.
-        found = tf.nest.flatten(
-            tf.numpy_function(take, [tf.shape(values[0])[0]], kinds, stateful=True)
-        )
-        for part in found:
-            part.set_shape((None, *grid))
-        hit, draw = [*found, None][:2]
-        return [strike_each(sampler.fault.what, one, hit, draw) for one in values]
+        parts = tf.nest.flatten(taken)
+        for part in parts:
+            part.set_shape((None, *sampler.targets[target].grid))
+        hit, draw = [*parts, None][:2]
+        return striking(sampler.fault.what, hit, draw, each=True)(values)
 
     return pass_through
-
-
-def strike_each(effect: Effect, values: Any, hit: Any, draw: Any) -> Any:
-    """As `strike`, with hits and draws `[batch, *grid]`."""
-    missing = len(values.shape) - len(hit.shape)
-
-    def spread(part: Any) -> Any:
-        # The grid belongs to the last axes.
-        return tf.reshape(part, [tf.shape(part)[0], *[1] * missing, *part.shape[1:]])
-
-    return strike(effect, values, spread(hit), None if draw is None else spread(draw))

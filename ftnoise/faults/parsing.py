@@ -1,26 +1,24 @@
 """A fault from one line of text, as the command line takes it: `weights:stuck_at=0:rate=0.1`.
 
 A part of the text is the name of a class in snake case and values of its fields. So a new subclass
-of `Where`, `Effect` or `Rate` has a text form, appears in `--help` and can be restored from JSON
-without further code.
+of `Where`, `Effect` or `Rate` has a text form and appears in `--help` without further code.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any
 
 from ftnoise.core.checks import expect
 from ftnoise.core.errors import BadInput
-from ftnoise.core.spec import JSON, Spec, snake_case
+from ftnoise.core.spec import Spec, snake_case
 from ftnoise.faults.effects import Effect
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.rates import Rate, Share
 from ftnoise.faults.where import Where
 
-S = TypeVar("S", bound=Spec)
-PARTS: dict[str, type[Spec]] = {"WHERE": Where, "WHAT": Effect, "RATE": Rate}
+PARTS: dict[str, type[Spec]] = {"where": Where, "what": Effect, "rate": Rate}
 SHORT = {
     "stuck_at_zero": "stuck_at=0",
     "stuck_at_one": "stuck_at=1",
@@ -40,7 +38,7 @@ def form() -> str:
             own = [field.name for field in fields(kind) if field.name not in shared]
             names.append(name + (f" ({', '.join(own)})" if own else ""))
         every = f", each with {', '.join(sorted(shared))}" if shared else ""
-        lines.append(f"{part} one of {', '.join(names)}{every}")
+        lines.append(f"{part.upper()} one of {', '.join(names)}{every}")
     return (
         "; ".join(lines) + ". =VALUE sets the first field; + joins several layers or indices; a "
         "number such as 0.5 or 50% is a share; neurons leave out the output layer by default. "
@@ -57,21 +55,16 @@ def parse_fault(text: str) -> Fault:
     parts = text.split(":")
     if len(parts) not in (3, 4) or parts[3:] not in ([], ["transient"], ["permanent"]):
         raise BadInput(f"Expected a fault {form()}. Received: {text!r}.")
+    where, what, rate, *duration = parts
     try:
         return Fault(
-            where=_part(Where, "where", parts[0]),  # type: ignore[type-abstract]
-            what=_part(Effect, "what", parts[1]),  # type: ignore[type-abstract]
-            rate=parse_rate(parts[2]),
-            transient=parts[3:] == ["transient"],
+            where=_part("where", where),
+            what=_part("what", what),
+            rate=rate_of(rate),
+            transient=duration == ["transient"],
         )
     except BadInput as error:
         raise BadInput(f"{error} In the fault {text!r}.") from error
-
-
-def parse_rate(text: str) -> Rate:
-    """The rate of a text: `0.5`, `50%`, `share=0.5,per_tensor=true`, `n=3` or `p=0.01`."""
-    named = text if re.match("[a-z]", text) else f"share={text}"
-    return _part(Rate, "rate", named)  # type: ignore[type-abstract]
 
 
 def fault_of(fault: Fault | str) -> Fault:
@@ -82,65 +75,41 @@ def fault_of(fault: Fault | str) -> Fault:
 
 
 def rate_of(rate: Rate | float | str) -> Rate:
-    """A rate, from itself, a share in [0, 1] or its text form."""
-    if isinstance(rate, Rate):
-        return rate
-    return parse_rate(rate) if isinstance(rate, str) else Share(rate=rate)
+    """A rate, from itself, a share in [0, 1] or its text form: `0.5`, `50%`, `n=3`, `p=0.01`."""
+    if isinstance(rate, str):
+        return _part("rate", rate if re.match("[a-z]", rate) else f"share={rate}")
+    return rate if isinstance(rate, Rate) else Share(rate=rate)
 
 
-def restored(form: JSON) -> Any:
-    """The fault (or a part of it) of which `form` is `spec.canonical`.
-
-    Raises:
-        BadInput: the class or its revision is unknown.
-    """
-    if isinstance(form, list):
-        return tuple(map(restored, form))
-    if not isinstance(form, dict):
-        return form
-    given = {name: restored(value) for name, value in form.items()}
-    named = {"Fault": Fault} | {
-        kind.__name__: kind for base in PARTS.values() for kind in _kinds(base).values()
-    }
-    kind = named.get(given.pop("class", ""))
-    if kind is None or given.pop("revision", None) != kind.revision:
-        raise BadInput(f"Expected a known fault. Received: {form!r}.")
-    return kind(**given)
-
-
-def _kinds(base: type[S]) -> dict[str, type[S]]:
+def _kinds(base: type[Spec]) -> dict[str, type[Spec]]:
     """All classes below a base that are defined so far, by name, in order."""
-    found: dict[str, type[S]] = {}
+    found: dict[str, type[Spec]] = {}
     for kind in base.__subclasses__():
         found |= {snake_case(kind.__name__): kind, **_kinds(kind)}
     return found
 
 
-def _part(base: type[S], role: str, text: str) -> S:
+def _part(role: str, text: str) -> Any:
     """The member of a base class that a part of the text describes."""
-    first, *settings = text.split(",")
-    short, equals, rest = first.partition("=")
-    name, given, value = f"{SHORT.get(short, short)}{equals}{rest}".partition("=")
-    known = _kinds(base)
+    short, *rest = re.split("(?=[=,])", text, maxsplit=1)
+    first, *settings = "".join([SHORT.get(short, short), *rest]).split(",")
+    name, equals, value = first.partition("=")
+    known = _kinds(PARTS[role])
     if name not in known:
         raise BadInput(f"Expected {role} to be one of {', '.join(known)}. Received: {text!r}.")
     defaults = {field.name: field.default for field in fields(known[name])}
-    pairs = [setting.partition("=")[::2] for setting in settings]
-    if given:
-        pairs.insert(0, (next(iter(defaults), ""), value))
-    values = dict(pairs)
-    if len(values) < len(pairs) or not values.keys() <= defaults.keys():
+    if equals:
+        settings.insert(0, f"{next(iter(defaults), '')}={value}")
+    values = dict(setting.partition("=")[::2] for setting in settings)
+    if len(values) < len(settings) or not values.keys() <= defaults.keys():
         allowed = ", ".join(defaults) or "none"
         raise BadInput(f"Expected fields of {name} ({allowed}), each once. Received: {text!r}.")
+    chosen: dict[str, Any] = {}
+    for field, written in values.items():
+        several = isinstance(defaults[field], tuple)
+        chosen[field] = tuple(map(_value, written.split("+"))) if several else _value(written)
     try:
-        return known[name](
-            **{
-                field: tuple(map(_value, written.split("+")))
-                if isinstance(defaults[field], tuple)
-                else _value(written)
-                for field, written in values.items()
-            }
-        )
+        return known[name](**chosen)
     except TypeError as error:  # a field without default is missing
         raise BadInput(f"Expected {name}=VALUE. Received: {text!r}.") from error
 

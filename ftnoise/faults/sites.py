@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -25,7 +24,7 @@ NO_UNITS = (
     LAYERS.PReLU,
     LAYERS.Embedding,
 )
-# As layers of their own they still belong to the unit before them.
+# As layers of their own they still belong to the unit before them, as do classes below them.
 SAME_UNIT = (
     LAYERS.BatchNormalization,
     LAYERS.Activation,
@@ -36,20 +35,15 @@ SAME_UNIT = (
     LAYERS.ELU,
     LAYERS.ThresholdedReLU,
     LAYERS.Dropout,
-    LAYERS.SpatialDropout1D,
-    LAYERS.SpatialDropout2D,
-    LAYERS.SpatialDropout3D,
     LAYERS.AlphaDropout,
     LAYERS.GaussianNoise,
     LAYERS.GaussianDropout,
 )
+TRANSPOSED = (LAYERS.Conv1DTranspose, LAYERS.Conv2DTranspose, LAYERS.Conv3DTranspose)
 CONVOLUTIONS = (
     LAYERS.Conv1D,
     LAYERS.Conv2D,
     LAYERS.Conv3D,
-    LAYERS.Conv1DTranspose,
-    LAYERS.Conv2DTranspose,
-    LAYERS.Conv3DTranspose,
     LAYERS.DepthwiseConv1D,
     LAYERS.DepthwiseConv2D,
     LAYERS.SeparableConv1D,
@@ -94,6 +88,16 @@ class ParameterTarget(Target):
     variable: Any
     holders: tuple[tuple[Any, str], ...]
 
+    @property
+    def kind(self) -> str:
+        """The role of the parameter in its layer: `kernel`, `bias`, `gamma`, ..."""
+        return self.variable.name.split("/")[-1].split(":")[0]
+
+    @property
+    def is_weight(self) -> bool:
+        """Whether it multiplies inputs: a kernel or an embedding."""
+        return self.kind not in NO_WEIGHTS and len(self.variable.shape) >= 2
+
 
 @dataclass(frozen=True, eq=False)
 class OutputTarget(Target):
@@ -120,17 +124,13 @@ class OutputTarget(Target):
         )
 
 
-def output_targets(
-    network: keras.Model, output_layer: bool, *, convolutions: bool = False
-) -> list[Target]:
+def output_targets(network: keras.Model, output_layer: bool) -> list[OutputTarget]:
     """A target for each layer with units: where the last layer that belongs to them gives them."""
     graph = unfold(network)
-    found: dict[int, Target] = {}
+    found: dict[int, OutputTarget] = {}
     for step in graph.steps:
         layer = step.layer
         if id(layer) in found or not layer.weights or isinstance(layer, NO_UNITS):
-            continue
-        if convolutions and not isinstance(_core(layer), CONVOLUTIONS):
             continue
         if isinstance(layer, LAYERS.MultiHeadAttention):
             heads = (layer._num_heads, 1)
@@ -138,13 +138,53 @@ def output_targets(
             continue
         last = _unit(graph, step)
         if output_layer or graph.output not in last.outputs:
-            grid = _units(last, step)
+            grid = _units(last, layer)
             found[id(layer)] = OutputTarget(layer.name, layer, grid, last.layer, held=_held(last))
     return list(found.values())
 
 
+def parameter_targets(network: keras.Model, output_layer: bool) -> list[ParameterTarget]:
+    """A target for each parameter, its sites being its elements."""
+    graph = unfold(network)
+    holders: dict[int, list[tuple[Any, str]]] = {}
+    for layer in network._flatten_layers(include_self=False, recursive=True):
+        for attribute, value in vars(layer).items():
+            if isinstance(value, tf.Variable):
+                holders.setdefault(id(value), []).append((layer, attribute))
+    found: dict[int, ParameterTarget] = {}
+    for step in graph.steps:
+        layer = step.layer
+        last = _unit(graph, step) if graph.calls(layer) == 1 else step
+        if not output_layer and graph.output in (*last.outputs, *step.outputs):
+            continue
+        for variable in layer.weights:
+            if id(variable) in found or not (variable.trainable and variable.dtype.is_floating):
+                continue
+            parts = variable.name.split(":")[0].split("/")
+            inner = parts[parts.index(layer.name) + 1 :] if layer.name in parts else parts[-1:]
+            name, grid = "/".join([layer.name, *inner]), tuple(variable.shape)
+            held = tuple(holders.get(id(variable), ()))
+            found[id(variable)] = ParameterTarget(name, layer, grid, variable, held)
+    return list(found.values())
+
+
+def filters(kernel: ParameterTarget) -> ParameterTarget:
+    """The kernel of a convolution, its sites being the channels that it makes."""
+    kept = [-1]
+    if kernel.kind == "depthwise_kernel":
+        kept = [-2, -1]
+    elif isinstance(_core(kernel.layer), TRANSPOSED):
+        kept = [-2]
+    axes = range(-len(kernel.grid), 0)
+    return replace(kernel, grid=tuple(kernel.grid[n] if n in kept else 1 for n in axes))
+
+
+def is_convolution(layer: keras.layers.Layer) -> bool:
+    """Whether a layer, or the layer that a wrapper applies to each step, is a convolution."""
+    return isinstance(_core(layer), CONVOLUTIONS)
+
+
 def _core(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """The layer that a wrapper applies to each step of a sequence."""
     return layer.layer if isinstance(layer, LAYERS.TimeDistributed) else layer
 
 
@@ -152,20 +192,17 @@ def _unit(graph: Graph, step: Step) -> Step:
     """The last step that belongs to the units of `step`."""
     while len(step.outputs) == 1 and step.outputs[0] != graph.output:
         following = graph.consumers(step.outputs[0])
-        if len(following) != 1 or not _same_unit(following[0]):
+        if len(following) != 1:
             break
-        if graph.calls(following[0].layer) != 1 or graph.calls(step.layer) != 1:
+        (next_step,) = following
+        called = type(next_step.layer).__name__ == "TFOpLambda" and len(next_step.inputs) == 1
+        activation = called and next_step.function in ACTIVATIONS
+        if not activation and not isinstance(next_step.layer, SAME_UNIT):
             break
-        (step,) = following
+        if graph.calls(next_step.layer) != 1 or graph.calls(step.layer) != 1:
+            break
+        step = next_step
     return step
-
-
-def _same_unit(step: Step) -> bool:
-    """Whether a step belongs to the unit before it."""
-    if isinstance(step.layer, SAME_UNIT):
-        return True
-    called = type(step.layer).__name__ == "TFOpLambda" and len(step.inputs) == 1
-    return called and step.function in ACTIVATIONS
 
 
 def _held(step: Step) -> tuple[int, ...] | None:
@@ -179,86 +216,13 @@ def _held(step: Step) -> tuple[int, ...] | None:
     return tuple(range(len(step.outputs))) if known and len(units) == 1 else None
 
 
-def _units(step: Step, owner: Step) -> tuple[int, ...]:
+def _units(step: Step, layer: keras.layers.Layer) -> tuple[int, ...]:
+    """The grid of the units of `layer` in the outputs of `step`."""
     shape = step.shapes[0]
-    first = getattr(owner.layer, "data_format", "") == "channels_first"
+    first = getattr(layer, "data_format", "") == "channels_first"
     units = shape[1] if first else shape[-1]
     if units is None or len(shape) < 2:
         raise BadInput(
-            f"Expected a known number of units in {owner.layer.name}. Received: shape {shape}."
+            f"Expected a known number of units in {layer.name}. Received: shape {shape}."
         )
     return (units, *(1 for _ in shape[2:])) if first else (units,)
-
-
-def parameter_targets(
-    network: keras.Model, output_layer: bool, wanted: Callable[[Any], bool]
-) -> list[Target]:
-    """A target for each parameter that is wanted, its sites being its elements."""
-    return [
-        ParameterTarget(name, layer, tuple(variable.shape), variable, holders)
-        for name, layer, variable, holders in _parameters(network, output_layer)
-        if wanted(variable)
-    ]
-
-
-def filter_targets(network: keras.Model, output_layer: bool) -> list[Target]:
-    """A target for each kernel of a convolution, its sites being the channels that it makes."""
-    targets: list[Target] = []
-    for name, layer, variable, holders in _parameters(network, output_layer):
-        shape = tuple(variable.shape)
-        if not isinstance(_core(layer), CONVOLUTIONS) or not is_weight(variable):
-            continue
-        if kind_of(variable) == "depthwise_kernel":
-            grid = (*(1 for _ in shape[:-2]), *shape[-2:])
-        elif isinstance(
-            _core(layer),
-            LAYERS.Conv1DTranspose | LAYERS.Conv2DTranspose | LAYERS.Conv3DTranspose,
-        ):
-            grid = (*(1 for _ in shape[:-2]), shape[-2], 1)
-        else:
-            grid = (*(1 for _ in shape[:-1]), shape[-1])
-        targets.append(ParameterTarget(name, layer, grid, variable, holders))
-    return targets
-
-
-def _parameters(
-    network: keras.Model, output_layer: bool
-) -> Iterator[tuple[str, keras.layers.Layer, Any, tuple[tuple[Any, str], ...]]]:
-    graph = unfold(network)
-    holders: dict[int, list[tuple[Any, str]]] = {}
-    for layer in network._flatten_layers(include_self=False, recursive=True):
-        for attribute, value in vars(layer).items():
-            if isinstance(value, tf.Variable):
-                holders.setdefault(id(value), []).append((layer, attribute))
-    done: set[int] = set()
-    for step in graph.steps:
-        layer = step.layer
-        ends = [graph.calls(layer) == 1 and _unit(graph, step).outputs, step.outputs]
-        if not output_layer and any(end and graph.output in end for end in ends):
-            continue
-        for variable in layer.weights:
-            if id(variable) in done or not (variable.trainable and variable.dtype.is_floating):
-                continue
-            done.add(id(variable))
-            name = f"{layer.name}/{_short(variable, layer)}"
-            yield name, layer, variable, tuple(holders.get(id(variable), ()))
-
-
-def kind_of(variable: Any) -> str:
-    """The role of a variable in its layer: `kernel`, `bias`, `gamma`, ..."""
-    return variable.name.split("/")[-1].split(":")[0]
-
-
-def _short(variable: Any, layer: keras.layers.Layer) -> str:
-    parts = variable.name.split(":")[0].split("/")
-    return "/".join(parts[parts.index(layer.name) + 1 :] if layer.name in parts else parts[-1:])
-
-
-def is_bias(variable: Any) -> bool:
-    """Whether a parameter is added to a layer's sum."""
-    return kind_of(variable) == "bias"
-
-
-def is_weight(variable: Any) -> bool:
-    """Whether a parameter multiplies inputs: a kernel or an embedding."""
-    return kind_of(variable) not in NO_WEIGHTS and len(variable.shape) >= 2

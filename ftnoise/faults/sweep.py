@@ -30,8 +30,6 @@ def sweep(
     trials: int = 100,
     precision: Precision | None = None,
     checkpointing: Checkpointing | None = None,
-    begun: Outcomes | None = None,
-    expected: int | None = None,
 ) -> Outcomes:
     """Runs trials 0, 1, ... at each rate.
 
@@ -41,46 +39,40 @@ def sweep(
         trials: for each rate, >= 1, unless there is a `precision`; more if more were kept.
         precision: stop at each rate as soon as its interval is as narrow as this.
         checkpointing: keeps the results on the way, and reports progress.
-        begun: results of an earlier call with the same campaign and rates, to continue.
-        expected: the number of trials at all rates together, for the progress; None is the most
-            that there can be.
     """
     expect(len(rates) > 0, "at least one rate of faults", rates=rates)
     count(trials=trials)
-    for rate in rates:
-        rate.check(campaign.site_count)
     checkpointing = checkpointing or Checkpointing()
     work = Resumable(checkpointing, _identity(campaign, rates))
-    if begun is not None:
-        for index, series in enumerate(_series(rates)):
-            new = slice(work.completed(series), None)
-            work.extend({name: array[new] for name, array in begun.at(index).items()}, series)
+    series = [f"rate-{index}" for index in range(len(rates))]
+    none = {name: np.zeros(0) for name in NUMBERS}
+    none["correct"] = np.zeros((0, -(-len(campaign.y) // 8)), np.uint8)
+
+    def outcomes() -> Outcomes:
+        kept = [work.arrays(name) or none for name in series]
+        return Outcomes(tuple(rates), campaign.correct, campaign.y, kept)
+
     most = precision.most if precision else trials
     sequences = [precision.sequence() for _ in rates] if precision else []
-    found = _outcomes(work, campaign, rates)
+    found = outcomes()
     for index, sequence in enumerate(sequences):
         sequence.update(found.accuracies(index))
     group = campaign.trials_per_call
     for start in range(0, most, group):
-        for index, (rate, series) in enumerate(zip(rates, _series(rates), strict=True)):
-            # The results of an earlier call may end within a group.
-            numbers = range(max(start, work.completed(series)), min(start + group, most))
+        for index, (rate, name) in enumerate(zip(rates, series, strict=True)):
+            # What an interrupted process kept may end within a group.
+            numbers = range(max(start, work.completed(name)), min(start + group, most))
             if not numbers or (precision and precision.reached(sequences[index])):
                 continue
             results = campaign.run(numbers, rate)
-            work.extend(results.to_arrays(), series)
+            work.extend(results.to_arrays(), name)
             if precision:
                 sequences[index].update(100 * results.correct.mean(axis=1))
-            done = sum(map(work.completed, _series(rates)))
-            total = most * len(rates) if expected is None else max(done, expected)
-            checkpointing.progress(done, total, f"{done} trials")
+            done = sum(map(work.completed, series))
+            checkpointing.progress(done, most * len(rates), f"{done} trials")
         if precision and all(map(precision.reached, sequences)):
             break
-    return _outcomes(work, campaign, rates)
-
-
-def _series(rates: Sequence[Rate]) -> list[str]:
-    return [f"rate-{index}" for index in range(len(rates))]
+    return outcomes()
 
 
 def _identity(campaign: Campaign, rates: Sequence[Rate]) -> str:
@@ -90,10 +82,3 @@ def _identity(campaign: Campaign, rates: Sequence[Rate]) -> str:
     for array in (campaign.golden, campaign.correct, campaign.y):
         found.update(array.tobytes())
     return found.hexdigest()
-
-
-def _outcomes(work: Resumable, campaign: Campaign, rates: Sequence[Rate]) -> Outcomes:
-    none = {name: np.zeros(0) for name in NUMBERS}
-    none["correct"] = np.zeros((0, -(-len(campaign.y) // 8)), np.uint8)
-    kept = [work.arrays(series) or none for series in _series(rates)]
-    return Outcomes.of(rates, campaign.correct, campaign.y, kept)

@@ -63,8 +63,8 @@ class TrialSampler:
 
     def __init__(self, fault: Fault, targets: Sequence[Target], seed: int) -> None:
         self.fault, self.targets, self.seed = fault, tuple(targets), seed
-        chosen = fault.where.indices
-        self.sizes = [len(chosen)] if chosen else [target.size for target in self.targets]
+        self.indices = list(fault.where.indices)
+        self.sizes = [len(self.indices)] if self.indices else [one.size for one in self.targets]
         # The same keys serve all rates of a trial.
         kept = max(1, REMEMBERED // (8 * max(1, self.site_count)))
         self._keys = lru_cache(maxsize=kept)(lambda number: self.keys(number)(1)[0])
@@ -81,13 +81,13 @@ class TrialSampler:
         return Trial(tuple(self.by_target(hit[None])), tuple(draws)).first()
 
     def keys(self, number: int) -> Callable[[int], np.ndarray]:
-        """Returns a sampler of the keys of the next inputs: n -> `[n, sites]`."""
+        """A sampler of the keys of the next inputs: n -> `[n, sites]`."""
         bits: Any = seeds.generator(self.seed, "fault places", number).bit_generator
         width = self.site_count
         return lambda inputs: bits.random_raw(inputs * width).reshape(inputs, width)
 
     def values(self, number: int, target: int) -> Callable[[int], np.ndarray | None]:
-        """Returns a sampler of the effect's values at a target: n -> `[n, *grid]`."""
+        """A sampler of the effect's values at a target: n -> `[n, *grid]`."""
         generator = seeds.generator(self.seed, "fault values", number, target)
         grid = self.targets[target].grid
         return lambda inputs: self.fault.what.draw(generator, (inputs, *grid))
@@ -95,16 +95,12 @@ class TrialSampler:
     def by_target(self, hit: np.ndarray) -> list[np.ndarray]:
         """`hit [inputs, sites]` as hits of each target, `[inputs, *grid]`."""
         inputs = len(hit)
-        if self.fault.where.indices:
-            whole = np.zeros((inputs, self.targets[0].size), bool)
-            whole[:, self.fault.where.indices] = hit
-            parts = [whole]
-        else:
-            parts = np.split(hit, np.cumsum(self.sizes)[:-1], axis=1)
-        return [
-            part.reshape(inputs, *target.grid)
-            for part, target in zip(parts, self.targets, strict=True)
-        ]
+        parts = np.split(hit, np.cumsum(self.sizes)[:-1], axis=1)
+        if self.indices:
+            parts = [np.zeros((inputs, self.targets[0].size), bool)]
+            parts[0][:, self.indices] = hit
+        pairs = zip(parts, self.targets, strict=True)
+        return [part.reshape(inputs, *target.grid) for part, target in pairs]
 
 
 class TrialStream:

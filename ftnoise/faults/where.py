@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftnoise.core.checks import boolean, expect, is_count
 from ftnoise.core.errors import BadInput
@@ -27,8 +27,6 @@ from ftnoise.core.spec import Spec
 
 if TYPE_CHECKING:
     import keras
-
-    from ftnoise.faults.sites import Target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,19 +48,15 @@ class Where(Spec, ABC):
     outputs: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        expect(
-            isinstance(self.layers, tuple)
-            and all(isinstance(one, str) or is_count(one, least=0) for one in self.layers),
-            "layers to be names or positions >= 0",
-            layers=self.layers,
+        known = isinstance(self.layers, tuple) and all(
+            isinstance(one, str) or is_count(one, least=0) for one in self.layers
         )
-        expect(
-            isinstance(self.indices, tuple)
-            and all(is_count(one, least=0) for one in self.indices)
-            and len(set(self.indices)) == len(self.indices),
-            "indices to be different integers >= 0",
-            indices=self.indices,
+        expect(known, "layers to be names or positions >= 0", layers=self.layers)
+        known = isinstance(self.indices, tuple) and all(
+            is_count(one, least=0) for one in self.indices
         )
+        different = known and len(set(self.indices)) == len(self.indices)
+        expect(different, "indices to be different integers >= 0", indices=self.indices)
         boolean(output_layer=self.output_layer)
 
     @property
@@ -79,33 +73,28 @@ class Where(Spec, ABC):
         return text
 
     @abstractmethod
-    def candidates(self, network: keras.Model) -> list[Target]:
-        """The targets of this kind in all layers of a network."""
+    def candidates(self, network: keras.Model) -> list[Any]:
+        """The targets (`sites.Target`) of this kind in all layers of a network."""
 
-    def targets(self, network: keras.Model) -> list[Target]:
+    def targets(self, network: keras.Model) -> list[Any]:
         """The chosen targets, in the network's order.
 
         Raises:
             BadInput: there is no such layer or site; names those that exist.
         """
-        found = self.candidates(network)
-        kind = self.slug.replace("_", " ")
+        found, kind = self.candidates(network), self.slug.replace("_", " ")
         layers = list(dict.fromkeys(target.layer for target in found))
-        wanted = set()
+        wanted = []
         for one in self.layers:
-            meant = [n for n, layer in enumerate(layers) if one in (n, layer.name)]
-            if not meant:
-                names = ", ".join(layer.name for layer in layers)
+            meant = [layer for n, layer in enumerate(layers) if one in (n, layer.name)]
+            if len(meant) != 1:
+                names = ", ".join(layer.name for layer in layers) or "it has none"
+                several = ", the name of several: take a position from 0" if meant else ""
                 raise BadInput(
-                    f"Expected a layer of {network.name} with {kind} ({names or 'it has none'}). "
-                    f"Received: {one!r}."
+                    f"Expected a layer of {network.name} with {kind} ({names}). "
+                    f"Received: {one!r}{several}."
                 )
-            if len(meant) > 1:
-                raise BadInput(
-                    f"Expected one layer of {network.name} with {kind} by that name, or a position "
-                    f"from 0. Received: {one!r}, the name of those at {', '.join(map(str, meant))}."
-                )
-            wanted.add(layers[meant[0]])
+            wanted += meant
         found = [target for target in found if not wanted or target.layer in wanted]
         if not found:
             raise BadInput(f"Expected {kind} in {network.name}. Received: none.")
@@ -136,7 +125,7 @@ class Neurons(Where):
 
     outputs: ClassVar[bool] = True
 
-    def candidates(self, network: keras.Model) -> list[Target]:
+    def candidates(self, network: keras.Model) -> list[Any]:
         from ftnoise.faults import sites
 
         return sites.output_targets(network, self.output_layer)
@@ -146,40 +135,11 @@ class Neurons(Where):
 class Channels(Neurons):
     """The neurons of convolutions: whole channels of their outputs."""
 
-    def candidates(self, network: keras.Model) -> list[Target]:
+    def candidates(self, network: keras.Model) -> list[Any]:
         from ftnoise.faults import sites
 
-        return sites.output_targets(network, self.output_layer, convolutions=True)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Filters(Where):
-    """Whole filters of convolutions: all weights that make one channel, without its bias."""
-
-    def candidates(self, network: keras.Model) -> list[Target]:
-        from ftnoise.faults import sites
-
-        return sites.filter_targets(network, self.output_layer)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Weights(Where):
-    """Single weights: elements of kernels, recurrent kernels and embeddings; no biases."""
-
-    def candidates(self, network: keras.Model) -> list[Target]:
-        from ftnoise.faults import sites
-
-        return sites.parameter_targets(network, self.output_layer, sites.is_weight)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Biases(Where):
-    """Single biases."""
-
-    def candidates(self, network: keras.Model) -> list[Target]:
-        from ftnoise.faults import sites
-
-        return sites.parameter_targets(network, self.output_layer, sites.is_bias)
+        found = super().candidates(network)
+        return [target for target in found if sites.is_convolution(target.layer)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +150,34 @@ class Parameters(Where):
     are no parameters; the variables of a frozen layer are.
     """
 
-    def candidates(self, network: keras.Model) -> list[Target]:
+    def candidates(self, network: keras.Model) -> list[Any]:
         from ftnoise.faults import sites
 
-        return sites.parameter_targets(network, self.output_layer, lambda variable: True)
+        return sites.parameter_targets(network, self.output_layer)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights(Parameters):
+    """Single weights: elements of kernels, recurrent kernels and embeddings; no biases."""
+
+    def candidates(self, network: keras.Model) -> list[Any]:
+        return [target for target in super().candidates(network) if target.is_weight]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Biases(Parameters):
+    """Single biases."""
+
+    def candidates(self, network: keras.Model) -> list[Any]:
+        return [target for target in super().candidates(network) if target.kind == "bias"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters(Weights):
+    """Whole filters of convolutions: all weights that make one channel, without its bias."""
+
+    def candidates(self, network: keras.Model) -> list[Any]:
+        from ftnoise.faults import sites
+
+        found = super().candidates(network)
+        return [sites.filters(target) for target in found if sites.is_convolution(target.layer)]

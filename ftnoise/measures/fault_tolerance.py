@@ -36,25 +36,22 @@ DROP = (0.5, 0.9)
 class FaultTolerance(Measure):
     """Testing accuracy under faults at rising rates, from `trials` random trials at each.
 
-    Scalars, accuracies in percent, drops in points, rates in percent of the sites:
-    `golden_accuracy` (without faults); `accuracy_at_50` and `accuracy_at_90` (means over trials);
-    `drop_from_50_to_90` (of the means); `sdc_rate_at_50` (rate of silent data corruption: examples
-    that are right without faults and wrong with them, in percent of the former);
-    `area_under_curve` (mean accuracy from no faults to the highest rate); `rate_1_point_lost`,
-    `rate_5_points_lost` and `rate_50_points_lost` (where the mean accuracy has fallen so far;
-    missing if it never does); `largest_rate_surely_under_1_point_lost` and
-    `largest_rate_surely_under_5_points_lost` (the largest tested rate whose drop is smaller with
-    95 % confidence, for any distribution; 0 if none is); `unclear_rates` (number of rates with
-    faults whose interval is wider than their drop: more trials would help); `exceptions` (examples
-    on which rounding makes the campaign and the naive loop disagree, see `faults/agreement.py`).
-    What needs a rate that is not tested is missing.
+    Scalars, accuracies in percent, drops in points, rates in percent of the sites; those of a rate
+    that is not tested are missing: `golden_accuracy` (without faults), `accuracy_at_50` and
+    `accuracy_at_90` (means over trials), `drop_from_50_to_90` (of the means), `sdc_rate_at_50`
+    (rate of silent data corruption: examples that are right without faults and wrong with them, in
+    percent of the former); by `stats.curves.summaries` `area_under_curve`, `rate_1_point_lost`,
+    `rate_5_points_lost`, `rate_50_points_lost`, `largest_rate_surely_under_1_point_lost` and
+    `largest_rate_surely_under_5_points_lost` (0 if there is none); `unclear_rates` (number of rates
+    with faults whose interval is wider than their drop: more trials would help); `exceptions`
+    (examples on which rounding makes the campaign and Keras disagree without faults).
 
     Arrays, along the rates: `rates` (percent), `accuracy` with Student's interval `low`, `high` and
-    a distribution-free one `free_low`, `free_high`, `sdc_rate` (percent), `output_deviation_mean`,
-    `output_deviation_max` (Definition 1 of the paper: Euclidean distance of the outputs to those
-    without faults, over examples and trials), `not_finite` (mean number of examples with outputs
-    that are not finite) and `faults` (number of sites that are hit). Along rates and trials:
-    `accuracies`. Along rates and classes: `class_accuracy`. `drops` `[1, trials]` is the drop from
+    a distribution-free one `free_low`, `free_high`, `sdc_rate` (percent), `output_deviation_mean`
+    and `output_deviation_max` (Definition 1 of the paper: Euclidean distance of the outputs to
+    those without faults, over examples and trials), `not_finite` (mean number of examples with
+    outputs that are not finite), `faults` (number of sites that are hit), `accuracies`
+    `[rates, trials]`, `class_accuracy` `[rates, classes]`. `drops` `[1, trials]` is the drop from
     50 to 90 % in each trial, paired over nested trials, and `drop_to` `[1]` is 90. `correct`
     `[rates, trials, examples / 8]` and `golden` `[examples / 8]` are the bits themselves, packed.
     Info: `checks`, how the campaign agrees with Keras, and `examples`, their number.
@@ -100,17 +97,15 @@ class FaultTolerance(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Runs the campaign, which resumes if it is interrupted."""
-        from ftnoise.faults.agreement import agreement, expect_unchanged
-        from ftnoise.faults.campaign import Campaign, digest
+        from ftnoise.faults.agreement import agreement
+        from ftnoise.faults.campaign import Campaign
         from ftnoise.faults.sweep import sweep
 
-        before = digest(trained.network)
         data = trained.data
         campaign = Campaign(trained.network, data.x_test, data.y_test, self.fault, seed=self.seed)
+        agreed = agreement(campaign)
         rates = [Share(rate=rate) for rate in self.rates]
-        agreed = agreement(campaign, rates[len(rates) // 2])
         found = sweep(campaign, rates, trials=self.trials, checkpointing=trained.checkpointing)
-        expect_unchanged(trained.network, before)
         return summarized(self.rates, found, agreed)
 
 
@@ -122,66 +117,51 @@ def summarized(rates: tuple[float, ...], found: Outcomes, agreed: Agreement) -> 
     from ftnoise.stats.curves import TOLERATED, Curve, is_unclear, summaries, tolerated_name
     from ftnoise.stats.interval import student_interval
 
-    at = range(len(rates))
+    at, percent = range(len(rates)), [100 * rate for rate in rates]
     accuracies = np.stack([found.accuracies(index) for index in at])
-    curve = Curve(
-        rates=[100 * rate for rate in rates],
-        accuracies=accuracies,
-        golden=found.golden_accuracy,
-    )
     students = [student_interval(row) for row in accuracies]
     free = [bounded_interval(row, high=100.0) for row in accuracies]
-    deviations = np.array([found.output_deviation(index) for index in at])
     sdc_rate = np.array([found.sdc_rate(index).mean() for index in at])
-    scalars: dict[str, float | None] = {
-        "golden_accuracy": curve.golden,
-        **summaries(curve),
-        "unclear_rates": float(
-            sum(
-                rate > 0 and is_unclear(student, sure, curve.golden)
-                for rate, student, sure in zip(rates, students, free, strict=True)
-            )
-        ),
-        "exceptions": float(agreed.exceptions),
-    }
+    deviations = np.array([found.output_deviation(index) for index in at])
+    golden = found.golden_accuracy
+    curve = Curve(rates=percent, accuracies=accuracies, golden=golden)
+    scalars: dict[str, float | None] = {"golden_accuracy": golden, **summaries(curve)}
     for name in map(tolerated_name, TOLERATED):
         scalars[name] = scalars[name] or 0.0
-    for rate in DROP:
-        if rate in rates:
-            scalars[f"accuracy_at_{100 * rate:.0f}"] = float(accuracies[rates.index(rate)].mean())
-    if DROP[0] in rates:
-        scalars["sdc_rate_at_50"] = float(sdc_rate[rates.index(DROP[0])])
-    drops = {}
-    if set(DROP) <= set(rates):
-        first, second = (accuracies[rates.index(rate)] for rate in DROP)
-        scalars["drop_from_50_to_90"] = float((first - second).mean())
-        drops = {"drop_to": np.array([100 * DROP[1]]), "drops": (first - second)[None]}
-
-    def mean(name: str) -> Any:
-        return np.array([row.mean() for row in found.numbers[name]])
-
+    unclear = [
+        rate > 0 and is_unclear(student, sure, golden)
+        for rate, student, sure in zip(rates, students, free, strict=True)
+    ]
+    scalars |= {"unclear_rates": float(sum(unclear)), "exceptions": float(agreed.exceptions)}
+    arrays = {
+        "rates": np.array(percent),
+        "accuracy": accuracies.mean(axis=1),
+        "low": np.array([interval.low for interval in students]),
+        "high": np.array([interval.high for interval in students]),
+        "free_low": np.array([interval.low for interval in free]),
+        "free_high": np.array([interval.high for interval in free]),
+        "sdc_rate": sdc_rate,
+        "output_deviation_mean": deviations[:, 0],
+        "output_deviation_max": deviations[:, 1],
+        "not_finite": np.array([one["not_finite"].mean() for one in found.results]),
+        "faults": np.array([one["faults"].mean() for one in found.results]),
+        "accuracies": accuracies,
+        "class_accuracy": np.stack([found.class_accuracies(index).mean(axis=0) for index in at]),
+        "correct": np.stack([one["correct"] for one in found.results]),
+        "golden": np.packbits(found.golden),
+    }
+    tested = {rate: rates.index(rate) for rate in DROP if rate in rates}
+    for rate, index in tested.items():
+        scalars[f"accuracy_at_{100 * rate:.0f}"] = float(accuracies[index].mean())
+    if DROP[0] in tested:
+        scalars["sdc_rate_at_50"] = float(sdc_rate[tested[DROP[0]]])
+    if len(tested) == len(DROP):
+        drops = accuracies[tested[DROP[0]]] - accuracies[tested[DROP[1]]]
+        scalars["drop_from_50_to_90"] = float(drops.mean())
+        arrays |= {"drop_to": np.array([100 * DROP[1]]), "drops": drops[None]}
     return Measurement(
         scalars={name: value for name, value in scalars.items() if value is not None},
-        arrays={
-            "rates": np.array(curve.rates),
-            "accuracy": accuracies.mean(axis=1),
-            "low": np.array([interval.low for interval in students]),
-            "high": np.array([interval.high for interval in students]),
-            "free_low": np.array([interval.low for interval in free]),
-            "free_high": np.array([interval.high for interval in free]),
-            "sdc_rate": sdc_rate,
-            "output_deviation_mean": deviations[:, 0],
-            "output_deviation_max": deviations[:, 1],
-            "not_finite": mean("not_finite"),
-            "faults": mean("faults"),
-            "accuracies": accuracies,
-            "class_accuracy": np.stack(
-                [found.class_accuracies(index).mean(axis=0) for index in at]
-            ),
-            "correct": np.stack(found.packed),
-            "golden": np.packbits(found.golden),
-            **drops,
-        },
+        arrays=arrays,
         info={"checks": str(agreed), "examples": len(found.y)},
     )
 
@@ -205,11 +185,8 @@ def columns(measure: FaultTolerance) -> tuple[Column, ...]:
         ("unclear_rates", "Rates with an interval wider than their drop", ""),
         ("exceptions", "Examples on which the naive loop disagrees", ""),
     )
-    counts = ("unclear_rates", "exceptions")
     return tuple(
-        Column(
-            name=name, measure=measure, title=title, unit=unit, digits=0 if name in counts else 2
-        )
+        Column(name=name, measure=measure, title=title, unit=unit, digits=2 if unit else 0)
         for name, title, unit in named
     )
 
@@ -217,12 +194,8 @@ def columns(measure: FaultTolerance) -> tuple[Column, ...]:
 def figures(measure: FaultTolerance, compared: tuple[str, ...] = ()) -> tuple[Figure, ...]:
     """What is shown beside a table of this measure; `compared` are rows, all if it is empty."""
     hit = f"{measure.where.label} {measure.what.label}"
-    x: dict[str, Any] = {
-        "measure": measure,
-        "x": "rates",
-        "x_title": f"Share of {hit}",
-        "x_unit": "%",
-    }
+    x: Any = {"measure": measure, "x": "rates", "x_title": f"Share of {hit}", "x_unit": "%"}
+    pairs: Any = {"value_unit": "points", "rows": compared, "draws": "trials"}
     return (
         Series(
             name="curve",
@@ -251,9 +224,7 @@ def figures(measure: FaultTolerance, compared: tuple[str, ...] = ()) -> tuple[Fi
             title="Testing accuracy compared on the same trials",
             values="accuracies",
             value_title="Testing accuracy",
-            value_unit="points",
-            rows=compared,
-            draws="trials",
+            **pairs,
             **x,
         ),
         Pairs(
@@ -261,11 +232,8 @@ def figures(measure: FaultTolerance, compared: tuple[str, ...] = ()) -> tuple[Fi
             title="Drop from 50 to 90 % faults, alone and compared on the same trials",
             values="drops",
             value_title="Drop in testing accuracy",
-            value_unit="points",
-            rows=compared,
-            draws="trials",
             alone=True,
-            **x | {"x": "drop_to"},
+            **pairs | x | {"x": "drop_to"},
         ),
         Levels(
             name="levels",

@@ -54,55 +54,40 @@ class LayerFaults(Measure):
         """A campaign for each layer that has such sites."""
         import numpy as np
 
-        from ftnoise.faults.agreement import expect_unchanged
-        from ftnoise.faults.campaign import digest
+        from ftnoise.faults.campaign import Campaign, digest
 
-        before = digest(trained.network)
-        targets = self.faults.where.targets(trained.network)
+        faults, data = self.faults, trained.data
+        targets = faults.where.targets(trained.network)
         layers = list(dict.fromkeys(target.layer for target in targets))
-        work = Resumable(trained.checkpointing, f"{spec_id(self)} {before}")
-        found = work.batches(
-            lambda layer, _: {"accuracies": self._accuracies(trained, layer)[None]},
-            len(layers),
-            1,
-            text="layers",
-        )
-        expect_unchanged(trained.network, before)
-        accuracies = found["accuracies"]
+
+        def accuracies_of(layer: int, _: int) -> dict[str, np.ndarray]:
+            where = replace(faults.where, layers=(layer,))
+            fault = replace(faults.fault, where=where)
+            campaign = Campaign(trained.network, data.x_test, data.y_test, fault, seed=faults.seed)
+            results = [
+                campaign.run(range(faults.trials), Share(rate=rate)) for rate in faults.rates
+            ]
+            return {"accuracies": 100 * np.array([[one.correct.mean(axis=1) for one in results]])}
+
+        identity = f"{spec_id(self)} {digest(trained.network)}"
+        work = Resumable(trained.checkpointing, identity)
+        accuracies = work.batches(accuracies_of, len(layers), 1, text="layers")["accuracies"]
         sizes = [sum(target.size for target in targets if target.layer is one) for one in layers]
         means = accuracies.mean(axis=2)
         return Measurement(
             scalars={"most_sensitive_layer": float(means.mean(axis=1).argmin() + 1)},
             arrays={
-                "rates": 100 * np.array(self.faults.rates),
+                "rates": 100 * np.array(faults.rates),
                 "layer_accuracy": means,
                 "layer_spread": accuracies.std(axis=2, ddof=1),
             },
             info={
                 "layers": [
-                    f"{n + 1} {type(layer).__name__} ({size:,})"
-                    for n, (layer, size) in enumerate(zip(layers, sizes, strict=True))
+                    f"{n} {type(layer).__name__} ({size:,})"
+                    for n, (layer, size) in enumerate(zip(layers, sizes, strict=True), start=1)
                 ]
             },
         )
-
-    def _accuracies(self, trained: MeasureInput, layer: int) -> np.ndarray:
-        """Accuracies in percent with faults in one layer, `[rates, trials]`."""
-        import numpy as np
-
-        from ftnoise.faults.campaign import Campaign
-
-        where = replace(self.faults.where, layers=(layer,))
-        campaign = Campaign(
-            trained.network,
-            trained.data.x_test,
-            trained.data.y_test,
-            replace(self.faults.fault, where=where),
-            seed=self.faults.seed,
-        )
-        trials = range(self.faults.trials)
-        results = [campaign.run(trials, Share(rate=rate)) for rate in self.faults.rates]
-        return np.stack([100 * one.correct.mean(axis=1) for one in results])
 
 
 _FAULT = LayerFaults().faults.fault

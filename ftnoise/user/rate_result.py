@@ -58,7 +58,7 @@ class RateResult:
             sequence.update(drawn)
             interval = free = sequence.interval
         unit, size = rate.size or ("count", 0)
-        faults = float(outcomes.numbers["faults"][index].mean())
+        faults = float(outcomes.results[index]["faults"].mean())
         deviation_mean, deviation_max = outcomes.output_deviation(index)
         trial_error = example_error = enlarge = None
         if len(outcomes.y) > 1:
@@ -82,7 +82,7 @@ class RateResult:
             sdc_rate=float(outcomes.sdc_rate(index).mean()),
             output_deviation_mean=_finite(deviation_mean),
             output_deviation_max=_finite(deviation_max),
-            not_finite=float(outcomes.numbers["not_finite"][index].mean()),
+            not_finite=float(outcomes.results[index]["not_finite"].mean()),
             unclear=bool(faults) and is_unclear(interval, free, outcomes.golden_accuracy),
             trial_error=trial_error,
             example_error=example_error,

@@ -204,7 +204,7 @@ def figure(architecture: Architecture) -> bool:
     began = time.monotonic()
     campaign = Campaign(network, data.x_test, data.y_test, measure.fault)
     rates = [Share(rate=rate) for rate in measure.rates]
-    agreement(campaign, rates[len(rates) // 2])
+    agreement(campaign)
     sweep(campaign, rates, trials=FEW)
     middle = time.monotonic()
     sweep(campaign, rates, trials=MANY)

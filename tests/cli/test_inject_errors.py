@@ -86,7 +86,7 @@ def bad_files(tmp_path_factory, data):
             {"function": "ended", "data": "labels01.npz"},
             "or a threshold, above which it predicts class 1",
         ),
-        ({"function": "noisy"}, "outputs that differ from call to call, so that a layer is r"),
+        ({"function": "noisy"}, "(is a layer random in inference?)"),
     ],
     ids=lambda value: " ".join(map("=".join, value.items())) if isinstance(value, dict) else "",
 )

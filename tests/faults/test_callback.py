@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ftnoise.faults.callback import FaultInjection
+from ftnoise.faults.callback import FaultInjection, TrainingStep
 from ftnoise.faults.parsing import parse_fault
 from ftnoise.faults.rates import Count
-from ftnoise.faults.training_step import TrainingStep
 from tests.faults.networks import CLASSES, bits, made
 
 RATE = 0.1

@@ -12,11 +12,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.util.tensor_util import make_ndarray
 
 from ftnoise.core.errors import BadInput
-from ftnoise.faults.callback import FaultInjection
+from ftnoise.faults.callback import FaultInjection, TrainingStep
 from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.parsing import parse_fault
 from ftnoise.faults.rates import Bernoulli, Count, Share
-from ftnoise.faults.training_step import TrainingStep
 from tests.faults.networks import bits, made, run
 from tests.faults.test_callback import Trials, compiled, fit, same, untouched, values
 

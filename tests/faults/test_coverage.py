@@ -145,12 +145,6 @@ def test_students_interval_at_a_fixed_number_of_trials():
     assert held < 0.98
 
 
-def test_a_share_of_the_neurons_is_the_same_as_their_number():
-    share = Share(rate=CRASHED / NEURONS)
-    for number in range(100):
-        assert key(sampler(0).trial(number, share)) == hit(0, number)
-
-
 def test_the_distribution_free_interval_at_a_fixed_number_of_trials():
     check(ends(bounded_interval(row, high=100.0) for row in accuracies()), truth(), PROMISED)
 

@@ -172,14 +172,6 @@ def test_draws_belong_to_places_and_not_to_the_amount_or_to_what_is_hit():
     assert sampler(Share(rate=0.1)).trial(2).draws == (None, None, None)
 
 
-def test_an_amount_may_be_another_than_the_faults_own():
-    one = sampler(Share(rate=0.1))
-    few, many = flat(one.trial(0)), flat(one.trial(0, Share(rate=0.5)))
-    assert (few.sum(), many.sum()) == (3, 13)
-    assert many[few].all()
-    assert one.trial(0, Count(faults=4)).count == 4
-
-
 def test_only_the_chosen_places_are_hit():
     chosen = (11, 2, 7)
     one = sampler(Share(rate=1), grids=((3, 4),), layers=("x",), indices=chosen)

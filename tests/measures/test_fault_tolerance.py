@@ -26,7 +26,7 @@ IMAGES = 100
 RATES = (0.0, 0.1, 0.5, 0.9)
 # Images that are right of the first 90, for each rate and each of four trials.
 RIGHT = ((90, 90, 90, 90), (89, 90, 90, 89), (80, 82, 84, 86), (30, 40, 36, 38))
-SEEN = Agreement(examples=9, golden=0.0, faulty=1e-7, exceptions=2)
+SEEN = Agreement(examples=9, difference=1e-7, exceptions=2)
 
 
 def by_hand(rates=RATES, right=RIGHT) -> Outcomes:
@@ -38,7 +38,7 @@ def by_hand(rates=RATES, right=RIGHT) -> Outcomes:
         one = TrialResults(correct, far, 3 * far, 0 * far, np.full(len(counts), 7.0 * n))
         results.append(one.to_arrays())
     shares = [Share(rate=rate) for rate in rates]
-    return Outcomes.of(shares, first < 90, first % CLASSES, results)
+    return Outcomes(shares, first < 90, first % CLASSES, results)
 
 
 def test_the_scalars_of_a_curve_made_by_hand():

@@ -56,7 +56,7 @@ def result(
         numbers = [np.full(len(row), value) for value in (deviation, 2, not_finite, hits)]
         correct = np.stack([order < 10 * accuracy for accuracy in row])
         kept.append(TrialResults(correct, *numbers).to_arrays())
-    outcomes = Outcomes.of(asked.rates, order < 10 * golden, order % 2, kept)
+    outcomes = Outcomes(asked.rates, order < 10 * golden, order % 2, kept)
     return InjectionResult(
         model="own",
         settings=asked,
