@@ -54,7 +54,7 @@ def overview(canvas: Canvas, results: Results) -> None:
         xs, ys, bars = ([point[k] for point in ours] for k in range(3))
         axes.errorbar(xs, ys, xerr=bars, **OURS, **BARS)
         axes.set_xlabel(wrapped(titled(column.title, column.unit), across))
-        axes.locator_params(axis="x", nbins=5)
+        axes.locator_params(axis="x", nbins=4, integer=column.digits == 0)
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.set_yticks(range(len(rows)), [row.name for row in rows])
         axes.tick_params(axis="y", length=0)
