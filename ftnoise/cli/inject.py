@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftnoise.cli.arguments import ROOT, folder
 from ftnoise.core.errors import BadInput, RunFailed, one_line
-from ftnoise.core.progress import GOES_ON, Progress, duration, tell
+from ftnoise.core.progress import RESUMES, Progress, duration, log
 from ftnoise.faults.parsing import form
 from ftnoise.user.settings import CampaignSettings, descriptions
 
@@ -134,7 +134,7 @@ def run(given: argparse.Namespace) -> int:
         return 0
     except KeyboardInterrupt as stop:
         if not given.plan:
-            stop.add_note(GOES_ON)
+            stop.add_note(RESUMES)
         raise
     except tf.errors.InvalidArgumentError as error:
         raise BadInput(
@@ -189,7 +189,7 @@ def measured(
     report = trial_report("" if settings.half_width is None else "at most ")
     with stored(campaign, settings, identity, path, report, about) as result:
         print(f"{result}\nScaling: {about['scaling']}.", flush=True)
-    tell(f"Written to {path}/injection: {', '.join(f'.{suffix}' for suffix in SUFFIXES)}")
+    log(f"Written to {path}/injection: {', '.join(f'.{suffix}' for suffix in SUFFIXES)}")
     return result
 
 

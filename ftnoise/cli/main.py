@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from ftnoise.cli import catalog
 from ftnoise.cli.arguments import Parser
 from ftnoise.core.errors import BadInput, FtnoiseError
-from ftnoise.core.progress import tell
+from ftnoise.core.progress import log
 
 FOLDER = Path(__file__).parent
 # Files of this folder that are no commands; `reproduce` is called by an experiment's name.
@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except FtnoiseError as failure:
-        tell(f"error: {failure}")
+        log(f"error: {failure}")
         return failure.exit_code
     except KeyboardInterrupt as stop:
         print("\n" + " ".join([STOPPED, *getattr(stop, "__notes__", ())]), file=sys.stderr)
@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as failure:
-        tell(f"error: Could not finish: {failure}.")
+        log(f"error: Could not finish: {failure}.")
         return 1
     finally:
         signal.signal(signal.SIGTERM, previous)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ftnoise.cli.arguments import chosen, common, named
 from ftnoise.core.errors import BadInput, RunFailed
-from ftnoise.core.progress import tell
+from ftnoise.core.progress import log
 
 if TYPE_CHECKING:
     from ftnoise.core.experiment import Experiment
@@ -67,7 +67,7 @@ def show(results: Results, store: Store) -> int:
     try:
         paths = report.write(results, store.reports)
     except RunFailed as failure:
-        tell(f"error: The report is not written: {failure}")
+        log(f"error: The report is not written: {failure}")
         return failure.exit_code
     stem = paths[0].with_suffix("")
     suffixes = ", ".join(path.name.removeprefix(stem.name) for path in paths)

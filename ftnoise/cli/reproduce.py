@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from ftnoise.cli.arguments import REFERENCES, chosen, common, folder
 from ftnoise.cli.report import show, stored_results
 from ftnoise.core.checks import expect
-from ftnoise.core.progress import GOES_ON, duration, tell
+from ftnoise.core.progress import RESUMES, duration, log
 
 if TYPE_CHECKING:
     from ftnoise.core.experiment import Experiment
@@ -98,10 +98,10 @@ def run(arguments: argparse.Namespace) -> int:
         own = {engine.folder(task).id for task in tasks}
         code = show(stored_results(experiment, preset, seeds, store, own), store)
     except KeyboardInterrupt as stop:
-        stop.add_note(GOES_ON)
+        stop.add_note(RESUMES)
         raise
     if failures:
-        tell(f"error: {len(failures)} of {len(tasks)} runs failed.")
+        log(f"error: {len(failures)} of {len(tasks)} runs failed.")
     return max([code, *(failure.exit_code for failure in failures)])
 
 

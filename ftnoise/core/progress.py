@@ -11,13 +11,13 @@ import time
 
 TERMINAL_SECONDS = 0.2
 ELSEWHERE_SECONDS = 30.0
-GOES_ON = "What was finished is kept; the same command goes on from there."
+RESUMES = "What was finished is kept; the same command resumes."
 
 # Width of the unfinished progress line on the terminal.
-_standing = 0
+_width = 0
 
 
-def tell(text: str) -> None:
+def log(text: str) -> None:
     """Prints `ftnoise: <text>` on a line of its own."""
     _line(f"ftnoise: {text}")
 
@@ -39,26 +39,26 @@ class Progress:
         else:
             _line(text)
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Prints `text` on a line of its own."""
         _line(text)
 
 
 def _line(text: str) -> None:
-    global _standing
-    start = "\r" if _standing else ""
-    sys.stderr.write(start + text.ljust(_standing) + "\n")
+    global _width
+    start = "\r" if _width else ""
+    sys.stderr.write(start + text.ljust(_width) + "\n")
     sys.stderr.flush()
-    _standing = 0
+    _width = 0
 
 
 def _progress(text: str) -> None:
-    global _standing
+    global _width
     # A line that is broken by the terminal could not be rewritten.
     text = text[: shutil.get_terminal_size().columns - 1]
-    sys.stderr.write("\r" + text.ljust(_standing))
+    sys.stderr.write("\r" + text.ljust(_width))
     sys.stderr.flush()
-    _standing = len(text)
+    _width = len(text)
 
 
 def duration(seconds: float) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core import files
-from ftnoise.core.progress import tell
+from ftnoise.core.progress import log
 
 if TYPE_CHECKING:
     from ftnoise.datasets.content import Arrays
@@ -44,7 +44,7 @@ def load(
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
     except Exception as error:  # whatever a parser raises on a damaged file
-        tell(f"{path} is damaged ({' '.join(str(error).split())}) and is made again")
+        log(f"{path} is damaged ({' '.join(str(error).split())}) and is made again")
         return None
 
 
@@ -58,4 +58,4 @@ def save(path: Path, signature: str, manifest: dict[str, Any], arrays: Arrays) -
             np.savez(file, **{MANIFEST: np.frombuffer(text.encode(), np.uint8)}, **arrays)
         files.sweep(path.parent)
     except OSError as error:
-        tell(f"cannot keep a copy of the data in {path}: {error.strerror or error}")
+        log(f"cannot keep a copy of the data in {path}: {error.strerror or error}")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import ftnoise
 from ftnoise.core.data import Sources
-from ftnoise.core.progress import tell
+from ftnoise.core.progress import log
 from ftnoise.datasets import idx, npz_file
 from ftnoise.datasets.origins import Raw, Unavailable
 
@@ -48,7 +48,7 @@ def from_tfds(name: str, url: str, sources: Sources) -> Raw:
     if sources.offline:
         raise Unavailable("not tried, offline")
     _reach(url)
-    tell(f"downloading {name} with tensorflow-datasets")
+    log(f"downloading {name} with tensorflow-datasets")
     return _read_tfds(name)
 
 
@@ -64,7 +64,7 @@ def from_debian(name: str, sources: Sources) -> Raw:
     for tool in ("apt-get", "dpkg"):
         if shutil.which(tool) is None:
             raise Unavailable(f"there is no {tool}")
-    tell(f"fetching {package} with apt-get download")
+    log(f"fetching {package} with apt-get download")
     with tempfile.TemporaryDirectory(prefix="ftnoise-") as scratch:
         folder = Path(scratch).resolve()
         try:

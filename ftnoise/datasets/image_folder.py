@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from ftnoise.core.checks import expect
 from ftnoise.core.data import Sources
 from ftnoise.core.errors import BadInput
-from ftnoise.core.progress import tell
+from ftnoise.core.progress import log
 from ftnoise.datasets.origins import Origin, OwnDataSet, Raw, reading
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _read(path: Path, class_names: tuple[str, ...] | None, shape: tuple[int, ...
             archive = stack.enter_context(zipfile.ZipFile(path))
             images, content = _layout(archive.namelist()), archive.read
         labels = _labels(images, class_names)
-        tell(f"reading {len(images)} images from {path} (once; a copy is kept)")
+        log(f"reading {len(images)} images from {path} (once; a copy is kept)")
         source = "all images of this set" if shape else "the first image"
         for split in ("train", "test"):
             chosen = [image for image in images if image["split"] == split]

@@ -18,7 +18,7 @@ from ftnoise.core.data import Sources
 from ftnoise.core.errors import FtnoiseError, RunFailed, first_line
 from ftnoise.core.experiment import Experiment, run_id
 from ftnoise.core.interfaces import DataSet
-from ftnoise.core.progress import Progress, duration, tell
+from ftnoise.core.progress import Progress, duration, log
 from ftnoise.core.spec import canonical, digest, spec_id
 from ftnoise.engine import runner
 from ftnoise.engine.plan import Status, Task
@@ -91,7 +91,7 @@ class Engine:
                 try:
                     store.run(folder.id).copy_to(self.store)
                 except RunFailed as failure:  # such as another command that copies it just now
-                    tell(f"{task.name} is not copied. {failure}")
+                    log(f"{task.name} is not copied. {failure}")
                     continue
                 names.append(task.name)
                 break
@@ -113,11 +113,11 @@ class Engine:
                 left = f"; {done} of {len(units)} runs, {rest} left" if done < len(units) else ""
                 if isinstance(outcome, FtnoiseError):
                     failures[self.folder(task).id] = outcome
-                    self.progress.say(f"{task.name}: failed. {outcome}{left}")
+                    self.progress.log(f"{task.name}: failed. {outcome}{left}")
                     if self.fail_fast:
                         return [outcome]
                 else:
-                    self.progress.say(f"{task.name}: {self._result(task)}{left}")
+                    self.progress.log(f"{task.name}: {self._result(task)}{left}")
         return list(failures.values())
 
     def _units(self, needs_others: bool) -> list[tuple[Task, Unit]]:
@@ -173,7 +173,7 @@ def here(engine: Engine, units: list[tuple[Task, Unit]]) -> Outcomes:
                 yield task, outcome
         if len(busy) == len(pending):
             task, unit = busy[0]
-            engine.progress.say(f"Waiting for {task.name}, which another process works on.")
+            engine.progress.log(f"Waiting for {task.name}, which another process works on.")
             engine.store.run(unit.id).wait()
         pending = busy
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from ftnoise.core.progress import tell
+from ftnoise.core.progress import log
 from ftnoise.core.spec import JSON
 from ftnoise.engine.environment import arithmetic, environment, repeatable
 from ftnoise.store.folders import RunFolder
@@ -71,7 +71,7 @@ class FolderCheckpointing(PartialWork):
         self.repeats = repeatable(kept["environments"][-1], self.environment)
         here = arithmetic(self.environment)
         if others := sorted({arithmetic(other) for other in self.earlier} - {here}):
-            tell(
+            log(
                 f"{self.folder.id} resumes with {here} after {'; '.join(others)}: its last bits "
                 "differ from those of a training in one place."
             )

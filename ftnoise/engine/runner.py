@@ -82,8 +82,8 @@ def perform(unit: Unit, report: Report = lambda done, total, text: None) -> str 
         except FtnoiseError:
             raise
         except Exception as failure:  # a run may fail in any way; the others must go on
-            log = folder.write_failure(traceback.format_exc())
-            raise FtnoiseError(f"{first_line(failure)} (details: {log})") from failure
+            details = folder.write_failure(traceback.format_exc())
+            raise FtnoiseError(f"{first_line(failure)} (details: {details})") from failure
     return unit.id
 
 

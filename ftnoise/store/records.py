@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ftnoise.core.errors import RunFailed, StoredDamage
 from ftnoise.core.files import failing, reason, remove, write_bytes, write_json
-from ftnoise.core.progress import tell
+from ftnoise.core.progress import log
 from ftnoise.core.spec import JSON
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ class Record:
         if not self._held():
             # A reader looks again and again, and reports once.
             if self._told != damage:
-                tell(f"{damage}; not used, and made again by the next training.")
+                log(f"{damage}; not used, and made again by the next training.")
             self._told = damage
             return
         # The JSON first: without it the array file counts for nothing.
@@ -195,9 +195,9 @@ class Record:
             for file in files:
                 os.replace(file, f"{file}.damaged")
             names = ", ".join(f"{file.name}.damaged" for file in files)
-            tell(f"{damage}; set aside as {names}, to be made again.")
+            log(f"{damage}; set aside as {names}, to be made again.")
         except OSError as error:
-            tell(f"{damage}; not used, and could not be set aside ({reason(error)}).")
+            log(f"{damage}; not used, and could not be set aside ({reason(error)}).")
 
 
 def _pack(arrays: Sequence[tuple[str, ndarray]]) -> tuple[memoryview, list[Content]]:

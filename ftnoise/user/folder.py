@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from ftnoise.core.errors import BadInput, RunFailed
 from ftnoise.core.files import TEMPORARIES, locked, remove, write_bytes, write_text
-from ftnoise.core.progress import tell
+from ftnoise.core.progress import log
 from ftnoise.core.spec import JSON, digest
 from ftnoise.report.figures.arrays import fault_curve
 from ftnoise.store.partial_work import PartialWork
@@ -77,7 +77,7 @@ def stored(
         if known is None:
             result = run(campaign, settings, PartialWork(partial, report))
         else:
-            tell("Cached: this campaign was run before.")
+            log("Cached: this campaign was run before.")
             result = InjectionResult(
                 settings=settings,
                 outcomes=Outcomes.from_arrays(settings.rates, campaign.y, dict(known[1])),

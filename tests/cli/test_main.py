@@ -15,7 +15,7 @@ import pytest
 from ftnoise.cli import main as cli
 from ftnoise.cli.arguments import ROOT
 from ftnoise.core.errors import RunFailed
-from ftnoise.core.progress import GOES_ON
+from ftnoise.core.progress import RESUMES
 from tests import fake
 
 ROWS = [row.name for row in fake.TABLE.rows]
@@ -184,7 +184,7 @@ def test_how_a_command_ends(ftnoise, monkeypatch, failure, code, said):
 @pytest.mark.parametrize(
     ("words", "where", "said"),
     [
-        (["tiny"], "ftnoise.engine.executor.Engine.run", f"{cli.STOPPED} {GOES_ON}"),
+        (["tiny"], "ftnoise.engine.executor.Engine.run", f"{cli.STOPPED} {RESUMES}"),
         (["tiny", "--dry-run"], "ftnoise.engine.executor.foreseen", cli.STOPPED),
         (["tiny", "--dry"], "ftnoise.engine.executor.foreseen", cli.STOPPED),
         (["report", "tiny"], "ftnoise.report.results", cli.STOPPED),
@@ -201,7 +201,7 @@ def test_only_a_stopped_training_is_said_to_be_resumable(ftnoise, monkeypatch, w
     code, _, err = ftnoise(*words)
     assert code == 130
     assert err.endswith(f"\n{said}\n")
-    assert (GOES_ON in err) == (GOES_ON in said)
+    assert (RESUMES in err) == (RESUMES in said)
 
 
 def test_a_termination_is_a_clean_stop_too(ftnoise, monkeypatch):

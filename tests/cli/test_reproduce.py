@@ -17,7 +17,7 @@ import pytest
 from ftnoise.cli import main as cli
 from ftnoise.cli import reproduce
 from ftnoise.cli.arguments import ROOT
-from ftnoise.core.progress import GOES_ON
+from ftnoise.core.progress import RESUMES
 from ftnoise.engine import executor, runner
 from tests import fake
 
@@ -207,7 +207,7 @@ def test_ctrl_c_in_a_training_is_code_130_and_the_same_command_resumes(ftnoise, 
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, ""), err
-    assert err.endswith(f"\n{cli.STOPPED} {GOES_ON}\n")
+    assert err.endswith(f"\n{cli.STOPPED} {RESUMES}\n")
     assert "Traceback" not in err
 
     log.unlink()

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ftnoise.core.progress import Progress, duration, tell
+from ftnoise.core.progress import Progress, duration, log
 
 
 def test_progress_on_a_terminal_rewrites_one_line_that_fits(monkeypatch, capsys):
@@ -16,7 +16,7 @@ def test_progress_on_a_terminal_rewrites_one_line_that_fits(monkeypatch, capsys)
     progress.update("a line that is longer than the terminal is wide")
     progress.shown = -1e9
     progress.update("short")
-    progress.say("A line that stays, however long it is.")
+    progress.log("A line that stays, however long it is.")
     first, second, last = capsys.readouterr().err.removeprefix("\r").split("\r")
     assert first == "a line that is long"
     assert second == "short".ljust(19)
@@ -27,11 +27,11 @@ def test_a_line_takes_the_place_of_the_progress_that_stands(monkeypatch, capsys)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     progress = Progress()
     progress.update("epoch 3 of 100")
-    tell("damaged")
-    tell("again")
+    log("damaged")
+    log("again")
     progress.shown = -1e9
     progress.update("epoch 4")
-    tell("last")
+    log("last")
     written = capsys.readouterr().err
     assert written == (
         "\repoch 3 of 100\rftnoise: damaged\nftnoise: again\n\repoch 4\rftnoise: last\n"
@@ -44,7 +44,7 @@ def test_progress_elsewhere_is_a_line_now_and_then(monkeypatch, capsys):
     progress.shown = -1e9
     progress.update("now")
     progress.update("too soon")
-    progress.say("done")
+    progress.log("done")
     assert capsys.readouterr().err == "now\ndone\n"
 
 

@@ -158,16 +158,16 @@ def made(name: str, examples: int = 40) -> tuple[Any, Any, np.ndarray]:
 def right(network: Any, x: Any, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The outputs as Keras predicts them, and whether they are right; NaN is not."""
     outputs = network.predict(x, verbose=0)
-    return outputs, says(outputs, y)
+    return outputs, is_right(outputs, y)
 
 
 def right_now(network: Any, x: Any, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """As `right`, computed layer by layer, with nothing compiled, which takes seconds."""
     outputs = network(x, training=False).numpy()
-    return outputs, says(outputs, y)
+    return outputs, is_right(outputs, y)
 
 
-def says(outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
+def is_right(outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Which outputs are right, bool `[n]`."""
     if outputs.shape[1] == 1:
         found = (outputs[:, 0] > 0.5).astype(int)
