@@ -191,9 +191,7 @@ def test_ctrl_c_tells_how_to_resume(own, monkeypatch):
     monkeypatch.setattr(inject, "trial_report", lambda limit: stops)
     code, out, err = own()
     assert (code, out) == (130, "")
-    assert err.endswith(
-        "Stopped. What was finished is kept; the same command goes on from there.\n"
-    )
+    assert err.endswith("Stopped. What was finished is kept; the same command resumes.\n")
 
 
 def test_a_folder_in_which_another_process_works_is_one_line_and_exit_code_1(own, tmp_path):
