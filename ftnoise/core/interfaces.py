@@ -247,7 +247,7 @@ class Weights(Spec):
     def callbacks(self, network: keras.Model, run: Run) -> list[keras.callbacks.Callback]:
         """Keras callbacks for `fit`, such as a schedule of the noise.
 
-        A resumed training calls them again from the last completed log interval on: everything they
+        A resumed training calls them again from the last checkpoint on: everything they
         change must follow from the epoch's number, or be kept in variables of the network.
         """
         return []

@@ -7,8 +7,7 @@ interrupted training ends with the same weights, bit for bit, on the same CPU wi
 of threads.
 
 An epoch of `fit` is a log interval: one epoch of the schedule, or several short ones
-(`Schedule.epochs_per_interval`), because testing, logging and checkpointing would take longer than
-a short epoch.
+(`Schedule.epochs_per_interval`), because testing and logging would take longer than a short epoch.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from ftnoise.core.errors import RunFailed
 from ftnoise.core.interfaces import Penalty, Run
 from ftnoise.layers.drawing import drawing, forward
 from ftnoise.training.gradients.plain import Plain
-from ftnoise.training.logs import tensorboard
+from ftnoise.training.logs import TensorBoard
 from ftnoise.training.slots import Slots
 
 # Steps per call. A call costs a millisecond or two, and reports progress only at its end.
@@ -38,6 +37,8 @@ STEPS_PER_CALL = 64
 # Steps with an attack take long by themselves.
 SLOW_STEPS_PER_CALL = 16
 TEST_BATCH = 1000
+# A checkpoint takes longer than a short epoch of a small network.
+SAVE_SECONDS = 2.0
 
 
 def train(
@@ -69,19 +70,22 @@ def train(
         return network
 
     loop.updater.resume(announced, finished * steps, checkpointing.repeats)
+    callbacks = [
+        Shuffle(),
+        *(training.weights.callbacks(network, run) if training.weights else ()),
+        # Last, so that it keeps the changes of the others.
+        Checkpoint(checkpointing, history, seconds),
+    ]
+    if checkpointing.log_dir:
+        logs = TensorBoard(checkpointing.log_dir, run, finished, loop.intervals)
+        callbacks.insert(-1, logs)
     loop.fit(
         loop.calls(finished),
         validation_data=(loop.x_test, loop.y_test),
         steps_per_epoch=loop.calls_per_interval,
         initial_epoch=finished,
         epochs=loop.intervals,
-        callbacks=[
-            Shuffle(),
-            *(training.weights.callbacks(network, run) if training.weights else ()),
-            *tensorboard(run, loop.intervals, checkpointing.log_dir),
-            # Last, so that it keeps the changes of the others.
-            Checkpoint(checkpointing, history, seconds),
-        ],
+        callbacks=callbacks,
         verbose=0,
     )
     return network
@@ -318,18 +322,23 @@ class Shuffle(keras.callbacks.Callback):
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Keeps weights, optimizer, history and time after each log interval, and reports progress."""
+    """Reports progress, and keeps weights, optimizer, history and time after a log interval.
+
+    Intervals of less than `SAVE_SECONDS` share a checkpoint, unless the gradients have a ledger,
+    which must name each step before it is taken.
+    """
 
     def __init__(self, checkpointing: Checkpointing, history: list[dict], seconds: float) -> None:
         super().__init__()
         self.checkpointing, self.history, self.seconds = checkpointing, list(history), seconds
-        self.since = time.monotonic()
+        self.since = self.saved = time.monotonic()
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Announces the steps to come, for gradients that keep a ledger."""
         del logs
         at_most = self.model.updater.at_most()
-        if at_most is not None:
+        self.ledger = at_most is not None
+        if self.ledger:
             self.checkpointing.announce(at_most)
             self.save()
 
@@ -352,7 +361,10 @@ class Checkpoint(keras.callbacks.Callback):
         self.history.append(entry)
         now = time.monotonic()
         self.seconds, self.since = self.seconds + now - self.since, now
-        self.save()
+        last = len(self.history) == self.model.intervals
+        if last or self.ledger or now - self.saved >= SAVE_SECONDS:
+            self.save()
+            self.saved = time.monotonic()
 
     def save(self) -> None:
         """Keeps the completed log intervals, and announces the next one."""

@@ -85,6 +85,7 @@ def stopped(after: int, kind: type = FolderCheckpointing) -> Iterator[None]:
                 raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ftnoise.training.loop.SAVE_SECONDS", 0)
         patch.setattr(kind, "save", stop)
         with contextlib.suppress(KeyboardInterrupt):
             yield
