@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from ftnoise.core.errors import BadInput
-from ftnoise.training.gradients.adam import Adam
+from ftnoise.training.gradients.plain import Adam
 from tests.members import RUN
 
 
