@@ -425,7 +425,7 @@ class Measure(Spec, ABC):
 
     def red_flags(self, info: dict[str, JSON]) -> Sequence[str]:
         """Sentences about a stored measurement that every form of the report has to show."""
-        return ()
+        return info.get("red_flags", ())
 
 
 @dataclass(frozen=True, kw_only=True)

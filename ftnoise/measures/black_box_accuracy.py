@@ -12,7 +12,6 @@ Deviations
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ftnoise.attacks.attack import Attack
@@ -20,7 +19,7 @@ from ftnoise.core.checks import instance
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement, Procedure, Run
 from ftnoise.core.preset import Preset, limited
-from ftnoise.core.spec import JSON, spec_id
+from ftnoise.core.spec import spec_id
 from ftnoise.measures.robust_accuracy import check
 
 
@@ -56,10 +55,6 @@ class BlackBoxAccuracy(Measure):
     def others(self, run: Run) -> tuple[Run, ...]:
         """The run of the surrogate, which shares no initial weights with the target."""
         return (replace(run, training=self.surrogate, seed=run.seed + 1),)
-
-    def red_flags(self, info: dict[str, JSON]) -> Sequence[str]:
-        """Those in `info`."""
-        return info["red_flags"]
 
     def scaled(self, preset: Preset) -> BlackBoxAccuracy:
         """At most the preset's number of attacked examples, and a smaller training."""

@@ -23,7 +23,7 @@ from ftnoise.engine import plan, runner
 from ftnoise.engine.executor import Engine
 from ftnoise.engine.resuming import FolderCheckpointing
 from ftnoise.measures.generalization import Generalization
-from ftnoise.measures.parameter_spread import ParameterSpread
+from ftnoise.measures.parameters import ParameterSpread
 from ftnoise.store.folders import RunFolder, Store
 from ftnoise.store.lookup import runs_of
 from ftnoise.training import Training
