@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import partial
 from typing import Any
 
 import keras
@@ -25,7 +26,7 @@ from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import expect
 from ftnoise.core.data import Data
 from ftnoise.core.errors import RunFailed
-from ftnoise.core.interfaces import Run
+from ftnoise.core.interfaces import Penalty, Run
 from ftnoise.layers.drawing import drawing, forward
 from ftnoise.training.gradients.plain import Plain
 from ftnoise.training.logs import TensorBoard
@@ -218,14 +219,14 @@ class Loop(keras.Model):
             with drawing(draw):
                 return member(network, x, y, self.seed("inputs", step))
 
-        def penalty() -> Any:
+        def penalty(member: Penalty) -> Any:
             with drawing(draw):
-                return training.penalty.value(network, x)
+                return member.value(network, x)
 
         if training.weights:
             training.weights.before_step(network, noise)
         loss, logits, gradients = self.updater.update(
-            objective, penalty if training.penalty else None, present
+            objective, partial(penalty, training.penalty) if training.penalty else None, present
         )
         if training.weights:
             # An embedding's gradient has only some rows.

@@ -11,9 +11,8 @@ resumed training then has other noise than an uninterrupted one.
 The ledger lists the steps that count. `announce` extends it before each log interval; it is kept in
 the checkpoint and, at the end, in spec.json. Until then spec.json counts each attempt as if it went
 to the end. Steps that an interrupted process may have taken count even if their result was lost,
-unless they are repeated bit for bit: then they are the same release. Where they cannot be repeated,
-the noise continues under another key, so that no noise is used twice. A ledger that cannot be found
-is marked as lost, and no epsilon is reported.
+unless they are repeated bit for bit: then they are the same release. Otherwise the noise continues
+under another key. A ledger that cannot be found is marked as lost, and no epsilon is reported.
 
 Deviations
 1. The sum is divided by the expected batch size, which is public, not by the size drawn.
@@ -148,12 +147,7 @@ class DPSGD(Gradients):
     def check(
         self, inputs: Inputs | None, penalty: Penalty | None, weights: Weights | None
     ) -> None:
-        """Refuses slots that DP-SGD cannot be combined with.
-
-        Raises:
-            BadInput: the objective takes several passes over an example, the penalty depends on the
-                examples, or the `weights` slot is used.
-        """
+        """Raises `BadInput` for slots that DP-SGD cannot be combined with."""
         expect(
             inputs is None or inputs.one_pass,
             "DP-SGD with an objective of one forward pass, as each example is clipped by itself: "
@@ -173,11 +167,7 @@ class DPSGD(Gradients):
         )
 
     def start(self, network: keras.Model, run: Run, examples: int, *, xla: bool) -> Updater:
-        """The updater of one training on `examples` training examples.
-
-        Raises:
-            BadInput: the batch is larger than the data, or a layer cannot be clipped.
-        """
+        """The updater; `BadInput` if a batch exceeds the data or a layer cannot be clipped."""
         expect(
             run.schedule.batch_size <= examples,
             f"batch_size <= {examples}, the training examples",
@@ -262,7 +252,6 @@ class PrivateUpdater(Updater):
         return seeds.key(self.run.seed, "privacy", purpose, digest(canonical(self.run)), nonce)
 
     def batch(self, order: Any, step: Any) -> tuple[Any, Any]:
-        """The batch that the sampler draws."""
         return self.spec.sampler.batch(
             order,
             step,

@@ -22,7 +22,6 @@ class Plain(Gradients):
     """SGD with the schedule's momentum, the default of the `gradients` slot."""
 
     def start(self, network: keras.Model, run: Run, examples: int, *, xla: bool) -> Updater:
-        """The updater of one training on `examples` training examples."""
         del xla
         return PlainUpdater(network, run.schedule, run.schedule.steps_per_epoch(examples))
 
@@ -45,7 +44,6 @@ class Adam(Gradients):
         positive(floor=self.floor)
 
     def start(self, network: keras.Model, run: Run, examples: int, *, xla: bool) -> Updater:
-        """The updater of one training on `examples` training examples."""
         import tensorflow as tf
 
         del xla

@@ -109,10 +109,7 @@ def trainable_layers(network: keras.Model) -> list[keras.layers.Layer]:
 def refuse(network: keras.Model) -> None:
     """Refuses, without computing anything, a network whose examples cannot be clipped correctly.
 
-    Raises:
-        BadInput: the network is not Sequential or functional with one input and one output, or a
-            trainable layer has an unknown class or option, shares a weight, or adds a loss. The
-            message names it and what to use instead.
+    The `BadInput` names the layer or weight, and what to use instead.
     """
     ends = getattr(network, "inputs", None) or (), getattr(network, "outputs", None) or ()
     if tuple(map(len, ends)) != (1, 1):

@@ -4,8 +4,8 @@ Source: Zhang et al. (2019), "Theoretically Principled Trade-off between Robustn
 equation 5 and the authors' released training code; equation (6) of the paper reproduced here.
 
 Objective of an example: CE(f(x), y) + beta * KL(softmax f(x) || softmax f(x')). Gradients flow
-through both softmaxes. x' climbs the KL in inference mode, from x + 0.001 * N(0, 1), which is
-neither projected nor clipped before the first step (at x itself the gradient is exactly zero).
+through both softmaxes. x' climbs the KL in inference mode, from x + 0.001 * N(0, 1), as at x itself
+the gradient is exactly zero.
 
 Deviations
 1. softmax f(x) is a constant of the inner loop and computed once; the released code computes the
