@@ -42,7 +42,6 @@ class Attack(Spec, ABC):
             functions alone.
         batch_size: the most examples that it gets at a time; see `at_a_time`.
         trains: it is a gradient attack of one ascent, which can be part of a training step.
-        gradients: forward passes with a backward pass to the input that an example takes.
         name: its name in print.
     """
 
@@ -58,10 +57,6 @@ class Attack(Spec, ABC):
     @property
     def trains(self) -> bool:
         return False
-
-    @property
-    def gradients(self) -> int:
-        return 1
 
     @property
     def name(self) -> str:
@@ -151,10 +146,6 @@ class Iterative(Attack):
         if self.step_size is not None:
             return self.step_size
         return self.ball.default_step(self.attack_epsilon, self.steps)
-
-    @property
-    def gradients(self) -> int:
-        return self.steps
 
     @property
     def name(self) -> str:

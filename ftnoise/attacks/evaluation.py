@@ -83,13 +83,10 @@ class Evaluation:
     Args:
         checkpointing: the measure's.
         identity: everything that the results depend on, such as the id of the measure.
-        passes: `attack.gradients` summed over all examples of all attacks, for the progress.
     """
 
-    def __init__(
-        self, checkpointing: Checkpointing, identity: str = "", passes: int | None = None
-    ) -> None:
-        self.resumable = Resumable(checkpointing, identity, total=passes)
+    def __init__(self, checkpointing: Checkpointing, identity: str = "") -> None:
+        self.resumable = Resumable(checkpointing, identity)
         self.targets: dict[int, Compiled] = {}
 
     def attacked(
@@ -138,15 +135,8 @@ class Evaluation:
                 "distortion": attack.ball.size(moved - images).numpy(),
             }
 
-        found = self.resumable.batches(
-            batch,
-            len(y),
-            size,
-            series=part,
-            weight=attack.gradients,
-            text=f"attack with {attack.label}",
-        )
-        return Attacked(**found)
+        text = f"attack with {attack.label}"
+        return Attacked(**self.resumable.batches(batch, len(y), size, series=part, text=text))
 
     def zero_gradients(self, network: keras.Model, x: ndarray, y: ndarray) -> tuple[Any, Any]:
         """Which examples have no gradient to follow, and which are right; bool `[n]` each.

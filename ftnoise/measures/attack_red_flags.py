@@ -88,8 +88,7 @@ class AttackRedFlags(Measure):
         if isinstance(self.attack.ball, LinfBall):
             query = SPSA(attack_epsilon=self.attack.attack_epsilon)
             attacks["black_box"] = (query, min(self.queried, len(y)))
-        passes = len(y) + sum(attack.gradients * size for attack, size in attacks.values())
-        evaluation = Evaluation(trained.checkpointing, spec_id(self), passes)
+        evaluation = Evaluation(trained.checkpointing, spec_id(self))
         found = {
             name: evaluation.attacked(name, attack, trained.network, x[:size], y[:size])
             for name, (attack, size) in attacks.items()

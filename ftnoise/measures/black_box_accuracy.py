@@ -75,8 +75,7 @@ class BlackBoxAccuracy(Measure):
         which = chosen(len(trained.data.y_test), self.examples)
         x, y = trained.data.x_test[which], trained.data.y_test[which]
         network, surrogate = trained.network, trained.others[run]
-        passes = 2 * len(y) * self.attack.gradients
-        evaluation = Evaluation(trained.checkpointing, spec_id(self), passes)
+        evaluation = Evaluation(trained.checkpointing, spec_id(self))
         moved = evaluation.attacked("transferred", self.attack, surrogate, x, y, judge=network)
         white = evaluation.attacked("white_box", self.attack, network, x, y)
         low, high = moved.interval
