@@ -255,22 +255,19 @@ COLUMNS = tuple(
         ("jacobian_per_l2", "Jacobian penalty / L2 penalty", 4),
     )
 )
-_SHARED: dict[str, Any] = {
-    "measure": MEASURE,
-    "x": "log_sigma",
-    "x_title": "Standard deviation of the noise, log10",
-    "y_title": "Difference of the objectives in nats, log10",
-    "band": "95 % interval over draws of the noise, cut a decade below the line",
-    "table": ("error",),
-}
 PICTURES = tuple(
     Series(
         name=name,
         title=f"The noisy objective minus that with the {penalty} penalty",
+        measure=MEASURE,
+        x="log_sigma",
+        x_title="Standard deviation of the noise, log10",
         y=f"log_{name}",
+        y_title="Difference of the objectives in nats, log10",
         low=f"log_{name}_low",
         high=f"log_{name}_high",
-        **_SHARED,
+        band="95 % interval over draws of the noise, cut a decade below the line",
+        table=("error",),
     )
     for name, penalty in (("jacobian", "Jacobian"), ("l2", "L2"))
 )
