@@ -94,13 +94,19 @@ def audit(
     generator = np.random.default_rng(seeds.key(seed, "audit", "coins"))
     inside = generator.permutation(np.repeat([True, False], canaries // 2))
     moved = _moves(inside, noise_multiplier, steps, seed, optimizer)
-    scores = moved.sum(axis=(0, 1)) / np.sqrt(2)
+    scores = moved.sum(axis=(0, 1))
+    # The threshold that separates the canaries in the data from the others.
+    positive = scores >= np.median(scores)
+    half = canaries // 2
+    hits, false_alarms = int(positive[inside].sum()), int(positive[~inside].sum())
+    noise = (moved - inside / np.sqrt(2)).reshape(-1, canaries)
+    correlations = np.corrcoef(noise) - np.eye(len(noise))
     return Audit(
-        epsilon=_epsilon(scores, inside, delta),
+        epsilon=_bound(hits, false_alarms, half, delta),
         claim=privacy.gaussian(noise_multiplier, steps, delta),
         delta=delta,
-        most=_bound(canaries // 2, 0, canaries // 2, delta),
-        correlation=_correlation(moved - inside / np.sqrt(2)),
+        most=_bound(half, 0, half, delta),
+        correlation=float(np.abs(correlations).max() * np.sqrt(canaries)),
     )
 
 
@@ -139,16 +145,6 @@ def _moves(inside: Any, noise: float, steps: int, seed: int, make: Any) -> Any:
     return np.diff(np.array(weights, np.float64), axis=0)
 
 
-def _epsilon(scores: Any, inside: Any, delta: float) -> float:
-    """Lower bound from a threshold that separates the canaries in the data from the others."""
-    import numpy as np
-
-    threshold = np.median(scores)
-    true_positives, false_positives = scores[inside] >= threshold, scores[~inside] >= threshold
-    size = len(true_positives)
-    return _bound(int(true_positives.sum()), int(false_positives.sum()), size, delta)
-
-
 def _bound(true_positives: int, false_positives: int, size: int, delta: float) -> float:
     """Lower bound where this many of `size` canaries and of `size` others are positive."""
     # Each end with 97.5 %, so that both hold with 95 %.
@@ -159,12 +155,3 @@ def _bound(true_positives: int, false_positives: int, size: int, delta: float) -
     normal, tiny = NormalDist(), 1e-12
     mu = normal.inv_cdf(max(true_rate, tiny)) - normal.inv_cdf(min(false_rate, 1 - tiny))
     return privacy.gaussian(1 / mu, 1, delta)
-
-
-def _correlation(noise: Any) -> float:
-    """Largest correlation between the noise of two (step, layer) pairs, in standard deviations."""
-    import numpy as np
-
-    rows = noise.reshape(-1, noise.shape[-1])
-    between = np.corrcoef(rows) - np.eye(len(rows))
-    return float(np.abs(between).max() * np.sqrt(rows.shape[1]))

@@ -85,20 +85,12 @@ class Mechanism:
 
     def __post_init__(self) -> None:
         expect_noise(self.noise_multiplier)
-        for name, most in (
-            ("examples", MOST_EXAMPLES),
-            ("batch_size", self.examples),
-            ("steps", MOST_STEPS),
-        ):
+        limits = {"examples": MOST_EXAMPLES, "batch_size": self.examples, "steps": MOST_STEPS}
+        for name, most in limits.items():
             value = getattr(self, name)
             expect(is_count(value) and value <= most, f"{name} in 1 to {most}", **{name: value})
         expect(self.sampler in SAMPLERS, f"sampler in {SAMPLERS}", sampler=self.sampler)
         expect_delta(self.delta)
-
-    @property
-    def rate(self) -> float:
-        """The probability of an example to be in a batch."""
-        return self.batch_size / self.examples
 
     @property
     def steps_per_epoch(self) -> int:
@@ -116,7 +108,7 @@ class Statement:
     """The guarantees of a mechanism; all epsilons at its delta.
 
     Attributes:
-        mechanism: the one that is described.
+        mechanism: the described one.
         adjacency: how neighboring training sets differ.
         epsilon: the smallest valid value.
         low: lower bound of the true epsilon for shuffled batches, otherwise `epsilon`.
@@ -184,7 +176,8 @@ def unamplified(mechanism: Mechanism) -> float:
     from scipy.stats import binom
 
     noise, steps, delta = mechanism.noise_multiplier, mechanism.steps, mechanism.delta
-    at_most = int(binom.isf(delta / 2, steps, mechanism.rate))
+    rate = mechanism.batch_size / mechanism.examples
+    at_most = int(binom.isf(delta / 2, steps, rate))
     return min(gaussian(noise, steps, delta), gaussian(noise, max(at_most, 1), delta / 2))
 
 
@@ -292,12 +285,10 @@ def _log_masses(edges: ndarray, mean: float, sigma: float, others: int) -> ndarr
         return below[1:] + np.log(-np.expm1(below[:-1] - below[1:]))
 
 
-def noise_for(
-    target_epsilon: float, *, batch_size: int, examples: int, steps: int, sampler: str, delta: float
-) -> float:
+def noise_for(target_epsilon: float, **sizes: Any) -> float:
     """The smallest noise multiplier, 0.05 or more, with an epsilon of at most `target_epsilon`.
 
-    It is accurate to 0.1 %.
+    It is accurate to 0.1 %; `sizes` are the other fields of the `Mechanism`.
 
     Raises:
         BadInput: `target_epsilon` is not > 0, too small for any noise, or a size is wrong.
@@ -305,15 +296,7 @@ def noise_for(
     positive(target_epsilon=target_epsilon)
 
     def epsilon(noise: float) -> float:
-        mechanism = Mechanism(
-            noise_multiplier=noise,
-            batch_size=batch_size,
-            examples=examples,
-            steps=steps,
-            sampler=sampler,
-            delta=delta,
-        )
-        return epsilons(mechanism)[0]
+        return epsilons(Mechanism(noise_multiplier=noise, **sizes))[0]
 
     low, high = 0.05, 0.1
     while epsilon(high) > target_epsilon:
@@ -338,7 +321,8 @@ def _exp(value: float) -> float:
 def _event(mechanism: Mechanism) -> Any:
     from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent
 
-    return PoissonSampledDpEvent(mechanism.rate, GaussianDpEvent(mechanism.noise_multiplier))
+    rate = mechanism.batch_size / mechanism.examples
+    return PoissonSampledDpEvent(rate, GaussianDpEvent(mechanism.noise_multiplier))
 
 
 def _rdp(mechanism: Mechanism, orders: Sequence[float] | None) -> Any:

@@ -16,7 +16,7 @@ from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.data import Data
 from ftnoise.core.interfaces import MeasureInput, Measurement
 from ftnoise.measures.decision_boundary import DecisionBoundary
-from ftnoise.training.gradients.adam import Adam
+from ftnoise.training.gradients.plain import Adam
 from tests.members import RUN, each
 
 CLASSES = 3

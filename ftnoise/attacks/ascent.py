@@ -18,10 +18,7 @@ from ftnoise.core.spec import Spec
 
 @dataclass(frozen=True, kw_only=True)
 class Ball(Spec, ABC):
-    """The neighbors of an example within a radius, by the norm of their difference to it.
-
-    `label` is the norm's name in print.
-    """
+    """The neighbors of an example within a radius, by a norm whose name in print is `label`."""
 
     label: ClassVar[str]
 
@@ -55,7 +52,7 @@ class Ball(Spec, ABC):
 
     def ascend(
         self,
-        gradient: Callable[[Any], Any],
+        objective: Callable[[Any], Any],
         x: Any,
         start: Any,
         *,
@@ -65,13 +62,13 @@ class Ball(Spec, ABC):
         seed: Any,
         first: Any = 0,
     ) -> Any:
-        """Increases a function in the ball around `x`, clipped to [0, 1].
+        """Increases an objective in the ball around `x`, clipped to [0, 1].
 
         A network that draws has a new draw at each step, which follows from the seed and the
         number of the step.
 
         Args:
-            gradient: `[batch, ...] -> [batch, ...]`, of the function; see `gradient_of`.
+            objective: `[batch, ...] -> [batch]`.
             x: the centers, `[batch, ...]` in [0, 1].
             start: the first iterate; neither projected nor clipped before the first step.
             attack_epsilon: radius, in units of the input.
@@ -91,7 +88,7 @@ class Ball(Spec, ABC):
         for step in range(steps):
             drawn = tf.random.experimental.stateless_fold_in(seed, first + step)
             with drawing(tf.cast(drawn, tf.int64)):
-                ascent = gradient(adversarial)
+                ascent = input_gradient(objective, adversarial)
             adversarial = project(adversarial + step_size * self.direction(ascent, drawn))
         return tf.stop_gradient(adversarial)
 
@@ -191,11 +188,6 @@ class L2Ball(Ball):
             return tf.clip_by_value(x + delta, 0.0, 1.0)
 
         return project
-
-
-def gradient_of(objective: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """`input_gradient` of this objective as a function of `x`."""
-    return lambda x: input_gradient(objective, x)
 
 
 def input_gradient(objective: Callable[[Any], Any], x: Any) -> Any:

@@ -13,7 +13,7 @@ import dataclasses
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ftnoise.attacks.ascent import Ball, LinfBall
 from ftnoise.attacks.target import Target
@@ -38,11 +38,10 @@ class Attack(Spec, ABC):
         ball: the neighbors that are allowed, `LinfBall` or `L2Ball`.
 
     Attributes:
-        one_graph: many examples are attacked by one function, compiled for this attack; otherwise
-            by calls of the compiled functions of a `Compiled` network.
+        one_graph: an evaluation compiles the whole attack, instead of a `Compiled` network's
+            functions alone.
         batch_size: the most examples that it gets at a time; see `at_a_time`.
         trains: it is a gradient attack of one ascent, which can be part of a training step.
-        gradients: forward passes with a backward pass to the input that an example takes.
         name: its name in print.
     """
 
@@ -58,10 +57,6 @@ class Attack(Spec, ABC):
     @property
     def trains(self) -> bool:
         return False
-
-    @property
-    def gradients(self) -> int:
-        return 1
 
     @property
     def name(self) -> str:
@@ -82,6 +77,10 @@ class Attack(Spec, ABC):
     def longer(self) -> Attack | None:
         """The same attack with twice the iterations, or None if it has none."""
         return None
+
+    def at_most(self, steps: int | None) -> Attack:
+        """The same attack with at most this number of steps; itself if it has none."""
+        return self
 
     def at_a_time(self, shape: tuple[int, ...]) -> int:
         """The number of examples of this shape in a batch."""
@@ -149,10 +148,6 @@ class Iterative(Attack):
         return self.ball.default_step(self.attack_epsilon, self.steps)
 
     @property
-    def gradients(self) -> int:
-        return self.steps
-
-    @property
     def name(self) -> str:
         return f"{type(self).__name__}-{self.steps}"
 
@@ -167,35 +162,22 @@ class Iterative(Attack):
     def longer(self) -> Iterative:
         return dataclasses.replace(self, steps=2 * self.steps)
 
-
-@runtime_checkable
-class Stepped(Protocol):
-    """A spec with steps of a length inside a ball: an iterative attack, or TRADES."""
-
-    @property
-    def attack_epsilon(self) -> float:
-        """Radius of the ball."""
-
-    @property
-    def steps(self) -> int:
-        """Number of steps."""
-
-    @property
-    def step(self) -> float:
-        """Length of a step."""
+    def at_most(self, steps: int | None) -> Iterative:
+        return fewer_steps(self, steps)
 
 
 S = TypeVar("S", bound=Spec)
 
 
 def fewer_steps(spec: S, most: int | None) -> S:
-    """The spec with at most this number of steps, which reach as far together.
+    """An iterative attack or TRADES with at most this number of steps, which reach as far together.
 
-    A step is never longer than the radius. A spec without steps comes back as it is.
+    A step is never longer than the radius.
     """
-    if most is None or not isinstance(spec, Stepped) or spec.steps <= most:
+    now: Any = spec
+    if most is None or now.steps <= most:
         return spec
-    size = min(spec.step * spec.steps / most, spec.attack_epsilon)
+    size = min(now.step * now.steps / most, now.attack_epsilon)
     fields: dict[str, Any] = {"steps": most, "step_size": size or None}
     return dataclasses.replace(spec, **fields)
 
@@ -247,13 +229,9 @@ def check_range(x: Any) -> None:
         expect(low >= 0 and high <= 1, "examples in [0, 1] to attack", lowest=low, highest=high)
 
 
-def _last_layer(network: Any) -> Any:
+def _last_layer(layer: Any) -> Any:
     """The layer that gives the output, inside nested networks too."""
-    while getattr(network, "layers", None):
-        # A functional network records the layer of its output; the others list layers in order.
-        history = getattr(getattr(network, "output", None), "_keras_history", None)
-        last = history.layer if history is not None else network.layers[-1]
-        if last is network:
-            break
-        network = last
-    return network
+    # A functional network records the layer of its output; the others list layers in order.
+    history = getattr(getattr(layer, "output", None), "_keras_history", None)
+    last = history.layer if history is not None else [layer, *getattr(layer, "layers", [])][-1]
+    return layer if last is layer else _last_layer(last)

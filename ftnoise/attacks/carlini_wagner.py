@@ -57,10 +57,6 @@ class CarliniWagner(Attack):
         non_negative(confidence=self.confidence)
 
     @property
-    def gradients(self) -> int:
-        return self.iterations * self.searches
-
-    @property
     def name(self) -> str:
         return "Carlini-Wagner"
 

@@ -83,14 +83,10 @@ class Evaluation:
     Args:
         checkpointing: the measure's.
         identity: everything that the results depend on, such as the id of the measure.
-        passes: forward passes with a backward pass to the input in total, for the progress:
-            `attack.gradients` for each example.
     """
 
-    def __init__(
-        self, checkpointing: Checkpointing, identity: str = "", passes: int | None = None
-    ) -> None:
-        self.resumable = Resumable(checkpointing, identity, total=passes)
+    def __init__(self, checkpointing: Checkpointing, identity: str = "") -> None:
+        self.resumable = Resumable(checkpointing, identity)
         self.targets: dict[int, Compiled] = {}
 
     def attacked(
@@ -102,7 +98,7 @@ class Evaluation:
         y: ndarray,
         judge: keras.Model | None = None,
     ) -> Attacked:
-        """Attacks examples.
+        """Attacks examples; raises `BadInput` as `Attack.perturb` does.
 
         Args:
             part: name of this attack in the measurement, in lower case letters and _.
@@ -111,9 +107,6 @@ class Evaluation:
             x: examples `[n, ...]` in [0, 1].
             y: labels `[n]`, integers.
             judge: the network that has to be right, if it is another one (transfer).
-
-        Raises:
-            BadInput: see `Attack.perturb`.
         """
         import tensorflow as tf
 
@@ -122,20 +115,18 @@ class Evaluation:
         perturb: Callable[..., Any] = partial(attack.perturb, target)
         if attack.one_graph:
             perturb = compiled(perturb, target.x, target.y, target.seed)
-        size, key = attack.at_a_time(x.shape[1:]), seeds.key(0, "attack")
+        size = attack.at_a_time(x.shape[1:])
 
         def batch(start: int, stop: int) -> dict[str, Any]:
             images = tf.constant(x[start:stop], tf.float32)
             labels = tf.constant(y[start:stop], tf.int32)
-            draw = judging_seed(start // size)
+            draw = seed("judge", start // size)
             outputs = target.logits(images, draw)
             check_outputs(outputs.numpy(), network)
             if judging is not target:
                 outputs = judging.logits(images, draw)
             clean = right(outputs, labels)
-            moved = perturb(
-                images, labels, seeds.at_step(key, tf.constant(start // size, tf.int64))
-            )
+            moved = perturb(images, labels, seed("attack", start // size))
             # An attack with NaN gradients has not moved the example.
             moved = tf.where(tf.math.is_finite(moved), moved, images)
             return {
@@ -144,25 +135,13 @@ class Evaluation:
                 "distortion": attack.ball.size(moved - images).numpy(),
             }
 
-        found = self.resumable.batches(
-            batch,
-            len(y),
-            size,
-            series=part,
-            weight=attack.gradients,
-            text=f"attack with {attack.label}",
-        )
-        return Attacked(**found)
+        text = f"attack with {attack.label}"
+        return Attacked(**self.resumable.batches(batch, len(y), size, series=part, text=text))
 
     def zero_gradients(self, network: keras.Model, x: ndarray, y: ndarray) -> tuple[Any, Any]:
         """Which examples have no gradient to follow, and which are right; bool `[n]` each.
 
         An example has no gradient if that of its loss is zero, or no number, in all elements.
-
-        Args:
-            network: as in `attacked`.
-            x: examples `[n, ...]`.
-            y: labels `[n]`, integers.
         """
         import numpy as np
         import tensorflow as tf
@@ -172,7 +151,7 @@ class Evaluation:
         def batch(start: int, stop: int) -> dict[str, Any]:
             images = tf.constant(x[start:stop], tf.float32)
             labels = tf.constant(y[start:stop], tf.int32)
-            draw = judging_seed(start // Attack.batch_size)
+            draw = seed("judge", start // Attack.batch_size)
             gradient = target.gradient(images, labels, draw).numpy().reshape(len(labels), -1)
             return {
                 "zero": ~(np.isfinite(gradient) & (gradient != 0)).any(axis=1),
@@ -190,11 +169,11 @@ class Evaluation:
         return self.targets.setdefault(id(network), Compiled(network, shape))
 
 
-def judging_seed(number: int) -> Any:
-    """The key of the draw that decides about a batch, with and without an attack."""
+def seed(purpose: str, batch: int) -> Any:
+    """The int64 pair for the draws of a batch: those of the attack, or those that judge it."""
     import tensorflow as tf
 
-    return seeds.at_step(seeds.key(0, "judge"), tf.constant(number, tf.int64))
+    return seeds.at_step(seeds.key(0, purpose), tf.constant(batch, tf.int64))
 
 
 def right(outputs: Any, y: Any) -> ndarray:

@@ -48,10 +48,6 @@ class PGD(Iterative):
         return self.restarts == 1
 
     @property
-    def gradients(self) -> int:
-        return self.steps * self.restarts
-
-    @property
     def name(self) -> str:
         return super().name + (f" x {self.restarts}" if self.restarts > 1 else "")
 

@@ -49,11 +49,6 @@ class SPSA(Attack):
         positive(learning_rate=self.learning_rate, delta=self.delta)
 
     @property
-    def gradients(self) -> int:
-        # A pass there and back costs about two of the passes that it takes.
-        return self.steps * self.samples // 2
-
-    @property
     def name(self) -> str:
         return f"SPSA-{self.steps}"
 

@@ -14,12 +14,9 @@ BLOCK = 5  # steps in a call of a compiled ascent, where at least that many are 
 
 
 class Target:
-    """The functions of a network that attacks use, as they are.
+    """The functions of a network `[batch, ...] -> logits [batch, classes]` that attacks use.
 
     Seeds are pairs of integers, for a network that draws.
-
-    Args:
-        network: `[batch, ...] -> logits [batch, classes]`.
     """
 
     def __init__(self, network: keras.Model) -> None:
@@ -44,8 +41,7 @@ class Target:
 
     def ascend(self, ball: Ball, x: Any, y: Any, start: Any, **how: Any) -> Any:
         """The end of an ascent of the cross-entropy with labels `y`; see `Ball.ascend`."""
-        loss = self.cross_entropy(y)
-        return ball.ascend(lambda moved: input_gradient(loss, moved), x, start, **how)
+        return ball.ascend(self.cross_entropy(y), x, start, **how)
 
     def cross_entropy(self, y: Any) -> Callable[[Any], Any]:
         """`[batch, ...]` -> cross-entropy with labels `y` in the draw of the context, `[batch]`."""
@@ -59,14 +55,10 @@ class Target:
 
 
 class Compiled(Target):
-    """The same functions, each compiled once for all attacks and batches.
+    """The same functions, each compiled once for all attacks and batches of examples of a shape.
 
     Ascents run a few steps a call, so that one function serves every radius and number of steps.
     They follow the parameters of the network, and no later change of anything else.
-
-    Args:
-        network: see `Target`.
-        shape: of an example, float32.
     """
 
     def __init__(self, network: keras.Model, shape: tuple[int, ...]) -> None:

@@ -247,7 +247,7 @@ class Weights(Spec):
     def callbacks(self, network: keras.Model, run: Run) -> list[keras.callbacks.Callback]:
         """Keras callbacks for `fit`, such as a schedule of the noise.
 
-        A resumed training calls them again from the last completed log interval on: everything they
+        A resumed training calls them again from the last checkpoint on: everything they
         change must follow from the epoch's number, or be kept in variables of the network.
         """
         return []
@@ -425,7 +425,7 @@ class Measure(Spec, ABC):
 
     def red_flags(self, info: dict[str, JSON]) -> Sequence[str]:
         """Sentences about a stored measurement that every form of the report has to show."""
-        return ()
+        return info.get("red_flags", ())
 
 
 @dataclass(frozen=True, kw_only=True)

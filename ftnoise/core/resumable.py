@@ -25,8 +25,6 @@ class Resumable:
         checkpointing: where they are kept, and progress is reported.
         identity: everything that the arrays depend on. What an earlier process kept is used if its
             identity is the same, and discarded otherwise.
-        total: units of all series together, times their `weight`, for the progress of `batches`;
-            None is the units of the series at hand.
         save_seconds: time between two checkpoints; None is `SAVE_SECONDS`.
     """
 
@@ -35,13 +33,11 @@ class Resumable:
         checkpointing: Checkpointing,
         identity: str,
         *,
-        total: int | None = None,
         save_seconds: float | None = None,
     ) -> None:
-        self.checkpointing, self.identity, self.total = checkpointing, identity, total
+        self.checkpointing, self.identity = checkpointing, identity
         self.save_seconds = SAVE_SECONDS if save_seconds is None else save_seconds
         self._arrays: dict[str, np.ndarray] = {}
-        self._worked = 0
         self._saved = time.monotonic()
         stored = checkpointing.load()
         if stored is not None and stored[1].get("identity") == identity:
@@ -83,7 +79,6 @@ class Resumable:
         size: int,
         *,
         series: str = "",
-        weight: int = 1,
         text: str = "",
     ) -> dict[str, np.ndarray]:
         """Works through units 0, ..., units - 1 of a series in batches.
@@ -94,7 +89,6 @@ class Resumable:
             units: how many there are.
             size: of a batch, >= 1; batches start at multiples of it, interrupted or not.
             series: see `extend`.
-            weight: what a unit counts in the progress.
             text: shown with the progress.
 
         Returns:
@@ -107,10 +101,7 @@ class Resumable:
                 self._arrays[f"{series}/{name}"] = array[: completed - completed % size]
         for start in range(0, units, size):
             stop = min(start + size, units)
-            self._worked += weight * (stop - start)
-            if stop <= completed:
-                continue
-            self.extend(work(start, stop), series)
-            total = weight * units if self.total is None else self.total
-            self.checkpointing.progress(self._worked, total, text)
+            if stop > completed:
+                self.extend(work(start, stop), series)
+                self.checkpointing.progress(stop, units, text)
         return self.arrays(series)

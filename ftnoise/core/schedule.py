@@ -9,7 +9,7 @@ from ftnoise.core.checks import count, expect, fraction, is_count, positive
 from ftnoise.core.preset import Preset, limited
 from ftnoise.core.spec import Spec
 
-# Short epochs are logged, tested and checkpointed in groups: at most this many steps in a group,
+# Short epochs are tested and logged in groups: at most this many steps in a group,
 # and at least this many groups in a run.
 STEPS_PER_INTERVAL, INTERVALS = 64, 80
 
@@ -53,7 +53,7 @@ class Schedule(Spec):
         return -(-examples // self.batch_size)
 
     def epochs_per_interval(self, examples: int) -> int:
-        """Epochs in a log interval, after which a run is logged, tested and checkpointed."""
+        """Epochs in a log interval, after which a run is tested and logged."""
         most = STEPS_PER_INTERVAL // self.steps_per_epoch(examples)
         most = min(most, self.epochs // INTERVALS)
         return max(n for n in range(1, max(1, most) + 1) if self.epochs % n == 0)

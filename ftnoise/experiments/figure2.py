@@ -13,7 +13,7 @@ Deviations
 
 from ftnoise.core.experiment import Experiment
 from ftnoise.experiments import table5
-from ftnoise.measures import parameter_histogram, parameter_spread
+from ftnoise.measures import parameters
 
 ROW = table5.EXPERIMENT.row
 REGULAR = {"parameter_std": 0.023772, "parameter_spread_eq10": 0.023772}
@@ -31,12 +31,12 @@ EXPERIMENT = Experiment(
         ROW("fmnist_cnn2 tikhonov").with_paper(**REGULAR),
         ROW("fmnist_cnn2 trades").with_paper(**ROBUST),
     ),
-    columns=(*parameter_spread.COLUMNS, *parameter_histogram.COLUMNS),
+    columns=(*parameters.SPREAD_COLUMNS, *parameters.HISTOGRAM_COLUMNS),
     notes=(
         "The paper's 0.032451 (Tikhonov) and 0.125378 (TRADES) are of CIFAR-10, of which there are "
         "no models yet. Both are compared with both networks and both readings of the spread.",
     ),
-    figures=(parameter_histogram.PICTURE,),
+    figures=(parameters.PICTURE,),
     adopts=True,
     minutes={"paper": 0.3, "quick": 0.3, "smoke": 0.3},
 )

@@ -19,7 +19,7 @@ from ftnoise.datasets.circles import Circles
 from ftnoise.measures import generalization
 from ftnoise.measures.decision_boundary import PICTURE
 from ftnoise.training import Training, with_slots
-from ftnoise.training.gradients.adam import Adam
+from ftnoise.training.gradients.plain import Adam
 from ftnoise.training.inputs.gaussian import GaussianNoise
 
 NONE = Run(

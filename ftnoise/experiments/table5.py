@@ -39,7 +39,7 @@ from ftnoise.core.experiment import Experiment, Row
 from ftnoise.core.interfaces import Run
 from ftnoise.core.schedule import Schedule
 from ftnoise.datasets.fashion_mnist import FashionMNIST
-from ftnoise.measures import attack_red_flags, generalization, parameter_spread, robust_accuracy
+from ftnoise.measures import attack_red_flags, generalization, parameters, robust_accuracy
 from ftnoise.measures.attack_red_flags import AttackRedFlags
 from ftnoise.measures.robust_accuracy import RobustAccuracy
 from ftnoise.training import Training, with_slots
@@ -106,7 +106,7 @@ EXPERIMENT = Experiment(
     ),
     columns=(
         *generalization.COLUMNS,
-        *parameter_spread.COLUMNS,
+        *parameters.SPREAD_COLUMNS,
         *robust_accuracy.columns(RobustAccuracy(attack=ATTACK)),
         *attack_red_flags.columns(AttackRedFlags(attack=ATTACK)),
     ),

@@ -36,7 +36,7 @@ from ftnoise.core.experiment import Experiment, Row
 from ftnoise.core.interfaces import Run
 from ftnoise.core.schedule import Schedule
 from ftnoise.datasets.fashion_mnist import FashionMNIST
-from ftnoise.measures import generalization, membership, parameter_spread, privacy
+from ftnoise.measures import generalization, membership, parameters, privacy
 from ftnoise.training import Training, with_slots
 from ftnoise.training.gradients.dpsgd import DPSGD
 from ftnoise.training.penalties import L2
@@ -53,7 +53,7 @@ WEIGHT = 2.6e-3
 TUTORIAL = Schedule(epochs=60, batch_size=250, learning_rate=0.15)
 COLUMNS = (
     *generalization.COLUMNS,
-    *parameter_spread.COLUMNS,
+    *parameters.SPREAD_COLUMNS,
     *privacy.COLUMNS,
     *membership.COLUMNS,
 )

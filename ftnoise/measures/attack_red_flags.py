@@ -2,14 +2,12 @@
 
 Source: Athalye et al. (2018), "Obfuscated Gradients Give a False Sense of Security"; Carlini et al.
 (2019), "On Evaluating Adversarial Robustness", for the checks. Each compares the attack with
-another on the same examples. A weaker attack is a sign if the examples that it alone breaks are
-significantly more than those that the other alone breaks (exact sign test, 2.5 %); other
-differences count if they are beyond the 95 % interval.
+another on the same examples. A weaker attack is a sign if it breaks significantly more of them
+(exact sign test, 2.5 %); other differences count if they are beyond the 95 % interval.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,7 +19,7 @@ from ftnoise.core.checks import count, positive
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.preset import Preset
-from ftnoise.core.spec import JSON, spec_id
+from ftnoise.core.spec import spec_id
 from ftnoise.measures.robust_accuracy import check
 
 if TYPE_CHECKING:
@@ -59,10 +57,6 @@ class AttackRedFlags(Measure):
         positive(attack_epsilon=self.attack.attack_epsilon)
         count(queried=self.queried)
 
-    def red_flags(self, info: dict[str, JSON]) -> Sequence[str]:
-        """Those in `info`."""
-        return info["red_flags"]
-
     def scaled(self, preset: Preset) -> AttackRedFlags:
         """At most the preset's number of attacked examples, of which SPSA attacks its share."""
         if preset.attacked is None:
@@ -94,8 +88,7 @@ class AttackRedFlags(Measure):
         if isinstance(self.attack.ball, LinfBall):
             query = SPSA(attack_epsilon=self.attack.attack_epsilon)
             attacks["black_box"] = (query, min(self.queried, len(y)))
-        passes = len(y) + sum(attack.gradients * size for attack, size in attacks.values())
-        evaluation = Evaluation(trained.checkpointing, spec_id(self), passes)
+        evaluation = Evaluation(trained.checkpointing, spec_id(self))
         found = {
             name: evaluation.attacked(name, attack, trained.network, x[:size], y[:size])
             for name, (attack, size) in attacks.items()
@@ -116,11 +109,9 @@ class AttackRedFlags(Measure):
 
 
 def sentences(found: dict[str, Attacked], zero: float) -> list[str]:
-    """One sentence for each red flag.
+    """One sentence for each red flag, from the outcomes by the names of their accuracies.
 
-    Args:
-        found: the outcomes of the attacks, by the names of the accuracies.
-        zero: share of right examples without a gradient, in percent.
+    `zero` is the share of right examples without a gradient, in percent.
     """
     own = found["attacked"]
     low, high = own.interval

@@ -12,7 +12,6 @@ Deviations
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ftnoise.attacks.attack import Attack
@@ -20,7 +19,7 @@ from ftnoise.core.checks import instance
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement, Procedure, Run
 from ftnoise.core.preset import Preset, limited
-from ftnoise.core.spec import JSON, spec_id
+from ftnoise.core.spec import spec_id
 from ftnoise.measures.robust_accuracy import check
 
 
@@ -57,10 +56,6 @@ class BlackBoxAccuracy(Measure):
         """The run of the surrogate, which shares no initial weights with the target."""
         return (replace(run, training=self.surrogate, seed=run.seed + 1),)
 
-    def red_flags(self, info: dict[str, JSON]) -> Sequence[str]:
-        """Those in `info`."""
-        return info["red_flags"]
-
     def scaled(self, preset: Preset) -> BlackBoxAccuracy:
         """At most the preset's number of attacked examples, and a smaller training."""
         return replace(
@@ -80,8 +75,7 @@ class BlackBoxAccuracy(Measure):
         which = chosen(len(trained.data.y_test), self.examples)
         x, y = trained.data.x_test[which], trained.data.y_test[which]
         network, surrogate = trained.network, trained.others[run]
-        passes = 2 * len(y) * self.attack.gradients
-        evaluation = Evaluation(trained.checkpointing, spec_id(self), passes)
+        evaluation = Evaluation(trained.checkpointing, spec_id(self))
         moved = evaluation.attacked("transferred", self.attack, surrogate, x, y, judge=network)
         white = evaluation.attacked("white_box", self.attack, network, x, y)
         low, high = moved.interval

@@ -44,11 +44,7 @@ class FunctionDistance(Measure):
         count(least=0, seeds_away=self.seeds_away)
 
     def others(self, run: Run) -> tuple[Run, ...]:
-        """The other run.
-
-        Raises:
-            BadInput: the run's training has no such slots.
-        """
+        """The other run; raises `BadInput` if the run's training has no such slots."""
         training = run.training
         if not self.own:
             slots: dict[str, Any] = {"inputs": self.inputs, "penalty": self.penalty}

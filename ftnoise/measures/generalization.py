@@ -59,11 +59,8 @@ def accuracy_and_loss(
 ) -> tuple[float, float]:
     """Accuracy (percent) and mean cross-entropy (nats) of a network that gives logits.
 
-    Args:
-        network: `[batch, ...] -> logits [batch, classes]`.
-        x: examples `[n, ...]`.
-        y: integer labels `[n]`.
-        draw: number of the draw of a network that draws.
+    `x` are examples `[n, ...]`, `y` integer labels `[n]`; `draw` numbers the draw of a network that
+    draws.
     """
     import tensorflow as tf
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from ftnoise.core.checks import expect
 from ftnoise.core.figures import Series
@@ -46,14 +45,15 @@ class LearningCurves(Measure):
 
 def curve(name: str, title: str) -> Series:
     """The figure of one of the accuracies."""
-    shared: dict[str, Any] = {"measure": LearningCurves(), "x": "epochs", "x_title": "Epoch"}
     return Series(
         name=name,
         title=f"{title} against the epoch",
+        measure=LearningCurves(),
+        x="epochs",
+        x_title="Epoch",
         y=f"{name}_accuracy",
         y_title=title,
         y_unit="%",
-        **shared,
     )
 
 

@@ -106,14 +106,8 @@ def features(network: keras.Model, x: ndarray, y: ndarray) -> ndarray:
 def by_threshold(scores: ndarray, member: ndarray, judged: ndarray) -> tuple[float, ndarray]:
     """The attack that takes an example whose score reaches a threshold for a member.
 
-    Args:
-        scores: of the examples for fitting, `[n]`.
-        member: whether each of them is a member, bool `[n]`.
-        judged: scores of the examples for testing, `[m]`.
-
-    Returns:
-        The advantage (points) on the examples for fitting, and its guesses for the others, bool
-        `[m]`.
+    Returns the advantage (points) on the examples for fitting, with `scores` and `member` `[n]`,
+    and its guesses for those for testing, with scores `judged` `[m]`: bool `[m]`.
     """
     import numpy as np
 
@@ -142,11 +136,5 @@ def advantage(guesses: ndarray, member: ndarray) -> float:
     return 100.0 * float(guesses[member].mean() - guesses[~member].mean())
 
 
-COLUMNS = (
-    Column(
-        name="membership_advantage",
-        measure=Membership(),
-        title="Membership advantage",
-        unit="points",
-    ),
-)
+_TITLE = "Membership advantage"
+COLUMNS = (Column(name="membership_advantage", measure=Membership(), title=_TITLE, unit="points"),)

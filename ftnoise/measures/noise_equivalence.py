@@ -60,9 +60,8 @@ class NoiseEquivalence(Measure):
     is the mean second-order form of the noise) with its standard error `form_over_jacobian_error`;
     `jacobian_per_l2` (the first penalty over the second). A ratio to 0 is missing.
 
-    That `slope_l2` is 2 holds by construction, for each single network and for all factors of the
-    L2 penalty but one, sigma^2 / 2 * `jacobian_per_l2`. No factor is equivalent to the noise,
-    because this ratio differs from network to network.
+    `slope_l2` is 2 by construction for all factors of the L2 penalty but one, sigma^2 / 2 *
+    `jacobian_per_l2`, which differs from network to network.
 
     Arrays `[sigmas]`: `log_sigma`, `log_jacobian`, `log_l2` (logarithms to base 10 of the noise and
     of the two differences in nats), the latter with the ends of a 95 % interval over draws,
@@ -134,22 +133,17 @@ class NoiseEquivalence(Measure):
 
 
 def logarithm(values: np.ndarray) -> np.ndarray:
-    """Base-10 logarithm of magnitudes; finite at 0 too."""
+    """Base-10 logarithm of magnitudes, finite at 0 too."""
     import numpy as np
 
     return np.log10(np.maximum(np.abs(values), np.finfo(np.float64).tiny))
 
 
 def slope(sigmas: np.ndarray, values: np.ndarray) -> tuple[float, float, float] | None:
-    """The slope of log |mean over draws| against log sigma, with a 95 % bootstrap interval.
+    """The slope of log |mean over draws| against log sigma, and its 95 % bootstrap interval.
 
-    Args:
-        sigmas: `[sigmas]`, falling, > 0.
-        values: `[draws, sigmas]`, the same draws at all of them.
-
-    Returns:
-        The slope, its low and its high end; None if fewer than `FEWEST` sigmas are left (see
-        deviation 4).
+    `values` are `[draws, sigmas]`, the same draws at all sigmas. None if fewer than `FEWEST`
+    sigmas are left (deviation 4).
     """
     import numpy as np
     from scipy.stats import sem
@@ -186,9 +180,8 @@ def band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def in_double_precision(network: keras.Model) -> keras.Model:
     """A copy of a Sequential network that computes in float64.
 
-    Raises:
-        BadInput: it is no Sequential network, or it draws: the loss would not be a function of the
-            inputs, whose derivatives are compared.
+    Raises `BadInput` for other networks, and for those that draw: their loss is no function of the
+    inputs, whose derivatives are compared.
     """
     import keras
 
@@ -224,15 +217,9 @@ def form_and_remainders(
 ) -> tuple[Any, Any]:
     """The loss under noise and its mirror image: its second-order form, and the remainder.
 
-    Args:
-        network: computes in float64.
-        x: `[examples, ...]`.
-        noise: as `x`, of standard deviation 1.
-        sigmas: its factors.
-
-    Returns:
-        Means over the examples: the second-order form, the factor of sigma^2 / 2; and `[sigmas]`,
-        the mean loss of the pair minus the loss without noise and sigma^2 / 2 times the form.
+    Both are means over the examples: the form, the factor of sigma^2 / 2; and `[sigmas]`, the mean
+    loss of the pair minus the loss without noise and sigma^2 / 2 times the form. `noise` has
+    standard deviation 1.
     """
     import tensorflow as tf
 
@@ -268,22 +255,19 @@ COLUMNS = tuple(
         ("jacobian_per_l2", "Jacobian penalty / L2 penalty", 4),
     )
 )
-_SHARED: dict[str, Any] = {
-    "measure": MEASURE,
-    "x": "log_sigma",
-    "x_title": "Standard deviation of the noise, log10",
-    "y_title": "Difference of the objectives in nats, log10",
-    "band": "95 % interval over draws of the noise, cut a decade below the line",
-    "table": ("error",),
-}
 PICTURES = tuple(
     Series(
         name=name,
         title=f"The noisy objective minus that with the {penalty} penalty",
+        measure=MEASURE,
+        x="log_sigma",
+        x_title="Standard deviation of the noise, log10",
         y=f"log_{name}",
+        y_title="Difference of the objectives in nats, log10",
         low=f"log_{name}_low",
         high=f"log_{name}_high",
-        **_SHARED,
+        band="95 % interval over draws of the noise, cut a decade below the line",
+        table=("error",),
     )
     for name, penalty in (("jacobian", "Jacobian"), ("l2", "L2"))
 )

@@ -76,25 +76,19 @@ class PrivacyLoss(Measure):
 
 
 COLUMNS = (
-    Column(
-        name="privacy_epsilon_paper",
-        measure=PrivacyLoss(),
-        title="Epsilon as the paper computed it",
+    *(
+        Column(name=name, measure=PrivacyLoss(), title=title)
+        for name, title in (
+            ("privacy_epsilon_paper", "Epsilon as the paper computed it"),
+            ("privacy_epsilon", "Epsilon, smallest valid value"),
+        )
     ),
-    Column(name="privacy_epsilon", measure=PrivacyLoss(), title="Epsilon, smallest valid value"),
-    Column(
-        name="generalization_bound",
-        measure=PrivacyLoss(),
-        title="Bound on the generalization error by Theorem 1",
-        unit="points",
-        vacuous=100.0,
-    ),
-    Column(
-        name="generalization_bound_replace_one",
-        measure=PrivacyLoss(),
-        title="That bound for one example replaced",
-        unit="points",
-        vacuous=100.0,
+    *(
+        Column(name=name, measure=PrivacyLoss(), title=title, unit="points", vacuous=100.0)
+        for name, title in (
+            ("generalization_bound", "Bound on the generalization error by Theorem 1"),
+            ("generalization_bound_replace_one", "That bound for one example replaced"),
+        )
     ),
 )
 AGAINST_EPSILON = Curves(

@@ -15,10 +15,9 @@ from ftnoise.core.interfaces import Augmentation
 
 @dataclass(frozen=True, kw_only=True)
 class CropAndFlip(Augmentation):
-    """Adds a black border, crops to the original size at a random position, and mirrors at random.
+    """Adds a black border, crops to the original size, and mirrors with probability 1/2.
 
-    Each image has a crop of its own, uniform over all positions, and is mirrored with probability
-    1/2.
+    Each image has a crop of its own, uniform over all positions.
 
     Args:
         padding: width of the border, >= 0, in pixels.
@@ -33,12 +32,7 @@ class CropAndFlip(Augmentation):
         boolean(flip=self.flip)
 
     def augment(self, x: Any, seed: Any) -> Any:
-        """The augmented images, in the range of `x` and 0.
-
-        Args:
-            x: images `[batch, height, width, channels]`.
-            seed: int64 pair.
-        """
+        """The augmented images `[batch, height, width, channels]`, in the range of `x` and 0."""
         import tensorflow as tf
 
         size = tf.shape(x)

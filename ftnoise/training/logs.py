@@ -1,56 +1,74 @@
-"""Logs of a training for TensorBoard: curves, learning rate, histograms of weights, HParams."""
+"""Logs of a training for TensorBoard: curves, learning rate, histograms of weights, HParams.
+
+Event files are written without TensorFlow's summary ops, which cost more than a short epoch.
+"""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.histogram.metadata import create_summary_metadata
+from tensorboard.plugins.hparams.api import hparams_pb
+from tensorboard.plugins.scalar.summary import scalar_pb
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from tensorboard.util.tensor_util import make_tensor_proto
 
 from ftnoise.core.interfaces import Run
 from ftnoise.core.spec import canonical
 
 # Histograms take as long as a test pass, so only some log intervals have them.
 HISTOGRAM_EVERY = 10
+BUCKETS = 30
 
 
 class TensorBoard(keras.callbacks.Callback):
-    """Writes the logs of each log interval in the files and names of Keras' own callback.
+    """Writes each log interval in the files and names of Keras' own callback.
 
     Curves of training are in `train/`, those of testing in `validation/`; histograms of the
     weights are written after the first, every tenth and the last log interval.
 
     Args:
         folder: where to write.
-        last: number of the last log interval, counted from 0.
+        run: written as HParams.
+        finished: number of log intervals that are completed; later ones in the folder are replaced.
+        intervals: number of all log intervals.
     """
 
-    def __init__(self, folder: Path, last: int) -> None:
+    def __init__(self, folder: Path, run: Run, finished: int, intervals: int) -> None:
         super().__init__()
-        self.folder, self.last = folder, last
+        self.folder, self.run, self.finished, self.last = folder, run, finished, intervals - 1
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Opens the files."""
+        """Writes HParams and opens the files of the curves."""
         del logs
+        writer = EventFileWriter(str(self.folder))
+        write(writer, 0, [hparams_pb(flat(self.run), trial_id=self.folder.name)])
+        writer.close()
         self.writers = {
-            part: tf.summary.create_file_writer(str(self.folder / part))
-            for part in ("train", "validation")
+            part: EventFileWriter(str(self.folder / part)) for part in ("train", "validation")
         }
+        start = Event(step=self.finished, session_log=SessionLog(status=SessionLog.START))
+        for writer in self.writers.values():
+            writer.add_event(start)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Writes one log interval."""
         rate = self.model.optimizer._decayed_lr(tf.float32)
-        for name, value in {**(logs or {}), "learning_rate": rate}.items():
+        summaries: dict[str, list[Summary]] = {part: [] for part in self.writers}
+        for name, value in {**(logs or {}), "learning_rate": float(rate)}.items():
             part = "validation" if name.startswith("val_") else "train"
-            with self.writers[part].as_default():
-                tf.summary.scalar(f"epoch_{name.removeprefix('val_')}", value, step=epoch)
+            summaries[part].append(scalar_pb(f"epoch_{name.removeprefix('val_')}", value))
         if epoch % HISTOGRAM_EVERY == 0 or epoch == self.last:
-            with self.writers["train"].as_default():
-                for weight in self.model.network.weights:
-                    tf.summary.histogram(weight.name.replace(":", "_"), weight, step=epoch)
-        for writer in self.writers.values():
-            writer.flush()
+            summaries["train"] += map(histogram, self.model.network.weights)
+        for part, writer in self.writers.items():
+            write(writer, epoch, summaries[part])
 
     def on_train_end(self, logs: Any = None) -> None:
         """Closes the files."""
@@ -59,20 +77,21 @@ class TensorBoard(keras.callbacks.Callback):
             writer.close()
 
 
-def tensorboard(run: Run, intervals: int, folder: Path | None) -> list[keras.callbacks.Callback]:
-    """The callback that logs a training of `intervals` log intervals; none without a folder."""
-    if folder is None:
-        return []
-    hyperparameters(run, folder)
-    return [TensorBoard(folder, intervals - 1)]
+def write(writer: EventFileWriter, step: int, summaries: list[Summary]) -> None:
+    """Writes summaries as one event."""
+    values = [value for summary in summaries for value in summary.value]
+    writer.add_event(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
+    writer.flush()
 
 
-def hyperparameters(run: Run, folder: Path) -> None:
-    """Writes a run's HParams."""
-    from tensorboard.plugins.hparams import api as hparams
-
-    with tf.summary.create_file_writer(str(folder)).as_default():
-        hparams.hparams(flat(run), trial_id=folder.name)
+def histogram(weight: Any) -> Summary:
+    """The counts of a weight's finite elements in equal intervals from minimum to maximum."""
+    elements = weight.numpy().astype(float)
+    counts, edges = np.histogram(elements[np.isfinite(elements)], BUCKETS)
+    buckets = make_tensor_proto(np.stack([edges[:-1], edges[1:], counts], 1), np.float64)
+    metadata = create_summary_metadata(display_name=None, description=None)
+    tag = weight.name.replace(":", "_")
+    return Summary(value=[Summary.Value(tag=tag, metadata=metadata, tensor=buckets)])
 
 
 def flat(run: Run) -> dict[str, float | str]:

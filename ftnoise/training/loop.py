@@ -7,8 +7,7 @@ interrupted training ends with the same weights, bit for bit, on the same CPU wi
 of threads.
 
 An epoch of `fit` is a log interval: one epoch of the schedule, or several short ones
-(`Schedule.epochs_per_interval`), because testing, logging and checkpointing would take longer than
-a short epoch.
+(`Schedule.epochs_per_interval`), because testing and logging would take longer than a short epoch.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from ftnoise.core.errors import RunFailed
 from ftnoise.core.interfaces import Penalty, Run
 from ftnoise.layers.drawing import drawing, forward
 from ftnoise.training.gradients.plain import Plain
-from ftnoise.training.logs import tensorboard
+from ftnoise.training.logs import TensorBoard
 from ftnoise.training.slots import Slots
 
 # Steps per call. A call costs a millisecond or two, and reports progress only at its end.
@@ -38,6 +37,8 @@ STEPS_PER_CALL = 64
 # Steps with an attack take long by themselves.
 SLOW_STEPS_PER_CALL = 16
 TEST_BATCH = 1000
+# A checkpoint takes longer than a short epoch of a small network.
+SAVE_SECONDS = 2.0
 
 
 def train(
@@ -53,49 +54,45 @@ def train(
     seeds.fix_initialization(run.seed)
     network = training.build(run)
     if start is not None:
-        put(start, network)
+        expect(
+            [array.shape for array in start] == [variable.shape for variable in network.weights],
+            f"a network to start from with the weights of {network.name}",
+            shapes=[array.shape for array in start],
+        )
+        network.set_weights(start)
     check_fit(training, network, data)
-    checkpoint = checkpointing.load()
+    arrays, state = checkpointing.load() or ({}, {})
     # XLA rounds differently, so a training ends as it began.
-    xla = checkpoint[1].get("xla", False) if checkpoint else checkpointing.xla
-    loop = Loop(training, network, run, data, xla=xla)
-    announced = checkpoint[1].get("gradients") if checkpoint else checkpointing.announced
-    if checkpoint and not loop.fits(checkpoint[0]):
+    loop = Loop(training, network, run, data, xla=state.get("xla", checkpointing.xla and not state))
+    announced = state.get("gradients") if state else checkpointing.announced
+    if state and not loop.restore(arrays):
         checkpointing.discard(f"does not fit the network {network.name} and its optimizer")
-        checkpoint = None
-    history, seconds = loop.restore(checkpoint)
+        state = {}
+    history, seconds = state.get("history", []), state.get("seconds", 0.0)
     finished, steps = len(history), loop.steps_per_interval
     if finished == loop.intervals:
         return network
 
     loop.updater.resume(announced, finished * steps, checkpointing.repeats)
+    callbacks = [
+        Shuffle(),
+        *(training.weights.callbacks(network, run) if training.weights else ()),
+        # Last, so that it keeps the changes of the others.
+        Checkpoint(checkpointing, history, seconds),
+    ]
+    if checkpointing.log_dir:
+        logs = TensorBoard(checkpointing.log_dir, run, finished, loop.intervals)
+        callbacks.insert(-1, logs)
     loop.fit(
         loop.calls(finished),
         validation_data=(loop.x_test, loop.y_test),
         steps_per_epoch=loop.calls_per_interval,
         initial_epoch=finished,
         epochs=loop.intervals,
-        callbacks=[
-            Shuffle(),
-            *(training.weights.callbacks(network, run) if training.weights else ()),
-            *tensorboard(run, loop.intervals, checkpointing.log_dir),
-            # Last, so that it keeps the changes of the others.
-            Checkpoint(checkpointing, history, seconds),
-        ],
+        callbacks=callbacks,
         verbose=0,
     )
     return network
-
-
-def put(weights: list[np.ndarray], network: keras.Model) -> None:
-    """Puts the weights of another network into this one, or raises `BadInput`."""
-    shapes = [array.shape for array in weights]
-    expect(
-        shapes == [tuple(variable.shape) for variable in network.weights],
-        f"a network to start from with the weights of {network.name}",
-        shapes=shapes,
-    )
-    network.set_weights(weights)
 
 
 def check_fit(training: Slots, network: keras.Model, data: Data) -> None:
@@ -141,8 +138,8 @@ class Loop(keras.Model):
     ) -> None:
         super().__init__(name="loop")
         self.training, self.network, self.run, self.xla = training, network, run, xla
-        self.x_train, self.y_train = _on_device(data.x_train, data.y_train)
-        self.x_test, self.y_test = _on_device(data.x_test, data.y_test)
+        self.x_train, self.x_test = tf.constant(data.x_train), tf.constant(data.x_test)
+        self.y_train, self.y_test = (tf.constant(y, tf.int32) for y in (data.y_train, data.y_test))
         examples, schedule = len(data.y_train), run.schedule
         self.steps_per_epoch = schedule.steps_per_epoch(examples)
         self.epochs_per_interval = schedule.epochs_per_interval(examples)
@@ -175,7 +172,7 @@ class Loop(keras.Model):
         return [self.loss_metric, self.accuracy_metric, *self.updater.metrics]
 
     def seed(self, purpose: str, step: Any) -> Any:
-        """The seed of the draws for `purpose` at a step, an int64 pair."""
+        """The int64 pair for the draws of `purpose` at a step."""
         return seeds.at_step(self.keys[purpose], step)
 
     def calls(self, finished: int) -> tf.data.Dataset:
@@ -208,31 +205,32 @@ class Loop(keras.Model):
             x = self.training.augmentation.augment(x, self.seed("augmentation", step))
         loss, logits = self.compiled_step(x, y, present, step)
         if self.updater.discloses:
-            self.measure(loss, logits, y, present)
+            count = tf.shape(y)[0] if present is None else tf.math.count_nonzero(present)
+            self.loss_metric.update_state(loss, sample_weight=count)
+            self.accuracy_metric.update_state(_hits(logits, y), sample_weight=present)
 
     def one_step(self, x: Any, y: Any, present: Any, step: Any) -> tuple[Any, Any]:
         """Objective, penalty and update on one batch; returns (loss, logits)."""
         training, network = self.training, self.network
-        inputs, penalty, weights = training.inputs, training.penalty, training.weights
-        member = inputs.objective if inputs else natural_objective
+        member = training.inputs.objective if training.inputs else natural_objective
         draw, noise = self.seed("draw", step), self.seed("weights", step)
 
         def objective() -> tuple[Any, Any]:
             with drawing(draw):
                 return member(network, x, y, self.seed("inputs", step))
 
-        def extra(penalty: Penalty) -> Any:
+        def penalty(member: Penalty) -> Any:
             with drawing(draw):
-                return penalty.value(network, x)
+                return member.value(network, x)
 
-        if weights:
-            weights.before_step(network, noise)
+        if training.weights:
+            training.weights.before_step(network, noise)
         loss, logits, gradients = self.updater.update(
-            objective, partial(extra, penalty) if penalty else None, present
+            objective, partial(penalty, training.penalty) if training.penalty else None, present
         )
-        if weights:
+        if training.weights:
             # An embedding's gradient has only some rows.
-            weights.after_step(network, [*map(tf.convert_to_tensor, gradients)], noise)
+            training.weights.after_step(network, [*map(tf.convert_to_tensor, gradients)], noise)
         return loss, logits
 
     def evaluate(self, *args: Any, **options: Any) -> dict[str, float]:
@@ -257,14 +255,8 @@ class Loop(keras.Model):
         _, loss, hits = tf.while_loop(lambda start, *_: start < examples, batch, start)
         return loss, hits
 
-    def measure(self, loss: Any, logits: Any, y: Any, present: Any) -> None:
-        """Adds a batch, or those of it that are `present`, to the running loss and accuracy."""
-        count = tf.shape(y)[0] if present is None else tf.math.count_nonzero(present)
-        self.loss_metric.update_state(loss, sample_weight=count)
-        self.accuracy_metric.update_state(_hits(logits, y), sample_weight=present)
-
     def variables_by_name(self) -> dict[str, Any]:
-        """The arrays of a checkpoint: weights and optimizer variables, by kind and position."""
+        """The variables of a checkpoint: weights and those of the optimizer, by position."""
         kinds = {"weight": self.network.weights, "optimizer": self.optimizer.weights}
         return {
             f"{kind}/{n}": variable
@@ -272,23 +264,15 @@ class Loop(keras.Model):
             for n, variable in enumerate(variables)
         }
 
-    def state(self) -> dict[str, np.ndarray]:
-        """The values of all variables that a checkpoint holds."""
-        return {name: np.asarray(v.numpy()) for name, v in self.variables_by_name().items()}
-
-    def fits(self, arrays: dict[str, np.ndarray]) -> bool:
-        """Whether a checkpoint has these variables, in these shapes, and no others."""
-        shapes = {name: tuple(v.shape) for name, v in self.variables_by_name().items()}
-        return shapes == {name: array.shape for name, array in arrays.items()}
-
-    def restore(self, checkpoint: tuple[dict, dict] | None) -> tuple[list[dict], float]:
-        """Puts a checkpoint back; returns its history (one dict a log interval) and its seconds."""
-        if checkpoint is None:
-            return [], 0.0
-        arrays, state = checkpoint
-        for name, variable in self.variables_by_name().items():
+    def restore(self, arrays: dict[str, np.ndarray]) -> bool:
+        """Puts the arrays of a checkpoint back; False if their names or shapes do not fit."""
+        variables = self.variables_by_name()
+        shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+        if shapes != {name: array.shape for name, array in arrays.items()}:
+            return False
+        for name, variable in variables.items():
             variable.assign(arrays[name])
-        return state["history"], state["seconds"]
+        return True
 
 
 def natural_objective(network: keras.Model, x: Any, y: Any, seed: Any) -> tuple[Any, Any]:
@@ -318,18 +302,23 @@ class Shuffle(keras.callbacks.Callback):
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Keeps weights, optimizer, history and time after each log interval, and reports progress."""
+    """Reports progress, and keeps weights, optimizer, history and time after a log interval.
+
+    Intervals of less than `SAVE_SECONDS` share a checkpoint, unless the gradients have a ledger,
+    which must name each step before it is taken.
+    """
 
     def __init__(self, checkpointing: Checkpointing, history: list[dict], seconds: float) -> None:
         super().__init__()
         self.checkpointing, self.history, self.seconds = checkpointing, list(history), seconds
-        self.since = time.monotonic()
+        self.since = self.saved = time.monotonic()
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Announces the steps to come, for gradients that keep a ledger."""
         del logs
         at_most = self.model.updater.at_most()
-        if at_most is not None:
+        self.ledger = at_most is not None
+        if self.ledger:
             self.checkpointing.announce(at_most)
             self.save()
 
@@ -352,7 +341,10 @@ class Checkpoint(keras.callbacks.Callback):
         self.history.append(entry)
         now = time.monotonic()
         self.seconds, self.since = self.seconds + now - self.since, now
-        self.save()
+        last = len(self.history) == self.model.intervals
+        if last or self.ledger or now - self.saved >= SAVE_SECONDS:
+            self.save()
+            self.saved = time.monotonic()
 
     def save(self) -> None:
         """Keeps the completed log intervals, and announces the next one."""
@@ -367,13 +359,10 @@ class Checkpoint(keras.callbacks.Callback):
         announced = loop.updater.announce(coming)
         if announced is not None:
             state["gradients"] = announced
-        self.checkpointing.save(loop.state(), state)
+        arrays = {name: np.asarray(v.numpy()) for name, v in loop.variables_by_name().items()}
+        self.checkpointing.save(arrays, state)
 
 
 def _hits(logits: Any, y: Any) -> Any:
     """1 for each example that is classified right, else 0; float32 `[batch]`."""
     return tf.cast(tf.argmax(logits, axis=-1, output_type=y.dtype) == y, tf.float32)
-
-
-def _on_device(x: np.ndarray, y: np.ndarray) -> tuple[Any, Any]:
-    return tf.constant(x), tf.constant(y, tf.int32)

@@ -60,7 +60,6 @@ class L2(_Weights):
     """Tikhonov: weight * sum of squares, as `keras.regularizers.L2` counts it."""
 
     def size(self, variable: Any) -> Any:
-        """Sum of squares."""
         import tensorflow as tf
 
         return 2 * tf.nn.l2_loss(variable)
@@ -71,7 +70,6 @@ class L1(_Weights):
     """weight * sum of magnitudes, as `keras.regularizers.L1` counts it."""
 
     def size(self, variable: Any) -> Any:
-        """Sum of magnitudes."""
         import tensorflow as tf
 
         return tf.reduce_sum(tf.abs(variable))

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from ftnoise.attacks.ascent import Ball, L2Ball
-from ftnoise.attacks.attack import Attack, Stepped, fewer_steps
+from ftnoise.attacks.attack import Attack, fewer_steps
 from ftnoise.attacks.carlini_wagner import CarliniWagner
 from ftnoise.attacks.fgsm import FGSM
 from ftnoise.attacks.mim import MIM
@@ -190,9 +190,9 @@ def test_fewer_steps_reach_as_far_and_are_no_longer_than_the_radius():
     assert fewer_steps(attack, 1).step == 0.2
     for most in (None, 10, 11):
         assert fewer_steps(attack, most) == attack
+        assert attack.at_most(most) == attack
     still = FGSM(attack_epsilon=0.2)
-    assert fewer_steps(still, 1) == still
-    assert not isinstance(still, Stepped)
+    assert still.at_most(1) == still
 
 
 @EACH

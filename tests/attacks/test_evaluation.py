@@ -26,7 +26,7 @@ def _small_batches(monkeypatch):
 
 
 def attacked(network, x, y, checkpointing=None, attack=PGD_5, judge=None):
-    one = Evaluation(checkpointing or Checkpointing(), "some", len(y) * attack.gradients)
+    one = Evaluation(checkpointing or Checkpointing(), "some")
     one.resumable.save_seconds = 0.0
     return one.attacked("all", attack, network, x, y, judge)
 
@@ -77,8 +77,8 @@ def test_an_interrupted_attack_resumes_with_the_same_bits(batches, network):
     with pytest.raises(KeyboardInterrupt):
         attacked(network, x, y, memory)
     assert same(attacked(network, x, y, memory), whole)
-    # Each batch of 16, 5 steps each, is attacked once.
-    reports = [(done, 250, "attack with PGD-5, l_inf 25.5/255") for done in (80, 160, 240, 250)]
+    # Each batch of 16 is attacked once.
+    reports = [(done, 50, "attack with PGD-5, l_inf 25.5/255") for done in (16, 32, 48, 50)]
     assert memory.reports == reports
 
 
@@ -87,14 +87,14 @@ def test_several_parts_are_kept_apart():
     other = FGSM(attack_epsilon=0.1)
 
     def both():
-        one = Evaluation(memory, "both", 220)
+        one = Evaluation(memory, "both")
         one.resumable.save_seconds = 0.0
         first = one.attacked("first", PGD_5, network, x, y)
         return first, one.attacked("second", other, network, x[:20], y[:20])
 
     first, second = both()
     assert len(second) == 20
-    assert memory.reports[-1][:2] == (220, 220)
+    assert memory.reports[-1][:2] == (20, 20)
     reports = list(memory.reports)
     assert all(map(same, both(), (first, second)))
     assert memory.reports == reports

@@ -137,4 +137,3 @@ def test_restarts_from_the_same_place_are_refused():
         PGD(attack_epsilon=0.1, restarts=0)
     assert PGD(attack_epsilon=0.1).trains
     assert not PGD(attack_epsilon=0.1, restarts=2).trains
-    assert PGD(attack_epsilon=0.1, steps=10, restarts=2).gradients == 20

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.natural_epoch [--repetitions 5] [--epochs 4] [--examples 60000]
 
-Ours is an epoch of a run: training, testing loss and accuracy, TensorBoard with histograms, and a
-checkpoint that is on the disk. Keras' is `model.fit(x, y, batch_size=128, shuffle=True)` with the
+Ours is an epoch of a run: training, testing loss and accuracy, TensorBoard with histograms, and
+checkpoints on the disk. Keras' is `model.fit(x, y, batch_size=128, shuffle=True)` with the
 same network, data and optimizer class: once bare (no metrics, no validation, no logs), and once
 with accuracy, validation data and TensorBoard with histograms. Each repetition is a `fit` of some
 epochs, of which the first, which compiles, does not count. The targets are for ours, everything
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import os
 import sys
 import tempfile
@@ -21,6 +22,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -33,6 +35,7 @@ from ftnoise.core.interfaces import Run
 from ftnoise.engine.resuming import FolderCheckpointing
 from ftnoise.experiments.table5 import EXPERIMENT
 from ftnoise.store.folders import Store
+from ftnoise.training import loop
 from tests.benchmarks.alternating import show
 
 TARGETS = {"fmnist_dnn natural": 0.8, "fmnist_cnn2 natural": 0.9}
@@ -44,46 +47,42 @@ OURS, PART, BARE, SAME = (
 )
 
 
-class Watched(FolderCheckpointing):
-    """A run's checkpointing that remembers when training and epochs ended."""
+class Ends(keras.callbacks.Callback):
+    """Remembers when epochs and their training parts ended."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(Store(folder).run("benchmark"), lambda done, total, text: None)
+    def __init__(self) -> None:
+        super().__init__()
         self.last = 0.0
         self.trained: list[float] = []
         self.ended: list[float] = []
 
-    def progress(self, done: int, total: int, text: str = "") -> None:
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.last = time.perf_counter()
 
-    def save(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
-        trained = self.last
-        super().save(arrays, state)
-        # A private training keeps its ledger before the first epoch too.
-        if state["history"]:
-            self.trained.append(trained)
-            self.ended.append(time.perf_counter())
-
-
-class Ends(keras.callbacks.Callback):
-    """Remembers when epochs ended."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ended: list[float] = []
-
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.trained.append(self.last)
         self.ended.append(time.perf_counter())
 
 
 def ours(run: Run, data: Data) -> tuple[list[float], list[float]]:
     """Seconds of each epoch after the first, and of its training part."""
-    with tempfile.TemporaryDirectory() as folder:
-        watched = Watched(Path(folder))
-        run.training.train(run, data, watched)
-    epochs = [after - before for before, after in pairwise(watched.ended)]
-    parts = zip(watched.ended, watched.trained[1:], strict=False)
+    ends = Ends()
+    fit = functools.partialmethod(fit_and_watch, ends)
+    with tempfile.TemporaryDirectory() as folder, mock.patch.object(loop.Loop, "fit", fit):
+        checkpointing = FolderCheckpointing(
+            Store(Path(folder)).run("benchmark"), lambda done, total, text: None
+        )
+        run.training.train(run, data, checkpointing)
+    epochs = [after - before for before, after in pairwise(ends.ended)]
+    parts = zip(ends.ended, ends.trained[1:], strict=False)
     return epochs, [after - before for before, after in parts]
+
+
+def fit_and_watch(
+    network: loop.Loop, ends: Ends, *args: Any, callbacks: Any, **options: Any
+) -> Any:
+    """`fit` with one more callback, the last."""
+    return keras.Model.fit(network, *args, callbacks=[*callbacks, ends], **options)
 
 
 def of_keras(run: Run, data: Data, services: bool) -> list[float]:

@@ -24,7 +24,7 @@ from ftnoise.engine import plan, runner
 from ftnoise.engine.executor import Engine
 from ftnoise.engine.resuming import FolderCheckpointing
 from ftnoise.measures.generalization import Generalization
-from ftnoise.measures.parameter_spread import ParameterSpread
+from ftnoise.measures.parameters import ParameterSpread
 from ftnoise.store.folders import RunFolder, Store
 from ftnoise.store.lookup import runs_of
 from ftnoise.training import Training
@@ -86,6 +86,7 @@ def stopped(after: int, kind: type = FolderCheckpointing) -> Iterator[None]:
                 raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ftnoise.training.loop.SAVE_SECONDS", 0)
         patch.setattr(kind, "save", stop)
         with contextlib.suppress(KeyboardInterrupt):
             yield

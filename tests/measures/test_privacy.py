@@ -10,8 +10,7 @@ from ftnoise.core.errors import BadInput
 from ftnoise.measures.privacy import PrivacyLoss
 from ftnoise.privacy import Mechanism, statement
 from ftnoise.training import Training
-from ftnoise.training.gradients.dpsgd import DPSGD
-from ftnoise.training.gradients.samplers import Shuffled
+from ftnoise.training.gradients.dpsgd import DPSGD, Shuffled
 from tests.measures.given import RUN, evaluate
 
 

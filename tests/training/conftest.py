@@ -87,6 +87,7 @@ class Memory(Checkpointing):
         self.after_epoch, self.at_position = after_epoch, at_position
         self.log_dir, self.xla = log_dir, xla
         self.kept, self.positions, self.parts = None, [], {}
+        self.saves = 0
 
     def part(self, name):
         return self.parts.setdefault(name, Memory())
@@ -98,6 +99,7 @@ class Memory(Checkpointing):
         return dict(arrays), json.loads(state)
 
     def save(self, arrays, state):
+        self.saves += 1
         self.kept = {name: array.copy() for name, array in arrays.items()}, json.dumps(state)
         if len(state["history"]) == self.after_epoch:
             raise self.Stopped
@@ -113,10 +115,11 @@ class Memory(Checkpointing):
 
 
 @pytest.fixture(autouse=True)
-def _two_calls_an_epoch(monkeypatch):
+def _two_calls_an_epoch_and_a_checkpoint(monkeypatch):
     from ftnoise.training import loop
 
     monkeypatch.setattr(loop, "STEPS_PER_CALL", 16)
+    monkeypatch.setattr(loop, "SAVE_SECONDS", 0)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 from tensorboard.util.tensor_util import make_ndarray
 
@@ -71,6 +71,21 @@ def test_a_longer_training_gets_histograms_in_between(tmp_path, run_of, memory, 
     training = events(tmp_path / "train")
     assert len(training.Tensors("epoch_loss")) == epochs
     assert [e.step for e in training.Tensors("dense/kernel_0")] == [0, HISTOGRAM_EVERY, epochs - 1]
+
+
+def test_a_resumed_training_replaces_what_was_logged_after_its_checkpoint(
+    tmp_path, run_of, memory, trained
+):
+    broken = memory(log_dir=tmp_path / "a-run", after_epoch=1)
+    with pytest.raises(memory.Stopped):
+        trained(run_of(), broken)
+    broken.after_epoch = None
+    checkpoint = broken.kept
+    trained(run_of(), broken)
+    broken.kept = checkpoint
+    trained(run_of(), broken)
+    training = events(tmp_path / "a-run" / "train")
+    assert [e.step for e in training.Tensors("epoch_loss")] == [0, 1, 2]
 
 
 def test_flat_names_every_field(run_of):

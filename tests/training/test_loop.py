@@ -140,6 +140,21 @@ def test_short_epochs_are_logged_and_kept_in_intervals(run_of, images, memory, t
     assert broken.history == whole.history
 
 
+def test_epochs_that_take_no_time_share_a_checkpoint(monkeypatch, run_of, memory, trained):
+    monkeypatch.setattr("ftnoise.training.loop.SAVE_SECONDS", 1000)
+    run, whole = run_of(), memory()
+    known = trained(run, whole)
+    assert whole.saves == 1
+    assert len(whole.history) == 3
+    broken = memory(at_position=2 * STEPS + 16)
+    with pytest.raises(memory.Stopped):
+        trained(run, broken)
+    assert broken.kept is None
+    broken.at_position = None
+    assert trained(run, broken) == known
+    assert broken.history == whole.history
+
+
 def test_a_training_starts_from_a_network_that_is_given(run_of, images, memory):
     data, run = images(), run_of(epochs=1)
     first = run.training.train(run, data)

@@ -14,8 +14,8 @@ from ftnoise.core.errors import BadInput
 from ftnoise.core.interfaces import Weights
 from ftnoise.layers.drawing import StochasticLayer, forward
 from ftnoise.training import Training
-from ftnoise.training.gradients.adam import Adam
 from ftnoise.training.gradients.dpsgd import DPSGD
+from ftnoise.training.gradients.plain import Adam
 from ftnoise.training.inputs.gaussian import GaussianNoise
 from ftnoise.training.penalties import L2
 

@@ -32,8 +32,8 @@ def check(network: keras.Model) -> bool:
         BadInput: names the layer or the network, and what to use instead.
     """
     refuse(network)
-    x = examples(network)
     try:
+        x = examples(network)
         random = randomness(network, x) or draws(network)
         compare(network, x, training=not random)
     except BadInput:
@@ -74,12 +74,7 @@ def draws(network: keras.Model) -> bool:
 
 
 def randomness(network: keras.Model, x: Any) -> bool:
-    """Whether two passes in training differ.
-
-    Raises:
-        BadInput: the passes change a weight that is not trainable: the layer keeps statistics of
-            the examples, which no clipping covers.
-    """
+    """Whether two passes in training differ; refuses layers that keep statistics of examples."""
     kept = [
         (weight, weight.numpy())
         for weight in network.non_trainable_weights
@@ -98,11 +93,7 @@ def randomness(network: keras.Model, x: Any) -> bool:
 
 
 def compare(network: keras.Model, x: Any, *, training: bool) -> None:
-    """Compares the clipped sum with a loop over the examples.
-
-    Raises:
-        BadInput: they differ.
-    """
+    """Raises `BadInput` where the clipped sum differs from a loop over the examples."""
     variables = network.trainable_variables
     if not variables:
         raise BadInput(f"Expected {network.name} to have trainable weights. Received: none.")
@@ -123,7 +114,12 @@ def compare(network: keras.Model, x: Any, *, training: bool) -> None:
                 "Expected layers that see a batch as a batch. Received: "
                 f"{record.layer.name}, which gets its positions as examples (TimeDistributed?)."
             )
-    alone = [gradient_of(losses_of, x[n : n + 1], variables) for n in range(TRIED)]
+    alone = []
+    for n in range(TRIED):
+        with tf.GradientTape(watch_accessed_variables=False) as single:
+            single.watch(variables)
+            loss = losses_of(x[n : n + 1])
+        alone.append(single.gradient(loss, variables, unconnected_gradients="zero"))
     norms = [float(tf.linalg.global_norm(gradients)) for gradients in alone]
     # The median norm, so that one example is clipped and another is not.
     clip = max(sorted(norms)[TRIED // 2], 1e-6)
@@ -140,12 +136,3 @@ def compare(network: keras.Model, x: Any, *, training: bool) -> None:
             f"{TRIED} random ones together must be that of each alone: leave out layers that look "
             f"at the whole batch. Received: sums that differ by {gap:.2g} of the largest."
         )
-
-
-def gradient_of(losses_of: Any, x: Any, variables: Any) -> list[Any]:
-    """The gradient of one example's loss with respect to the weights."""
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(variables)
-        loss = losses_of(x)
-    gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
-    return [tf.convert_to_tensor(gradient) for gradient in gradients]

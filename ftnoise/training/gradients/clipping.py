@@ -33,16 +33,11 @@ COMPILED: ContextVar[bool] = ContextVar("COMPILED", default=False)
 
 
 class Part(NamedTuple):
-    """A layer's share of the norm of each example, and how its weighted sum is computed.
+    """A layer's share of the norm of each example, and how its weighted sum is computed."""
 
-    Attributes:
-        squares: squared norm of each example's gradient in this layer, `[batch]`.
-        kept: tensors `[batch, ...]` from which the sum is computed.
-        weighted: (factors `[batch]`, kept) -> gradients in the layer's trainable weights.
-    """
-
-    squares: Any
-    kept: list[Any]
+    squares: Any  # squared norm of each example's gradient in this layer, `[batch]`
+    kept: list[Any]  # tensors `[batch, ...]` from which the sum is computed
+    # (factors `[batch]`, kept) -> gradients in the layer's trainable weights
     weighted: Callable[[Any, list[Any]], list[Any]]
 
 
@@ -56,8 +51,7 @@ def clipped_sum(
     """Sums the examples' gradients, each scaled to an l_2 norm of at most `clip` over all weights.
 
     Args:
-        layers: (layer, its input `[batch, ...]`, gradient of the summed losses in its output before
-            the activation `[batch, ...]`), each layer once.
+        layers: each layer once, as `RecordingTape.parts` gives it.
         variables: the trainable weights of all these layers, in the order of the result.
         clip: largest norm of an example's gradient, > 0.
         xla: whether XLA compiles this.
@@ -97,7 +91,7 @@ def _zero_unless(holds: Any, values: Any) -> Any:
 
 
 def _squares(values: Any) -> Any:
-    """Squared l_2 norm of each example, `[batch, ...] -> [batch]`."""
+    """Squared l_2 norm of each example, `[batch]`."""
     if COMPILED.get():
         return tf.reduce_sum(tf.square(_flat(values)), axis=1)
     return tf.square(tf.math.reduce_euclidean_norm(_flat(values), axis=1))
@@ -132,15 +126,11 @@ def _direct_pays(positions: int | None, inputs: int, outputs: int) -> bool:
 
 
 def _gram(alike: Any, g: Any, lengths: Any) -> Any:
-    """Squared norms of sum_t a_t g_t^T from the products of its positions.
+    """Squared norms of sum_t a_t g_t^T from the products of its positions, float32 `[batch]`.
 
     Where positions cancel, single precision would underestimate a norm, and large terms that cancel
-    would round away the rest of the sum.
-
-    Args:
-        alike: a_s . a_t, float64 `[batch, positions, positions]`.
-        g: gradients in the outputs, float32 `[batch, positions, out]`.
-        lengths: |a_t|, float32 `[batch, positions]`.
+    would round away the rest of the sum. `alike` is a_s . a_t, float64 `[batch, positions,
+    positions]`; `g` `[batch, positions, out]` and `lengths` |a_t| `[batch, positions]` are float32.
     """
     exact = tf.cast(g, tf.float64)
     squares = tf.reduce_sum(alike * tf.matmul(exact, exact, transpose_b=True), [1, 2])
@@ -149,13 +139,7 @@ def _gram(alike: Any, g: Any, lengths: Any) -> Any:
 
 
 def _linear(a: Any, g: Any, bias: bool) -> Part:
-    """The part of a linear map of positions.
-
-    Args:
-        a: inputs `[batch, positions, in]`.
-        g: gradients in the outputs `[batch, positions, out]`.
-        bias: whether a bias is added to the outputs.
-    """
+    """The part of a linear map of positions, `[batch, positions, in]` to `[..., out]`."""
     _, positions, inputs = a.shape
     outputs = g.shape[-1]
     if _direct_pays(positions, inputs, outputs):
@@ -197,33 +181,22 @@ def dense(layer: keras.layers.Dense, a: Any, g: Any) -> Part:
 
 
 def windows(layer: keras.layers.Layer, x: Any) -> list[Any]:
-    """The inputs of a convolution at each element of its kernel.
-
-    Args:
-        layer: the convolution.
-        x: `[batch, rows, columns, channels]`.
-
-    Returns:
-        A tensor `[batch, rows', columns', channels]` for each element of the kernel, row by row.
-    """
-    pairs = zip(layer.kernel_size, layer.strides, layer.dilation_rate, strict=True)
+    """The part of `x` `[batch, rows, columns, channels]` at each kernel element, row by row."""
     spans: list[list[tuple[int, int]]] = []
-    pads, steps = [], []
-    for size, stride, dilation in pairs:
+    pads = []
+    pairs = zip(x.shape[1:3], layer.kernel_size, layer.strides, layer.dilation_rate, strict=True)
+    for length, size, stride, dilation in pairs:
         reach = (size - 1) * dilation + 1
-        length = x.shape[len(spans) + 1]
         if layer.padding == "valid":
-            out, before, total = (length - reach) // stride + 1, 0, 0
+            out, total = (length - reach) // stride + 1, 0
         else:
             out = -(-length // stride)
             total = max((out - 1) * stride + reach - length, 0)
-            before = total // 2
-        pads.append([before, total - before])
-        steps.append(stride)
+        pads.append([total // 2, total - total // 2])
         spans.append([(k * dilation, (out - 1) * stride + 1) for k in range(size)])
     if any(map(any, pads)):
         x = tf.pad(x, [[0, 0], *pads, [0, 0]])
-    (rows, columns), (down, right) = spans, steps
+    (rows, columns), (down, right) = spans, layer.strides
     return [
         x[:, top : top + height : down, left : left + width : right, :]
         for top, height in rows

@@ -1,6 +1,7 @@
 """DP-SGD: clips the gradient of each example and adds Gaussian noise to their sum.
 
-Source: Abadi et al. (2016), "Deep Learning with Differential Privacy"; Algorithm 2 of the paper.
+Source: Abadi et al. (2016), "Deep Learning with Differential Privacy"; Algorithm 2 of the paper;
+Chua et al. (2024), "How Private are DP-SGD Implementations?", for what shuffled batches cost.
 
 The noise and, with `Poisson`, the batches are functions of a key and the number of the step. Anyone
 can compute the key of a published run and subtract the noise: such a run is a reproduction, not a
@@ -10,9 +11,8 @@ resumed training then has other noise than an uninterrupted one.
 The ledger lists the steps that count. `announce` extends it before each log interval; it is kept in
 the checkpoint and, at the end, in spec.json. Until then spec.json counts each attempt as if it went
 to the end. Steps that an interrupted process may have taken count even if their result was lost,
-unless they are repeated bit for bit: then they are the same release. Where they cannot be repeated,
-the noise continues under another key, so that no noise is used twice. A ledger that cannot be found
-is marked as lost, and no epsilon is reported.
+unless they are repeated bit for bit: then they are the same release. Otherwise the noise continues
+under another key. A ledger that cannot be found is marked as lost, and no epsilon is reported.
 
 Deviations
 1. The sum is divided by the expected batch size, which is public, not by the size drawn.
@@ -22,19 +22,18 @@ Deviations
 from __future__ import annotations
 
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftnoise.core import seeds
 from ftnoise.core.checks import boolean, expect, instance, is_number
-from ftnoise.core.errors import BadInput
 from ftnoise.core.interfaces import Gradients, Inputs, Objective, Penalty, Run, Updater, Weights
 from ftnoise.core.preset import Preset
 from ftnoise.core.spec import JSON, Spec, canonical, digest
 from ftnoise.privacy import NOISE
-from ftnoise.training.gradients.plain import learning_rate
-from ftnoise.training.gradients.samplers import Poisson, Sampler, Shuffled
+from ftnoise.training.gradients.plain import batch_of, learning_rate
 
 if TYPE_CHECKING:
     import keras
@@ -44,24 +43,65 @@ XLA_MULTIPLE = 32
 
 
 @dataclass(frozen=True, kw_only=True)
-class Engine(Spec):
-    """Base: how the clipped sum is computed."""
+class Sampler(Spec, ABC):
+    """Base: how batches are drawn, on which the privacy guarantee depends."""
+
+    @abstractmethod
+    def batch(
+        self, order: Any, step: Any, *, size: int, steps_per_epoch: int, key: Any, multiple: int
+    ) -> tuple[Any, Any]:
+        """The examples of a step; see `Updater.batch`.
+
+        Args:
+            order: this epoch's permutation, int32 `[examples]`.
+            step: number of the step, int64 scalar.
+            size: (expected) number of examples.
+            steps_per_epoch: steps in an epoch.
+            key: int64 scalar that, with `step`, determines the draw.
+            multiple: where the number of indices varies, it is rounded up to a multiple of this.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bookkeeping(Engine):
-    """One forward and one backward pass for a whole batch (`noise.BookkeepingSGD`)."""
+class Poisson(Sampler):
+    """Each example is in each batch with probability size / examples, independently of all others.
 
-
-@dataclass(frozen=True, kw_only=True)
-class Reference(Engine):
-    """tensorflow-privacy's `DPKerasSGDOptimizer` without changes, one microbatch per example.
-
-    For comparison only: 10 to 100 times slower. It divides by the size of the batch,
-    so it needs shuffled batches. Its noise follows from TensorFlow's seed, which is not secret; a
-    resumed training uses another seed. An example with a non-finite gradient spoils the sum, and
-    the training fails.
+    A batch may be empty. It then has one index that does not count, because some kernels fail on
+    zero examples.
     """
+
+    def batch(
+        self, order: Any, step: Any, *, size: int, steps_per_epoch: int, key: Any, multiple: int
+    ) -> tuple[Any, Any]:
+        import tensorflow as tf
+
+        del steps_per_epoch
+        examples = order.shape[0]
+        # In integers: the probability, rounded down to a multiple of 2^-32, is never above the
+        # stated one.
+        drawn = tf.random.stateless_uniform(
+            [examples], tf.stack([key, step]), minval=None, maxval=None, dtype=tf.uint32
+        )
+        if size >= examples:
+            chosen = tf.range(examples, dtype=tf.int64)
+        else:
+            threshold = tf.constant(size * 2**32 // examples, tf.uint32)
+            chosen = tf.where(drawn < threshold)[:, 0]
+        count = tf.shape(chosen)[0]
+        length = tf.maximum(-(-count // multiple), 1) * multiple
+        indices = tf.pad(chosen, [[0, length - count]])
+        return tf.cast(indices, tf.int32), tf.range(length) < count
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shuffled(Sampler):
+    """Consecutive slices of a permutation drawn anew in each epoch, as in most code."""
+
+    def batch(
+        self, order: Any, step: Any, *, size: int, steps_per_epoch: int, key: Any, multiple: int
+    ) -> tuple[Any, Any]:
+        del key, multiple
+        return batch_of(order, step, steps_per_epoch, size), None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,14 +113,12 @@ class DPSGD(Gradients):
             `privacy.NOISE`.
         clip: largest l_2 norm of an example's gradient over all weights; in 1e-12 to 1e12.
         sampler: how batches are drawn, `Poisson` or `Shuffled`.
-        engine: how the clipped sum is computed, `Bookkeeping` or `Reference`.
         secret_key: take the key from the operating system, for a private release.
     """
 
     noise_multiplier: float
     clip: float = 1.0
     sampler: Sampler = field(default_factory=Poisson)
-    engine: Engine = field(default_factory=Bookkeeping)
     secret_key: bool = False
 
     noisy: ClassVar[bool] = True
@@ -104,28 +142,12 @@ class DPSGD(Gradients):
             clip=self.clip,
         )
         instance(Sampler, "a sampler, such as Poisson()", sampler=self.sampler)
-        instance((Bookkeeping, Reference), "an engine, such as Bookkeeping()", engine=self.engine)
         boolean(secret_key=self.secret_key)
-        expect(
-            isinstance(self.engine, Bookkeeping) or isinstance(self.sampler, Shuffled),
-            "sampler=Shuffled() for the reference engine, which divides by the size of the batch",
-            sampler=self.sampler,
-        )
-        expect(
-            isinstance(self.engine, Bookkeeping) or not self.secret_key,
-            "no secret_key for the reference engine, whose noise follows from TensorFlow's seed",
-            engine=self.engine,
-        )
 
     def check(
         self, inputs: Inputs | None, penalty: Penalty | None, weights: Weights | None
     ) -> None:
-        """Refuses slots that DP-SGD cannot be combined with.
-
-        Raises:
-            BadInput: the objective takes several passes over an example, the penalty depends on the
-                examples, or the `weights` slot is used.
-        """
+        """Raises `BadInput` for slots that DP-SGD cannot be combined with."""
         expect(
             inputs is None or inputs.one_pass,
             "DP-SGD with an objective of one forward pass, as each example is clipped by itself: "
@@ -145,40 +167,45 @@ class DPSGD(Gradients):
         )
 
     def start(self, network: keras.Model, run: Run, examples: int, *, xla: bool) -> Updater:
-        """The updater of one training on `examples` training examples.
-
-        Raises:
-            BadInput: the batch is larger than the data, or a layer cannot be clipped.
-        """
+        """The updater; `BadInput` if a batch exceeds the data or a layer cannot be clipped."""
         expect(
             run.schedule.batch_size <= examples,
             f"batch_size <= {examples}, the training examples",
             batch_size=run.schedule.batch_size,
         )
-        if isinstance(self.engine, Reference):
-            expect(
-                examples % run.schedule.batch_size == 0,
-                f"batch_size to divide {examples} examples for the reference engine",
-                batch_size=run.schedule.batch_size,
-            )
-            return ReferenceUpdater(self, network, run, examples)
-        return BookkeepingUpdater(self, network, run, examples, xla=xla)
+        from ftnoise.training.gradients.checks import check
+
+        random = check(network)
+        return PrivateUpdater(self, network, run, examples, xla=xla, repeatable=not random)
 
 
 class PrivateUpdater(Updater):
-    """Draws batches and keeps the ledger.
+    """Steps of `noise.BookkeepingSGD`, with the sampler's batches and the ledger.
 
     The ledger is a list of attempts, each `{"nonce": .., "key": "public" or "secret", "from": ..,
     "to": ..}`: the steps from number `from` to before number `to` have to be counted.
+
+    Args:
+        repeatable: whether a step has the same result again, as the network does not draw.
     """
 
-    repeatable = True
-    multiple = 1
-
-    def __init__(self, spec: DPSGD, network: keras.Model, run: Run, examples: int) -> None:
+    def __init__(
+        self,
+        spec: DPSGD,
+        network: keras.Model,
+        run: Run,
+        examples: int,
+        *,
+        xla: bool = False,
+        repeatable: bool = True,
+    ) -> None:
+        import keras
         import tensorflow as tf
 
+        from ftnoise.training.gradients.noise import BookkeepingSGD
+
         self.spec, self.network, self.run, self.examples = spec, network, run, examples
+        self.repeatable, self.multiple = repeatable, XLA_MULTIPLE if xla else 1
         # Exact numbers about the examples would be a release without noise.
         self.discloses = not spec.secret_key
         self.steps_per_epoch = run.schedule.steps_per_epoch(examples)
@@ -188,6 +215,18 @@ class PrivateUpdater(Updater):
         self.noise_key, self.batch_key = (
             tf.Variable(0, trainable=False, dtype=tf.int64) for _ in range(2)
         )
+        # Sums in TensorFloat-32, with ten bits, would exceed the clipping norm.
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+        self.optimizer = BookkeepingSGD(
+            clip=spec.clip,
+            noise_multiplier=spec.noise_multiplier,
+            batch_size=run.schedule.batch_size,
+            key=self.noise_key,
+            learning_rate=learning_rate(run.schedule, self.steps_per_epoch),
+            momentum=run.schedule.momentum,
+            xla=xla,
+        )
+        self.metrics = (keras.metrics.Sum("not_finite"),)
 
     def resume(self, kept: JSON, step: int, repeats: bool) -> None:
         """Continues the attempt of the last process if its steps repeat, or begins another one."""
@@ -197,15 +236,11 @@ class PrivateUpdater(Updater):
         # Before its own beginning an attempt has nothing to repeat.
         if not ledger or not repeats or step < ledger[-1]["from"]:
             nonce = secrets.randbits(63) if ledger or self.lost else 0
-            ledger.append({"nonce": nonce, "key": self.kind, "from": step, "to": step})
+            key = "secret" if self.spec.secret_key else "public"
+            ledger.append({"nonce": nonce, "key": key, "from": step, "to": step})
         self.ledger = ledger
         for variable, purpose in ((self.noise_key, "noise"), (self.batch_key, "batches")):
             variable.assign(self.key(purpose))
-
-    @property
-    def kind(self) -> str:
-        """Whether the key is public or secret."""
-        return "secret" if self.spec.secret_key else "public"
 
     def key(self, purpose: str) -> int:
         """The key of this attempt for `purpose`."""
@@ -217,7 +252,6 @@ class PrivateUpdater(Updater):
         return seeds.key(self.run.seed, "privacy", purpose, digest(canonical(self.run)), nonce)
 
     def batch(self, order: Any, step: Any) -> tuple[Any, Any]:
-        """The batch that the sampler draws."""
         return self.spec.sampler.batch(
             order,
             step,
@@ -245,35 +279,6 @@ class PrivateUpdater(Updater):
             "examples": self.examples,
             "steps_per_epoch": self.steps_per_epoch,
         }
-
-
-class BookkeepingUpdater(PrivateUpdater):
-    """Steps of `noise.BookkeepingSGD`."""
-
-    def __init__(
-        self, spec: DPSGD, network: keras.Model, run: Run, examples: int, *, xla: bool
-    ) -> None:
-        import keras
-        import tensorflow as tf
-
-        from ftnoise.training.gradients.checks import check
-        from ftnoise.training.gradients.noise import BookkeepingSGD
-
-        self.repeatable = not check(network)
-        super().__init__(spec, network, run, examples)
-        self.multiple = XLA_MULTIPLE if xla else 1
-        # Sums in TensorFloat-32, with ten bits, would exceed the clipping norm.
-        tf.config.experimental.enable_tensor_float_32_execution(False)
-        self.optimizer = BookkeepingSGD(
-            clip=spec.clip,
-            noise_multiplier=spec.noise_multiplier,
-            batch_size=run.schedule.batch_size,
-            key=self.noise_key,
-            learning_rate=learning_rate(run.schedule, self.steps_per_epoch),
-            momentum=run.schedule.momentum,
-            xla=xla,
-        )
-        self.metrics = (keras.metrics.Sum("not_finite"),)
 
     def update(self, objective: Objective, penalty: Callable[[], Any] | None, present: Any) -> Any:
         """One step: the noised sum, and the penalty's gradient outside the clipping."""
@@ -304,48 +309,3 @@ class BookkeepingUpdater(PrivateUpdater):
         refused = ~tape.finite if present is None else ~tape.finite & present
         self.metrics[0].update_state(tf.math.count_nonzero(refused, dtype=tf.int32))
         return loss, logits, [gradient for gradient, _ in steps]
-
-
-class ReferenceUpdater(PrivateUpdater):
-    """Steps of tensorflow-privacy's own optimizer."""
-
-    repeatable = False
-
-    def __init__(self, spec: DPSGD, network: keras.Model, run: Run, examples: int) -> None:
-        from tensorflow_privacy import DPKerasSGDOptimizer
-
-        from ftnoise.training.gradients.checks import check
-
-        check(network)
-        super().__init__(spec, network, run, examples)
-        self.optimizer = DPKerasSGDOptimizer(
-            l2_norm_clip=spec.clip,
-            noise_multiplier=spec.noise_multiplier,
-            learning_rate=learning_rate(run.schedule, self.steps_per_epoch),
-            momentum=run.schedule.momentum,
-        )
-
-    def resume(self, kept: JSON, step: int, repeats: bool) -> None:
-        """Continues with noise that no other attempt has drawn."""
-        import tensorflow as tf
-
-        super().resume(kept, step, repeats)
-        # TensorFlow takes 31 bits of it.
-        tf.random.set_seed(int(self.noise_key.numpy()) % 2**31)
-
-    def update(self, objective: Objective, penalty: Callable[[], Any] | None, present: Any) -> Any:
-        """One step; a penalty is refused, because it would be clipped with the examples."""
-        import tensorflow as tf
-
-        del present
-        if penalty is not None:
-            raise BadInput(
-                "Expected no penalty with the reference engine, which would clip it with the "
-                "examples. Received: a penalty."
-            )
-        with tf.GradientTape() as tape:
-            losses, logits = objective()
-        variables = self.network.trainable_variables
-        steps = self.optimizer._compute_gradients(losses, variables, tape=tape)
-        self.optimizer.apply_gradients(steps)
-        return tf.reduce_mean(losses), logits, [gradient for gradient, _ in steps]

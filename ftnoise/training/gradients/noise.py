@@ -41,13 +41,10 @@ def radius_of(high: Any, low: Any) -> Any:
 
 
 class KeyedGaussianSum(GaussianSumQuery):
-    """A Gaussian sum query whose noise is a function of `key` and `step()`.
+    """A Gaussian sum query whose noise is a function of `key` and `step()`, int64 scalars.
 
-    Args:
-        clip: largest l_2 norm of a record.
-        stddev: standard deviation of the noise in each element of the sum.
-        key: int64 scalar, a variable or tensor.
-        step: gives the number of the step, int64 scalar.
+    `clip` is the largest l_2 norm of a record, `stddev` that of the noise in each element of the
+    sum.
     """
 
     def __init__(self, clip: float, stddev: float, key: Any, step: Callable[[], Any]) -> None:

@@ -8,8 +8,8 @@ activation; one `gradient` of the losses in those outputs replaces the gradient 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 import keras
@@ -25,7 +25,7 @@ class Recorded:
 
     layer: keras.layers.Layer
     inputs: Any
-    outputs: Any
+    outputs: Any = None
 
 
 class RecordingTape(tf.GradientTape):
@@ -45,6 +45,7 @@ class RecordingTape(tf.GradientTape):
         self.layers = trainable_layers(network)
         self.records: list[Recorded] = []
         self.finite: Any = None
+        self.restored = ExitStack()
 
     def __enter__(self) -> RecordingTape:
         super().__enter__()
@@ -52,19 +53,9 @@ class RecordingTape(tf.GradientTape):
             self._record(layer)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for layer in self.layers:
-            for name in ("call", "activation"):
-                # An attribute of the instance hides the method of the class.
-                replaced = layer.__dict__.pop(f"_recording_{name}", None)
-                if replaced is not None:
-                    _put(layer, name, replaced)
-        super().__exit__(kind, value, trace)
+    def __exit__(self, *error: Any) -> None:
+        self.restored.close()
+        super().__exit__(*error)
 
     def parts(self, losses: Any) -> list[tuple[keras.layers.Layer, Any, Any]]:
         """Each layer, its input, and the gradient of the summed `losses` in its output.
@@ -79,43 +70,31 @@ class RecordingTape(tf.GradientTape):
         ]
 
     def _record(self, layer: keras.layers.Layer) -> None:
-        call = layer.call
-        activated = getattr(layer, "activation", None) is not None
+        """Hides the layer's `call` and `activation` behind ones that record."""
+        call, activation = layer.call, getattr(layer, "activation", None)
 
         def recorded_call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
-            self.records.append(Recorded(layer, inputs, None))
+            self.records.append(Recorded(layer, inputs))
             outputs = call(inputs, *args, **kwargs)
-            if not activated:
-                outputs = keep(outputs)
-            return outputs
+            return outputs if activation else keep(outputs)
 
         def keep(outputs: Any) -> Any:
             self.watch(outputs)
             self.records[-1].outputs = outputs
             return outputs
 
-        _replace(layer, "call", recorded_call)
-        if activated:
-            activation = layer.activation
-            _replace(layer, "activation", lambda outputs: activation(keep(outputs)))
+        self._replace(layer, "call", recorded_call)
+        if activation:
+            self._replace(layer, "activation", lambda outputs: activation(keep(outputs)))
 
-
-_ABSENT = object()
-
-
-def _replace(layer: keras.layers.Layer, name: str, function: Callable[..., Any]) -> None:
-    if f"_recording_{name}" in layer.__dict__:
-        raise RuntimeError(f"Expected one open RecordingTape. Received: two on {layer.name}.")
-    # Bypasses Keras' `__setattr__`, which would track the temporary attribute.
-    layer.__dict__[f"_recording_{name}"] = layer.__dict__.get(name, _ABSENT)
-    layer.__dict__[name] = function
-
-
-def _put(layer: keras.layers.Layer, name: str, before: Any) -> None:
-    if before is _ABSENT:
-        del layer.__dict__[name]
-    else:
-        layer.__dict__[name] = before
+    def _replace(self, layer: keras.layers.Layer, name: str, function: Callable[..., Any]) -> None:
+        # Bypasses Keras' `__setattr__`, which would track the temporary attribute.
+        attributes = layer.__dict__
+        if name in attributes:
+            self.restored.callback(attributes.__setitem__, name, attributes[name])
+        else:
+            self.restored.callback(attributes.__delitem__, name)
+        attributes[name] = function
 
 
 def trainable_layers(network: keras.Model) -> list[keras.layers.Layer]:
@@ -130,10 +109,7 @@ def trainable_layers(network: keras.Model) -> list[keras.layers.Layer]:
 def refuse(network: keras.Model) -> None:
     """Refuses, without computing anything, a network whose examples cannot be clipped correctly.
 
-    Raises:
-        BadInput: the network is not Sequential or functional with one input and one output, or a
-            trainable layer has an unknown class or option, shares a weight, or adds a loss. The
-            message names it and what to use instead.
+    The `BadInput` names the layer or weight, and what to use instead.
     """
     ends = getattr(network, "inputs", None) or (), getattr(network, "outputs", None) or ()
     if tuple(map(len, ends)) != (1, 1):
@@ -156,28 +132,17 @@ def refuse(network: keras.Model) -> None:
             "per-example clipping does not see: use Training(penalty=...). "
             f"Received: {len(network.losses)} losses."
         )
-    owners = [id(weight) for layer in layers for weight in layer._trainable_weights]
-    for layer in layers:
-        for weight in layer._trainable_weights:
-            if owners.count(id(weight)) != 1:
-                raise BadInput(
-                    "Expected each trainable weight to belong to one layer. "
-                    f"Received: {weight.name}, shared by {layer.name}."
-                )
+    owned = [weight for layer in layers for weight in layer._trainable_weights]
     for weight in network.trainable_weights:
-        if id(weight) not in owners:
+        if (owners := sum(weight is other for other in owned)) != 1:
             raise BadInput(
-                "Expected every trainable weight to belong to a layer that can be clipped "
-                f"({known_kinds()}). Received: {weight.name}."
+                "Expected each trainable weight to belong to one layer that can be clipped "
+                f"({known_kinds()}). Received: {weight.name}, which belongs to {owners}."
             )
 
 
 def refuse_calls(tape: RecordingTape) -> None:
-    """Refuses a forward pass that did not call each trainable layer once.
-
-    Raises:
-        BadInput: names the layer.
-    """
+    """Raises `BadInput` with the name of a trainable layer that was not called once."""
     calls = [id(record.layer) for record in tape.records]
     for layer in tape.layers:
         if calls.count(id(layer)) != 1:

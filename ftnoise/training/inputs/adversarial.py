@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftnoise.attacks.attack import Attack, fewer_steps
+from ftnoise.attacks.attack import Attack
 from ftnoise.core.checks import expect
 from ftnoise.core.interfaces import Inputs
 from ftnoise.core.preset import Preset
@@ -47,22 +47,13 @@ class AdversarialTraining(Inputs):
         return f"adversarial_{self.attack.slug}"
 
     def scaled(self, preset: Preset) -> AdversarialTraining:
-        """An attack of at most the preset's number of steps."""
-        return replace(self, attack=fewer_steps(self.attack, preset.attack_steps))
+        return replace(self, attack=self.attack.at_most(preset.attack_steps))
 
     def check(self, network: keras.Model, shape: tuple[int, ...]) -> None:
-        """Raises `BadInput` where its attack cannot work on examples of this shape."""
         self.attack.check(network, shape)
 
     def objective(self, network: keras.Model, x: Any, y: Any, seed: Any) -> tuple[Any, Any]:
-        """Losses `[batch]` and logits `[batch, classes]`, both on the attacked examples.
-
-        Args:
-            network: gives logits.
-            x: `[batch, ...]` in [0, 1].
-            y: integer labels `[batch]`.
-            seed: int64 pair.
-        """
+        """Losses `[batch]` and logits `[batch, classes]`, both on the attacked examples."""
         import tensorflow as tf
 
         logits = network(self.attack.perturb(network, x, y, seed), training=True)

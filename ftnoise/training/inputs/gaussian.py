@@ -41,14 +41,7 @@ class GaussianNoise(Inputs):
         boolean(multiplicative=self.multiplicative)
 
     def objective(self, network: keras.Model, x: Any, y: Any, seed: Any) -> tuple[Any, Any]:
-        """Losses `[batch]` and logits `[batch, classes]`, both at the noisy examples.
-
-        Args:
-            network: gives logits.
-            x: `[batch, ...]`.
-            y: integer labels `[batch]`.
-            seed: int64 pair.
-        """
+        """Losses `[batch]` and logits `[batch, classes]`, both at the noisy examples."""
         import tensorflow as tf
 
         logits = network(self.perturb(x, seed), training=True)

@@ -4,8 +4,8 @@ Source: Zhang et al. (2019), "Theoretically Principled Trade-off between Robustn
 equation 5 and the authors' released training code; equation (6) of the paper reproduced here.
 
 Objective of an example: CE(f(x), y) + beta * KL(softmax f(x) || softmax f(x')). Gradients flow
-through both softmaxes. x' climbs the KL in inference mode, from x + 0.001 * N(0, 1), which is
-neither projected nor clipped before the first step (at x itself the gradient is exactly zero).
+through both softmaxes. x' climbs the KL in inference mode, from x + 0.001 * N(0, 1), as at x itself
+the gradient is exactly zero.
 
 Deviations
 1. softmax f(x) is a constant of the inner loop and computed once; the released code computes the
@@ -21,7 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftnoise.attacks.ascent import Ball, LinfBall, gradient_of
+from ftnoise.attacks.ascent import Ball, LinfBall
 from ftnoise.attacks.attack import check_ball, check_logits, check_step, check_widest, fewer_steps
 from ftnoise.core.checks import count, non_negative
 from ftnoise.core.interfaces import Inputs
@@ -61,11 +61,9 @@ class TRADES(Inputs):
         count(least=0, steps=self.steps)
 
     def scaled(self, preset: Preset) -> TRADES:
-        """An inner maximization of at most the preset's number of steps."""
         return fewer_steps(self, preset.attack_steps)
 
     def check(self, network: keras.Model, shape: tuple[int, ...]) -> None:
-        """Raises `BadInput` where it cannot work on examples of this shape."""
         check_logits(network)
         check_widest(self.ball, shape, attack_epsilon=self.attack_epsilon, step_size=self.step_size)
 
@@ -77,14 +75,7 @@ class TRADES(Inputs):
         return self.ball.default_step(self.attack_epsilon, self.steps)
 
     def objective(self, network: keras.Model, x: Any, y: Any, seed: Any) -> tuple[Any, Any]:
-        """Losses `[batch]` and the clean logits `[batch, classes]`.
-
-        Args:
-            network: gives logits.
-            x: `[batch, ...]` in [0, 1].
-            y: integer labels `[batch]`.
-            seed: int64 pair.
-        """
+        """Losses `[batch]` and the clean logits `[batch, classes]`."""
         import tensorflow as tf
 
         adversarial = self.perturb(network, x, seed)
@@ -112,7 +103,7 @@ class TRADES(Inputs):
 
         start = x + START_SCALE * tf.random.stateless_normal(tf.shape(x), seed, dtype=x.dtype)
         return self.ball.ascend(
-            gradient_of(divergence),
+            divergence,
             x,
             start,
             attack_epsilon=self.attack_epsilon,

@@ -102,7 +102,7 @@ def complain(x):
             ["floating-point inputs", "int32"],
         ),
         (shared, ["twice, called 2 times", "a layer of its own"]),
-        (sharing_a_kernel, ["shared by one", "belong to one layer"]),
+        (sharing_a_kernel, ["belong to one layer", "one/kernel:0, which belongs to 2"]),
         (
             lambda: sequential((4, 2), layers.TimeDistributed(layers.Dense(3, name="each"))),
             ["each", "positions as examples"],

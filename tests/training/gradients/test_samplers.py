@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ftnoise.training.gradients.samplers import Poisson, Shuffled
+from ftnoise.training.gradients.dpsgd import Poisson, Shuffled
 
 EXAMPLES, SIZE, STEPS = 200, 30, 600
 
