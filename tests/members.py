@@ -40,7 +40,7 @@ from ftnoise.measures.attack_red_flags import AttackRedFlags
 from ftnoise.measures.black_box_accuracy import BlackBoxAccuracy
 from ftnoise.measures.robust_accuracy import RobustAccuracy
 from ftnoise.training import Training
-from ftnoise.training.gradients.dpsgd import DPSGD, Sampler, Shuffled
+from ftnoise.training.gradients.dpsgd import DPSGD, Engine, Reference, Sampler, Shuffled
 from ftnoise.training.inputs.adversarial import AdversarialTraining
 from ftnoise.training.inputs.gaussian import GaussianNoise
 from ftnoise.training.inputs.trades import TRADES
@@ -52,7 +52,7 @@ FAULT = Fault(where=Weights(), what=StuckAt(), rate=Share(rate=0.5))
 
 # Bases that are not abstract: no members, like names that begin with "_".
 BASES = {
-    Rate, Attack, Ball, Effect, Iterative, OriginDataSet, PublicSet, SequentialNetwork,
+    Rate, Attack, Ball, Effect, Engine, Iterative, OriginDataSet, PublicSet, SequentialNetwork,
     Spec, interfaces.Weights, Where,
 }  # fmt: skip
 
@@ -88,6 +88,7 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
         DPSGD(noise_multiplier=0.1),
         DPSGD(noise_multiplier=0.1, sampler=Shuffled()),
         DPSGD(noise_multiplier=0.1, secret_key=True),
+        DPSGD(noise_multiplier=0.1, sampler=Shuffled(), engine=Reference()),
     ),
     Jacobian: (Jacobian(sigma=0.1),),
     L1: (L1(weight=1e-3), L1(weight=0, biases=True)),
@@ -117,6 +118,7 @@ KINDS: dict[str, type[Spec]] = {
     "weights": interfaces.Weights,
     "augmentation": interfaces.Augmentation,
     "sampler": Sampler,
+    "engine": Engine,
     "measure": interfaces.Measure,
     "where": Where,
     "effect": Effect,

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftnoise.core import seeds
 from ftnoise.core.checks import boolean, expect, instance, is_number
+from ftnoise.core.errors import BadInput
 from ftnoise.core.interfaces import Gradients, Inputs, Objective, Penalty, Run, Updater, Weights
 from ftnoise.core.preset import Preset
 from ftnoise.core.spec import JSON, Spec, canonical, digest
@@ -105,6 +106,27 @@ class Shuffled(Sampler):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Engine(Spec):
+    """Base: how the clipped sum is computed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bookkeeping(Engine):
+    """One forward and one backward pass for a whole batch (`noise.BookkeepingSGD`)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference(Engine):
+    """tensorflow-privacy's `DPKerasSGDOptimizer` without changes, one microbatch per example.
+
+    For comparison: 10 to 100 times slower. It divides by the size of the batch, so it needs
+    shuffled batches. Its noise follows from TensorFlow's seed, which is not secret; a resumed
+    training uses another seed. An example with a non-finite gradient spoils the sum, and the
+    training fails.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
 class DPSGD(Gradients):
     """The `gradients` member of Abadi et al. (2016).
 
@@ -113,12 +135,14 @@ class DPSGD(Gradients):
             `privacy.NOISE`.
         clip: largest l_2 norm of an example's gradient over all weights; in 1e-12 to 1e12.
         sampler: how batches are drawn, `Poisson` or `Shuffled`.
+        engine: how the clipped sum is computed, `Bookkeeping` or `Reference`.
         secret_key: take the key from the operating system, for a private release.
     """
 
     noise_multiplier: float
     clip: float = 1.0
     sampler: Sampler = field(default_factory=Poisson)
+    engine: Engine = field(default_factory=Bookkeeping)
     secret_key: bool = False
 
     noisy: ClassVar[bool] = True
@@ -142,7 +166,18 @@ class DPSGD(Gradients):
             clip=self.clip,
         )
         instance(Sampler, "a sampler, such as Poisson()", sampler=self.sampler)
+        instance((Bookkeeping, Reference), "an engine, such as Bookkeeping()", engine=self.engine)
         boolean(secret_key=self.secret_key)
+        expect(
+            isinstance(self.engine, Bookkeeping) or isinstance(self.sampler, Shuffled),
+            "sampler=Shuffled() for the reference engine, which divides by the size of the batch",
+            sampler=self.sampler,
+        )
+        expect(
+            isinstance(self.engine, Bookkeeping) or not self.secret_key,
+            "no secret_key for the reference engine, whose noise follows from TensorFlow's seed",
+            engine=self.engine,
+        )
 
     def check(
         self, inputs: Inputs | None, penalty: Penalty | None, weights: Weights | None
@@ -176,6 +211,13 @@ class DPSGD(Gradients):
         from ftnoise.training.gradients.checks import check
 
         random = check(network)
+        if isinstance(self.engine, Reference):
+            expect(
+                examples % run.schedule.batch_size == 0,
+                f"batch_size to divide {examples} examples for the reference engine",
+                batch_size=run.schedule.batch_size,
+            )
+            return ReferenceUpdater(self, network, run, examples, repeatable=False)
         return PrivateUpdater(self, network, run, examples, xla=xla, repeatable=not random)
 
 
@@ -309,3 +351,45 @@ class PrivateUpdater(Updater):
         refused = ~tape.finite if present is None else ~tape.finite & present
         self.metrics[0].update_state(tf.math.count_nonzero(refused, dtype=tf.int32))
         return loss, logits, [gradient for gradient, _ in steps]
+
+
+class ReferenceUpdater(PrivateUpdater):
+    """Steps of tensorflow-privacy's own optimizer."""
+
+    def __init__(self, spec: DPSGD, network: keras.Model, run: Run, examples: int, **how: Any):
+        from tensorflow_privacy import DPKerasSGDOptimizer
+
+        super().__init__(spec, network, run, examples, **how)
+        self.optimizer = DPKerasSGDOptimizer(
+            l2_norm_clip=spec.clip,
+            noise_multiplier=spec.noise_multiplier,
+            learning_rate=learning_rate(run.schedule, self.steps_per_epoch),
+            momentum=run.schedule.momentum,
+        )
+        self.metrics = ()
+
+    def resume(self, kept: JSON, step: int, repeats: bool) -> None:
+        """Continues with noise that no other attempt has drawn."""
+        import tensorflow as tf
+
+        super().resume(kept, step, repeats)
+        # TensorFlow takes 31 bits of it.
+        tf.random.set_seed(int(self.noise_key.numpy()) % 2**31)
+
+    def update(self, objective: Objective, penalty: Callable[[], Any] | None, present: Any) -> Any:
+        """One step; a penalty is refused, because it would be clipped with the examples."""
+        import tensorflow as tf
+
+        del present
+        if penalty is not None:
+            raise BadInput(
+                "Expected no penalty with the reference engine, which would clip it with the "
+                "examples. Received: a penalty."
+            )
+        with tf.GradientTape() as tape:
+            losses, logits = objective()
+        steps = self.optimizer._compute_gradients(
+            losses, self.network.trainable_variables, tape=tape
+        )
+        self.optimizer.apply_gradients(steps)
+        return tf.reduce_mean(losses), logits, [gradient for gradient, _ in steps]

@@ -13,7 +13,7 @@ from ftnoise.attacks.pgd import PGD
 from ftnoise.core import seeds
 from ftnoise.core.errors import BadInput
 from ftnoise.training import Training
-from ftnoise.training.gradients.dpsgd import DPSGD, Poisson, Shuffled
+from ftnoise.training.gradients.dpsgd import DPSGD, Engine, Poisson, Reference, Shuffled
 from ftnoise.training.inputs.adversarial import AdversarialTraining
 from ftnoise.training.inputs.gaussian import GaussianNoise
 from ftnoise.training.inputs.trades import TRADES
@@ -48,11 +48,18 @@ def keys(updater):
         ),
         ({"noise_multiplier": float("nan")}, "noise_multiplier 0, or"),
         ({"noise_multiplier": 1e-4}, "noise_multiplier 0, or in 0.001"),
+        ({"engine": Engine()}, "engine to be an engine, such as"),
         ({"clip": 0}, "clip > 0, in 1e-12 to 1e12. Received: clip=0"),
         ({"clip": 1e-30}, "clip > 0, in 1e-12"),
         ({"clip": float("inf")}, "clip > 0"),
         ({"sampler": "poisson"}, "sampler to be a sampler, such as Poisson()"),
+        ({"engine": "reference"}, "engine to be an engine, such as Bookkeeping()"),
         ({"secret_key": 1}, "secret_key to be a bool"),
+        ({"engine": Reference()}, "sampler=Shuffled() for the reference engine"),
+        (
+            {"engine": Reference(), "sampler": Shuffled(), "secret_key": True},
+            "no secret_key for the reference engine",
+        ),
     ],
 )
 def test_bad_fields_are_named(fields, message):
@@ -124,6 +131,9 @@ def test_batches_that_the_data_do_not_have_are_refused(run_of):
     run = private_run(run_of)
     with pytest.raises(BadInput, match="batch_size <= 3"):
         run.training.gradients.start(None, run, 3, xla=False)
+    reference = DPSGD(noise_multiplier=1.0, sampler=Shuffled(), engine=Reference())
+    with pytest.raises(BadInput, match="divide 37 examples"):
+        updater_of(run_of, reference)
 
 
 # What is in a batch, and what is not.
@@ -274,3 +284,46 @@ def test_with_a_secret_key_nothing_exact_about_the_training_examples_is_logged(
     assert [epoch.keys() for epoch in checkpointing.history] == [
         {"step", "val_loss", "val_accuracy"}
     ] * 4
+
+
+def test_the_reference_engine_takes_other_noise_after_a_stop(run_of):
+    spec = DPSGD(noise_multiplier=1.0, sampler=Shuffled(), engine=Reference())
+    run = run_of(Training(gradients=spec), batch_size=37, epochs=2)
+    moved = []
+    kept = None
+    for step in (0, 1, 1):
+        network = keras.Sequential([keras.layers.Dense(3, input_shape=(4,))])
+        updater = spec.start(network, run, 37, xla=False)
+        updater.resume(kept, step, True)
+        kept = updater.announce(step + 1)
+        before = network.get_weights()[0]
+        update = tf.function(
+            lambda updater=updater, network=network: updater.update(
+                lambda: (tf.reduce_sum(network(tf.zeros([37, 4])), 1), None), None, None
+            )
+        )
+        update()
+        moved.append(network.get_weights()[0] - before)
+    assert not np.allclose(moved[0], moved[1])
+    assert not np.allclose(moved[1], moved[2])
+
+
+def test_the_reference_engine_refuses_what_mixes_examples(run_of):
+    spec = DPSGD(noise_multiplier=1.0, sampler=Shuffled(), engine=Reference())
+    layers = [keras.layers.Dense(3, input_shape=(4,)), keras.layers.BatchNormalization()]
+    run = run_of(Training(gradients=spec), batch_size=37)
+    with pytest.raises(BadInput, match="mixes the examples"):
+        spec.start(keras.Sequential(layers), run, 37, xla=False)
+
+
+def test_the_reference_engine_trains_and_never_repeats(run_of, memory, trained):
+    spec = DPSGD(noise_multiplier=0.1, sampler=Shuffled(), engine=Reference())
+    run = run_of(Training(gradients=spec), batch_size=37, epochs=2)
+    checkpointing = memory(after_epoch=1)
+    with pytest.raises(memory.Stopped):
+        trained(run, checkpointing)
+    checkpointing.after_epoch = None
+    trained(run, checkpointing)
+    ledger = json.loads(checkpointing.kept[1])["gradients"]["ledger"]
+    assert [(entry["from"], entry["to"]) for entry in ledger] == [(0, 2), (1, 2)]
+    assert isinstance(spec.engine, Engine)
