@@ -33,7 +33,8 @@ def publish(experiment: Experiment, seeds: int | None, store: Store, target: Sto
     try:
         published = json.loads(file.read_bytes())
     except (OSError, ValueError):
-        published = {}
+        published = None
+    published = published if isinstance(published, dict) else {}
     environments = {stored.folder.id: stored.environments for stored in runs}
     published |= {id: many if len(many) > 1 else many[0] for id, many in environments.items()}
     write_json(file, dict(sorted(published.items())))

@@ -56,7 +56,7 @@ def agreement(campaign: Campaign) -> Agreement:
         theirs[part] = call(x if len(x) > 1 else x[0], campaign.network_draw(0)).numpy()
     ours = campaign.golden[:count]
     largest = np.abs(theirs).max(axis=1)
-    scale = np.maximum(largest, np.median(largest)) + np.finfo(np.float32).tiny
+    scale = np.maximum(largest, np.nanmedian(largest)) + np.finfo(np.float32).tiny
     apart = np.abs(ours - theirs).max(axis=1) / scale
     far = ~(apart <= APART)
     if far.mean() > TOLERATED:

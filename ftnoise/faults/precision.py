@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from ftnoise.core.checks import count, expect, fraction, is_number
 from ftnoise.stats.bounded import ConfidenceSequence
 
+# Trials before a sweep may stop: standard errors need some.
+LEAST = 20
+
 
 @dataclass(frozen=True, kw_only=True)
 class Precision:
@@ -38,4 +41,7 @@ class Precision:
 
     def reached(self, sequence: ConfidenceSequence) -> bool:
         """Whether the interval of a sequence is narrow enough."""
-        return sequence.count >= 2 and sequence.interval.half_width <= self.half_width
+        return (
+            sequence.count >= min(LEAST, self.most)
+            and sequence.interval.half_width <= self.half_width
+        )

@@ -36,7 +36,7 @@ def sweep(
     Args:
         campaign: the network, the examples and the fault.
         rates: how many sites are hit; at least one.
-        trials: for each rate, >= 1, unless there is a `precision`; more if more were kept.
+        trials: for each rate, >= 1, unless there is a `precision`.
         precision: stop at each rate as soon as its interval is as narrow as this.
         checkpointing: keeps the results on the way, and reports progress.
     """
@@ -49,7 +49,11 @@ def sweep(
     none["correct"] = np.zeros((0, -(-len(campaign.y) // 8)), np.uint8)
 
     def outcomes() -> Outcomes:
-        kept = [work.arrays(name) or none for name in series]
+        most = precision.most if precision else trials
+        kept = [
+            {key: array[:most] for key, array in (work.arrays(name) or none).items()}
+            for name in series
+        ]
         return Outcomes(tuple(rates), campaign.correct, campaign.y, kept)
 
     most = precision.most if precision else trials

@@ -108,4 +108,10 @@ def read_weights(path: Path, model: keras.Model) -> list[ndarray]:
                 f"*model.get_weights()) writes them, {name} of shape {wanted.get(name)}",
                 shape=given.get(name),
             )
+        for name in wanted:
+            expect(
+                arrays[name].dtype.kind in "fiub",
+                f"numbers in {name} of {path}",
+                dtype=str(arrays[name].dtype),
+            )
         return [arrays[name] for name in wanted]

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ftnoise.user.settings import CampaignSettings
 
 SUFFIXES = ("json", "npz", "csv", "png", "pdf")
+KEYS = ("identity", "model", "sites", "checks", "weights", "array_file")
 
 
 @contextlib.contextmanager
@@ -59,7 +60,7 @@ def stored(
     """
     from ftnoise.faults.outcomes import Outcomes
 
-    record, partial = Record(path, "injection"), Record(path, f"partial-{identity[:8]}")
+    record, partial = Record(path, "injection", keys=KEYS), Record(path, f"partial-{identity[:8]}")
     with locked(path) as mine:
         if not mine:
             raise RunFailed(

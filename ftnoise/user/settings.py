@@ -88,8 +88,9 @@ class CampaignSettings:
 def descriptions() -> dict[str, str]:
     """The description of each setting, from the documentation of `CampaignSettings`."""
     text = inspect.getdoc(CampaignSettings) or ""
+    nothing = {field.name: "" for field in fields(CampaignSettings)}  # python -OO has no docstrings
     entries = re.findall(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", text, re.MULTILINE)
-    return {name: " ".join(body.split()) for name, body in entries}
+    return nothing | {name: " ".join(body.split()) for name, body in entries}
 
 
 def curve(rate: Rate) -> list[Rate]:
