@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from zipfile import BadZipFile
 
 from ftnoise.core.errors import RunFailed, StoredDamage
 from ftnoise.core.files import failing, reason, remove, write_bytes, write_json
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Content = dict[str, JSON]
+# What reading a damaged JSON or array file may raise.
+DAMAGE = (AttributeError, EOFError, LookupError, RecursionError, TypeError, ValueError, BadZipFile)
 
 
 class Record:
@@ -88,8 +91,8 @@ class Record:
         """Whether the JSON is there, and its array file has its size; neither NumPy nor hashing."""
 
         def has_size(content: Content) -> bool:
-            if listing := content.get("array_file"):
-                file = self.folder / listing["name"]
+            if (listing := content.get("array_file")) is not None:
+                file = self._array_file(listing)
                 if file.stat().st_size != listing["bytes"]:
                     raise StoredDamage(f"{file} has another size than {self.path.name} lists")
             return True
@@ -100,17 +103,18 @@ class Record:
         """The JSON and its arrays in order, verified; None if missing or damaged."""
 
         def with_arrays(content: Content) -> tuple[Content, list[tuple[str, ndarray]]]:
-            if not (listing := content.get("array_file")):
+            if (listing := content.get("array_file")) is None:
                 return content, []
             import numpy as np
 
-            file = self.folder / listing["name"]
+            file = self._array_file(listing)
             packed = file.read_bytes()
             if hashlib.sha256(packed).hexdigest() != listing["sha256"]:
                 raise StoredDamage(f"{file} has another SHA-256 than {self.path.name} lists")
             names = [entry["name"] for entry in listing["entries"]]
             with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
-                return content, [(name, archive[f"arr_{n}"]) for n, name in enumerate(names)]
+                arrays = [archive[f"arr_{n}"] for n in range(len(archive.files))]
+            return content, list(zip(names, arrays, strict=True))
 
         return self._read(with_arrays)
 
@@ -153,7 +157,7 @@ class Record:
             except OSError as error:
                 file = error.filename or self.path  # a failed read names no file
                 raise RunFailed(f"Could not read {file}: {reason(error)}.") from error
-            except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
+            except DAMAGE:
                 damage = f"{self.path} is truncated or was changed"
             # Another process may have replaced it halfway through the reading.
             if raw == seen:
@@ -174,9 +178,17 @@ class Record:
         except (LookupError, RecursionError, TypeError, ValueError):
             return None
 
+    def _array_file(self, listing: Content) -> Path:
+        if not self._is_own(listing["name"]):
+            raise ValueError
+        return self.folder / listing["name"]
+
     def _array_files(self) -> list[Path]:
-        pattern = re.compile(rf"{re.escape(self.stem)}(-[0-9]+)?\.npz")
-        return [file for file in self.folder.glob("*.npz") if pattern.fullmatch(file.name)]
+        return [file for file in self.folder.glob("*.npz") if self._is_own(file.name)]
+
+    def _is_own(self, name: str) -> bool:
+        """Whether it is the name of an array file of this record."""
+        return re.fullmatch(rf"{re.escape(self.stem)}(-[0-9]+)?\.npz", name) is not None
 
     def _remove_unlisted(self) -> None:
         listed = self._listed()
@@ -192,9 +204,7 @@ class Record:
         # The JSON first: without it the array file counts for nothing.
         files = [file for file in (self.path, *self._array_files()) if file.exists()]
         try:
-            for file in files:
-                os.replace(file, f"{file}.damaged")
-            names = ", ".join(f"{file.name}.damaged" for file in files)
+            names = ", ".join([_set_aside(file) for file in files])
             log(f"{damage}; set aside as {names}, to be made again.")
         except OSError as error:
             log(f"{damage}; not used, and could not be set aside ({reason(error)}).")
@@ -220,3 +230,13 @@ def _pack(arrays: Sequence[tuple[str, ndarray]]) -> tuple[memoryview, list[Conte
 def _without_name(content: Content) -> Content:
     """A record's content without the name of its array file."""
     return content | {"array_file": (content.get("array_file") or {}) | {"name": ""}}
+
+
+def _set_aside(file: Path) -> str:
+    """Renames the file to the first free name, which is returned."""
+    name, number = f"{file.name}.damaged", 1
+    while os.path.lexists(file.with_name(name)):
+        number += 1
+        name = f"{file.name}.damaged-{number}"
+    os.rename(file, file.with_name(name))
+    return name

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import subprocess
@@ -211,15 +212,15 @@ HARMS = {
 )
 def test_damage_is_set_aside_and_made_again(record, capsys, name, harm):
     file = record.folder / name
-    for _ in range(2):
+    for suffix in (".damaged", ".damaged-2"):
         record.save({"a": 1}, ARRAYS)
         bad = HARMS[harm](file.read_bytes())
         file.write_bytes(bad)
         assert read(record) is None
         line = the_line(capsys)
         assert line.startswith(f"ftnoise: {file} ")
-        assert "weights.json.damaged, weights.npz.damaged, to be made again." in line
-        assert file.with_name(f"{name}.damaged").read_bytes() == bad
+        assert f"weights.json{suffix}, weights.npz{suffix}, to be made again." in line
+        assert file.with_name(name + suffix).read_bytes() == bad
         assert not file.exists()
         assert read(record) is None
         assert capsys.readouterr().err == ""
@@ -291,7 +292,16 @@ def test_what_cannot_be_read_is_no_damage(record, monkeypatch):
     assert read(record) is not None
 
 
-@pytest.mark.parametrize("listing", [1, {"name": 1, "sha256": ""}, {"name": "weights.npz"}])
+@pytest.mark.parametrize(
+    "listing",
+    [
+        1,
+        {},
+        {"name": 1, "sha256": ""},
+        {"name": "weights.npz"},
+        {"name": "../weights.npz", "bytes": 0},
+    ],
+)
 def test_a_listing_that_no_save_wrote_is_damage(record, capsys, listing):
     record.save({"a": 1}, ARRAYS)
     record.path.write_text(json.dumps({"a": 1, "array_file": listing}))
@@ -299,6 +309,27 @@ def test_a_listing_that_no_save_wrote_is_damage(record, capsys, listing):
     assert "weights.json is truncated or was changed" in the_line(capsys)
     record.save({"a": 2}, ARRAYS)
     assert read(record)[0] == {"a": 2}
+
+
+def test_entries_are_as_many_as_the_arrays(record, capsys):
+    record.save({"a": 1}, ARRAYS)
+    content = json.loads(record.path.read_bytes())
+    content["array_file"]["entries"].pop()
+    record.path.write_text(json.dumps(content))
+    assert record.load() is None
+    assert "weights.json is truncated or was changed" in the_line(capsys)
+
+
+@pytest.mark.parametrize("cut", [1, 100])
+def test_an_array_file_that_was_cut_before_its_sum_was_taken_is_damage(record, capsys, cut):
+    record.save({"a": 1}, ARRAYS)
+    packed = (record.folder / "weights.npz").read_bytes()[:-cut]
+    (record.folder / "weights.npz").write_bytes(packed)
+    content = json.loads(record.path.read_bytes())
+    content["array_file"] |= {"bytes": len(packed), "sha256": hashlib.sha256(packed).hexdigest()}
+    record.path.write_text(json.dumps(content))
+    assert record.load() is None
+    assert "weights.json is truncated or was changed" in the_line(capsys)
 
 
 def test_array_file_that_cannot_be_read_is_no_damage(record, monkeypatch):
