@@ -24,17 +24,12 @@ if TYPE_CHECKING:
 RUNS = ROOT / "runs"
 
 
-def percent(text: str) -> float:
-    """The type of an argument in percent."""
-    return round(float(text) / 100, 12)
-
-
 # Settings whose argument is not the number that the field holds.
 SPECIAL: dict[str, dict[str, Any]] = {
     "fault": {"type": str, "required": True},
     "rates": {"type": lambda text: text.split(","), "metavar": "R,R,..."},
     "confidence": {
-        "type": percent,
+        "type": float,
         "metavar": "PERCENT",
         "help": "of all intervals, in percent (default: 95)",
     },
@@ -111,13 +106,13 @@ def run(given: argparse.Namespace) -> int:
         model.set_weights(first)
     import tensorflow as tf
 
-    from ftnoise.engine.environment import environment
+    from ftnoise.engine.environment import versions
     from ftnoise.user.inject import plan, prepared
 
     about = {
         "function": given.model,
         "scaling": "uint8 examples divided by 255" if scaled else "none",
-        "environment": environment(),
+        "versions": versions(),
     }
     try:
         if given.plan:
@@ -154,9 +149,12 @@ def checked(given: argparse.Namespace) -> CampaignSettings:
 
     check_name(given.model)
     names = {field.name for field in fields(CampaignSettings)}
-    settings = CampaignSettings.of(
-        **{name: value for name, value in vars(given).items() if name in names}
-    )
+    values = {name: value for name, value in vars(given).items() if name in names}
+    if (percent := values.get("confidence")) is not None:
+        if not 0 < percent < 100:
+            raise BadInput(f"Expected --confidence in percent, in (0, 100). Received: {percent:g}.")
+        values["confidence"] = round(percent / 100, 12)
+    settings = CampaignSettings.of(**values)
     for flag, used in (("--max-trials", "max_trials" in given), ("--plan", given.plan)):
         if used and settings.half_width is None:
             raise BadInput(f"Expected --half-width with {flag}. Received: {flag} alone.")

@@ -41,15 +41,22 @@ def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
+def versions() -> dict[str, str]:
+    """Of Python, this package and those that compute the numbers."""
+    return {
+        "python": platform.python_version(),
+        "ftnoise": ftnoise.__version__,
+        **{package: metadata.version(package) for package in PACKAGES},
+    }
+
+
 def environment() -> dict[str, Any]:
     """Versions, commit, machine and threads: what the numbers depend on beside the spec."""
     import tensorflow as tf
 
     cores = len(os.sched_getaffinity(0))
     return {
-        "python": platform.python_version(),
-        "ftnoise": ftnoise.__version__,
-        **{package: metadata.version(package) for package in PACKAGES},
+        **versions(),
         "commit": commit(),
         "code": code(),
         "switches": {

@@ -13,6 +13,7 @@ call; the golden network makes that of trial 0.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +26,7 @@ import tensorflow as tf
 
 from ftnoise.core import seeds
 from ftnoise.core.checks import count
-from ftnoise.core.errors import BadInput, FtnoiseError, one_line
+from ftnoise.core.errors import BadInput, FtnoiseError, RunFailed, one_line
 from ftnoise.faults.compatibility import check_examples, threshold_of
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.faulty_network import FaultyNetwork
@@ -296,3 +297,12 @@ def digest(network: keras.Model) -> str:
     for variable in network.weights:
         found.update(variable.numpy().tobytes())
     return found.hexdigest()
+
+
+@contextlib.contextmanager
+def unchanged(network: keras.Model) -> Iterator[str]:
+    """Gives the network's digest; `RunFailed` if it is another one at the end of the block."""
+    before = digest(network)
+    yield before
+    if digest(network) != before:
+        raise RunFailed(f"Expected {network.name} to be unchanged. Received: another digest.")

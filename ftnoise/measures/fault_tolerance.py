@@ -98,14 +98,15 @@ class FaultTolerance(Measure):
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Runs the campaign, which resumes if it is interrupted."""
         from ftnoise.faults.agreement import agreement
-        from ftnoise.faults.campaign import Campaign
+        from ftnoise.faults.campaign import Campaign, unchanged
         from ftnoise.faults.sweep import sweep
 
         data = trained.data
         campaign = Campaign(trained.network, data.x_test, data.y_test, self.fault, seed=self.seed)
-        agreed = agreement(campaign)
         rates = [Share(rate=rate) for rate in self.rates]
-        found = sweep(campaign, rates, trials=self.trials, checkpointing=trained.checkpointing)
+        with unchanged(trained.network):
+            agreed = agreement(campaign)
+            found = sweep(campaign, rates, trials=self.trials, checkpointing=trained.checkpointing)
         return summarized(self.rates, found, agreed)
 
 
@@ -183,7 +184,7 @@ def columns(measure: FaultTolerance) -> tuple[Column, ...]:
         (tolerated_name(5), "Largest rate with a drop < 5 points (95 % confidence)", "%"),
         ("sdc_rate_at_50", "SDC rate with 50 % faults", "%"),
         ("unclear_rates", "Rates with an interval wider than their drop", ""),
-        ("exceptions", "Examples on which the naive loop disagrees", ""),
+        ("exceptions", "Examples on which Keras disagrees without faults", ""),
     )
     return tuple(
         Column(name=name, measure=measure, title=title, unit=unit, digits=2 if unit else 0)

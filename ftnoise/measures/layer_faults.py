@@ -54,7 +54,7 @@ class LayerFaults(Measure):
         """A campaign for each layer that has such sites."""
         import numpy as np
 
-        from ftnoise.faults.campaign import Campaign, digest
+        from ftnoise.faults.campaign import Campaign, unchanged
 
         faults, data = self.faults, trained.data
         targets = faults.where.targets(trained.network)
@@ -69,9 +69,9 @@ class LayerFaults(Measure):
             ]
             return {"accuracies": 100 * np.array([[one.correct.mean(axis=1) for one in results]])}
 
-        identity = f"{spec_id(self)} {digest(trained.network)}"
-        work = Resumable(trained.checkpointing, identity)
-        accuracies = work.batches(accuracies_of, len(layers), 1, text="layers")["accuracies"]
+        with unchanged(trained.network) as weights:
+            work = Resumable(trained.checkpointing, f"{spec_id(self)} {weights}")
+            accuracies = work.batches(accuracies_of, len(layers), 1, text="layers")["accuracies"]
         sizes = [sum(target.size for target in targets if target.layer is one) for one in layers]
         means = accuracies.mean(axis=2)
         return Measurement(

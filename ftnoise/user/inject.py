@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.checkpointing import Checkpointing
-from ftnoise.core.errors import RunFailed
 from ftnoise.stats.bounded import trials_needed
 from ftnoise.stats.summary import summarize
 from ftnoise.user.result import InjectionResult, counted
@@ -48,9 +47,9 @@ def inject(
             `max_trials`, `seed`, `threshold`.
 
     Raises:
-        BadInput: the model has no such sites, an argument does not fit, or the campaign without
-            faults disagrees with Keras on this model.
-        RunFailed: the campaign changed the model.
+        BadInput: the model has no such sites, an argument does not fit, or a layer is random in
+            inference.
+        RunFailed: the campaign disagrees with Keras on this model, or changed it.
     """
     checked = CampaignSettings.of(fault, rates, **settings)
     return run(prepared(model, x, y, checked), checked, checkpointing)
@@ -73,20 +72,18 @@ def run(
 ) -> InjectionResult:
     """Runs a campaign that `prepared` made; see `inject`."""
     from ftnoise.faults.agreement import agreement
-    from ftnoise.faults.campaign import digest
+    from ftnoise.faults.campaign import unchanged
     from ftnoise.faults.sweep import sweep
 
-    before = digest(campaign.network)
-    checks = str(agreement(campaign))
-    outcomes = sweep(
-        campaign,
-        settings.rates,
-        trials=settings.trials,
-        precision=settings.precision,
-        checkpointing=checkpointing,
-    )
-    if digest(campaign.network) != before:
-        raise RunFailed("Expected the campaign to leave the model as it is. It changed weights.")
+    with unchanged(campaign.network) as before:
+        checks = str(agreement(campaign))
+        outcomes = sweep(
+            campaign,
+            settings.rates,
+            trials=settings.trials,
+            precision=settings.precision,
+            checkpointing=checkpointing,
+        )
     return InjectionResult(
         model=campaign.network.name,
         settings=settings,

@@ -40,7 +40,7 @@ def test_a_table_a_curve_and_a_json(own, tmp_path, monkeypatch):
     form = json.loads(found["injection.json"])
     assert form["function"].endswith(":build")
     assert form["scaling"] == "none"
-    assert form["environment"]["tensorflow"] == "2.15.1"
+    assert form["versions"]["tensorflow"] == "2.15.1"
     assert folder.name == f"own-{form['identity'][:8]}"
     assert str(tmp_path).encode() not in found["injection.json"]
     assert found["injection.pdf"].startswith(b"%PDF")

@@ -75,7 +75,7 @@ def bad_files(tmp_path_factory, data):
             {"trials": "", "half-width": "1", "max-trials": "1"},
             "Expected max_trials to be an integer >= 2",
         ),
-        ({"confidence": "100"}, "Expected confidence in (0, 1). Received: confidence=1."),
+        ({"confidence": "100"}, "Expected --confidence in percent, in (0, 100). Received: 100."),
         ({"seed": "-1"}, "Expected seed to be an integer >= 0"),
         ({"out": "d.npz/there"}, "Expected --out to be a folder that can be written"),
         ({"against": "other.npz"}, "of shape (5, 8). Received: shape=(5, 9)"),
@@ -86,7 +86,7 @@ def bad_files(tmp_path_factory, data):
             {"function": "ended", "data": "labels01.npz"},
             "or a threshold, above which it predicts class 1",
         ),
-        ({"function": "noisy"}, "(is a layer random in inference?)"),
+        ({"function": "noisy"}, "outputs that differ from call to call, so that a layer is r"),
     ],
     ids=lambda value: " ".join(map("=".join, value.items())) if isinstance(value, dict) else "",
 )
