@@ -52,6 +52,3 @@ class Checkpointing:
 
     def progress(self, done: int, total: int, text: str = "") -> None:
         """Reports that `done` of `total` units of work are completed."""
-
-    def show(self, text: str) -> None:
-        """Shows a message to the user."""

@@ -7,14 +7,17 @@ end with it. A set that is already prepared in its folder (`TFDS_DATA_DIR` or
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import ftnoise
+from ftnoise.core import files
 from ftnoise.core.data import Sources
 from ftnoise.core.progress import log
 from ftnoise.datasets import idx, npz_file
@@ -40,7 +43,7 @@ def from_tfds(name: str, url: str, sources: Sources) -> Raw:
     prepared = os.environ.get("TFDS_DATA_DIR") or os.path.expanduser("~/tensorflow_datasets")
     if any(Path(prepared).glob(f"{name}/*/dataset_info.json")):
         try:
-            return _read_tfds(name, os.path.abspath(prepared))
+            return _read_tfds(name, sources.cache, os.path.abspath(prepared))
         except Unavailable:
             # Prepared in a version that the library no longer knows, say.
             if sources.offline:
@@ -49,7 +52,7 @@ def from_tfds(name: str, url: str, sources: Sources) -> Raw:
         raise Unavailable("not tried, offline")
     _reach(url)
     log(f"downloading {name} with tensorflow-datasets")
-    return _read_tfds(name)
+    return _read_tfds(name, sources.cache)
 
 
 def from_debian(name: str, sources: Sources) -> Raw:
@@ -65,8 +68,7 @@ def from_debian(name: str, sources: Sources) -> Raw:
         if shutil.which(tool) is None:
             raise Unavailable(f"there is no {tool}")
     log(f"fetching {package} with apt-get download")
-    with tempfile.TemporaryDirectory(prefix="ftnoise-") as scratch:
-        folder = Path(scratch).resolve()
+    with _scratch(sources.cache) as folder:
         try:
             _run(folder, APT_SECONDS, "apt-get", "download", package)
         except Unavailable:
@@ -109,11 +111,24 @@ def _reach(url: str) -> None:
         raise Unavailable(f"no answer from {request.host} ({reason})") from error
 
 
-def _read_tfds(name: str, prepared: str = "") -> Raw:
+@contextlib.contextmanager
+def _scratch(cache: Path) -> Iterator[Path]:
+    """A folder for the time of a download, in the cache if that can be written."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        for left in files.abandoned(cache.glob("fetch-*")):  # by a killed process
+            shutil.rmtree(left, ignore_errors=True)
+        folder = tempfile.TemporaryDirectory(prefix="fetch-", dir=cache)
+    except OSError:
+        folder = tempfile.TemporaryDirectory(prefix="ftnoise-")
+    with folder as name:
+        yield Path(name).resolve()
+
+
+def _read_tfds(name: str, cache: Path, prepared: str = "") -> Raw:
     """Reads the set that is `prepared` in a folder, or downloads it, in this module's `main`."""
     package = str(Path(ftnoise.__file__).parent.parent)
-    with tempfile.TemporaryDirectory(prefix="ftnoise-") as scratch:
-        folder = Path(scratch)
+    with _scratch(cache) as folder:
         _run(
             folder,
             TFDS_SECONDS,

@@ -7,18 +7,19 @@ folders.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.data import Data, Sources
 from ftnoise.core.errors import FtnoiseError, RunFailed, first_line
 from ftnoise.core.experiment import run_id
-from ftnoise.core.interfaces import DataSet, Measure, MeasureInput, Run
+from ftnoise.core.interfaces import Measure, MeasureInput, Run
 from ftnoise.core.spec import canonical, spec_id
 from ftnoise.engine.environment import now
 from ftnoise.engine.resuming import FolderCheckpointing
@@ -159,29 +160,31 @@ def _store(root: Path) -> Store:
     return Store(root)
 
 
+_LOADED: dict[Any, Data] = {}
+
+
 def _data(unit: Unit) -> Data:
+    """The unit's data; those of the last unit are kept, as units often share them."""
     run = unit.run
-    return _loaded(run.data, run.train_examples, run.test_examples, unit.sources, unit.digest)
-
-
-@lru_cache(maxsize=1)
-def _loaded(
-    data_set: DataSet, train: int | None, test: int | None, sources: Sources, digest: str
-) -> Data:
-    """The data of a unit; the last are kept, as units often share them."""
-    data = data_set.load(sources)
-    if data.digest != digest:
-        raise RunFailed(f"The data set {data_set.slug} has changed since this command began.")
-    return data.take(train, test)
+    wanted = (run.data, run.train_examples, run.test_examples, unit.sources, unit.digest)
+    if wanted not in _LOADED:
+        _LOADED.clear()  # first, as memory may not hold two sets
+        data = run.data.load(unit.sources)
+        if data.digest != unit.digest:
+            raise RunFailed(f"The data set {run.data.slug} has changed since this command began.")
+        _LOADED[wanted] = data.take(run.train_examples, run.test_examples)
+    return _LOADED[wanted]
 
 
 def _other_network(run: Run, unit: Unit) -> keras.Model:
     """The trained network of another run."""
     known = unit.digest if run.data == unit.run.data else run.data.digest(unit.sources)
     folder = _store(unit.root).run(run_id(run, known))
-    # Under the lock, where it is free, damaged weights are set aside. The network that is measured
-    # is in use, so Keras' state stays as it is.
-    with folder.locked():
+    with contextlib.ExitStack() as lock:
+        # Where the folder can be locked, damaged weights are set aside.
+        with contextlib.suppress(RunFailed):
+            lock.enter_context(folder.locked())
+        # The network that is measured is in use, so Keras' state stays as it is.
         network = _rebuilt(run, folder) if folder.finished() else None
     if network is None:
         raise RunFailed(f"Expected {folder.id}, another run, to be trained. It is not.")

@@ -168,8 +168,10 @@ class RunFolder:
         `locked` again after each `wait`.
         """
         lock = self.path / LOCK
-        if not self._held and lock.exists():
-            with failing("lock", lock), open(lock, "rb") as file:
+        if not self._held:
+            # The folder may be removed meanwhile.
+            gone = contextlib.suppress(FileNotFoundError)
+            with failing("lock", lock), gone, open(lock, "rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH)
 
     def clean(self) -> None:

@@ -17,13 +17,10 @@ class PartialWork(Checkpointing):
     Args:
         work: where the work is kept until its result is written.
         report: gets the number of completed and of all units of work, and a text.
-        show: gets messages to the user.
     """
 
-    def __init__(
-        self, work: Record, report: Report, show: Callable[[str], None] = lambda text: None
-    ) -> None:
-        self.work, self.report, self._show = work, report, show
+    def __init__(self, work: Record, report: Report) -> None:
+        self.work, self.report = work, report
 
     def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
         kept = self.work.load()
@@ -37,6 +34,3 @@ class PartialWork(Checkpointing):
 
     def progress(self, done: int, total: int, text: str = "") -> None:
         self.report(done, total, text)
-
-    def show(self, text: str) -> None:
-        self._show(text)

@@ -92,7 +92,6 @@ def test_checkpointing_keeps_and_reports_nothing_by_default():
     assert checkpointing.log_dir is None
     assert checkpointing.part("round-1") is checkpointing
     checkpointing.progress(1, 2, "epoch 1")
-    checkpointing.show("text")
     checkpointing.announce({"seed": 1})
     assert (checkpointing.announced, checkpointing.repeats) == ({"seed": 1}, True)
     checkpointing.discard("damaged")

@@ -1,13 +1,15 @@
+import os
 import shutil
 import socket
 import sys
-import tempfile
 import threading
+import time
 
 import numpy as np
 import pytest
 
 from ftnoise.core.data import Sources
+from ftnoise.core.files import ABANDONED_SECONDS
 from ftnoise.datasets import downloads
 from ftnoise.datasets.downloads import from_debian, from_tfds
 from ftnoise.datasets.origins import Unavailable
@@ -31,11 +33,9 @@ ask = downloads._reach
 
 @pytest.fixture
 def scratch(tmp_path, monkeypatch):
-    """The folder of temporary folders, in which nothing may remain."""
-    folder = tmp_path / "scratch"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
+    """The cache, in which no temporary folder may remain."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "ftnoise"
 
 
 @pytest.fixture
@@ -65,8 +65,24 @@ def test_fetched_and_unpacked_without_a_trace(machine, scratch, arrays, capsys):
     raw = from_debian("tiny-pets", Sources())
     assert raw.arrays["x_train"].tolist() == arrays["x_train"].tolist()
     assert log.read_text() == "apt-get download dataset-tiny-pets\n"
-    assert list(scratch.glob("ftnoise-*")) == []
+    assert list(scratch.glob("*")) == []
     assert capsys.readouterr().out == ""
+
+
+def test_what_a_killed_download_left_is_removed_and_a_running_one_is_not(machine, scratch):
+    machine()
+    for name, age in (("fetch-left", 2 * ABANDONED_SECONDS), ("fetch-running", 0)):
+        (scratch / name).mkdir(parents=True)
+        os.utime(scratch / name, 2 * (time.time() - age,))
+    from_debian("tiny-pets", Sources())
+    assert [folder.name for folder in scratch.iterdir()] == ["fetch-running"]
+
+
+def test_without_a_cache_a_download_is_in_a_temporary_folder(machine, tmp_path, arrays):
+    machine()
+    (tmp_path / "file").touch()
+    raw = from_debian("tiny-pets", Sources(cache=tmp_path / "file"))
+    assert raw.arrays.keys() == arrays.keys()
 
 
 def test_without_package_lists_apt_gets_lists_of_its_own(machine, scratch, arrays):
@@ -75,7 +91,7 @@ def test_without_package_lists_apt_gets_lists_of_its_own(machine, scratch, array
     assert raw.arrays.keys() == arrays.keys()
     _, update, download = log.read_text().splitlines()
     for command in (update, download):
-        assert f"Dir::State={scratch}/ftnoise-" in command
+        assert f"Dir::State={scratch}/fetch-" in command
         assert "Dir::State::status=/var/lib/dpkg/status" in command
         assert "Debug::NoLocking=1" in command
     assert update.endswith(" update")
@@ -87,7 +103,7 @@ def test_the_reason_of_a_failure_is_apts_last_line(machine, scratch, failure):
     with pytest.raises(Unavailable, match="apt-get failed: ") as caught:
         from_debian("tiny-pets", Sources())
     assert "\n" not in str(caught.value)
-    assert list(scratch.glob("ftnoise-*")) == []
+    assert list(scratch.glob("*")) == []
 
 
 def test_offline_and_without_apt_nothing_is_run(machine, monkeypatch):
@@ -168,7 +184,7 @@ def test_a_prepared_set_is_read_offline_in_a_process_without_chatter(
     raw = from_tfds("mnist", "http://unused.invalid", Sources(offline=True))
     np.testing.assert_array_equal(raw.arrays["x_test"], arrays["x_test"])
     assert capfd.readouterr() == ("", "")
-    assert list(scratch.glob("ftnoise-*")) == []
+    assert list(scratch.glob("*")) == []
 
 
 def test_a_failure_of_the_library_is_its_last_line(scratch, python, monkeypatch):
@@ -176,7 +192,7 @@ def test_a_failure_of_the_library_is_its_last_line(scratch, python, monkeypatch)
     python("echo chatter >&2; echo 'E: broken' >&2; exit 3")
     with pytest.raises(Unavailable, match=r"^python failed: E: broken$"):
         from_tfds("mnist", "http://unused.invalid", Sources())
-    assert list(scratch.glob("ftnoise-*")) == []
+    assert list(scratch.glob("*")) == []
 
 
 def test_offline_nobody_is_asked():
