@@ -115,8 +115,16 @@ class ArrayFigure(Figure):
         return (self.measure,)
 
     @property
-    def arrays(self) -> tuple[str, ...]:
-        """Names of the arrays that are shown, `x` first; a measurement without one is left out."""
+    def arrays(self) -> dict[str, tuple[str, ...]]:
+        """The axes of each array that is shown, by name; a measurement without one is left out.
+
+        Axes of one name have one length; that of a list in `info` is the list's.
+        """
+        return {self.x: ("x",)}
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """Names of the arrays that all seeds of a row share."""
         return (self.x,)
 
     @property
@@ -162,9 +170,12 @@ class Series(ArrayFigure):
         expect(ends, f"low, high and band of {self.name}, or none of them", **given)
 
     @property
-    def arrays(self) -> tuple[str, ...]:
-        names = (self.x, self.y, self.low, self.high, self.values, *self.table)
-        return tuple(name for name in names if name is not None)
+    def arrays(self) -> dict[str, tuple[str, ...]]:
+        lines = (self.x, self.y, self.low, self.high)
+        axes: dict[str, tuple[str, ...]] = {name: ("x",) for name in lines if name is not None}
+        if self.values is not None:
+            axes[self.values] = ("x", "draws")
+        return axes | dict.fromkeys(self.table, ("x",))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,8 +196,8 @@ class HeatMap(ArrayFigure):
     value_unit: str = ""
 
     @property
-    def arrays(self) -> tuple[str, ...]:
-        return (self.x, self.values)
+    def arrays(self) -> dict[str, tuple[str, ...]]:
+        return super().arrays | {self.values: (self.labels, "x")}
 
     @property
     def info(self) -> tuple[str, ...]:
@@ -214,8 +225,14 @@ class Plane(ArrayFigure):
     tested: str
 
     @property
-    def arrays(self) -> tuple[str, ...]:
-        return (self.x, self.y, self.values, self.points, self.classes, self.tested)
+    def arrays(self) -> dict[str, tuple[str, ...]]:
+        grid: dict[str, tuple[str, ...]] = {self.y: ("y",), self.values: ("y", "x")}
+        points = {self.points: ("points", "2"), self.classes: ("points",), self.tested: ("points",)}
+        return super().arrays | grid | points
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        return (self.x, self.y)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,8 +260,8 @@ class Pairs(ArrayFigure):
     alone: bool = False
 
     @property
-    def arrays(self) -> tuple[str, ...]:
-        return (self.x, self.values)
+    def arrays(self) -> dict[str, tuple[str, ...]]:
+        return super().arrays | {self.values: ("x", "draws")}
 
     def check(self, rows: Sequence[str], columns: Mapping[str, str]) -> None:
         _expect_rows(self, rows, *self.rows)
@@ -271,8 +288,8 @@ class Levels(ArrayFigure):
     examples: str
 
     @property
-    def arrays(self) -> tuple[str, ...]:
-        return (self.x, self.bits)
+    def arrays(self) -> dict[str, tuple[str, ...]]:
+        return super().arrays | {self.bits: ("x", "draw", "bytes")}
 
     @property
     def info(self) -> tuple[str, ...]:

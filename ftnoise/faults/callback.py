@@ -305,7 +305,7 @@ class TrainingStep:
 
     @classmethod
     def joined(cls, callback: FaultInjection) -> TrainingStep:
-        """The step of the callback's model, which from now on asks the callback too."""
+        """The training step of the model, which applies this callback too from now on."""
         model: keras.Model = callback.model
         if not isinstance(model.train_function, cls):
             vars(model)["train_function"] = cls(model)

@@ -108,7 +108,8 @@ class Results:
         """The readings with all arrays and info that a figure shows, by the names of their rows.
 
         Raises:
-            BadInput: arrays that are averaged or compared differ in their x or shapes.
+            BadInput: an array has not the axes that the figure needs, or arrays that are averaged
+                or compared differ in their x or shapes.
         """
         found: dict[str, list[Reading]] = {}
         first: dict[str, JSON] = {}
@@ -116,8 +117,8 @@ class Results:
             for one in self.readings.get(row.name, {}).get(spec_id(figure.measure), ()):
                 if {*figure.arrays} - {*one.arrays} or {*figure.info} - {*one.info}:
                     continue
-                here = [one.arrays[figure.x].tolist()]
-                here += [one.arrays[name].shape for name in figure.arrays]
+                here = [one.arrays[name].tolist() for name in figure.coordinates]
+                here += [_lengths(figure, one)]
                 here += [one.info[name] for name in figure.info]
                 known = first.setdefault(group if isinstance(figure, Pairs) else row.name, here)
                 expect(
@@ -298,3 +299,29 @@ def _machine(environment: dict[str, JSON]) -> str:
     threads = environment["threads"]
     plural = "" if threads == 1 else "s"
     return f"{where}, {threads} thread{plural}, TensorFlow {environment['tensorflow']}"
+
+
+def _lengths(figure: ArrayFigure, one: Reading) -> dict[str, int]:
+    """The length of each axis of the arrays that are shown.
+
+    Raises:
+        BadInput: an array has other axes, or the x are not finite and different.
+    """
+    lists = {name: one.info[name] for name in figure.info}
+    lengths = {name: len(found) for name, found in lists.items() if isinstance(found, list)}
+    lengths["2"] = 2
+    for name, axes in figure.arrays.items():
+        array = one.arrays[name]
+        known = tuple(lengths.setdefault(a, n) for a, n in zip(axes, array.shape, strict=False))
+        fits = array.ndim == len(axes) and array.shape == known and array.size > 0
+        expect(
+            fits and array.dtype.kind in "biuf",
+            f"real numbers {name} [{', '.join(axes)}] for {figure.name}",
+            shape=array.shape,
+            dtype=str(array.dtype),
+        )
+    expect(lengths.get("draws", 2) > 1, f"at least two draws for {figure.name}", **lengths)
+    x = one.arrays[figure.x].tolist()
+    different = all(map(math.isfinite, x)) and len({*x}) == len(x)
+    expect(different, f"finite, different {figure.x} for {figure.name}", x=x)
+    return lengths

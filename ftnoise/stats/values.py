@@ -32,7 +32,7 @@ def finite_array(
     """`values` as a new float64 array of this number of dimensions.
 
     They are integers or floating-point numbers in [low, high], with at least `least` of them along
-    the last axis; `BadInput` names the first that is wrong, `name` says what they are.
+    the last axis; `BadInput` names the first that is wrong, and what they are by `name`.
     """
     import numpy as np
 

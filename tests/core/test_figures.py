@@ -135,4 +135,4 @@ def test_figures_that_cannot_be_right_are_refused(figure, change, words):
     ],
 )
 def test_a_figure_names_the_arrays_that_it_shows(figure, names):
-    assert figure.arrays == tuple(names.split())
+    assert tuple(figure.arrays) == tuple(names.split())

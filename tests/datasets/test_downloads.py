@@ -40,7 +40,7 @@ def scratch(tmp_path, monkeypatch):
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch, write_idx, arrays):
-    """A machine whose apt-get and dpkg are scripts; gives the log of what apt-get was asked."""
+    """A machine whose apt-get and dpkg are scripts; gives the log of the calls of apt-get."""
     files = write_idx(tmp_path / "package", arrays)
     tools = tmp_path / "bin"
     tools.mkdir()

@@ -4,6 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from ftnoise.store.folders import RunFolder, Store
+from tests.engine.running import folder_of
+
 
 @pytest.fixture
 def log(tmp_path) -> Callable[[str], list[str]]:
@@ -16,3 +19,16 @@ def log(tmp_path) -> Callable[[str], list[str]]:
         return [line for line in lines if line.startswith(kind)]
 
     return new
+
+
+@pytest.fixture
+def folder(one) -> RunFolder:
+    """The folder of the unit `one`."""
+    return folder_of(one)
+
+
+@pytest.fixture
+def copy(whole, one, folder) -> RunFolder:
+    """The same, with a copy of the finished run `whole`."""
+    whole.copy_to(Store(one.root))
+    return folder

@@ -14,7 +14,7 @@ from ftnoise.core.spec import canonical
 from ftnoise.engine import runner
 from ftnoise.store.partial_work import PartialWork
 from tests import fake
-from tests.engine.running import engine, folder_of, forked, stopped, unit
+from tests.engine.running import engine, forked, stopped, unit
 from tests.fake.sweep import ID, LABELS, RATES, SWEEP, TABLE
 
 RUN = TABLE.rows[0].run
@@ -24,11 +24,6 @@ pytestmark = pytest.mark.usefixtures("fake_environment")
 @pytest.fixture
 def one(store):
     return unit(store.root, RUN, TABLE.measures())
-
-
-@pytest.fixture
-def folder(one):
-    return folder_of(one)
 
 
 def sweeps(log) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from ftnoise.core.spec import canonical
 from ftnoise.engine import environment, resuming, runner
 from ftnoise.engine.resuming import FolderCheckpointing, position
-from ftnoise.store.folders import RunFolder, Store
+from ftnoise.store.folders import RunFolder
 from tests.engine.running import (
     MEASURES,
     RUN,
@@ -35,17 +35,6 @@ def whole(tmp_path_factory) -> RunFolder:
 @pytest.fixture
 def one(tmp_path) -> runner.Unit:
     return unit(tmp_path / "runs")
-
-
-@pytest.fixture
-def folder(one) -> RunFolder:
-    return folder_of(one)
-
-
-@pytest.fixture
-def copy(whole, one, folder) -> RunFolder:
-    whole.copy_to(Store(one.root))
-    return folder
 
 
 def test_a_finished_run_has_weights_results_and_the_record_of_how_they_were_made(whole):

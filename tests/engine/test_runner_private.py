@@ -12,7 +12,7 @@ from ftnoise.core.preset import PRESETS
 from ftnoise.core.spec import spec_id
 from ftnoise.engine import runner
 from ftnoise.measures.privacy import PrivacyLoss
-from ftnoise.store.folders import RunFolder, Store
+from ftnoise.store.folders import RunFolder
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD, PrivateUpdater
 from tests.engine.running import RUN, digest, folder_of, stopped, unit
@@ -31,17 +31,6 @@ def whole(tmp_path_factory) -> RunFolder:
 @pytest.fixture
 def one(tmp_path) -> runner.Unit:
     return unit(tmp_path, PRIVATE, ())
-
-
-@pytest.fixture
-def folder(one) -> RunFolder:
-    return folder_of(one)
-
-
-@pytest.fixture
-def copy(whole, one, folder) -> RunFolder:
-    whole.copy_to(Store(one.root))
-    return folder
 
 
 def spans(folder: RunFolder) -> list[tuple[int, int]]:

@@ -207,6 +207,30 @@ def test_rows_may_have_x_of_their_own_but_not_the_seeds_of_a_row(figure):
         shown(figure, {"a": [one, other]}, info).shown(figure)
 
 
+FITTING = {"rates": [0, 1], "y": np.zeros(2), "v": np.zeros((2, 2))}
+
+
+@pytest.mark.parametrize(
+    ("figure", "change", "words"),
+    [
+        (SERIES, {"y": np.zeros(3)}, r"real numbers y \[x\] for"),
+        (SERIES, {"y": np.zeros((2, 1))}, r"y \[x\]"),
+        (SERIES, {"y": np.zeros(2, complex)}, "real numbers y"),
+        (SERIES, {"rates": [0, np.nan]}, "finite, different rates for"),
+        (PAIRS, {"rates": [1, 1]}, "finite, different rates for"),
+        (HEAT_MAP, {"v": np.zeros((2, 4))}, r"v \[layers, x\] for"),
+        (HEAT_MAP, {"v": np.zeros((3, 2))}, r"v \[layers, x\] for"),
+        (PAIRS, {"v": np.zeros((4, 2))}, r"v \[x, draws\]"),
+        (PAIRS, {"v": np.zeros((2, 1))}, "at least two draws for"),
+    ],
+)
+def test_arrays_that_a_figure_cannot_show_are_refused(figure, change, words):
+    info = {"layers": ["a", "b"]}
+    assert shown(figure, {"a": [FITTING]}, info).shown(figure)
+    with pytest.raises(BadInput, match=words):
+        shown(figure, {"a": [FITTING | change]}, info).shown(figure)
+
+
 def test_rows_that_are_compared_have_the_same_x_and_draws():
     assert len(shown(PAIRS, {"x a": [found(0, 1)], "y b": [found(0, 2)]}).shown(PAIRS)) == 2
     for other in (found(0, 2), found(0, 1, draws=3)):
