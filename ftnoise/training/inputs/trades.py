@@ -4,8 +4,8 @@ Source: Zhang et al. (2019), "Theoretically Principled Trade-off between Robustn
 equation 5 and the authors' released training code; equation (6) of the paper reproduced here.
 
 Objective of an example: CE(f(x), y) + beta * KL(softmax f(x) || softmax f(x')). Gradients flow
-through both softmaxes. x' climbs the KL in inference mode, from x + 0.001 * N(0, 1), as at x itself
-the gradient is exactly zero.
+through both softmaxes. x' climbs the KL in inference mode, from x + start_scale * N(0, 1), as at x
+itself the gradient is exactly zero.
 
 Deviations
 1. softmax f(x) is a constant of the inner loop and computed once; the released code computes the
@@ -23,14 +23,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftnoise.attacks.ascent import Ball, LinfBall
 from ftnoise.attacks.attack import check_ball, check_logits, check_step, check_widest, fewer_steps
-from ftnoise.core.checks import count, non_negative
+from ftnoise.core.checks import count, non_negative, positive
 from ftnoise.core.interfaces import Inputs
 from ftnoise.core.preset import Preset
 
 if TYPE_CHECKING:
     import keras
-
-START_SCALE = 0.001
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +42,7 @@ class TRADES(Inputs):
         steps: steps of the inner maximization; >= 0.
         step_size: length of a step, > 0 and not beyond the ball's widest; None as in deviation 3.
         ball: which neighbors count, `LinfBall` or `L2Ball`.
+        start_scale: standard deviation of the start noise, > 0.
     """
 
     attack_epsilon: float
@@ -51,6 +50,7 @@ class TRADES(Inputs):
     steps: int = 10
     step_size: float | None = None
     ball: Ball = field(default_factory=LinfBall)
+    start_scale: float = 0.001
 
     needs_unit_range: ClassVar[bool] = True
 
@@ -59,6 +59,7 @@ class TRADES(Inputs):
         check_step(self.ball, self.step_size)
         non_negative(beta=self.beta)
         count(least=0, steps=self.steps)
+        positive(start_scale=self.start_scale)
 
     def scaled(self, preset: Preset) -> TRADES:
         return fewer_steps(self, preset.attack_steps)
@@ -101,7 +102,7 @@ class TRADES(Inputs):
             logits = network(candidate, training=False)
             return tf.nn.softmax_cross_entropy_with_logits(target, logits)
 
-        start = x + START_SCALE * tf.random.stateless_normal(tf.shape(x), seed, dtype=x.dtype)
+        start = x + self.start_scale * tf.random.stateless_normal(tf.shape(x), seed, dtype=x.dtype)
         return self.ball.ascend(
             divergence,
             x,

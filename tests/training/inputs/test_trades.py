@@ -254,6 +254,7 @@ def test_steps_have_their_default_lengths():
             {"attack_epsilon": 8},
             "attack_epsilon <= 1, the widest l_inf distance in [0, 1]",
         ),
+        ({"start_scale": 0}, "start_scale > 0. Received: start_scale=0"),
         ({"ball": "l1"}, "ball to be a ball, such as L2Ball(). Received: ball='l1'"),
     ],
 )

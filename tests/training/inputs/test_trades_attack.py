@@ -12,7 +12,6 @@ import tensorflow as tf
 from scipy.special import softmax
 
 from ftnoise.attacks.ascent import L2Ball, LinfBall
-from ftnoise.training.inputs import trades
 from ftnoise.training.inputs.trades import TRADES, kl_divergence
 from tests.samples import spread_is
 from tests.training.inputs.small import (
@@ -34,9 +33,9 @@ def slope_of(weights, x, p):
     return (((q - p) @ last.T * active) @ kernel.T).reshape(x.shape)
 
 
-def starts(network, x, seed=SEED):
+def starts(network, x, seed=SEED, **fields):
     """x + 0.001 * N(0, 1) as the attack draws it."""
-    return TRADES(attack_epsilon=0.1, steps=0).perturb(network, x, seed)
+    return TRADES(attack_epsilon=0.1, steps=0, **fields).perturb(network, x, seed)
 
 
 # The start
@@ -153,9 +152,8 @@ def test_perturbed_examples_are_cleverhans(network, norm, monkeypatch):
     # It clips its start to the image range, so keep away from the edge; for l_2 it projects before
     # it clips, which is the same there. It works in single precision, so start where the gradient
     # has its digits.
-    monkeypatch.setattr(trades, "START_SCALE", 0.02)
     x = images(low=0.35, high=0.65)
-    noise = starts(network, x) - x
+    noise = starts(network, x, start_scale=0.02) - x
     monkeypatch.setattr(pgd, "random_lp_vector", lambda *arguments, **options: noise)
 
     def divergence(labels, logits):
@@ -177,7 +175,11 @@ def test_perturbed_examples_are_cleverhans(network, norm, monkeypatch):
         sanity_checks=False,
     )
     found = TRADES(
-        attack_epsilon=0.2, step_size=0.05, steps=7, ball=L2Ball() if norm == 2 else LinfBall()
+        attack_epsilon=0.2,
+        step_size=0.05,
+        steps=7,
+        ball=L2Ball() if norm == 2 else LinfBall(),
+        start_scale=0.02,
     ).perturb(network, x, SEED)
     np.testing.assert_allclose(found, known, atol=5e-5)
     assert np.abs(found - x).max() > 0.05
@@ -214,9 +216,7 @@ def test_two_classes_have_a_closed_form():
     np.testing.assert_allclose(found, known, atol=1e-6)
 
 
-def test_the_attack_sees_the_network_in_inference_mode_and_leaves_it_alone(network_of, monkeypatch):
-    # The twin rounds otherwise; start where the gradient has digits to spare.
-    monkeypatch.setattr(trades, "START_SCALE", 0.02)
+def test_the_attack_sees_the_network_in_inference_mode_and_leaves_it_alone(network_of):
     network = network_of(
         keras.layers.BatchNormalization(),
         keras.layers.Dense(6, activation="relu"),
@@ -228,7 +228,8 @@ def test_the_attack_sees_the_network_in_inference_mode_and_leaves_it_alone(netwo
     # At the start mean 0, variance 1, gamma 1, beta 0: a factor that the kernel can take.
     twin.set_weights([kernel / np.sqrt(1.001), *rest])
     for ball in (LinfBall(), L2Ball()):
-        spec = TRADES(attack_epsilon=0.1, steps=3, ball=ball)
+        # The twin rounds otherwise; start where the gradient has digits to spare.
+        spec = TRADES(attack_epsilon=0.1, steps=3, ball=ball, start_scale=0.02)
         found = tf.function(spec.perturb)(network, images(), SEED)
         np.testing.assert_allclose(found, spec.perturb(twin, images(), SEED), atol=1e-5)
     assert [w.tobytes() for w in network.get_weights()] == before
