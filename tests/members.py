@@ -165,7 +165,7 @@ each_member = pytest.mark.parametrize("cls", MEMBERS, ids=lambda cls: cls.__name
 each_spec = pytest.mark.parametrize("spec", ALL, ids=lambda spec: repr(spec)[:70])
 
 
-def each(name: str) -> Any:
-    """All instances of a kind."""
-    specs = [spec for spec in ALL if isinstance(spec, KINDS[name])]
+def each(name: str, *others: Spec) -> Any:
+    """All instances of a kind, after `others` that are no members of the package."""
+    specs = [*others, *(spec for spec in ALL if isinstance(spec, KINDS[name]))]
     return pytest.mark.parametrize("spec", specs, ids=lambda spec: repr(spec)[:70])

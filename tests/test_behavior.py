@@ -18,6 +18,7 @@ from ftnoise.core.interfaces import MeasureInput, Measurement
 from ftnoise.measures.decision_boundary import DecisionBoundary
 from ftnoise.training.gradients.plain import Adam
 from tests.members import RUN, each
+from tests.training.test_weights import KernelNoise
 
 CLASSES = 3
 SHAPE = (2, 2, 3)
@@ -138,6 +139,60 @@ def test_gradients_draw_every_example_and_take_a_step_against_the_loss(spec, net
     values = [float(loss) for loss, _, _ in steps]
     assert np.isfinite(values).all()
     assert values[-1] < values[0]
+
+
+@each("weights", KernelNoise())
+def test_noise_in_the_weights_is_keyed_and_keeps_its_state_in_the_network(spec, network, images):
+    import keras
+    import tensorflow as tf
+
+    from ftnoise.layers.drawing import forward
+
+    x, y = tf.constant(images[0]), tf.constant(images[1], tf.int32)
+
+    def rebuilt() -> Any:
+        seeds.fix_initialization(0)
+        return spec.rebuild(keras.models.clone_model(network))
+
+    def trained(process: int) -> Any:
+        model = rebuilt()
+        # A draw that does not follow from its key would differ.
+        keras.utils.set_random_seed(process)
+        variables, before = model.trainable_variables, [v.shape for v in model.weights]
+
+        @tf.function
+        def step(number: Any) -> Any:
+            seed = seeds.at_step(5, number)
+            spec.before_step(model, seed)
+            with tf.GradientTape() as tape:
+                logits = forward(model, x, seed, training=True)
+                loss = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
+            gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
+            for variable, gradient in zip(variables, gradients, strict=True):
+                variable.assign_sub(0.1 * gradient)
+            spec.after_step(model, gradients, seed)
+            return loss
+
+        losses = [step(tf.constant(number, tf.int64)) for number in range(3)]
+        assert np.isfinite(losses).all()
+        assert [v.shape for v in model.weights] == before
+        return model
+
+    model = trained(1)
+    assert model.input_shape == network.input_shape
+    assert model.output_shape == network.output_shape
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+    assert bits(trained(2)) == bits(model) != bits(rebuilt())
+    # Stored weights are put into a network that is rebuilt.
+    again = rebuilt()
+    again.set_weights(model.get_weights())
+    outputs = forward(model, x, [1, 2]).numpy()
+    assert np.isfinite(outputs).all()
+    np.testing.assert_array_equal(forward(model, x, [1, 2]), outputs)
+    np.testing.assert_array_equal(forward(again, x, [1, 2]), outputs)
+    assert all(
+        isinstance(callback, keras.callbacks.Callback) for callback in spec.callbacks(model, RUN)
+    )
 
 
 @each("augmentation")

@@ -39,8 +39,9 @@ from tests.members import (
 
 def test_the_scan_finds_members_of_the_kinds_that_there_are():
     found = {name for cls in MEMBERS for name in kinds(cls)}
-    # The package has no noise in the weights yet.
-    assert found == KINDS.keys() - {"weights"}
+    # Noise in the weights may have no member yet.
+    missing = KINDS.keys() - found - {"weights"}
+    assert not missing, f"the scan finds no member of the kinds {sorted(missing)}"
     assert {Run, Schedule, Training, FmnistDNN, TRADES, NpzFile, Generalization} <= set(MEMBERS)
 
 

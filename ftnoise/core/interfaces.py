@@ -229,11 +229,22 @@ class Weights(Spec):
     """
 
     def rebuild(self, network: keras.Model) -> keras.Model:
-        """The network that is trained, stored and measured instead of `network`."""
+        """The network that is trained, stored and measured instead of `network`.
+
+        It does not get the run: what depends on the schedule is set by `callbacks`.
+        """
         return network
 
     def before_step(self, network: keras.Model, seed: Tensor) -> None:
-        """Called in the compiled step before the forward pass; `seed` is an int64 pair."""
+        """Called in the compiled step before the forward pass.
+
+        Noise that it adds to weights stays in them. To undo it, `after_step` needs a copy of the
+        weights in variables of the network: (w + n) - n is not w in floating point.
+
+        Args:
+            network: the network that `rebuild` returned.
+            seed: int64 pair `[key, step]`; `seed[1]` is the number of the step, from 0.
+        """
 
     def after_step(self, network: keras.Model, gradients: list[Tensor], seed: Tensor) -> None:
         """Called in the compiled step after the update.
@@ -241,14 +252,16 @@ class Weights(Spec):
         Args:
             network: the network that `rebuild` returned, updated.
             gradients: the applied gradients, one for each trainable variable.
-            seed: int64 pair, the same as before the step.
+            seed: the same pair as before the step.
         """
 
     def callbacks(self, network: keras.Model, run: Run) -> list[keras.callbacks.Callback]:
         """Keras callbacks for `fit`, such as a schedule of the noise.
 
-        A resumed training calls them again from the last checkpoint on: everything they
-        change must follow from the epoch's number, or be kept in variables of the network.
+        An epoch of `fit` is a log interval, `Schedule.epochs_per_interval` epochs of the run; a
+        batch of `fit` is many steps. A resumed training calls them again from the last checkpoint
+        on: everything they change must follow from the epoch's number, or be kept in variables of
+        the network.
         """
         return []
 

@@ -18,6 +18,7 @@ from ftnoise.training.gradients.dpsgd import DPSGD
 from ftnoise.training.gradients.plain import Adam
 from ftnoise.training.inputs.gaussian import GaussianNoise
 from ftnoise.training.penalties import L2
+from tests.members import ALL
 
 STEPS = 19
 
@@ -47,7 +48,7 @@ class NoisyDense(StochasticLayer):
 
 @dataclass(frozen=True, kw_only=True)
 class KernelNoise(Weights):
-    """Noise that is learned, decays, and is told of each step."""
+    """Noise with a learned scale that decays, and counters that each step changes."""
 
     decay: float = 0.5
 
@@ -100,8 +101,9 @@ def noisy_layer(network):
             penalty=L2(weight=0.01),
             gradients=Adam(),
         ),
+        *(Training(weights=spec) for spec in ALL if isinstance(spec, Weights)),
     ],
-    ids=["alone", "all slots"],
+    ids=lambda training: training.slug,
 )
 @pytest.mark.parametrize("stop", [{"after_epoch": 1}, {"at_position": STEPS + 16}])
 def test_an_interrupted_training_ends_with_the_same_weights(
