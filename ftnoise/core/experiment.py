@@ -32,7 +32,7 @@ class Column:
     """One column of a table: the scalar `name` that `measure` returns.
 
     Args:
-        name: the scalar.
+        name: the scalar; a row whose measurement does not have it shows a dash.
         measure: what is evaluated for each run.
         title: the heading.
         unit: of the scalar, such as `%`.

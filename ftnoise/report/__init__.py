@@ -47,7 +47,10 @@ def write(results: Results, folder: Path) -> list[Path]:
 
 
 def csv(results: Results) -> str:
-    """A line for each row and column of the table, missing ones too."""
+    """A line for each row and column of the table, missing ones too.
+
+    The field `measure` holds the name of the column.
+    """
     return files(results, sections(results)[0], draw=False)["csv"].decode()
 
 

@@ -234,7 +234,10 @@ class Loop(keras.Model):
         return loss, logits
 
     def evaluate(self, *args: Any, **options: Any) -> dict[str, float]:
-        """Loss and accuracy on all test examples, with the same draws each time; `fit` calls it."""
+        """Loss and accuracy on all test examples for the logs, with the same draws each time.
+
+        `fit` calls it; a table's accuracies come from `measures/generalization.py`.
+        """
         del args, options
         # Divided here: a compiled division by a constant is a product, with another last bit.
         loss, accuracy = (total / len(self.y_test) for total in self.tested())
