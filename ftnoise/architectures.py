@@ -10,7 +10,7 @@ Deviations
    convolutions; the default was chosen by the natural row of Table 5.
 2. CNN 2 is the network of the TensorFlow Privacy MNIST tutorial, whose first convolution has
    stride 2; Table 2 prints stride 1. The field `first_stride` switches; the default is as printed.
-3. The sigmoid unit of Table 3's network is a logit next to one of 0 (`layers.TwoLogits`).
+3. The sigmoid unit of Table 3's network is a logit next to one of 0 (`TwoLogits`).
 4. Weights start from Keras' defaults (Glorot uniform, biases 0), as the paper gives none.
 """
 

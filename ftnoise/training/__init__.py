@@ -1,6 +1,7 @@
 """Where noise enters a training: the inputs, a penalty, the gradients, or the weights.
 
-`Training` is a value with four optional slots; with none of them it is natural training.
+`Training` is a value with four optional slots and an augmentation; without any it is natural
+training.
 
 | slot | content | base class |
 |---|---|---|
@@ -9,8 +10,8 @@
 | `gradients` | how batches are drawn, and how losses become an update | `Gradients` |
 | `weights` | the network itself, before and after each step | `Weights` |
 
-In addition, `augmentation` changes the examples of a batch before anything else uses them. The base
-classes are in `core/interfaces.py`.
+The augmentation changes the examples of a batch before anything else uses them. The base classes
+are in `core/interfaces.py`.
 """
 
 from __future__ import annotations

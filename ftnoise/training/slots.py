@@ -1,4 +1,4 @@
-"""Where noise or a constraint enters one training: the slots, their name and their checks."""
+"""The slots of a training, which hold its noise and constraints, and their checks."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ class Slots(Procedure):
 
     @property
     def slug(self) -> str:
+        """The members' slugs without the augmentation, which only the hash of an id contains."""
         members = (self.inputs, self.penalty, self.gradients, self.weights)
         return "+".join(member.slug for member in members if member) or "natural"
 
