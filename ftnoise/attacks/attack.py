@@ -1,4 +1,4 @@
-"""An attack searches for a neighbor of an example that the network gets wrong.
+"""Adversarial attacks search near an example for an input that the network misclassifies.
 
 Source: Szegedy et al. (2014), "Intriguing properties of neural networks"; Carlini et al. (2019),
 "On Evaluating Adversarial Robustness", for stating the threat model with the attack.

@@ -1,4 +1,4 @@
-"""PGD: projected gradient ascent on the cross-entropy from a random start, the best of restarts.
+"""PGD: projected gradient ascent on the cross-entropy, with random restarts.
 
 Source: Madry et al. (2018), "Towards Deep Learning Models Resistant to Adversarial Attacks".
 

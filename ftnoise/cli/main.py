@@ -1,4 +1,4 @@
-"""Entry of the command line: finds the command, and turns every end into an exit code.
+"""The entry point of the command line: runs one command and returns its exit code.
 
 `./reproduce.sh` and `python -m ftnoise` take the same arguments. Only the command that is called is
 imported, so `--help` and a wrong argument return at once. Results go to stdout, progress and errors

@@ -1,4 +1,7 @@
-"""Sources of data, and the arrays that every data set gives. NumPy is imported in functions."""
+"""The arrays of a data set, and where they may come from.
+
+NumPy is imported in functions.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Work in numbered units (examples, trials, layers) that resumes in the next process if killed.
+"""Long measurements that resume after a kill.
 
-The units of one measurement form one or several named series. Each series has arrays whose first
-axis counts its units; they grow at the end only, so their length is the number of completed units.
+The work is in numbered units, such as examples, trials or layers, that form one or several named
+series. Each series has arrays whose first axis counts its units; they grow at the end only, so
+their length is the number of completed units.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A spec is a frozen value that is also the behavior; its content is its identity.
+"""Specs: immutable dataclasses with settings and behavior, identified by their content.
 
 `Spec` is the base of everything in a row or column of a table: data sets, architectures, training
 slots, measures. Nothing here imports TensorFlow or NumPy, so that reading an experiment is

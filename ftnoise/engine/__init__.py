@@ -1,1 +1,1 @@
-"""What is missing, and how it is made."""
+"""Trains the runs and evaluates the measures that an experiment still needs."""

@@ -1,4 +1,4 @@
-"""Where a number comes from: versions, commit, machine and threads."""
+"""The environment of a run: versions, commit, machine and number of threads."""
 
 from __future__ import annotations
 

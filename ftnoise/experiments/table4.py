@@ -7,13 +7,13 @@ Deviations
 1. The paper prints no schedule. Rows take that of the TRADES authors' CIFAR-10 script (76 epochs of
    SGD with momentum 0.9 in batches of 128, rate x 0.1 at epoch 75, random crops and mirror images),
    but for its rate of 0.1, which is made for networks with batch normalization: the paper's network
-   has none and does not leave its start with it (a loss of 2.30 after 400 steps, natural training),
-   so the rate is 0.01.
+   has none and learns nothing with it (a loss of 2.30 after 400 steps, natural training), so the
+   rate is 0.01.
 2. TRADES: radius 8/255, beta 6, 10 steps of 2/255, and the script's weight decay of 2e-4, which is
    an L2 penalty of 1e-4 on all parameters. The paper has no number of PGD, which takes the same
-   steps and decay, and a quarter of the radius: with all of it this network had not left its start
-   (a loss of 2.30) after 1,500 steps of 16 images (500 images, one attack step), where TRADES had
-   after 500. Natural training has no decay.
+   steps and decay, and a quarter of the radius: with all of it this network had learned nothing (a
+   loss of 2.30) after 1,500 steps of 16 images (500 images, one attack step), while TRADES began to
+   learn within 500. Natural training has no decay.
 3. The weight of the Tikhonov penalty, which the paper does not print, is that which Table 5 found
    for its convolutional network: it is not calibrated on CIFAR-10, as that takes a GPU.
 4. The paper measures no accuracy under attack. Ours is under PGD of 20 steps in the l_inf ball of

@@ -1,10 +1,11 @@
-"""Many fault trials on one network: each is an input of one compiled function, none rebuilds it.
+"""Fault campaigns: many random trials on one network, computed by one compiled function.
 
-The part of the network before the first fault is computed once for all trials. Parameters enter the
-compiled function as tensors in place of variables, which are never assigned; crashed neurons are
-removed from the kernel that they feed, if all layers between map zero to zero. The results are one
-bit for each trial and example, whether the prediction is correct, and the output deviation: the
-Euclidean distance to the fault-free outputs.
+A trial is an input of that function, so no trial rebuilds the network. The part of the network
+before the first fault is computed once for all trials. Parameters enter the compiled function as
+tensors in place of variables, which are never assigned; crashed neurons are removed from the kernel
+that they feed, if all layers between map zero to zero. The results are one bit for each trial and
+example, whether the prediction is correct, and the output deviation: the Euclidean distance to the
+fault-free outputs.
 
 A campaign has the sites, effect and duration of a fault; the rate is an argument of each call. A
 network that draws (`layers.drawing`) makes one draw for each trial, the same for all examples of a

@@ -1,4 +1,4 @@
-"""A fault: where, what, at which rate and for how long.
+"""A fault: its sites, their effect, the rate and the duration.
 
 Source: sections 2.1 and 4.5 of Duddu et al., whose faults are `Fault(where=Neurons(),
 what=StuckAt(value=0), rate=...)`, a node crash, and the same of `Weights()` or `Parameters()`.

@@ -1,4 +1,4 @@
-"""The results of a campaign: one correctness bit for each trial and example, and derived numbers.
+"""The results of a fault campaign: correct predictions, accuracy, SDC rate, output deviation.
 
 The trial is the unit of replication: all trials share the test examples, so trials times examples
 are no independent draws, and every interval is over trials.

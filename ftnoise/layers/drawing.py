@@ -1,4 +1,4 @@
-"""Stochastic networks: a layer reads the key of its draw from the context of the forward pass.
+"""Stochastic layers, whose noise follows from a key that the caller of the network sets.
 
 `with drawing(seed): network(x)` gives every stochastic layer of `network` noise that follows from
 `seed`, an int64 pair that may be a tensor: a `tf.function` of `(x, seed)` is traced once and

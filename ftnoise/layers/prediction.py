@@ -1,4 +1,4 @@
-"""Logits of many examples, batch by batch: the forward pass of everything that evaluates a network.
+"""Logits of many examples, computed batch by batch.
 
 Each batch of a network that draws has a key of its own, so a result repeats exactly, and draws of
 different numbers are independent. A deterministic network ignores the keys.

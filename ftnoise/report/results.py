@@ -1,4 +1,4 @@
-"""The stored results of an experiment next to the paper's numbers: all that a report is made of."""
+"""The stored results of an experiment next to the paper's numbers."""
 
 from __future__ import annotations
 

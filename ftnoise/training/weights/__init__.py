@@ -1,1 +1,1 @@
-"""Noise in the network's own weights."""
+"""The `weights` slot: noise and constraints on the weights of a network."""
