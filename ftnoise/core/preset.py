@@ -105,13 +105,14 @@ PRESETS = {
         Preset(name="paper", summary="the paper's protocol"),
         Preset(
             name="quick",
-            summary="3,000 training images, half the epochs, 3 times the learning rate (without "
-            "noise in the gradients), 3 attack steps in training, 8 fault trials, 200 attacked "
-            "examples: a trend",
+            summary="1,500 training and 2,000 test images, half the epochs, 3 times the learning "
+            "rate (without noise in the gradients), 2 attack steps in training, 8 fault trials, "
+            "200 attacked examples: a trend",
             epochs=0.5,
             rate=3.0,
-            train_examples=3000,
-            attack_steps=3,
+            train_examples=1500,
+            test_examples=2000,
+            attack_steps=2,
             trials=8,
             attacked=200,
             adopted=False,

@@ -9,6 +9,7 @@ the store first and resumes from its checkpoint.
 from __future__ import annotations
 
 import logging
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -219,12 +220,18 @@ def by_workers(units: list[tuple[Task, Unit]], workers: int) -> Outcomes:
         ) as cluster,
         Client(cluster) as client,
     ):
+        client.run(_leave_interrupts)
         tasks = {client.submit(work, unit, key=unit.id, pure=False): task for task, unit in units}
         for future in as_completed(tasks):
             outcome = future.result() if future.status == "finished" else future.exception()
             if not isinstance(outcome, FtnoiseError | str):
                 outcome = RunFailed(first_line(outcome))
             yield tasks[future], outcome
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C reaches all processes of a terminal; this one ends its workers, without tracebacks."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def work(unit: Unit) -> str:

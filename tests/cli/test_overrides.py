@@ -57,7 +57,7 @@ def test_a_preset_limits_before_the_change():
     quick = TABLE5.preset("quick")
     found, _ = changed(quick.of(TABLE5), quick, ["schedule.epochs=7"], None)
     assert {row.run.schedule.epochs for row in found.rows} == {7}
-    assert {row.run.train_examples for row in found.rows} == {3000}
+    assert {row.run.train_examples for row in found.rows} == {1500}
 
 
 @pytest.mark.parametrize("text", ["None", "0.1", "2", "'same'", "(1, 2)", "True"])

@@ -76,6 +76,13 @@ def test_figures_that_do_not_fit_a_table_are_refused(figures, words):
         table(*figures)
 
 
+def test_the_baseline_of_grouped_rows_is_named_without_its_group():
+    rows = ("one a", "one b", "two a", "two b")
+    assert table(CONTRASTS, rows=rows).figures
+    with refuses("a row of the table for against.*'one a'"):
+        table(dataclasses.replace(CONTRASTS, baseline="one a"), rows=rows)
+
+
 def test_a_table_measures_what_its_figures_show_each_once():
     other = dataclasses.replace(SERIES, name="other", measure=Faults(trials=3))
     experiment = table(CURVES, SERIES, HEAT_MAP, other)

@@ -62,4 +62,4 @@ def test_a_secret_key_is_a_run_of_its_own():
 def test_the_rate_of_dp_sgd_is_not_raised():
     private = with_slots(RUN, gradients=DPSGD(noise_multiplier=1)).scaled(PRESETS["quick"])
     assert private.schedule.learning_rate == RUN.schedule.learning_rate
-    assert private.train_examples == 3000
+    assert private.train_examples == 1500

@@ -197,7 +197,7 @@ class DPSGD(Gradients):
         )
         expect(
             weights is None,
-            "DP-SGD with the network's own weights: leave `weights` empty",
+            "`weights` to be empty with DP-SGD",
             weights=weights,
         )
 
