@@ -44,7 +44,7 @@ def common(parser: argparse.ArgumentParser, seeds_help: str) -> None:
     """Adds the preset, the seeds, and the folder of runs."""
     summaries = "; ".join(f"{preset.name}: {preset.summary}" for preset in PRESETS.values())
     add = parser.add_argument
-    add("--preset", choices=list(PRESETS), default="paper", help=f"{summaries} (default: paper)")
+    add("--preset", metavar="NAME", default="paper", help=f"{summaries} (default: paper)")
     add(
         "--secret-key",
         action="store_true",

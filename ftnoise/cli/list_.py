@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 from ftnoise.cli import catalog
-from ftnoise.core.preset import PRESETS
 from ftnoise.core.progress import duration
 
 
@@ -22,11 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
     print("Experiments, with the time to train them on two cores:\n")
     for name in catalog.names():
         found = catalog.experiment(name)
-        costs = [
-            f"{preset} {duration(60 * found.minutes[preset])}"
-            for preset in PRESETS
-            if preset in found.minutes
-        ]
+        costs = [f"{name} {duration(60 * minutes)}" for name, minutes in found.minutes.items()]
         print(f"  {name:16} {found.title}\n{'':19}{', '.join(costs)}")
     print("\nFor example: ./reproduce.sh table5 --preset quick")
     return 0

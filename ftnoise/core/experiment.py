@@ -65,7 +65,7 @@ class Experiment:
         adopts: its models are those of other tables. Published runs are copied, not trained again,
             unless their training has begun in the user's own runs folder.
         seeds: number of seeds unless the user gives one.
-        presets: replace the common presets of the same names.
+        presets: further ones, or in place of the common ones of the same names.
         minutes: measured cost on two cores by preset, in minutes, for the list.
         data_seeds: number of draws of a random data set.
     """
@@ -172,8 +172,10 @@ class Experiment:
         return rows
 
     def preset(self, name: str) -> Preset:
-        """Its own preset of that name, or else the common one."""
-        return next((own for own in self.presets if own.name == name), PRESETS[name])
+        """Its own preset of that name, or else the common one; `BadInput` if there is neither."""
+        presets = PRESETS | {own.name: own for own in self.presets}
+        expect(name in presets, f"--preset of {self.name} in {', '.join(presets)}", preset=name)
+        return presets[name]
 
     def draws(self, row: Row) -> list[Run]:
         """The run of a row on each draw of the data; the first is the row's own."""

@@ -284,6 +284,11 @@ class Procedure(Spec, ABC):
         """Whether its gradients have noise that grows with the learning rate."""
         return False
 
+    @property
+    def attacks(self) -> bool:
+        """Whether each of its steps runs an attack, which takes most of the time."""
+        return False
+
     @abstractmethod
     def build(self, run: Run) -> keras.Model:
         """The untrained network of a run, as `train` returns it: stored weights are put in it."""
@@ -350,6 +355,8 @@ class Run(Spec):
     def scaled(self, preset: Preset) -> Run:
         """Fewer epochs and examples; a larger rate where the gradients have no noise."""
         schedule = self.schedule.scaled(preset)
+        if self.training.attacks:
+            schedule = schedule.resized(max(1, round(preset.attack_epochs * schedule.epochs)))
         if not self.training.noisy:
             rate = preset.rate * schedule.learning_rate
             schedule = dataclasses.replace(schedule, learning_rate=rate)

@@ -17,7 +17,7 @@ from ftnoise.core.progress import log
 if TYPE_CHECKING:
     from ftnoise.datasets.content import Arrays
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 
 

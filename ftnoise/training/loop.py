@@ -152,8 +152,7 @@ class Loop(keras.Model):
         gradients = training.gradients or Plain()
         self.updater = gradients.start(network, run, examples, xla=xla)
         self.updater.optimizer._create_all_weights(network.trainable_variables)
-        slow = training.inputs is not None and not training.inputs.one_pass
-        self.steps_per_call = SLOW_STEPS_PER_CALL if slow else STEPS_PER_CALL
+        self.steps_per_call = SLOW_STEPS_PER_CALL if training.attacks else STEPS_PER_CALL
         self.calls_per_interval = -(-self.steps_per_interval // self.steps_per_call)
         self.compile(optimizer=self.updater.optimizer)
         self.tested = tf.function(self.test, autograph=False)

@@ -51,6 +51,10 @@ class Slots(Procedure):
     def noisy(self) -> bool:
         return self.gradients is not None and self.gradients.noisy
 
+    @property
+    def attacks(self) -> bool:
+        return self.inputs is not None and not self.inputs.one_pass
+
     def build(self, run: Run) -> keras.Model:
         """The untrained network of a run, rebuilt by the `weights` slot."""
         network = run.architecture.build()

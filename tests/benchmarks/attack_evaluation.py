@@ -38,7 +38,7 @@ def floor_of(network: Any, x: np.ndarray, y: np.ndarray) -> Any:
     @tf.function(autograph=False)
     def batch(x: Any, y: Any) -> Any:
         found: list[Any] = []
-        for _ in range(ATTACK.gradients):
+        for _ in range(ATTACK.steps):
             # One after the other, as in an attack.
             with tf.control_dependencies(found[-1:]), tf.GradientTape() as tape:
                 candidate = tf.identity(x)

@@ -22,7 +22,7 @@ import keras
 import tensorflow as tf
 from tensorflow_privacy import DPKerasSGDOptimizer, DPSequential
 
-from ftnoise.architectures import FmnistCNN1, FmnistDNN
+from ftnoise.architectures import FmnistCNN1, FmnistDNN, SequentialNetwork
 from ftnoise.core.data import Data, Sources
 from ftnoise.core.interfaces import Run
 from ftnoise.core.schedule import Schedule
@@ -88,10 +88,12 @@ def library_step(run: Run, x: Any, y: Any) -> Any:
 
 def sequential_step(run: Run, x: Any, y: Any) -> Any:
     """tensorflow-privacy's model class, `STEPS` times."""
+    architecture = run.architecture
+    assert isinstance(architecture, SequentialNetwork)
     network = DPSequential(
         l2_norm_clip=SPEC.clip,
         noise_multiplier=SPEC.noise_multiplier,
-        layers=[keras.layers.InputLayer(run.architecture.input_shape), *run.architecture.layers()],
+        layers=[keras.layers.InputLayer(architecture.input_shape), *architecture.layers()],
     )
     network.compile(
         tf.keras.optimizers.legacy.SGD(SCHEDULE.learning_rate),

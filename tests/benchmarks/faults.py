@@ -38,7 +38,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ftnoise.architectures import Architecture, FmnistCNN1, FmnistDNN
+from ftnoise.architectures import FmnistCNN1, FmnistDNN, SequentialNetwork
 from ftnoise.core import seeds
 from ftnoise.core.data import Sources
 from ftnoise.datasets.fashion_mnist import FashionMNIST
@@ -151,7 +151,7 @@ def naive_loop(network: keras.Model, kind: str, x: np.ndarray, y: np.ndarray) ->
     return run
 
 
-def measured(architecture: Architecture, repetitions: int) -> bool:
+def measured(architecture: SequentialNetwork, repetitions: int) -> bool:
     """Measures the trials of a network. Whether the targets are reached."""
     data = FashionMNIST().load(Sources.from_environment())
     x, y = data.x_test, data.y_test
@@ -194,7 +194,7 @@ def usual(kind: str) -> str:
     return f"{kind}, the naive loop"
 
 
-def figure(architecture: Architecture) -> bool:
+def figure(architecture: SequentialNetwork) -> bool:
     """A few trials of figure 3, in this process. Whether all would take less than the limit."""
     data = FashionMNIST().load(Sources.from_environment())
     measure = FaultTolerance()
@@ -227,7 +227,7 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def chosen(name: str | None) -> Iterator[Architecture]:
+def chosen(name: str | None) -> Iterator[SequentialNetwork]:
     """The network of that name, or all."""
     yield from (one for one in GOALS if name in (None, one.slug))
 

@@ -29,7 +29,10 @@ WRONG = [
     ([""], "Received: ''."),
     (["report", "tiney"], "Received: 'tiney'. Did you mean 'tiny'?"),
     (["report"], "arguments are required: experiment"),
-    (["tiny", "--preset", "fast"], "--preset: invalid choice: 'fast'"),
+    (
+        ["tiny", "--preset", "fast"],
+        "in paper, quick, smoke. Received: preset='fast'",
+    ),
     (["tiny", "--seeds", "0"], "Expected --seeds in 1 to 10,000. Received: seeds=0."),
     (["tiny", "--seeds", "-3"], "Received: seeds=-3."),
     (["tiny", "--seeds", "two"], "--seeds: invalid int value: 'two'"),

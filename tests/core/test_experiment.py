@@ -97,12 +97,16 @@ def test_printed_numbers_are_replaced_as_a_whole():
     assert ROW.with_paper(y=2.0).paper == {"y": 2.0}
 
 
-def test_own_presets_replace_the_common_ones():
+def test_own_presets_are_added_or_replace_the_common_ones():
     own = Preset(name="quick", summary="few", batch_size=3)
-    experiment = table(ROW, presets=(own,))
+    further = Preset(name="cpu", summary="all")
+    experiment = table(ROW, presets=(own, further))
     assert experiment.preset("quick") is own
+    assert experiment.preset("cpu") is further
     assert experiment.preset("paper") is PRESETS["paper"]
     assert table(ROW).preset("quick") is PRESETS["quick"]
+    with pytest.raises(BadInput, match=r"--preset of .* in paper, quick, smoke.*'cpu'"):
+        table(ROW).preset("cpu")
 
 
 def test_draws_of_the_data():

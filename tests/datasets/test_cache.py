@@ -70,7 +70,7 @@ def test_a_copy_of_another_format_is_made_again_without_a_word(
 ):
     capsys.readouterr()
     sound = kept.read_bytes()
-    monkeypatch.setattr(cache, "FORMAT", 2)
+    monkeypatch.setattr(cache, "FORMAT", cache.FORMAT + 1)
     pets.load(sources)
     assert kept.read_bytes() != sound
     assert capsys.readouterr().err == ""
