@@ -31,8 +31,13 @@ def fields() -> dict:
 
 def current() -> dict:
     """The ids of every experiment under every preset, on data with the digest `DIGEST`."""
+    tables = map(experiment, names())
     return {
-        name: {preset: under(preset, experiment(name)) for preset in PRESETS} for name in names()
+        table.name: {
+            preset: under(preset, table)
+            for preset in dict.fromkeys([*PRESETS, *(own.name for own in table.presets)])
+        }
+        for table in tables
     }
 
 

@@ -54,8 +54,7 @@ COLUMNS = (
 # What two cores can do overnight.
 CPU = Preset(
     name="cpu",
-    summary="all 50,000 training and 10,000 testing images; TRADES and PGD train for 40 of their 76 "
-    "epochs",
+    summary="all 50,000 training and 10,000 testing images; 40 epochs of TRADES and PGD for 76",
     attack_epochs=40 / 76,
     adopted=False,
 )
