@@ -83,7 +83,7 @@ def test_rows_that_differ_have_ids_that_differ():
             assert len(set(found["runs"].values())) == len(found["runs"])
         # Presets are other runs, but for models that an experiment only looks at.
         table = experiment(name)
-        trained = [by_preset[p]["runs"] for p in by_preset if not adopts(p, table)]
+        trained = [by_preset[p]["runs"] for p in PRESETS if not adopts(p, table)]
         ids = [run for runs in trained for run in runs.values()]
         assert len(set(ids)) == len(ids)
         for preset, found in by_preset.items():
@@ -100,7 +100,7 @@ def test_ids_are_under_the_presets_of_the_experiment_itself():
     ids = current()
     # A quick preset of its own, adopted models, attacked examples and trials under a preset.
     table4 = experiment("table4")
-    (own,) = table4.presets
+    own = table4.preset("quick")
     for row in table4.rows:
         run = run_id(row.run.scaled(own), DIGEST)
         assert ids["table4"]["quick"]["runs"][row.name] == run
