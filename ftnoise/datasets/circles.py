@@ -1,7 +1,9 @@
 """Two circles, one inside the other: 30 points for training and 70 for testing.
 
-Source: section 4.1 of the paper, which names scikit-learn's `make_circles`. It gives no parameters;
-reproducing Table 3 showed noise 0.1, random state 1, and the first 30 points for training.
+Source: section 4.1 of the paper, which names scikit-learn's `make_circles` and gives no parameters.
+They are those of Brownlee (2018), "How to Improve Deep Learning Model Robustness by Adding Noise"
+(Machine Learning Mastery): noise 0.1, random state 1, the first 30 points for training. It prints
+1.000 / 0.757 without noise and 1.000 / 0.771 with noise of 0.01, the first two rows of Table 3.
 """
 
 from __future__ import annotations

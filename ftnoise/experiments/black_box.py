@@ -1,7 +1,8 @@
 """Attacks on the models of Table 5, with access to their weights and without it.
 
 Source: Duddu et al., "Fault Tolerance of Neural Networks in Adversarial Settings", section 3, whose
-attacker sees inputs and outputs only. The paper prints no such number.
+attacker sees inputs and outputs only. The paper prints no such number. No run of this experiment is
+committed.
 
 Deviations
 1. The attacker trains a natural network of the same architecture on the same data with another

@@ -5,7 +5,8 @@ shows training and testing accuracy and prints no number.
 
 Deviations
 1. The runs are those of Table 4. Training accuracy is that of the batches as they were trained on,
-   with random crops and mirror images, so it lies below that of the table.
+   with random crops and mirror images and before each step, so it lies below that of the table,
+   which is on the plain images after training.
 """
 
 from ftnoise.core.experiment import Experiment

@@ -1,0 +1,197 @@
+"""README's sentences about differences, computed again from the committed reports.
+
+A difference stands with its 95 % interval or its p-value: over seeds by Welch's test, and over the
+test images (as if they were drawn for each model) where a model was trained once.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from pathlib import Path
+
+import pytest
+from scipy.stats import norm, t, ttest_ind_from_stats
+
+from ftnoise.stats.comparing import holm
+
+ROOT = Path(__file__).parents[1]
+README = re.sub(r"\s+", " ", (ROOT / "README.md").read_text())
+IMAGES = 10_000
+
+
+def rows(report: str) -> list[dict[str, str]]:
+    with open(ROOT / "runs" / "reference" / f"{report}.csv") as file:
+        return list(csv.DictReader(file))
+
+
+class Cell:
+    """A number of a committed table, with its spread over seeds."""
+
+    def __init__(self, table: str, row: str, column: str) -> None:
+        (found,) = (r for r in rows(table) if (r["row"], r["measure"]) == (row, column))
+        self.mean, self.seeds = float(found["ours"]), int(found["seeds"])
+        self.spread = float(found["spread"] or "nan")
+        self.paper = float(found["paper"] or "nan")
+
+
+def over_seeds(one: Cell, two: Cell) -> tuple[float, float, float]:
+    """one - two, half of its 95 % interval, and p, by Welch's test."""
+    assert min(one.seeds, two.seeds) >= 2
+    errors = [cell.spread**2 / cell.seeds for cell in (one, two)]
+    test = ttest_ind_from_stats(
+        *(one.mean, one.spread, one.seeds, two.mean, two.spread, two.seeds), equal_var=False
+    )
+    freedom = sum(errors) ** 2 / sum(
+        e**2 / (c.seeds - 1) for e, c in zip(errors, (one, two), strict=True)
+    )
+    return one.mean - two.mean, t.ppf(0.975, freedom) * math.sqrt(sum(errors)), test.pvalue
+
+
+def half_over_images(*accuracies: Cell) -> float:
+    """Half of the 95 % interval of a difference of accuracies (%), over the test images."""
+    parts = [cell.mean / 100 for cell in accuracies]
+    return 100 * norm.ppf(0.975) * math.sqrt(sum(p * (1 - p) for p in parts) / IMAGES)
+
+
+def stands(sentence: str) -> None:
+    assert re.sub(r"\s+", " ", sentence) in README, sentence
+
+
+def table5(row: str, column: str = "generalization_error") -> Cell:
+    return Cell("table5.paper", row, column)
+
+
+def test_tikhonov_has_the_smallest_generalization_error_of_table_5():
+    dnn = over_seeds(table5("fmnist_dnn natural"), table5("fmnist_dnn tikhonov"))
+    stands(f"by {dnn[0]:.1f} ± {dnn[1]:.1f} points on fmnist_dnn (3 seeds)")
+    cnn2 = [f"fmnist_cnn2 {name}" for name in ("natural", "tikhonov", "trades")]
+    natural, tikhonov, trades = map(table5, cnn2)
+    half = half_over_images(*(table5(row, "test_accuracy") for row in cnn2[:2]))
+    stands(f"by {natural.mean - tikhonov.mean:.1f} ± {half:.1f} points on fmnist_cnn2 (1 seed")
+    less = over_seeds(table5("fmnist_dnn natural"), table5("fmnist_dnn trades"))
+    stands(f"by {less[0]:.1f} ± {less[1]:.1f} points on fmnist_dnn; on fmnist_cnn2")
+    assert less[2] < 0.01
+    half = half_over_images(*(table5(row, "test_accuracy") for row in (cnn2[0], cnn2[2])))
+    assert natural.mean - trades.mean < half
+    stands(f"there is no difference ({natural.mean - trades.mean:.1f} ± {half:.1f})")
+
+
+def test_robust_accuracies():
+    for network, words in (
+        (
+            "fmnist_dnn",
+            "natural training of fmnist_dnn keeps {} % accuracy on the test set, "
+            "Tikhonov {}, TRADES {} and PGD training {}",
+        ),
+        ("fmnist_cnn2", "the numbers are {}, {}, {} and {}"),
+    ):
+        names = ("natural", "tikhonov", "trades", "pgd")
+        cells = [table5(f"{network} {name}", "robust_accuracy") for name in names]
+        stands(words.format(*(f"{cell.mean:.1f}" for cell in cells)))
+    natural, tikhonov, trades = (
+        table5(f"fmnist_cnn2 {name}", "robust_accuracy") for name in ("natural", "tikhonov", "pgd")
+    )
+    assert tikhonov.mean - trades.mean > half_over_images(tikhonov, trades)
+    assert tikhonov.mean - natural.mean > half_over_images(tikhonov, natural)
+
+
+@pytest.mark.parametrize(
+    ("table", "network", "order"),
+    [
+        ("table7.paper", "fmnist_cnn1", ["eps 0.49", "eps 2.97", "eps 24.66", "tikhonov"]),
+        ("table8.paper", "fmnist_dnn", ["eps 0.49", "eps 2.97", "eps 24.66", "tikhonov"]),
+    ],
+)
+def test_private_models_and_tikhonov_have_another_order_than_in_the_paper(table, network, order):
+    cells = {name: Cell(table, f"{network} {name}", "generalization_error") for name in order}
+    assert sorted(order, key=lambda name: cells[name].mean) == order
+    assert sorted(order, key=lambda name: cells[name].paper) != order
+    stands("while here it comes after the three of an epsilon below 25, in both tables")
+
+
+def test_only_the_largest_epsilon_stands_apart():
+    names = ("0.49", "2.97", "24.66", "2e6")
+    cells = [Cell("table8.paper", f"fmnist_dnn eps {n}", "generalization_error") for n in names]
+    p = [over_seeds(*pair)[2] for pair in zip(cells[1:], cells, strict=False)]
+    stands(
+        f"do not differ significantly after Holm's correction (0.49 against 2.97: p = {p[0]:.2f},"
+    )
+    stands(f"2.97 against 24.66: p = {p[1]:.2f} before it)")
+    near, middle, far = holm(p)
+    assert min(near, middle) > 0.05 > far
+    stands(f"that of 2e6 is {cells[3].mean:.1f} points")
+
+
+def at_half(row: str, seed: str = "0") -> float:
+    (found,) = (
+        r
+        for r in rows("figure3.paper.curve")
+        if (r["row"], r["seed"], float(r["x"])) == (row, seed, 50.0)
+    )
+    return float(found["y"])
+
+
+def test_accuracy_with_half_of_the_parameters_stuck_at_0():
+    means = {
+        name: Cell("figure3.paper", f"fmnist_dnn {name}", "accuracy_at_50").mean
+        for name in ("natural", "tikhonov", "trades")
+    }
+    stands(
+        "At 50 % it keeps {tikhonov:.1f} % accuracy, natural training {natural:.1f} and TRADES "
+        "{trades:.1f}".format(**means)
+    )
+    private = [at_half(f"fmnist_dnn eps {name}") for name in ("0.49", "2.97", "24.66", "2e6")]
+    stands(
+        "With half of the parameters stuck at 0 they keep "
+        + ", ".join(f"{kept:.0f}" for kept in private[:3])
+        + f" and {private[3]:.0f} %"
+    )
+    assert max(private) < min(means.values())
+    cnn2 = [at_half(f"fmnist_cnn2 {name}") for name in ("natural", "tikhonov", "trades")]
+    stands(f"fmnist_cnn2 keeps {min(cnn2):.0f} to {max(cnn2):.0f} % at 50 %")
+    assert max(private) > max(cnn2)
+
+
+def significance(row: str, column: str, report: str = "table3.paper") -> dict[str, float]:
+    (found,) = (
+        r for r in rows(f"{report}.significance") if (r["row"], r["column"]) == (row, column)
+    )
+    return {name: float(found[name]) for name in ("difference", "low", "high", "p_holm")}
+
+
+def test_table_3_on_its_own_circles_and_on_others():
+    one = significance("additive 0.5", "generalization_error")
+    stands("additive noise of 0.5 by {difference:.1f} points [{low:.1f}, {high:.1f}]".format(**one))
+    assert one["p_holm"] < 0.001
+    weak = [significance(row, "test_accuracy") for row in ("additive 0.01", "multiplicative 0.03")]
+    stands(f"changes by {weak[0]['difference']:+.2f} and {weak[1]['difference']:+.2f} points")
+    assert min(change["p_holm"] for change in weak) == 1
+    others = "table3.paper-20-data-seeds"
+    far = significance("additive 0.5", "generalization_error", others)
+    stands("by {difference:.1f} points [{low:.1f}, {high:.1f}]".format(**far))
+    assert far["low"] < 0 < far["high"]
+
+
+def test_slopes_of_equivalence():
+    slopes = {
+        row["row"]: float(row["ours"]) if row["ours"] else None
+        for row in rows("equivalence.paper")
+        if row["measure"] == "slope_jacobian"
+    }
+    fitted = {name: slope for name, slope in slopes.items() if slope is not None}
+    stands(f"{['no', 'one', 'two', 'three', 'four'][len(slopes) - len(fitted)]} of the nine")
+    kinks = [slope for name, slope in fitted.items() if "tanh" not in name]
+    stands(f"({min(kinks):.1f} to {max(kinks):.1f})")
+    assert all(abs(slope - 4) < 0.05 for name, slope in fitted.items() if "tanh" in name)
+
+
+@pytest.mark.parametrize("row", ["tikhonov", "trades"])
+def test_spreads_of_figure_2(row):
+    found = [
+        Cell("figure2.paper", f"fmnist_dnn {row}", name).mean
+        for name in ("parameter_std", "parameter_spread_eq10")
+    ]
+    paper = Cell("figure2.paper", f"fmnist_dnn {row}", "parameter_std").paper
+    stands(f"{found[0]:.3f} and {found[1]:.3f} (paper {paper:.3f})")
