@@ -171,7 +171,9 @@ def test_table_3_on_its_own_circles_and_on_others():
     others = "table3.paper-20-data-seeds"
     far = significance("additive 0.5", "generalization_error", others)
     stands("by {difference:.1f} points [{low:.1f}, {high:.1f}]".format(**far))
-    assert far["low"] < 0 < far["high"]
+    noises = {row["row"] for row in rows(f"{others}.significance")}
+    changes = [significance(noise, "generalization_error", others) for noise in noises]
+    assert min(change["p_holm"] for change in changes) > 0.05
 
 
 def test_slopes_of_equivalence():
