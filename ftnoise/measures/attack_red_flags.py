@@ -2,8 +2,8 @@
 
 Source: Athalye et al. (2018), "Obfuscated Gradients Give a False Sense of Security"; Carlini et al.
 (2019), "On Evaluating Adversarial Robustness", for the checks. Each compares the attack with
-another on the same examples. A weaker attack is a sign if it breaks significantly more of them
-(exact sign test, 2.5 %); other differences count if they are beyond the 95 % interval.
+another on the same examples, of which one has to break significantly more than the other: McNemar's
+exact test of the examples that one of them alone breaks, at 2.5 %.
 """
 
 from __future__ import annotations
@@ -114,7 +114,6 @@ def sentences(found: dict[str, Attacked], zero: float) -> list[str]:
     `zero` is the share of right examples without a gradient, in percent.
     """
     own = found["attacked"]
-    low, high = own.interval
 
     def against(name: str) -> str:
         return f"({found[name].accuracy:.1f} % stay right, {own.accuracy:.1f} % under the attack)"
@@ -134,8 +133,9 @@ def sentences(found: dict[str, Attacked], zero: float) -> list[str]:
         f"{left:.1f} % stay right though the attack may change all of the image.": left > FEW,
     }
     if "twice_steps" in found:
+        longer = found["twice_steps"]
         flags[f"Twice the iterations change the result {against('twice_steps')}."] = (
-            not low <= found["twice_steps"].accuracy <= high
+            longer.does_more_than(own) or own.does_more_than(longer)
         )
     if "black_box" in found:
         black, white = found["black_box"], found["white_box"]

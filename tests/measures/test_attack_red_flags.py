@@ -98,7 +98,7 @@ SOUND = {
     "half_radius": 75,
     "twice_radius": 40,
     "widest_radius": 0,
-    "twice_steps": 59,
+    "twice_steps": 59.2,
 }
 
 
@@ -113,7 +113,9 @@ SOUND = {
         ({"widest_radius": 0.8}, ""),
         ({"twice_steps": 50}, "Twice the iterations change the result (50.0 % stay right, 60.0 %"),
         ({"twice_steps": 70}, "Twice the iterations change the result"),
-        ({"twice_steps": 57}, ""),
+        ({"twice_steps": 58.6}, "Twice the iterations change the result (58.6 % stay right"),
+        ({"twice_steps": 61.4}, "Twice the iterations change the result"),
+        ({"twice_steps": 59.2}, ""),
         ({"black_box": 50}, "An attack that uses no gradient does more"),
         ({"black_box": 65}, ""),
     ],
