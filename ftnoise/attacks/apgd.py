@@ -66,6 +66,9 @@ class APGD(Attack):
     def longer(self) -> APGD:
         return dataclasses.replace(self, steps=2 * self.steps)
 
+    def restarted(self) -> APGD:
+        return dataclasses.replace(self, restarts=5 * self.restarts)
+
     def adversarial(self, target: Target, x: Any, y: Any, seed: Any) -> Any:
         def ascend(other: Any, number: int, x: Any) -> Any:
             return self.ascent(target, x, y, other, seed, number)

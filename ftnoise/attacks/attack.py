@@ -83,6 +83,10 @@ class Attack(Spec, ABC):
         """The same attack with twice the iterations, or None if it has none."""
         return None
 
+    def restarted(self) -> Attack | None:
+        """The same attack from five times the random starts, or None if it has none."""
+        return None
+
     def at_most(self, steps: int | None) -> Attack:
         """The same attack with at most this number of steps; itself if it has none."""
         return self

@@ -10,7 +10,7 @@ Deviations
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -51,6 +51,9 @@ class PGD(Iterative):
     @property
     def name(self) -> str:
         return super().name + (f" x {self.restarts}" if self.restarts > 1 else "")
+
+    def restarted(self) -> PGD | None:
+        return replace(self, restarts=5 * self.restarts) if self.random_start else None
 
     def adversarial(self, target: Target, x: Any, y: Any, seed: Any) -> Any:
         def ascend(restart: int, x: Any) -> Any:

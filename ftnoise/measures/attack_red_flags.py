@@ -37,10 +37,11 @@ class AttackRedFlags(Measure):
     Scalars: `red_flags`, their number; `zero_gradients`, the share of right examples (%)
     whose gradient is zero in all elements, or no number. Accuracies (%): `accuracy_attacked` (the
     attack itself), `accuracy_single_step` (FGSM), `accuracy_half_radius`, `accuracy_twice_radius`,
-    `accuracy_widest_radius` (anything in [0, 1]), `accuracy_twice_steps`; on the first `queried`
-    examples `accuracy_black_box` (SPSA, which uses no gradient) and `accuracy_white_box` (the
-    attack). Those that need steps or an l_inf ball are missing where the attack has none. Info:
-    `red_flags`, sentences; `attack`, its label; `examples`, their number.
+    `accuracy_widest_radius` (anything in [0, 1]), `accuracy_twice_steps`, `accuracy_five_starts`
+    (five times the random starts); on the first `queried` examples `accuracy_black_box` (SPSA,
+    which uses no gradient) and `accuracy_white_box` (the attack). Those that need steps, random
+    starts or an l_inf ball are missing where the attack has none. Info: `red_flags`, sentences;
+    `attack`, its label; `examples`, their number.
 
     Args:
         attack: the attack that is checked, with attack_epsilon > 0.
@@ -75,6 +76,7 @@ class AttackRedFlags(Measure):
             "twice_radius": attack.at(min(2 * attack.attack_epsilon, widest)),
             "widest_radius": attack.at(widest),
             "twice_steps": attack.longer(),
+            "five_starts": attack.restarted(),
         }
         return {name: other for name, other in found.items() if other is not None}
 
@@ -137,6 +139,10 @@ def sentences(found: dict[str, Attacked], zero: float) -> list[str]:
         flags[f"Twice the iterations change the result {against('twice_steps')}."] = (
             longer.does_more_than(own) or own.does_more_than(longer)
         )
+    if "five_starts" in found:
+        flags[f"Five times the random starts do more {against('five_starts')}."] = found[
+            "five_starts"
+        ].does_more_than(own)
     if "black_box" in found:
         black, white = found["black_box"], found["white_box"]
         flags[

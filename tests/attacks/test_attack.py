@@ -217,6 +217,10 @@ def test_another_radius_takes_the_step_with_it():
     assert SPSA(attack_epsilon=0.2).longer().steps == 40
     assert CarliniWagner(attack_epsilon=0.2).longer().iterations == 400
     assert FGSM(attack_epsilon=0.2).longer() is None
+    assert PGD(attack_epsilon=0.2, restarts=2).restarted().restarts == 10
+    assert APGD(attack_epsilon=0.2).restarted().restarts == 5
+    assert PGD(attack_epsilon=0.2, random_start=False).restarted() is None
+    assert FGSM(attack_epsilon=0.2).restarted() is None
 
 
 def test_labels_name_attack_ball_and_radius():
