@@ -49,8 +49,9 @@ def refuse_second_release(here: RunFolder, there: RunFolder) -> None:
     Each of the two is a release, so that the epsilon of either ledger would not cover both.
     """
     published = releases(there)
-    same = published == releases(here) and there.weights_digest() == here.weights_digest()
-    if published and not same:
+    # Without weights a copy was interrupted or damaged, and is completed.
+    completes = there.weights_digest() in (None, here.weights_digest())
+    if published and not (completes and published == releases(here)):
         raise BadInput(
             "Expected no other private training of a run where it is published: both are releases, "
             "and the ledger of one does not count the other. Publish it elsewhere, and count both. "

@@ -107,9 +107,13 @@ def test_a_second_private_training_does_not_replace_a_published_one(tmp_path, co
             publish(table, None, Store(tmp_path / "again"), Store(target))
         assert content(target) == before
         shutil.rmtree(tmp_path / "again")
-    # The same release, and a training without noise, may be published again.
+    # The same release may be published again, also where copying it was interrupted.
     runner.perform(again)
     publish(table, None, Store(tmp_path / "again"), Store(target))
+    (copied,) = target.glob("*/weights.json")
+    copied.unlink()
+    publish(table, None, Store(tmp_path / "again"), Store(target))
+    assert digest(Store(target).run(again.id)) == digest(folder_of(again))
 
 
 def test_a_secret_key_is_in_no_file(tmp_path, monkeypatch):
