@@ -70,28 +70,25 @@ class APGD(Attack):
         return dataclasses.replace(self, restarts=5 * self.restarts)
 
     def adversarial(self, target: Target, x: Any, y: Any, seed: Any) -> Any:
-        def ascend(other: Any, number: int, x: Any) -> Any:
-            return self.ascent(target, x, y, other, seed, number)
+        aims = self.aims(target, x, y, seed)
 
-        ascents = [
-            partial(ascend, other, restart * len(others) + n)
-            for others in [self.others(target, x, y, seed)]
-            for restart in range(self.restarts)
-            for n, other in enumerate(others)
-        ]
-        return target.strongest(ascents, x, y, seed)
+        def ascend(number: int, x: Any) -> Any:
+            return self.ascent(target, x, y, aims[number % len(aims)], seed, number)
 
-    def others(self, target: Target, x: Any, y: Any, seed: Any) -> list[Any]:
-        """The classes `[batch]` that the ascents of a restart aim at; here none, but the label."""
+        numbers = range(self.restarts * len(aims))
+        return target.strongest([partial(ascend, n) for n in numbers], x, y, seed)
+
+    def aims(self, target: Target, x: Any, y: Any, seed: Any) -> list[Any]:
+        """The classes `[batch]` that the ascents of a restart aim at; here none, so the labels."""
         return [y]
 
-    def loss(self, logits: Any, y: Any, other: Any) -> Any:
+    def loss(self, logits: Any, y: Any, aim: Any) -> Any:
         """What is increased, `[batch]`, from logits `[batch, classes]`."""
         import tensorflow as tf
 
         return tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
 
-    def ascent(self, target: Target, x: Any, y: Any, other: Any, seed: Any, number: int) -> Any:
+    def ascent(self, target: Target, x: Any, y: Any, aim: Any, seed: Any, number: int) -> Any:
         """The result of one ascent, `[batch, ...]`."""
         import tensorflow as tf
 
@@ -99,7 +96,7 @@ class APGD(Attack):
         start_seed, steps_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
         start = self.ball.neighbor(x, self.attack_epsilon, start_seed)
         begin, step = self.compiled(target, x, y)
-        state = begin(start, y, other, _draw(steps_seed, 0))
+        state = begin(start, y, aim, _draw(steps_seed, 0))
         size = tf.fill(tf.shape(x)[:1], tf.constant(2 * self.attack_epsilon, x.dtype))
         halved, highest, last = tf.zeros_like(state.broken), state.highest, 0
         checks = {*checked_steps(self.steps)}
@@ -107,7 +104,7 @@ class APGD(Attack):
             momentum = tf.constant(MOMENTUM if taken > 1 else 1.0, x.dtype)
             radius = tf.constant(self.attack_epsilon, x.dtype)
             draw = _draw(steps_seed, taken)
-            state = step(state, x, y, other, size, momentum, radius, draw)
+            state = step(state, x, y, aim, size, momentum, radius, draw)
             if taken in checks:
                 few = tf.cast(state.rises, x.dtype) < RISES * (taken - last)
                 halved = few | (~halved & (state.highest == highest))
@@ -120,8 +117,8 @@ class APGD(Attack):
         """The functions that begin an ascent and take a step, once for each target."""
         import tensorflow as tf
 
-        def begin(start: Any, y: Any, other: Any, draw: Any) -> Ascent:
-            value, gradient, broken = self.evaluated(target, start, y, other, draw)
+        def begin(start: Any, y: Any, aim: Any, draw: Any) -> Ascent:
+            value, gradient, broken = self.evaluated(target, start, y, aim, draw)
             rises = tf.zeros_like(y)
             here = (start, start, value, gradient)
             return Ascent(*here, start, value, gradient, start, broken, rises)
@@ -130,7 +127,7 @@ class APGD(Attack):
             state: Ascent,
             x: Any,
             y: Any,
-            other: Any,
+            aim: Any,
             size: Any,
             momentum: Any,
             radius: Any,
@@ -141,7 +138,7 @@ class APGD(Attack):
             moved = project(state.x + moved) - state.x
             moved = momentum * moved + (1 - momentum) * (state.x - state.before)
             moved = project(state.x + moved)
-            value, gradient, broken = self.evaluated(target, moved, y, other, draw)
+            value, gradient, broken = self.evaluated(target, moved, y, aim, draw)
             better = value > state.highest
             return Ascent(
                 moved,
@@ -168,7 +165,7 @@ class APGD(Attack):
             target.once((*key, "step"), step, state, image, label, label, number, *last),
         )
 
-    def evaluated(self, target: Target, x: Any, y: Any, other: Any, draw: Any) -> Any:
+    def evaluated(self, target: Target, x: Any, y: Any, aim: Any, draw: Any) -> Any:
         """The loss `[batch]`, its gradient `[batch, ...]`, and which examples are wrong."""
         import tensorflow as tf
 
@@ -177,7 +174,7 @@ class APGD(Attack):
         with drawing(draw), tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
             logits = target.network(x, training=False)
-            values = self.loss(logits, y, other)
+            values = self.loss(logits, y, aim)
         gradient = tape.gradient(values, x, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return values, gradient, tf.argmax(logits, axis=-1, output_type=y.dtype) != y
 
@@ -204,7 +201,7 @@ class TargetedAPGD(APGD):
     def name(self) -> str:
         return super().name.replace("APGD", "APGD-T")
 
-    def others(self, target: Target, x: Any, y: Any, seed: Any) -> list[Any]:
+    def aims(self, target: Target, x: Any, y: Any, seed: Any) -> list[Any]:
         import tensorflow as tf
 
         logits = target.logits(x, seed)
@@ -214,12 +211,12 @@ class TargetedAPGD(APGD):
         _, order = tf.math.top_k(logits + label, min(self.targets, classes - 1))
         return tf.unstack(tf.cast(order, y.dtype), axis=1)
 
-    def loss(self, logits: Any, y: Any, other: Any) -> Any:
+    def loss(self, logits: Any, y: Any, aim: Any) -> Any:
         import tensorflow as tf
 
-        own, aim = (tf.gather(logits, which, batch_dims=1) for which in (y, other))
+        own, other = (tf.gather(logits, which, batch_dims=1) for which in (y, aim))
         first, _, third, fourth = tf.unstack(tf.math.top_k(logits, 4).values, axis=1)
-        return (aim - own) / (first - (third + fourth) / 2 + 1e-12)
+        return (other - own) / (first - (third + fourth) / 2 + 1e-12)
 
 
 def checked_steps(steps: int) -> list[int]:
