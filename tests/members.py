@@ -16,6 +16,7 @@ import pytest
 
 import ftnoise
 from ftnoise.architectures import FmnistCNN2, FmnistDNN, SequentialNetwork
+from ftnoise.attacks.apgd import APGD, TargetedAPGD
 from ftnoise.attacks.ascent import Ball, L2Ball
 from ftnoise.attacks.attack import Attack, Iterative
 from ftnoise.attacks.carlini_wagner import CarliniWagner
@@ -58,6 +59,7 @@ BASES = {
 
 # Members that cannot be made without arguments, and options that behave differently.
 EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
+    APGD: (APGD(attack_epsilon=0.1), APGD(attack_epsilon=1, ball=L2Ball(), restarts=2)),
     AdversarialTraining: (AdversarialTraining(attack=PGD(attack_epsilon=0.1, steps=2)),),
     AttackRedFlags: (AttackRedFlags(attack=PGD(attack_epsilon=0.1)),),
     Bernoulli: (Bernoulli(rate=0.5),),
@@ -77,6 +79,7 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     RobustAccuracy: (
         RobustAccuracy(attack=FGSM(attack_epsilon=0.1)),
         RobustAccuracy(attack=PGD(attack_epsilon=0.1), examples=100),
+        RobustAccuracy(attack=PGD(attack_epsilon=0.1), also=(APGD(attack_epsilon=0.1, steps=3),)),
     ),
     SPSA: (SPSA(attack_epsilon=0.1),),
     Share: (Share(rate=0.5), Share(rate=0.5, per_tensor=True)),
@@ -96,6 +99,7 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     NpzFile: (NpzFile(path="own.npz"),),
     Run: (RUN, dataclasses.replace(RUN, train_examples=10, test_examples=5, seed=7)),
     Schedule: (SCHEDULE,),
+    TargetedAPGD: (TargetedAPGD(attack_epsilon=0.1),),
     Training: (Training(), Training(inputs=TRADES(attack_epsilon=0.1), penalty=L2(weight=1))),
     TRADES: (
         TRADES(attack_epsilon=0.1),

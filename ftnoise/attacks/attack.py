@@ -65,10 +65,15 @@ class Attack(Spec, ABC):
     @property
     def label(self) -> str:
         """`PGD-20, l_inf 8/255`."""
+        return f"{self.name}, {self.region}"
+
+    @property
+    def region(self) -> str:
+        """`l_inf 8/255`."""
         radius = f"{self.attack_epsilon:.3g}"
         if isinstance(self.ball, LinfBall):
             radius = f"{255 * self.attack_epsilon:.3g}/255"
-        return f"{self.name}, {self.ball.label} {radius}"
+        return f"{self.ball.label} {radius}"
 
     def at(self, attack_epsilon: float) -> Attack:
         """The same attack in a ball of this radius."""
@@ -76,6 +81,10 @@ class Attack(Spec, ABC):
 
     def longer(self) -> Attack | None:
         """The same attack with twice the iterations, or None if it has none."""
+        return None
+
+    def restarted(self) -> Attack | None:
+        """The same attack from five times the random starts, or None if it has none."""
         return None
 
     def at_most(self, steps: int | None) -> Attack:

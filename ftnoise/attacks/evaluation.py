@@ -45,6 +45,17 @@ class Attacked:
         """The outcome on the first examples."""
         return Attacked(self.clean[:count], self.survives[:count], self.distortion[:count])
 
+    def then(self, other: Attacked) -> Attacked:
+        """The outcome of this attack and then of another one on the examples that survive here."""
+        import numpy as np
+
+        # A network that draws may be wrong on one of them in the other draw, without the attack.
+        broken = np.flatnonzero(self.survives)[other.clean & ~other.survives]
+        survives, distortion = self.survives.copy(), self.distortion.copy()
+        survives[broken] = False
+        distortion[broken] = other.distortion[other.clean & ~other.survives]
+        return Attacked(self.clean, survives, distortion)
+
     @property
     def clean_accuracy(self) -> float:
         """Without the attack, in percent."""
@@ -70,7 +81,7 @@ class Attacked:
     def does_more_than(self, other: Attacked) -> bool:
         """Whether this attack significantly breaks more of the same examples than another does.
 
-        An exact sign test of the examples that one of them alone breaks, at 2.5 %.
+        McNemar's exact test of the examples that one of them alone breaks, at 2.5 %.
         """
         more = int((~self.survives & other.survives).sum())
         less = int((self.survives & ~other.survives).sum())

@@ -10,7 +10,8 @@ Deviations
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from ftnoise.attacks.attack import Iterative
@@ -51,22 +52,14 @@ class PGD(Iterative):
     def name(self) -> str:
         return super().name + (f" x {self.restarts}" if self.restarts > 1 else "")
 
-    def adversarial(self, target: Target, x: Any, y: Any, seed: Any) -> Any:
-        import tensorflow as tf
+    def restarted(self) -> PGD | None:
+        return replace(self, restarts=5 * self.restarts) if self.random_start else None
 
-        best = self.ascent(target, x, y, seed, 0)
-        if self.restarts == 1:
-            return best
-        height = self.height(target, best, y, seed)
-        for restart in range(1, self.restarts):
-            # One after the other, so that memory does not grow with the restarts.
-            with tf.control_dependencies([best, height]):
-                found = self.ascent(target, tf.identity(x), y, seed, restart)
-            reached = self.height(target, found, y, seed)
-            better = reached > height
-            height = tf.where(better, reached, height)
-            best = tf.where(tf.reshape(better, [-1, *[1] * (x.shape.rank - 1)]), found, best)
-        return best
+    def adversarial(self, target: Target, x: Any, y: Any, seed: Any) -> Any:
+        def ascend(restart: int, x: Any) -> Any:
+            return self.ascent(target, x, y, seed, restart)
+
+        return target.strongest([partial(ascend, n) for n in range(self.restarts)], x, y, seed)
 
     def ascent(self, target: Target, x: Any, y: Any, seed: Any, restart: int) -> Any:
         """The end of one ascent, `[batch, ...]`."""
@@ -85,12 +78,3 @@ class PGD(Iterative):
             steps=self.steps,
             seed=steps_seed,
         )
-
-    def height(self, target: Target, x: Any, y: Any, seed: Any) -> Any:
-        """The loss of each example, `[batch]`, or infinity if it is broken; in one draw."""
-        import tensorflow as tf
-
-        logits = target.logits(x, seed)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
-        broken = tf.argmax(logits, axis=-1, output_type=y.dtype) != y
-        return tf.where(broken, tf.constant(float("inf"), losses.dtype), losses)

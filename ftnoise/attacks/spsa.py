@@ -25,6 +25,10 @@ from ftnoise.core.checks import count, expect, instance, positive
 class SPSA(Attack):
     """The attack of Uesato et al. (2018), in an l_inf ball, on float32 examples.
 
+    The default budget, 2,560 passes for an example, finds masked gradients, not the accuracy under
+    attack: on natural fmnist_dnn at 8/255 it leaves 18 points more than PGD. 100 steps of 512
+    samples, 51,200 passes, find what PGD finds (35.0 % stay right).
+
     Args:
         steps: at least 1.
         samples: points that a step evaluates, an even number >= 2.

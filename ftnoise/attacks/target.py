@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.attacks.ascent import Ball, input_gradient
@@ -43,6 +43,43 @@ class Target:
         """The end of an ascent of the cross-entropy with labels `y`; see `Ball.ascend`."""
         return ball.ascend(self.cross_entropy(y), x, start, **how)
 
+    def strongest(self, ascents: Sequence[Callable[[Any], Any]], x: Any, y: Any, seed: Any) -> Any:
+        """The results of several ascents `[batch, ...] -> [batch, ...]` from `x`, the best of each.
+
+        That is the first that the network gets wrong, or else the one with the highest
+        cross-entropy with labels `y`, judged in one draw.
+        """
+        import tensorflow as tf
+
+        first, *others = ascents
+        best = first(x)
+        if not others:
+            return best
+        height = self.height(best, y, seed)
+        for ascend in others:
+            # One after the other, so that memory does not grow with their number.
+            with tf.control_dependencies([best, height]):
+                found = ascend(tf.identity(x))
+            reached = self.height(found, y, seed)
+            better = reached > height
+            height = tf.where(better, reached, height)
+            best = tf.where(per_example(better, x), found, best)
+        return best
+
+    def height(self, x: Any, y: Any, seed: Any) -> Any:
+        """The cross-entropy of each example, `[batch]`, or infinity if it is wrong; in one draw."""
+        import tensorflow as tf
+
+        logits = self.logits(x, seed)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
+        wrong = tf.argmax(logits, axis=-1, output_type=y.dtype) != y
+        return tf.where(wrong, tf.constant(float("inf"), losses.dtype), losses)
+
+    def once(self, key: Hashable, function: Callable[..., Any], *signature: Any) -> Any:
+        """The function of tensors; a `Compiled` target compiles it at the first call with a key."""
+        del key, signature
+        return function
+
     def cross_entropy(self, y: Any) -> Callable[[Any], Any]:
         """`[batch, ...]` -> cross-entropy with labels `y` in the draw of the context, `[batch]`."""
         import tensorflow as tf
@@ -70,7 +107,7 @@ class Compiled(Target):
         self.seed = tf.TensorSpec([2], tf.int64)
         self._logits = compiled(super().logits, self.x, self.seed)
         self._gradient = compiled(super().gradient, self.x, self.y, self.seed)
-        self._steps: dict[tuple[Ball, int], Any] = {}
+        self._compiled: dict[Hashable, Any] = {}
 
     def logits(self, x: Any, seed: Any) -> Any:
         import tensorflow as tf
@@ -104,11 +141,21 @@ class Compiled(Target):
             how = {"attack_epsilon": radius, "step_size": size, "steps": count}
             return ascend(ball, x, y, start, seed=seed, first=first, **how)
 
-        if (ball, count) not in self._steps:
-            number, step = tf.TensorSpec([], tf.float32), tf.TensorSpec([], tf.int32)
-            signature = (self.x, self.y, self.x, number, number, step, self.seed)
-            self._steps[ball, count] = compiled(some, *signature)
-        return self._steps[ball, count]
+        number, step = tf.TensorSpec([], tf.float32), tf.TensorSpec([], tf.int32)
+        signature = (self.x, self.y, self.x, number, number, step, self.seed)
+        return self.once((ball, count), some, *signature)
+
+    def once(self, key: Hashable, function: Callable[..., Any], *signature: Any) -> Any:
+        if key not in self._compiled:
+            self._compiled[key] = compiled(function, *signature)
+        return self._compiled[key]
+
+
+def per_example(values: Any, x: Any) -> Any:
+    """Values `[batch]` in a shape that broadcasts against `x` `[batch, ...]`."""
+    import tensorflow as tf
+
+    return tf.reshape(values, [-1, *[1] * (x.shape.rank - 1)])
 
 
 def compiled(function: Callable[..., Any], *signature: Any) -> Any:

@@ -7,6 +7,7 @@ import math
 
 from ftnoise.core.checks import expect, positive
 from ftnoise.privacy import MOST_STEPS, SAMPLERS, Mechanism, Statement, noise_for, statement
+from ftnoise.report.table import rounded_up
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
     steps = math.ceil(arguments.epochs * steps_per_epoch)
     noise = arguments.noise_multiplier
     if noise is None:
+        # As it is printed: less of it would not reach the target.
         noise = noise_for(arguments.target_epsilon, steps=steps, **shared)
+        noise = rounded_up(noise, _places(noise))
     print("\n".join(lines(statement(Mechanism(noise_multiplier=noise, steps=steps, **shared)))))
     return 0
 
@@ -67,16 +70,16 @@ def lines(found: Statement) -> list[str]:
     ]
     if poisson:
         text += [
-            f"  epsilon, smallest sound value     {_number(found.epsilon)}",
-            f"    by RDP, today's accounting      {_number(found.epsilon_rdp)}",
-            f"    by privacy loss distributions   {_number(found.epsilon_pld)}",
-            f"  as the paper's software gave it   {_number(found.epsilon_paper)}",
+            f"  epsilon, smallest sound value     {_at_most(found.epsilon)}",
+            f"    by RDP, today's accounting      {_at_most(found.epsilon_rdp)}",
+            f"    by privacy loss distributions   {_at_most(found.epsilon_pld)}",
+            f"  as the paper's software gave it   {found.epsilon_paper:.4g}",
         ]
     else:
         text += [
-            f"  epsilon is at most                {_number(found.epsilon)}",
-            f"  and at least                      {_number(found.low)}",
-            f"  as the paper's software gave it   {_number(found.epsilon_paper)}   NO guarantee: "
+            f"  epsilon is at most                {_at_most(found.epsilon)}",
+            f"  and at least                      {_at_least(found.low)}",
+            f"  as the paper's software gave it   {found.epsilon_paper:.4g}   NO guarantee: "
             "it assumes Poisson batches",
         ]
     return [
@@ -88,12 +91,23 @@ def lines(found: Statement) -> list[str]:
         "",
         "Assumes a secret key of the noise, and that noise drawn in single precision is Gaussian. "
         "Does not count",
-        "earlier calibration on the same examples.",
+        "earlier calibration on the same examples, nor other trainings on them: those that are "
+        "released together",
+        "compose, N equal ones to the epsilon of N times the epochs. Epsilons are rounded up.",
     ]
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
+def _places(value: float) -> int:
+    """The number of digits after the point of which four count."""
+    return 3 - math.floor(math.log10(value)) if value > 0 else 0
+
+
+def _at_most(value: float | None) -> str:
+    return "-" if value is None else f"{rounded_up(value, _places(value)):.4g}"
+
+
+def _at_least(value: float) -> str:
+    return f"{abs(rounded_up(-value, _places(value))):.4g}"
 
 
 def _bound(value: float) -> str:

@@ -39,6 +39,7 @@ class Column:
         digits: digits after the decimal point.
         ranked: the report compares the order of the rows with the paper's.
         vacuous: a bound of at least this value is marked as one without content.
+        upward: printed numbers are rounded up, as an upper bound has to be.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Column:
     digits: int = 2
     ranked: bool = False
     vacuous: float | None = None
+    upward: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

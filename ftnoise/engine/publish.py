@@ -7,7 +7,8 @@ import json
 from ftnoise.core.errors import BadInput
 from ftnoise.core.experiment import Experiment
 from ftnoise.core.files import write_json
-from ftnoise.store.folders import Store
+from ftnoise.core.spec import JSON
+from ftnoise.store.folders import RunFolder, Store
 from ftnoise.store.lookup import others_of, runs_of
 
 
@@ -18,7 +19,7 @@ def publish(experiment: Experiment, seeds: int | None, store: Store, target: Sto
     were several; what was published there before stays.
 
     Raises:
-        BadInput: there are no finished runs.
+        BadInput: there are no finished runs, or one of them would replace another private release.
     """
     runs = runs_of(experiment, seeds, store)
     if not runs:
@@ -27,6 +28,8 @@ def publish(experiment: Experiment, seeds: int | None, store: Store, target: Sto
         )
     target.prepare()
     runs += others_of(experiment, runs, store)
+    for stored in runs:
+        refuse_second_release(stored.folder, target.run(stored.folder.id))
     for stored in runs:
         stored.folder.copy_to(target)
     file = target.root / "environment.json"
@@ -38,3 +41,26 @@ def publish(experiment: Experiment, seeds: int | None, store: Store, target: Sto
     environments = {stored.folder.id: stored.environments for stored in runs}
     published |= {id: many if len(many) > 1 else many[0] for id, many in environments.items()}
     write_json(file, dict(sorted(published.items())))
+
+
+def refuse_second_release(here: RunFolder, there: RunFolder) -> None:
+    """Refuses to replace a published private training by another one, whose ledger lacks the first.
+
+    Each of the two is a release, so that the epsilon of either ledger would not cover both.
+    """
+    published = releases(there)
+    # Without weights a copy was interrupted or damaged, and is completed.
+    completes = there.weights_digest() in (None, here.weights_digest())
+    if published and not (completes and published == releases(here)):
+        raise BadInput(
+            "Expected no other private training of a run where it is published: both are releases, "
+            "and the ledger of one does not count the other. Publish it elsewhere, and count both. "
+            f"Received: {there.path}, which holds another one."
+        )
+
+
+def releases(folder: RunFolder) -> list[JSON]:
+    """What the gradients of a run and its parts announced as released; empty if nothing."""
+    spec = folder.spec() or {}
+    parts = (spec, *spec.get("parts", {}).values())
+    return [part["gradients"] for part in parts if part.get("gradients")]

@@ -2,8 +2,8 @@
 
 Source: Athalye et al. (2018), "Obfuscated Gradients Give a False Sense of Security"; Carlini et al.
 (2019), "On Evaluating Adversarial Robustness", for the checks. Each compares the attack with
-another on the same examples. A weaker attack is a sign if it breaks significantly more of them
-(exact sign test, 2.5 %); other differences count if they are beyond the 95 % interval.
+another on the same examples, of which one has to break significantly more than the other: McNemar's
+exact test of the examples that one of them alone breaks, at 2.5 %.
 """
 
 from __future__ import annotations
@@ -37,10 +37,11 @@ class AttackRedFlags(Measure):
     Scalars: `red_flags`, their number; `zero_gradients`, the share of right examples (%)
     whose gradient is zero in all elements, or no number. Accuracies (%): `accuracy_attacked` (the
     attack itself), `accuracy_single_step` (FGSM), `accuracy_half_radius`, `accuracy_twice_radius`,
-    `accuracy_widest_radius` (anything in [0, 1]), `accuracy_twice_steps`; on the first `queried`
-    examples `accuracy_black_box` (SPSA, which uses no gradient) and `accuracy_white_box` (the
-    attack). Those that need steps or an l_inf ball are missing where the attack has none. Info:
-    `red_flags`, sentences; `attack`, its label; `examples`, their number.
+    `accuracy_widest_radius` (anything in [0, 1]), `accuracy_twice_steps`, `accuracy_five_starts`
+    (five times the random starts); on the first `queried` examples `accuracy_black_box` (SPSA,
+    which uses no gradient) and `accuracy_white_box` (the attack). Those that need steps, random
+    starts or an l_inf ball are missing where the attack has none. Info: `red_flags`, sentences;
+    `attack`, its label; `examples`, their number.
 
     Args:
         attack: the attack that is checked, with attack_epsilon > 0.
@@ -75,6 +76,7 @@ class AttackRedFlags(Measure):
             "twice_radius": attack.at(min(2 * attack.attack_epsilon, widest)),
             "widest_radius": attack.at(widest),
             "twice_steps": attack.longer(),
+            "five_starts": attack.restarted(),
         }
         return {name: other for name, other in found.items() if other is not None}
 
@@ -114,7 +116,6 @@ def sentences(found: dict[str, Attacked], zero: float) -> list[str]:
     `zero` is the share of right examples without a gradient, in percent.
     """
     own = found["attacked"]
-    low, high = own.interval
 
     def against(name: str) -> str:
         return f"({found[name].accuracy:.1f} % stay right, {own.accuracy:.1f} % under the attack)"
@@ -134,9 +135,14 @@ def sentences(found: dict[str, Attacked], zero: float) -> list[str]:
         f"{left:.1f} % stay right though the attack may change all of the image.": left > FEW,
     }
     if "twice_steps" in found:
+        longer = found["twice_steps"]
         flags[f"Twice the iterations change the result {against('twice_steps')}."] = (
-            not low <= found["twice_steps"].accuracy <= high
+            longer.does_more_than(own) or own.does_more_than(longer)
         )
+    if "five_starts" in found:
+        flags[f"Five times the random starts do more {against('five_starts')}."] = found[
+            "five_starts"
+        ].does_more_than(own)
     if "black_box" in found:
         black, white = found["black_box"], found["white_box"]
         flags[

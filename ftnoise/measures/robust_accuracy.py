@@ -1,8 +1,9 @@
-"""Accuracy on the test set under a named attack.
+"""Accuracy on the test set under a named attack, or under the worst of several for each image.
 
 Source: Madry et al. (2018), "Towards Deep Learning Models Resistant to Adversarial Attacks", for
 the number; Carlini et al. (2019), "On Evaluating Adversarial Robustness", for the numbers reported
-with it.
+with it; Croce and Hein (2020), "Reliable Evaluation of Adversarial Robustness with an Ensemble of
+Diverse Parameter-Free Attacks", for the worst of several attacks.
 
 It is an upper bound: a stronger attack may succeed more often. `attack_red_flags.py` checks for
 signs of that.
@@ -12,8 +13,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ftnoise.attacks.apgd import APGD, TargetedAPGD
 from ftnoise.attacks.attack import Attack
-from ftnoise.core.checks import count, instance
+from ftnoise.core.checks import count, expect, instance
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.preset import Preset, limited
@@ -30,18 +32,39 @@ class RobustAccuracy(Measure):
     norm of the attack's ball, over the examples that it broke; missing where it broke none.
 
     Arrays, bits packed into bytes: `survives` and `right`, whether each example is right with and
-    without the attack. Info: `attack`, its label, and `examples`, their number.
+    without the attack. Info: `attack`, its label, and `examples`, their number; with several
+    attacks also `accuracies`, those under the first one, two, ... of them.
 
     Args:
         attack: the attack; all models get the same random starts.
         examples: number of test examples, drawn once for all models; None for all.
+        also: attacks in the same ball, each on the examples that survive those before it: an
+            example is broken if any of them breaks it.
     """
 
     attack: Attack
     examples: int | None = None
+    also: tuple[Attack, ...] = ()
 
     def __post_init__(self) -> None:
         check(self.attack, self.examples)
+        instance(tuple, "a tuple of attacks", also=self.also)
+        for other in self.also:
+            check(other, None)
+            expect(
+                (other.ball, other.attack_epsilon)
+                == (self.attack.ball, self.attack.attack_epsilon),
+                f"attacks in one ball, {self.attack.region}",
+                also=other.label,
+            )
+
+    @property
+    def label(self) -> str:
+        """`PGD-20, l_inf 8/255`, or `worst of PGD-20 and APGD-50, l_inf 8/255`."""
+        *names, last = [attack.name for attack in (self.attack, *self.also)]
+        if not names:
+            return self.attack.label
+        return f"worst of {', '.join(names)} and {last}, {self.attack.region}"
 
     def scaled(self, preset: Preset) -> RobustAccuracy:
         """At most the preset's number of attacked examples."""
@@ -57,6 +80,13 @@ class RobustAccuracy(Measure):
         x, y = trained.data.x_test[which], trained.data.y_test[which]
         evaluation = Evaluation(trained.checkpointing, spec_id(self))
         found = evaluation.attacked("attack", self.attack, trained.network, x, y)
+        accuracies = [found.accuracy]
+        for number, other in enumerate(self.also):
+            if (left := found.survives).any():
+                part = f"also_{number}"
+                more = evaluation.attacked(part, other, trained.network, x[left], y[left])
+                found = found.then(more)
+            accuracies.append(found.accuracy)
         low, high = found.interval
         scalars: dict[str, float | None] = {
             "robust_accuracy": found.accuracy,
@@ -68,14 +98,22 @@ class RobustAccuracy(Measure):
         return Measurement(
             scalars={name: value for name, value in scalars.items() if value is not None},
             arrays={"survives": np.packbits(found.survives), "right": np.packbits(found.clean)},
-            info={"attack": self.attack.label, "examples": len(found)},
+            info={"attack": self.label, "examples": len(found)}
+            | ({"accuracies": accuracies} if self.also else {}),
         )
+
+
+def with_apgd(attack: Attack) -> RobustAccuracy:
+    """Under the worst of an attack and of APGD with both of its losses, in the same ball."""
+    radius, ball = attack.attack_epsilon, attack.ball
+    own, aimed = (kind(attack_epsilon=radius, ball=ball) for kind in (APGD, TargetedAPGD))
+    return RobustAccuracy(attack=attack, also=(own, aimed))
 
 
 def columns(measure: RobustAccuracy) -> tuple[Column, ...]:
     """The columns of a table of this measure."""
     titles = {
-        "robust_accuracy": f"Accuracy under attack ({measure.attack.label})",
+        "robust_accuracy": f"Accuracy under attack ({measure.label})",
         "robust_accuracy_low": "Low end of its 95 % interval",
         "robust_accuracy_high": "High end of its 95 % interval",
     }

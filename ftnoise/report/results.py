@@ -78,7 +78,7 @@ class Cell:
             return paper, MISSING, MISSING
         if vacuous is not None and self.ours.mean >= vacuous:
             return paper, VACUOUS, MISSING
-        ours = fixed(self.ours.mean, digits)
+        ours = fixed(self.ours.mean, digits, upward=self.column.upward)
         if self.ours.spread is not None:
             ours += PLUS_MINUS + fixed(self.ours.spread, digits)
         return paper, ours, fixed(self.difference, digits, "+")

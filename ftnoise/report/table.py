@@ -9,6 +9,7 @@ import csv
 import io
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -97,13 +98,19 @@ def fitting(widths: Sequence[int], room: int) -> list[list[int]]:
     return parts
 
 
-def fixed(value: float | None, digits: int, sign: str = "") -> str:
+def fixed(value: float | None, digits: int, sign: str = "", *, upward: bool = False) -> str:
     """A number with `digits` after the point, "-" for None; the sign "+" prints both signs."""
     if value is None:
         return MISSING
-    rounded = round(value, digits)
+    rounded = rounded_up(value, digits) if upward else round(value, digits)
     # Zero has no sign, neither -0.00 nor +0.00.
     return f"{rounded:{sign}.{digits}f}" if rounded else f"{0:.{digits}f}"
+
+
+def rounded_up(value: float, digits: int) -> float:
+    """The smallest number of `digits` after the point, as `round` takes them, that is not less."""
+    # The shortest decimal form of the float: 1.1 has one digit.
+    return float(Decimal(repr(value)).quantize(Decimal(1).scaleb(-digits), ROUND_CEILING))
 
 
 def titled(title: str, unit: str) -> str:

@@ -238,6 +238,11 @@ class RunFolder:
         loaded = self._weights.load()
         return None if loaded is None else loaded[1]
 
+    def weights_digest(self) -> str | None:
+        """SHA-256 of the file of the trained weights, as it was written; equal weights share it."""
+        content = self._weights.content()
+        return None if content is None else content["array_file"]["sha256"]
+
     def discard_weights(self, reason: str) -> None:
         """Sets trained weights aside that are sound but do not fit, so that they are made again."""
         self._weights.discard(reason)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ftnoise.attacks.apgd import APGD
 from ftnoise.attacks.ascent import Ball, L2Ball
 from ftnoise.attacks.attack import Attack, fewer_steps
 from ftnoise.attacks.carlini_wagner import CarliniWagner
@@ -38,6 +39,8 @@ EACH = pytest.mark.parametrize(
         PGD(attack_epsilon=0.1, steps=4),
         PGD(attack_epsilon=0.6, steps=4, ball=L2Ball(), restarts=2),
         PGD(attack_epsilon=0.1, steps=4, random_start=False),
+        APGD(attack_epsilon=0.1, steps=4),
+        APGD(attack_epsilon=0.6, steps=4, ball=L2Ball(), restarts=2),
         MIM(attack_epsilon=0.1, steps=4),
         MIM(attack_epsilon=0.6, steps=4, ball=L2Ball()),
         SPSA(attack_epsilon=0.1, steps=3, samples=16),
@@ -156,7 +159,7 @@ BAD = (
     ("attack", "fields", "message"),
     [
         (attack, fields, message)
-        for attack in (PGD, MIM, FGSM, SPSA)
+        for attack in (APGD, PGD, MIM, FGSM, SPSA)
         for fields, message in BAD
         if set(fields) <= set(attack.__dataclass_fields__)
     ],
@@ -214,6 +217,10 @@ def test_another_radius_takes_the_step_with_it():
     assert SPSA(attack_epsilon=0.2).longer().steps == 40
     assert CarliniWagner(attack_epsilon=0.2).longer().iterations == 400
     assert FGSM(attack_epsilon=0.2).longer() is None
+    assert PGD(attack_epsilon=0.2, restarts=2).restarted().restarts == 10
+    assert APGD(attack_epsilon=0.2).restarted().restarts == 5
+    assert PGD(attack_epsilon=0.2, random_start=False).restarted() is None
+    assert FGSM(attack_epsilon=0.2).restarted() is None
 
 
 def test_labels_name_attack_ball_and_radius():

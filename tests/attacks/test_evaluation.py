@@ -214,6 +214,19 @@ def test_one_does_more_than_another_if_it_surely_breaks_more_of_the_same():
     assert result(many).first(8).accuracy == 0
 
 
+def test_another_attack_goes_on_where_the_first_has_left_off():
+    first = Attacked(
+        np.array([1, 1, 1, 1, 0], bool), np.array([1, 0, 1, 1, 0], bool), np.arange(5.0)
+    )
+    # Of the three that survive the second breaks one; another one is wrong without it.
+    second = Attacked(np.array([1, 1, 0], bool), np.array([1, 0, 0], bool), np.full(3, 9.0))
+    both = first.then(second)
+    assert both.survives.tolist() == [True, False, False, True, False]
+    assert both.distortion.tolist() == [0, 1, 9, 3, 4]
+    assert both.clean is first.clean
+    assert first.survives.sum() == 3
+
+
 def test_the_choice_of_examples_is_the_same_for_all():
     assert chosen(10, None) == chosen(10, 10) == chosen(10, 99) == slice(None)
     some = chosen(1000, 7)

@@ -113,7 +113,7 @@ def test_where_no_restart_breaks_it_the_highest_loss_is_returned():
     target = Target(network)
 
     def height(found):
-        return attack.height(target, found, y, SEED).numpy()
+        return target.height(found, y, SEED).numpy()
 
     found = height(attack.perturb(network, x, y, SEED))
     each = [height(attack.ascent(target, x, y, SEED, restart)) for restart in range(3)]

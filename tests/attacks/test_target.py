@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ftnoise.attacks.apgd import APGD
 from ftnoise.attacks.ascent import L2Ball, LinfBall
 from ftnoise.attacks.fgsm import FGSM
 from ftnoise.attacks.mim import MIM
@@ -44,6 +45,7 @@ def test_it_follows_the_parameters():
 @pytest.mark.parametrize(
     "attack",
     [
+        APGD(attack_epsilon=0.1, steps=4, restarts=2),
         FGSM(attack_epsilon=0.1),
         MIM(attack_epsilon=0.1, steps=4),
         PGD(attack_epsilon=0.1, steps=7),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ftnoise import audit
+from ftnoise.privacy import Mechanism, statement
 
 PAPER = ["--batch", "250", "--epochs", "60", "--examples", "60000"]
 
@@ -32,6 +35,39 @@ def test_privacy_finds_the_noise(ftnoise):
     code, out, _ = ftnoise("privacy", "--target-epsilon", "2.35", *PAPER)
     assert code == 0
     assert out.startswith("Noise multiplier 1.1")
+    (noise,) = re.findall("Noise multiplier ([0-9.]+)", out)
+    # The noise that is printed reaches the target.
+    _, again, _ = ftnoise("privacy", "--noise-multiplier", noise, *PAPER)
+    assert again == out
+    (epsilon,) = re.findall("sound value +([0-9.]+)", out)
+    assert 2.34 < float(epsilon) <= 2.35
+
+
+@pytest.mark.parametrize("noise", ["0.05", "0.5", "1.1", "5", "123.4"])
+def test_epsilons_are_rounded_up_and_lower_bounds_down(ftnoise, noise):
+    for sampler in ("poisson", "shuffled"):
+        found = statement(
+            Mechanism(
+                noise_multiplier=float(noise),
+                batch_size=250,
+                examples=60_000,
+                steps=14_400,
+                sampler=sampler,
+            )
+        )
+        _, out, _ = ftnoise("privacy", "--noise-multiplier", noise, *PAPER, "--sampler", sampler)
+        (printed,) = re.findall("(?:sound value|at most) +([0-9.e+]+)", out)
+        assert found.epsilon <= float(printed) <= 1.001 * found.epsilon
+        if sampler == "shuffled":
+            (least,) = re.findall("at least +([0-9.e+]+)", out)
+            assert 0.999 * found.low <= float(least) <= found.low
+
+
+def test_several_releases_compose(ftnoise):
+    _, out, _ = ftnoise("privacy", "--noise-multiplier", "1.1", *PAPER)
+    assert "N equal ones to the epsilon of N times the epochs" in out
+    _, three, _ = ftnoise("privacy", "--noise-multiplier", "1.1", *PAPER, "--epochs", "180")
+    assert "4.34" in three
 
 
 @pytest.mark.parametrize(

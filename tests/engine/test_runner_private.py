@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ftnoise.core.errors import BadInput
+from ftnoise.core.experiment import Column, Experiment, Row
 from ftnoise.core.preset import PRESETS
 from ftnoise.core.spec import spec_id
 from ftnoise.engine import runner
+from ftnoise.engine.publish import publish
 from ftnoise.measures.privacy import PrivacyLoss
-from ftnoise.store.folders import RunFolder
+from ftnoise.store.folders import RunFolder, Store
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD, PrivateUpdater
 from tests.engine.running import RUN, digest, folder_of, stopped, unit
@@ -76,6 +80,40 @@ def test_without_any_record_the_ledger_is_marked_as_lost(one, copy):
     runner.perform(dataclasses.replace(one, measures=(PrivacyLoss(),)))
     assert copy.spec()["gradients"]["lost"]
     assert copy.read_measure(spec_id(PrivacyLoss())) == {"privacy_ledger_lost": 1.0}
+
+
+def test_a_second_private_training_does_not_replace_a_published_one(tmp_path, copy):
+    target = tmp_path / "published"
+    (row,) = (Row(name="private", run=PRIVATE),)
+    measure = PrivacyLoss()
+    columns = (Column(name="privacy_steps", measure=measure, title="Steps"),)
+    table = Experiment(name="own", title="", source="", rows=(row,), columns=columns)
+    first = Store(copy.path.parent)
+    publish(table, None, first, Store(target))
+    publish(table, None, first, Store(target))
+    before = content(target)
+    again = unit(tmp_path / "again", PRIVATE.scaled(PRESETS["paper"]), ())
+    for change in ("weights", "ledger"):
+        runner.perform(again)
+        folder = folder_of(again)
+        if change == "weights":
+            names = [(name, array + 1) for name, array in folder.load_weights()]
+            folder.save_weights(names, {"architecture": "dense"})
+        else:
+            spec = folder.spec()
+            spec["gradients"]["ledger"].append(spec["gradients"]["ledger"][0])
+            folder.write_spec(spec)
+        with pytest.raises(BadInput, match=r"no other private training.*published"):
+            publish(table, None, Store(tmp_path / "again"), Store(target))
+        assert content(target) == before
+        shutil.rmtree(tmp_path / "again")
+    # The same release may be published again, also where copying it was interrupted.
+    runner.perform(again)
+    publish(table, None, Store(tmp_path / "again"), Store(target))
+    (copied,) = target.glob("*/weights.json")
+    copied.unlink()
+    publish(table, None, Store(tmp_path / "again"), Store(target))
+    assert digest(Store(target).run(again.id)) == digest(folder_of(again))
 
 
 def test_a_secret_key_is_in_no_file(tmp_path, monkeypatch):

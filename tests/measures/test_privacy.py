@@ -7,8 +7,9 @@ import dataclasses
 import pytest
 
 from ftnoise.core.errors import BadInput
-from ftnoise.measures.privacy import PrivacyLoss
+from ftnoise.measures.privacy import COLUMNS, NOTE, PrivacyLoss
 from ftnoise.privacy import Mechanism, statement
+from ftnoise.report.table import rounded_up
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD, Shuffled
 from tests.measures.given import RUN, evaluate
@@ -32,6 +33,12 @@ def known(steps, sampler="poisson", delta=1e-5):
             delta=delta,
         )
     )
+
+
+def test_the_note_says_what_published_together_compose_to_and_epsilons_are_rounded_up():
+    one, three = (f"{rounded_up(known(n * 14_400).epsilon, 2):.2f}" for n in (1, 3))
+    assert f"compose (noise 1.1, three seeds: {three}, not {one})" in NOTE
+    assert {column.name for column in COLUMNS if column.upward} == {"privacy_epsilon"}
 
 
 def test_the_papers_row():

@@ -7,12 +7,16 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from ftnoise.attacks.apgd import APGD, TargetedAPGD
+from ftnoise.attacks.ascent import L2Ball
 from ftnoise.attacks.evaluation import Evaluation
+from ftnoise.attacks.fgsm import FGSM
 from ftnoise.attacks.pgd import PGD
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput
 from ftnoise.core.preset import PRESETS
-from ftnoise.measures.robust_accuracy import RobustAccuracy, columns
+from ftnoise.core.spec import spec_id
+from ftnoise.measures.robust_accuracy import RobustAccuracy, columns, with_apgd
 from ftnoise.stats import proportion_interval
 from tests.attacks.small import data, noisy, trained
 from tests.core.test_resumable import Memory
@@ -44,6 +48,45 @@ def test_it_counts_what_survives_with_an_interval():
     assert found.info == {"attack": "PGD-5, l_inf 25.5/255", "examples": 200}
 
 
+def test_with_several_attacks_an_example_is_broken_if_any_of_them_breaks_it():
+    network, (x, y) = trained(), data(200)
+    weak = PGD(attack_epsilon=0.1, steps=2, step_size=0.01)
+    found = measured(RobustAccuracy(attack=weak, also=(PGD_5,)), network)
+    one, other = (Evaluation(Checkpointing()).attacked("attack", a, network, x, y)
+                  for a in (weak, PGD_5))  # fmt: skip
+    survives = np.unpackbits(found.arrays["survives"], count=200).astype(bool)
+    assert found.info["accuracies"] == [one.accuracy, found.scalars["robust_accuracy"]]
+    # None that the first breaks comes back; the second one only attacks the others.
+    assert not (survives & ~one.survives).any()
+    assert survives.sum() < one.survives.sum()
+    left = one.survives
+    rest = Evaluation(Checkpointing()).attacked("attack", PGD_5, network, x[left], y[left])
+    assert np.array_equal(survives[left], rest.survives)
+    assert abs(int(survives.sum()) - int((one.survives & other.survives).sum())) <= 3
+    assert found.info["attack"] == "worst of PGD-2 and PGD-5, l_inf 25.5/255"
+    broken = one.clean & ~survives
+    distances = one.distortion.copy()
+    distances[left] = rest.distortion
+    assert found.scalars["attack_distortion"] == pytest.approx(distances[broken].mean())
+
+
+def test_where_the_first_attack_breaks_everything_the_others_have_nothing_to_do():
+    everything = FGSM(attack_epsilon=0.1).at(1.0)
+    found = measured(RobustAccuracy(attack=PGD_5.at(1.0), also=(everything,)))
+    assert found.scalars["robust_accuracy"] == 0
+    assert found.info["accuracies"] == [0, 0]
+
+
+def test_other_uses_keep_their_ids_and_apgd_comes_with_both_losses():
+    assert spec_id(RobustAccuracy(attack=PGD_5)) == spec_id(RobustAccuracy(attack=PGD_5, also=()))
+    attack = PGD(attack_epsilon=0.5, ball=L2Ball())
+    where = {"attack_epsilon": 0.5, "ball": L2Ball()}
+    worst = with_apgd(attack)
+    assert worst == RobustAccuracy(attack=attack, also=(APGD(**where), TargetedAPGD(**where)))
+    assert worst.label == "worst of PGD-20, APGD-50 and APGD-T-50, l_2 0.5"
+    assert worst.scaled(PRESETS["quick"]).also == worst.also
+
+
 def test_a_radius_of_0_leaves_the_clean_accuracy_and_breaks_nothing():
     scalars = measured(RobustAccuracy(attack=PGD_5.at(0.0))).scalars
     assert scalars["robust_accuracy"] == scalars["unattacked_accuracy"]
@@ -71,6 +114,23 @@ def test_it_never_rises_with_the_radius_or_with_steps():
             assert after["robust_accuracy"] <= before["robust_accuracy_high"]
     assert by_radius[-1]["robust_accuracy"] == 0
     assert by_steps[-1]["robust_accuracy"] <= by_steps[0]["robust_accuracy"]
+
+
+@pytest.mark.parametrize("network", [trained, noisy], ids=["deterministic", "draws"])
+def test_it_resumes_with_the_same_bits_within_any_of_several_attacks(monkeypatch, network):
+    monkeypatch.setattr(APGD, "batch_size", 32)
+    monkeypatch.setattr("ftnoise.core.resumable.SAVE_SECONDS", 0.0)
+    measure = RobustAccuracy(attack=PGD_5, also=(APGD(attack_epsilon=0.1, steps=4),))
+    network = network()
+    whole = measured(measure, network)
+    assert len(whole.info["accuracies"]) == 2
+    for stop in (1, 2):
+        memory = Memory(stop)
+        with pytest.raises(KeyboardInterrupt):
+            measured(measure, network, checkpointing=memory)
+        again = measured(measure, network, checkpointing=memory)
+        assert (again.scalars, again.info) == (whole.scalars, whole.info)
+        assert all(np.array_equal(again.arrays[name], part) for name, part in whole.arrays.items())
 
 
 @pytest.mark.parametrize("network", [trained, noisy], ids=["deterministic", "draws"])
@@ -104,6 +164,9 @@ def test_columns_are_among_its_scalars_and_name_the_attack():
     ("fields", "message"),
     [
         ({"attack": "pgd"}, "attack to be an attack, such as PGD"),
+        ({"also": [PGD_5]}, "also to be a tuple of attacks"),
+        ({"also": ("pgd",)}, "attack to be an attack, such as PGD"),
+        ({"also": (PGD_5.at(0.2),)}, "attacks in one ball, l_inf 25.5/255. Received: also='PGD-5"),
         ({"examples": 0}, "examples to be an integer >= 1 or None. Received: examples=0"),
     ],
 )

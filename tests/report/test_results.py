@@ -16,6 +16,7 @@ from ftnoise.core.preset import PRESETS
 from ftnoise.core.spec import spec_id
 from ftnoise.report import StoredRun
 from ftnoise.report.page import sections
+from ftnoise.report.table import fixed
 from ftnoise.stats import summarize
 from tests.report.conftest import HEAT_MAP, OURS, PAIRS, SERIES, Faults, make, shown
 
@@ -55,6 +56,17 @@ def test_rounding_of_floats_is_no_difference():
     )
     assert cell(results, "a", "error").difference == 0.0
     assert cell(results, "b", "error").difference == pytest.approx(1e-9, rel=1e-6)
+
+
+def test_an_upper_bound_is_rounded_up():
+    for value, up in ((2.3401, "2.35"), (2.35, "2.35"), (20269.093, "20269.10"), (-0.001, "0.00")):
+        assert fixed(value, 2, upward=True) == up
+    assert fixed(None, 2, upward=True) == "-"
+    ours = {name: {"error": [8.6002, 8.6004]} for name in OURS}
+    for upward, printed in ((False, "8.60 ± 0.00"), (True, "8.61 ± 0.00")):
+        error = Column(name="error", measure=Faults(), title="Error", upward=upward)
+        results = make(columns=(error,), paper={name: {} for name in OURS}, ours=ours)
+        assert cell(results, "dnn natural", "error").printed[1] == printed
 
 
 def test_a_vacuous_bound_is_marked():

@@ -33,14 +33,15 @@ class RecordingTape(tf.GradientTape):
 
     Args:
         network: accepted by `checks.check`; the tape itself checks only the classes of its layers.
+        persistent: see `tf.GradientTape`.
 
     Attributes:
         records: a `Recorded` for each call of a trainable layer.
         finite: which examples have a finite gradient, bool `[batch]`; an optimizer sets it.
     """
 
-    def __init__(self, network: keras.Model) -> None:
-        super().__init__(watch_accessed_variables=False)
+    def __init__(self, network: keras.Model, persistent: bool = False) -> None:
+        super().__init__(persistent=persistent, watch_accessed_variables=False)
         refuse(network)
         self.layers = trainable_layers(network)
         self.records: list[Recorded] = []

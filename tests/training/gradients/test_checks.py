@@ -64,6 +64,64 @@ class Statistics(layers.Layer):
         return inputs - self.seen
 
 
+class Training(layers.Layer):
+    """Does something with a batch in training only."""
+
+    def __init__(self, does, **kwargs):
+        super().__init__(**kwargs)
+        self.does = does
+
+    def call(self, inputs, training=False):
+        return self.does(inputs) if training else inputs
+
+
+class Tally(layers.Layer):
+    """Adds what `count` gives for a batch to an integer, tracked by Keras or not."""
+
+    def __init__(self, count, tracked=True, read=False, dtype=tf.int64, **kwargs):
+        super().__init__(**kwargs)
+        self.count = count
+        variable = tf.Variable(tf.zeros([], dtype), trainable=False, name="tally")
+        if tracked:
+            self.seen = variable
+        else:
+            # Neither a list nor a dictionary of its own would be out of Keras' sight.
+            self.seen = lambda: variable
+        self.tracked = tracked
+
+    def call(self, inputs, training=False):
+        seen = self.seen if self.tracked else self.seen()
+        if training:
+            seen.assign_add(tf.cast(self.count(inputs), seen.dtype))
+        return inputs
+
+
+def positive(x):
+    return tf.math.count_nonzero(x > 0)
+
+
+def size(x):
+    return tf.shape(x)[0]
+
+
+def with_dropout(*before, shape=(4,)):
+    """Layers, and then one that draws, between two that are trained."""
+    return sequential(shape, *before, layers.Dense(6), layers.Dropout(0.5))
+
+
+def inside(layer):
+    """A layer between two that are trained, beside one that draws."""
+    return sequential((4,), layers.Dense(6), layers.Dropout(0.5), layer)
+
+
+def roll(count):
+    return lambda x: (x + tf.roll(x, count, axis=0)) / 2
+
+
+def mean(x):
+    return x - tf.reduce_mean(x, axis=0, keepdims=True)
+
+
 class Subclassed(keras.Model):
     """Has no graph of layers."""
 
@@ -143,6 +201,86 @@ def test_what_cannot_be_clipped_right_is_refused_by_name(make, words):
     for word in words:
         assert word in str(failure.value)
     assert "\n" not in str(failure.value)
+
+
+@pytest.mark.parametrize("place", [with_dropout, inside])
+@pytest.mark.parametrize(
+    "mix",
+    [
+        mean,
+        roll(1),
+        lambda x: x + tf.stop_gradient(x - x) + 1e-4 * tf.reduce_sum(x, axis=0),
+        lambda x: tf.reverse(x, [0]),
+        lambda x: tf.nn.softmax(x, axis=0),
+    ],
+)
+def test_mixing_in_training_is_caught_beside_a_layer_that_draws(place, mix):
+    for _ in range(3):
+        with pytest.raises(BadInput, match=r"itself in training.*of one example that depends on"):
+            check(place(Training(mix)))
+
+
+@pytest.mark.parametrize("count", [*range(1, 12), 250])
+@pytest.mark.parametrize("wrap", [layers.Lambda, Training])
+def test_no_shift_of_a_batch_hides_that_it_mixes(wrap, count):
+    for place in (with_dropout, lambda layer: sequential((4,), layer)):
+        with pytest.raises(BadInput, match="by itself"):
+            check(place(wrap(roll(count))))
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+@pytest.mark.parametrize("count", [positive, size])
+@pytest.mark.parametrize("dtype", [tf.int64, tf.int32, tf.float32])
+@pytest.mark.parametrize("place", [with_dropout, lambda layer: sequential((4,), layer)])
+def test_variables_that_accumulate_examples_are_refused(place, dtype, count, tracked):
+    layer = Tally(count, tracked, dtype=dtype)
+    with pytest.raises(BadInput, match=r"keep no statistics of the examples.*tally:0, which"):
+        check(place(layer))
+    variable = layer.seen if tracked else layer.seen()
+    assert variable.numpy() == 0
+
+
+def test_variables_that_count_passes_are_not_refused_and_are_put_back():
+    layer = Tally(lambda x: 1)
+    network = sequential((4,), layer)
+    assert check(network) is False
+    assert layer.seen.numpy() == 0
+    flip = layers.RandomFlip()
+    network = sequential((4, 4, 1), flip)
+    state = flip._random_generator._generator.state
+    before = state.numpy()
+    assert check(network) is True
+    assert np.array_equal(state, before)
+
+
+@pytest.mark.parametrize("length", range(1, 9))
+@pytest.mark.parametrize("words", [2, 5, 100])
+def test_a_frozen_embedding_of_short_sequences_is_not_refused(length, words):
+    for pool in (layers.GlobalAveragePooling1D(), layers.Flatten()):
+        network = keras.Sequential(
+            [
+                layers.InputLayer((length,)),
+                layers.Embedding(words, 4, mask_zero=True, trainable=False),
+                pool,
+                layers.Dense(5, activation="relu"),
+                layers.Dense(2),
+            ]
+        )
+        assert check(network) is False
+
+
+def test_an_embedding_hides_no_mixing():
+    network = keras.Sequential(
+        [
+            layers.InputLayer((3,)),
+            layers.Embedding(9, 4, mask_zero=True, trainable=False),
+            layers.Lambda(mean),
+            layers.Flatten(),
+            layers.Dense(2),
+        ]
+    )
+    with pytest.raises(BadInput, match="by itself"):
+        check(network)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
