@@ -63,7 +63,7 @@ def build(name: str) -> keras.Model:
 
 
 def read_examples(path: Path) -> tuple[Any, ndarray]:
-    """The examples and the labels, as they are; `scaling` has the rule for uint8 examples.
+    """The examples and the labels, as they are; `datasets/content.py` has the rule for uint8.
 
     Args:
         path: an `.npz` with `x` and `y`, or `x_test` and `y_test`; for a model with several inputs

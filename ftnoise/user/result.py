@@ -85,12 +85,10 @@ class InjectionResult:
     def summaries(self) -> dict[str, float | None]:
         """The curve in a few numbers in percent; empty unless the rates are shares of one kind.
 
-        With a single rate above 0 it has the last two alone.
-
         `area_under_curve`: mean accuracy from no faults to the last rate.
         `rate_..._lost`: rate at which the accuracy has dropped by that many points, or None.
         `largest_rate_surely_under_..._lost`: largest tested rate with a smaller drop, with
-        `settings.confidence`, or None.
+        `settings.confidence`, or None; with a single rate above 0 there is nothing else.
         """
         import numpy as np
 
@@ -113,10 +111,8 @@ class InjectionResult:
     @property
     def warnings(self) -> list[str]:
         """Warnings for the reader, one sentence each."""
-        found, half_width = (
-            guessing(self.outcomes.golden, self.outcomes.y),
-            self.settings.half_width,
-        )
+        found = guessing(self.outcomes.golden, self.outcomes.y)
+        half_width = self.settings.half_width
         if unclear := [row.rate for row in self.rows if row.unclear]:
             how = "" if half_width is None else " by a smaller half-width"
             where = ", ".join(unclear)

@@ -19,6 +19,7 @@ def bad_files(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("bad")
     x, y = data
     (folder / "text.npz").write_text("text")
+    (folder / "program").touch(0o755)
     (folder / "bad_one.py").write_text("1 / 0")
     given = {
         "many": {"x": np.full_like(x, 9), "y": y},
@@ -87,6 +88,7 @@ def bad_files(tmp_path_factory, data):
         ({"confidence": "100"}, "Expected --confidence in percent, in (0, 100). Received: 100."),
         ({"seed": "-1"}, "Expected seed to be an integer >= 0"),
         ({"out": "d.npz/there"}, "Expected --out to be a folder that can be written"),
+        ({"out": "program"}, "Expected --out to be a folder that can be written"),
         ({"against": "other.npz"}, "of shape (5, 8). Received: shape=(5, 9)"),
         ({"threshold": "nan"}, "Expected threshold a number"),
         ({"threshold": "0.5"}, "Expected no threshold for own, which has 3 outputs"),
