@@ -91,6 +91,12 @@ def test_help(words):
     assert said.stdout.startswith("usage: ftnoise")
 
 
+def test_an_injection_shows_progress_before_anything_heavy_is_imported():
+    said = command("inject", "--model=own:build", f"--data={__file__}", "--fault=weights:drift=1:1")
+    assert said.stderr.startswith("ftnoise: inject: reading ")
+    assert "numpy" in said.stderr.splitlines()[-1]
+
+
 @pytest.mark.parametrize("words", [[], ["list"]])
 def test_the_list(words):
     said = command(*words)

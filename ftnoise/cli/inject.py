@@ -50,9 +50,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--weights",
         type=Path,
-        metavar="W.npz",
-        help='numpy.savez("w.npz", *model.get_weights()), or the weights.npz of a stored run '
-        "(default: those of the function's model)",
+        metavar="FILE",
+        help='numpy.savez("w.npz", *model.get_weights()), the weights.npz of a stored run, or the '
+        ".weights.h5, .h5 or .keras of Keras, of which only arrays are read (default: those of the "
+        "function's model)",
     )
     add(
         "--data",
@@ -65,7 +66,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--against",
         type=Path,
-        metavar="W2.npz",
+        metavar="FILE",
         help="other weights of the same model, to compare under the same trials",
     )
     add(
@@ -93,15 +94,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Prints the table and writes the files; the exit code is 0."""
     from ftnoise.user.files import build, read_examples, read_weights
+    from ftnoise.user.plausibility import guessing, has_pixels
 
     settings = checked(given)
-    x, y, scaled = read_examples(given.data)
+    log(f"inject: reading {given.data}, then loading TensorFlow and {given.model}.")
+    # Before the user's own code, which may change the current folder.
+    out, *files = (path and path.absolute() for path in (given.out, given.weights, given.against))
+    x, y = read_examples(given.data)
     model = build(given.model)
     # Both files are read before the first campaign.
-    first, second = (
-        None if file is None else read_weights(file, model)
-        for file in (given.weights, given.against)
-    )
+    first, second = (None if file is None else read_weights(file, model) for file in files)
     if first is not None:
         model.set_weights(first)
     import tensorflow as tf
@@ -111,19 +113,25 @@ def run(given: argparse.Namespace) -> int:
 
     about = {
         "function": given.model,
-        "scaling": "uint8 examples divided by 255" if scaled else "none",
+        "scaling": "uint8 examples divided by 255" if has_pixels(x) else "none",
         "versions": versions(),
     }
+
+    def campaign() -> Campaign:
+        found = prepared(model, x, y, settings, scale=True)
+        for warning in guessing(found.correct, found.y):
+            log(f"WARNING: {warning}")
+        return found
+
     try:
         if given.plan:
-            print(plan(prepared(model, x, y, settings), settings))
+            print(plan(campaign(), settings))
             return 0
-        result = measured(prepared(model, x, y, settings), settings, given.out, about)
+        result = measured(campaign(), settings, out, about)
         if second is not None:
             model.set_weights(second)
             print()
-            out = given.out and given.out / "against"
-            other = measured(prepared(model, x, y, settings), settings, out, about)
+            other = measured(campaign(), settings, out and out / "against", about)
             names = (str(given.weights or given.model), str(given.against))
             print(f"\n{result.against(other, names)}", flush=True)
         return 0
@@ -164,10 +172,10 @@ def checked(given: argparse.Namespace) -> CampaignSettings:
     for flag in ("data", "weights", "against"):
         file = getattr(given, flag)
         if file is not None and not file.is_file():
-            raise BadInput(f"Expected --{flag} to be an .npz file. Received: {file}, no such file.")
+            raise BadInput(f"Expected --{flag} to be a file. Received: {file}, no such file.")
     if given.out is not None:
         near = next(one for one in (given.out, *given.out.absolute().parents) if one.exists())
-        if not os.access(near, os.W_OK | os.X_OK):
+        if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):
             raise BadInput(
                 f"Expected --out to be a folder that can be written. Received: {given.out}."
             )

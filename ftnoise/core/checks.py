@@ -40,11 +40,15 @@ def fraction(*, zero: bool = True, one: bool = True, **values: object) -> None:
         expect(inside, f"{name} in {interval}", **{name: value})
 
 
-def count(*, least: int = 1, optional: bool = False, **values: object) -> None:
-    """Integers >= `least`, or None where `optional`."""
-    expected = f"an integer >= {least}{' or None' if optional else ''}"
+def count(
+    *, least: int = 1, limit: int | None = None, optional: bool = False, **values: object
+) -> None:
+    """Integers >= `least`, up to `limit` if it is given, or None where `optional`."""
+    expected = f"an integer >= {least}" if limit is None else f"an integer in {least} to {limit:,}"
+    expected += " or None" if optional else ""
     for name, value in values.items():
-        allowed = is_count(value, least) or (optional and value is None)
+        allowed = is_count(value, least) and (limit is None or value <= limit)  # type: ignore[operator]
+        allowed = allowed or (optional and value is None)
         expect(allowed, f"{name} to be {expected}", **{name: value})
 
 

@@ -3,7 +3,7 @@
 Checked arrays are `x_train`, `x_test`: uint8 or float32, `[n, ...]`, and `y_train`, `y_test`:
 int64, `[n]`. Rules:
 
-- uint8 is scaled by 255 when it is delivered; other integers are refused.
+- uint8 is scaled by 255 when it is delivered (`as_float`); other integers are refused.
 - `[n, height, width]` is taken as grayscale and becomes `[n, height, width, 1]`.
 - Floating-point images (three dimensions and more) have to lie in [0, 1] already; feature vectors
   `[n, features]` may hold any finite numbers, since they may have been normalized.
@@ -143,14 +143,18 @@ def unordered_digest(arrays: Arrays) -> str:
 def as_data(manifest: dict[str, Any], arrays: Arrays) -> Data:
     """The checked arrays as they are delivered; the manifest has digest, source and classes."""
     return Data(
-        x_train=_as_float(arrays["x_train"]),
+        x_train=as_float(arrays["x_train"]),
         y_train=arrays["y_train"],
-        x_test=_as_float(arrays["x_test"]),
+        x_test=as_float(arrays["x_test"]),
         y_test=arrays["y_test"],
         **manifest,
     )
 
 
-def _as_float(x: np.ndarray) -> np.ndarray:
+def as_float(x: np.ndarray) -> np.ndarray:
+    """uint8 divided by 255, as float32; other arrays as they are.
+
+    This is how all examples from files are scaled: of data sets, and of `ftnoise inject --data`.
+    """
     # Without `dtype`, NumPy 1 would divide uint8 by a scalar in half precision.
     return np.divide(x, 255, dtype=np.float32) if x.dtype == np.uint8 else x

@@ -9,37 +9,62 @@ import numpy as np
 
 from ftnoise.core.checks import expect, is_number
 from ftnoise.core.errors import BadInput
-from ftnoise.faults.graph import unfold
+from ftnoise.faults.graph import Step, unfold
 
 # Threshold between two classes, by the activation of the output.
 MIDDLES = {"sigmoid": 0.5, "hard_sigmoid": 0.5, "tanh": 0.0, "softsign": 0.0, "linear": 0.0}
 OTHERS = ("float16", "bfloat16", "float64")
+# In inference they give the values that they get, in another order or shape at most.
+PASSING = (
+    keras.layers.Flatten,
+    keras.layers.Reshape,
+    keras.layers.Dropout,
+    keras.layers.AlphaDropout,
+    keras.layers.GaussianDropout,
+    keras.layers.GaussianNoise,
+    keras.layers.ActivityRegularization,
+)
 
 
 def threshold_of(network: keras.Model, given: float | None = None) -> float:
     """The output above which a network with one output predicts class 1.
 
     Args:
-        network: with outputs `[batch, classes]`; where there is no single class, it is never used.
+        network: with outputs `[batch, classes]`; where there are several, there is no threshold.
         given: the user's own; None is 0.5 for a sigmoid and 0 for a tanh or a logit, by the
-            activation of the last layer.
+            activation of the last layer that changes values.
 
     Raises:
-        BadInput: it is no number, or the meaning of the output is unknown.
+        BadInput: it is no number, or of a network with several outputs, or the meaning of the
+            output is unknown.
     """
     expect(given is None or is_number(given), "threshold a number, or None", threshold=given)
-    if given is not None or network.output_shape[-1] != 1:
+    outputs = network.output_shape[-1]
+    expect(
+        given is None or outputs == 1,
+        f"no threshold for {network.name}, which has {outputs} outputs: the largest is its class",
+        threshold=given,
+    )
+    if given is not None or outputs != 1:
         return float(given or 0)
     graph = unfold(network)
-    last = next((step for step in graph.steps if graph.output in step.outputs), None)
+    makers = {key: step for step in graph.steps for key in step.outputs}
+    last = makers.get(graph.output)
+    while last and _passes(last) and len(last.inputs) == 1:
+        last = makers.get(last.inputs[0])
     name = last.layer.name if last else "an input"
-    # A linear layer without weights, such as an Activation, passes on what it is given.
-    if last and last.function in MIDDLES and (last.function != "linear" or last.layer.weights):
+    if last and last.function in MIDDLES:
         return MIDDLES[last.function]
     raise BadInput(
         f"Expected the one output of {network.name} to be a logit or that of a sigmoid or tanh, or "
         f"a threshold, above which it predicts class 1. Received: {name}, of unknown meaning."
     )
+
+
+def _passes(step: Step) -> bool:
+    """Whether a layer gives in inference the values that it gets."""
+    inert = isinstance(step.layer, PASSING) or step.function == "linear"
+    return inert and not step.layer.weights
 
 
 def check_precision(network: keras.Model) -> None:
@@ -58,43 +83,14 @@ def check_examples(network: keras.Model, x: Any, y: Any) -> tuple[list[np.ndarra
         BadInput: they do not fit the network or each other.
     """
     check_precision(network)
-    arrays = [np.asarray(one) for one in (x if isinstance(x, list | tuple) else [x])]
-    shapes = [["n", *tensor.shape[1:]] for tensor in network.inputs]
-    wanted = ["[" + ", ".join(str(size or "any") for size in shape) + "]" for shape in shapes]
-    expect(
-        len(arrays) == len(shapes)
-        and all(
-            tensor.shape.is_compatible_with([None, *array.shape[1:]])
-            for array, tensor in zip(arrays, network.inputs, strict=True)
-        ),
-        f"examples of shape {' and '.join(wanted)} for {network.name}",
-        x=[array.shape for array in arrays],
-    )
-    for array in arrays:
-        expect(
-            array.dtype.kind in "fiub" and bool(np.isfinite(array).all()),
-            "examples that are finite numbers",
-            dtype=str(array.dtype),
-        )
-    labels = np.asarray(y)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    count = len(arrays[0])
-    expect(count > 0, "at least one example", examples=count)
-    expect(
-        labels.shape == (count,)
-        and labels.dtype.kind in "iubf"
-        and bool((np.isfinite(labels) & (labels == np.floor(labels))).all()),
-        f"{count} integer labels, one for each example",
-        y=labels.shape,
-        dtype=str(labels.dtype),
-    )
     shape = tuple(network.output_shape)
     expect(
         len(shape) == 2 and shape[1] is not None,
         f"outputs of {network.name} of shape [n, classes]",
         shape=shape,
     )
+    examples = _examples(network, x)
+    labels = _labels(y, len(examples[0]))
     classes = max(2, shape[1])
     low, high = int(labels.min()), int(labels.max())
     expect(
@@ -103,6 +99,84 @@ def check_examples(network: keras.Model, x: Any, y: Any) -> tuple[list[np.ndarra
         lowest=low,
         highest=high,
     )
-    inputs = zip(arrays, network.inputs, strict=True)
-    examples = [array.astype(tensor.dtype.as_numpy_dtype) for array, tensor in inputs]
-    return examples, labels.astype(np.int64)
+    return examples, labels
+
+
+def finite(array: np.ndarray, dtype: Any, name: str) -> np.ndarray:
+    """An array in another type; raises `BadInput` where a value is not finite, or not in it."""
+    # float64 may be beyond all float32; NaN has no integer.
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = array.astype(dtype)
+    good = np.isfinite(array) & np.isfinite(cast)
+    if not good.all():
+        first = tuple(int(n) for n in np.unravel_index(good.argmin(), good.shape))
+        raise BadInput(
+            f"Expected finite {cast.dtype} numbers in {name}. Received: {array[first]:g} at index "
+            f"{first}, the first of {np.count_nonzero(~good):,} such values."
+        )
+    return cast
+
+
+def _examples(network: keras.Model, x: Any) -> list[np.ndarray]:
+    """The examples as arrays in the types of the network's inputs."""
+    arrays = [_array(one, "x") for one in (x if isinstance(x, list | tuple) else [x])]
+    shapes = [["n", *tensor.shape[1:]] for tensor in network.inputs]
+    wanted = ["[" + ", ".join(str(size or "any") for size in shape) + "]" for shape in shapes]
+    expected = f"examples of shape {' and '.join(wanted)} for {network.name}"
+    if len(arrays) != len(shapes) and isinstance(x, list | tuple):
+        raise BadInput(
+            f"Expected {expected}. Received: a {type(x).__name__} of {len(x)}, which are taken as "
+            f"{len(x)} inputs: pass an array for each input, such as numpy.array(x)."
+        )
+    expect(
+        len(arrays) == len(shapes)
+        and all(
+            tensor.shape.is_compatible_with([None, *array.shape[1:]])
+            for array, tensor in zip(arrays, network.inputs, strict=True)
+        ),
+        expected,
+        x=[array.shape for array in arrays],
+    )
+    count = len(arrays[0])
+    expect(count > 0, "at least one example", examples=count)
+    names = ["x"] if len(arrays) == 1 else [f"x[{n}]" for n in range(len(arrays))]
+    inputs = zip(arrays, network.inputs, names, strict=True)
+    return [finite(array, tensor.dtype.as_numpy_dtype, name) for array, tensor, name in inputs]
+
+
+def _labels(y: Any, count: int) -> np.ndarray:
+    """The labels of `count` examples as int64 `[n]`."""
+    labels = _array(y, "y")
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    expected = f"Expected {count} integer labels, one for each example. Received"
+    if labels.ndim == 2 and (labels >= 0).all() and np.allclose(labels.sum(axis=1), 1):
+        raise BadInput(
+            f"{expected}: one-hot labels or probabilities of shape {labels.shape}: pass "
+            "y.argmax(axis=1)."
+        )
+    if labels.shape != (count,):
+        raise BadInput(f"{expected}: y of shape {labels.shape}.")
+    finite(labels, labels.dtype, f"y, {count} integer labels")
+    if not (labels == np.floor(labels)).all():
+        broken = labels[labels != np.floor(labels)][0]
+        raise BadInput(
+            f"{expected}: y with {broken:g}, as the targets of a regression, which have no "
+            "accuracy: use ftnoise.injected(model, fault) and your own error."
+        )
+    return labels.astype(np.int64)
+
+
+def _array(given: Any, name: str) -> np.ndarray:
+    """`given` as an array of numbers."""
+    try:
+        array = np.asarray(given)
+    except (ValueError, TypeError):  # rows of different lengths
+        array = np.asarray(None)
+    expect(
+        array.dtype.kind in "fiub",
+        f"{name} to be an array of numbers",
+        type=type(given).__name__,
+        dtype=str(array.dtype),
+    )
+    return array

@@ -19,20 +19,41 @@ from ftnoise.faults.rates import Rate
 from ftnoise.faults.sites import Target
 
 REMEMBERED = 2**26  # bytes of keys
+SHOWN = 10  # sites of a target
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One random draw of fault sites, target by target.
+    """One random draw of fault sites, target by target; printing it names those that are hit.
 
     Attributes:
         hits: masks of the sites that are hit, bool, of the target's grid; with an axis of inputs
             in front if the fault is transient.
         draws: random values of the effect for each site, of the same shapes; None if it has none.
+        names: of the targets: a layer, `dense`, or a parameter of one, `dense/kernel`.
     """
 
     hits: tuple[np.ndarray, ...]
     draws: tuple[np.ndarray | None, ...]
+    names: tuple[str, ...]
+
+    @property
+    def sites(self) -> list[tuple[str, np.ndarray]]:
+        """Name and positions `[hits, axes]` of the sites that are hit, for each target with some.
+
+        The axes are those of a parameter, or of a layer's units; with that of inputs in front if
+        the fault is transient.
+        """
+        pairs = zip(self.names, self.hits, strict=True)
+        return [(name, np.argwhere(hit)) for name, hit in pairs if hit.any()]
+
+    def __str__(self) -> str:
+        lines = []
+        for name, positions in self.sites:
+            shown = ", ".join(map(str, positions[:SHOWN].tolist()))
+            more = f" and {len(positions) - SHOWN:,} more" if len(positions) > SHOWN else ""
+            lines.append(f"{name}: {len(positions):,} hit, at {shown}{more}")
+        return "\n".join(lines) or "no site hit"
 
     @property
     def count(self) -> int:
@@ -49,6 +70,7 @@ class Trial:
         return Trial(
             tuple(hit[0] for hit in self.hits),
             tuple(None if draw is None else draw[0] for draw in self.draws),
+            self.names,
         )
 
 
@@ -63,6 +85,7 @@ class TrialSampler:
 
     def __init__(self, fault: Fault, targets: Sequence[Target], seed: int) -> None:
         self.fault, self.targets, self.seed = fault, tuple(targets), seed
+        self.names = tuple(target.name for target in self.targets)
         self.indices = list(fault.where.indices)
         self.sizes = [len(self.indices)] if self.indices else [one.size for one in self.targets]
         # The same keys serve all rates of a trial.
@@ -78,7 +101,7 @@ class TrialSampler:
         """The trial of that number, the same for all inputs."""
         hit = rate.hits(self._keys(number), self.sizes)
         draws = [self.values(number, n)(1) for n in range(len(self.targets))]
-        return Trial(tuple(self.by_target(hit[None])), tuple(draws)).first()
+        return Trial(tuple(self.by_target(hit[None])), tuple(draws), self.names).first()
 
     def keys(self, number: int) -> Callable[[int], np.ndarray]:
         """A sampler of the keys of the next inputs: n -> `[n, sites]`."""
@@ -132,4 +155,5 @@ class TrialStream:
     def trial(self, inputs: int) -> Trial:
         """The draws of the next inputs, for all targets."""
         taken = [self.take(target, inputs) for target in range(len(self._values))]
-        return Trial(tuple(hit for hit, _ in taken), tuple(draw for _, draw in taken))
+        names = self.sampler.names
+        return Trial(tuple(hit for hit, _ in taken), tuple(draw for _, draw in taken), names)

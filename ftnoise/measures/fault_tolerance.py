@@ -42,9 +42,10 @@ class FaultTolerance(Measure):
     (rate of silent data corruption: examples that are right without faults and wrong with them, in
     percent of the former); by `stats.curves.summaries` `area_under_curve`, `rate_1_point_lost`,
     `rate_5_points_lost`, `rate_50_points_lost`, `largest_rate_surely_under_1_point_lost` and
-    `largest_rate_surely_under_5_points_lost` (0 if there is none); `unclear_rates` (number of rates
-    with faults whose interval is wider than their drop: more trials would help); `exceptions`
-    (examples on which rounding makes the campaign and Keras disagree without faults).
+    `largest_rate_surely_under_5_points_lost` (0 if there is none; with a single rate above 0 these
+    two alone); `unclear_rates` (number of rates with faults whose interval is wider than their
+    drop: more trials would help); `exceptions` (examples on which rounding makes the campaign and
+    Keras disagree without faults).
 
     Arrays, along the rates: `rates` (percent), `accuracy` with Student's interval `low`, `high` and
     a distribution-free one `free_low`, `free_high`, `sdc_rate` (percent), `output_deviation_mean`
@@ -120,7 +121,7 @@ def summarized(rates: tuple[float, ...], found: Outcomes, agreed: Agreement) -> 
 
     at, percent = range(len(rates)), [100 * rate for rate in rates]
     accuracies = np.stack([found.accuracies(index) for index in at])
-    students = [student_interval(row) for row in accuracies]
+    students = [student_interval(row, low=0.0, high=100.0) for row in accuracies]
     free = [bounded_interval(row, high=100.0) for row in accuracies]
     sdc_rate = np.array([found.sdc_rate(index).mean() for index in at])
     deviations = np.array([found.output_deviation(index) for index in at])

@@ -42,7 +42,9 @@ class Comparison:
     count: int
 
 
-def paired(first: Numbers, second: Numbers, confidence: float = 0.95) -> Comparison:
+def paired(
+    first: Numbers, second: Numbers, confidence: float = 0.95, width: float = math.inf
+) -> Comparison:
     """Mean of first - second, with its interval and p-value.
 
     It assumes independent pairs, and a mean of their differences that is about normal.
@@ -51,6 +53,7 @@ def paired(first: Numbers, second: Numbers, confidence: float = 0.95) -> Compari
         first: [trials], at least 2 finite numbers.
         second: [trials], in the same unit and on the same trials.
         confidence: in (0, 1).
+        width: of the range of the values (100 for percentages): no difference is larger.
 
     Raises:
         BadInput: the lengths differ, there are fewer pairs, or a number is out of range.
@@ -60,7 +63,7 @@ def paired(first: Numbers, second: Numbers, confidence: float = 0.95) -> Compari
     one = finite_array(first, "first values", least=2)
     two = finite_array(second, "second values", least=2)
     expect(len(one) == len(two), "as many first as second values", first=len(one), second=len(two))
-    interval = student_interval(one - two, confidence)
+    interval = student_interval(one - two, confidence, -width, width)
     summary = summarize((one - two).tolist())
     mean, spread, count = summary.mean, summary.spread or 0.0, summary.count
     p_value = 1.0 if mean == 0 else 0.0

@@ -157,10 +157,13 @@ def summaries(
     that many points (None if it never does); `largest_rate_surely_under_<...>_lost`, the largest
     tested rate with a smaller drop, with `confidence` (None if there is none, missing where
     `confidence` is 0.5 or less). It uses `lows`, lower bounds of the mean accuracy at each rate;
-    None takes `Curve.lower_bounds`.
+    None takes `Curve.lower_bounds`. With a single rate above 0 the area and the interpolated rates
+    are missing: one point makes no curve.
     """
-    values: dict[str, float | None] = {"area_under_curve": curve.area()}
-    values |= {f"rate_{_lost(points)}": curve.rate_at_drop(points) for points in LOST}
+    values: dict[str, float | None] = {}
+    if sum(rate > 0 for rate in curve.rates) > 1:
+        values["area_under_curve"] = curve.area()
+        values |= {f"rate_{_lost(points)}": curve.rate_at_drop(points) for points in LOST}
     if confidence > 0.5:
         lows = curve.lower_bounds(confidence) if lows is None else lows
         values |= {tolerated_name(p): curve.tolerated_rate(p, lows) for p in TOLERATED}

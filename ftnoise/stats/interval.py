@@ -59,24 +59,31 @@ class Interval:
         return max(self.mean - self.low, self.high - self.mean)
 
 
-def student_interval(values: Numbers, confidence: float = 0.95) -> Interval:
+def student_interval(
+    values: Numbers,
+    confidence: float = 0.95,
+    low: float = -math.inf,
+    high: float = math.inf,
+) -> Interval:
     """Student's two-sided interval of the mean of independent values, wider where they are skewed.
 
     It is valid for a number of values that is fixed in advance: who looks after each value and
     stops where the interval suits misses the mean far more often than 1 - confidence. Equal values
-    have an interval of no width, which does not prove that the next is equal too; an end may lie
-    outside [0, 1].
+    have an interval of no width, which does not prove that the next is equal too.
 
     Args:
-        values: at least two finite numbers.
+        values: at least two finite numbers in [low, high].
         confidence: in (0, 1).
+        low: lower bound of the values, known before the first. An end beyond a bound is moved to
+            it: no mean lies there, so the interval holds the mean as often as before.
+        high: upper bound of the values.
 
     Raises:
-        BadInput: there are fewer, one is not finite, or `confidence` is out of range.
+        BadInput: there are fewer, one is out of bounds, or `confidence` is out of range.
     """
     import numpy as np
 
-    array = finite_array(values, "values", least=2)
+    array = finite_array(values, "values", least=2, low=low, high=high)
     summary = summarize(array.tolist(), confidence)
     assert summary.low is not None
     assert summary.high is not None
@@ -87,8 +94,8 @@ def student_interval(values: Numbers, confidence: float = 0.95) -> Interval:
         # t * s / sqrt(n) = half, so t^2 * s = half^2 * n / s.
         spread = math.sqrt(variance * summary.count / (summary.count - 1))
         shift = skewness * (2 * half**2 / spread + spread / summary.count) / 6
-    low, high = summary.low + min(shift, 0.0), summary.high + max(shift, 0.0)
-    return Interval(summary.mean, low, high, STUDENT)
+    ends = summary.low + min(shift, 0.0), summary.high + max(shift, 0.0)
+    return Interval(summary.mean, max(low, ends[0]), min(high, ends[1]), STUDENT)
 
 
 def crossed_interval(values: Numbers, confidence: float = 0.95) -> Interval:

@@ -1,6 +1,6 @@
-"""A user's own files: the function that builds the model, weights and examples as `.npz`.
+"""A user's own files: the function that builds the model, its weights, and examples as `.npz`.
 
-Nothing pickled is read. uint8 examples are divided by 255, as in the data set `NpzFile`.
+Nothing pickled is read.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ftnoise.core.checks import expect
 from ftnoise.core.errors import BadInput, one_line
 from ftnoise.datasets.npz_file import opened
+from ftnoise.user import hdf5
 
 if TYPE_CHECKING:
     import keras
@@ -61,8 +62,8 @@ def build(name: str) -> keras.Model:
     return model
 
 
-def read_examples(path: Path) -> tuple[Any, ndarray, bool]:
-    """The examples, the labels, and whether uint8 examples were divided by 255.
+def read_examples(path: Path) -> tuple[Any, ndarray]:
+    """The examples and the labels, as they are; `datasets/content.py` has the rule for uint8.
 
     Args:
         path: an `.npz` with `x` and `y`, or `x_test` and `y_test`; for a model with several inputs
@@ -71,8 +72,6 @@ def read_examples(path: Path) -> tuple[Any, ndarray, bool]:
     Raises:
         BadInput: naming the file, if it is no readable `.npz` with these arrays.
     """
-    import numpy as np
-
     with opened(path) as archive:
         numbered = map("x_{}".format, itertools.count())
         several = list(itertools.takewhile(archive.files.__contains__, numbered))
@@ -84,19 +83,33 @@ def read_examples(path: Path) -> tuple[Any, ndarray, bool]:
                 "Expected arrays x and y, or x_test and y_test, or x_0, x_1, ... and y. "
                 f"Received: {', '.join(sorted(archive.files)) or 'none'}."
             )
-        given = [archive[name] for name in inputs]
-        y = archive[labels]
-    x = [np.divide(one, 255, dtype=np.float32) if one.dtype == np.uint8 else one for one in given]
-    scaled = any(one.dtype == np.uint8 for one in given)
-    return (x if inputs == several else x[0]), y, scaled
+        x = [archive[name] for name in inputs]
+        return (x if inputs == several else x[0]), archive[labels]
 
 
 def read_weights(path: Path, model: keras.Model) -> list[ndarray]:
-    """The weights that `numpy.savez(path, *model.get_weights())` or a stored run holds, in order.
+    """The weights in a file, in the order and types of `model.weights`.
+
+    Args:
+        path: `.weights.h5`, `.h5` or `.keras` as Keras writes them, or the `.npz` of
+            `numpy.savez(path, *model.get_weights())` or a stored run.
+        model: is left as it is.
 
     Raises:
-        BadInput: naming the file, if it is no readable `.npz`, and the first array that differs.
+        BadInput: naming the file, if it is not readable, and the first array that differs or is
+            not finite in the model's type.
     """
+    from ftnoise.faults.compatibility import finite
+
+    read = hdf5.read if path.suffix in hdf5.SUFFIXES else read_arrays
+    return [
+        finite(array, variable.dtype.as_numpy_dtype, f"{variable.name} in {path}")
+        for array, variable in zip(read(path, model), model.weights, strict=True)
+    ]
+
+
+def read_arrays(path: Path, model: keras.Model) -> list[ndarray]:
+    """The arrays of an `.npz`; see `read_weights`."""
     with opened(path) as archive:
         arrays = {name: archive[name] for name in archive.files}
         given = {name: array.shape for name, array in arrays.items()}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.stats.bounded import trials_needed
 from ftnoise.stats.summary import summarize
+from ftnoise.user.plausibility import check_scaling, has_pixels, scaled
 from ftnoise.user.result import InjectionResult, counted
 from ftnoise.user.settings import CampaignSettings
 
@@ -38,7 +39,8 @@ def inject(
         model: a Sequential or functional `keras.Model` with outputs `[batch, classes]`, or
             `[batch, 1]` for two classes; left bit-identical.
         x: examples as the model takes them, `[n, ...]`, or a list of arrays for several inputs;
-            nothing is scaled.
+            nothing is scaled, but uint8 on which the model is far more accurate if divided by 255
+            is refused.
         y: integer labels `[n]`.
         fault: a `Fault` or its text form, such as `"weights:stuck_at_zero:0.5"`.
         rates: see `CampaignSettings`.
@@ -55,15 +57,24 @@ def inject(
     return run(prepared(model, x, y, checked), checked, checkpointing)
 
 
-def prepared(model: keras.Model, x: Any, y: Any, settings: CampaignSettings) -> Campaign:
-    """The campaign with these settings; raises `BadInput` if the parts do not fit each other."""
+def prepared(
+    model: keras.Model, x: Any, y: Any, settings: CampaignSettings, *, scale: bool = False
+) -> Campaign:
+    """The campaign with these settings; `scale` divides uint8 examples by 255, as for files.
+
+    Raises:
+        BadInput: the parts do not fit each other.
+    """
     from ftnoise.faults.campaign import Campaign
 
+    given = scaled(x) if scale else x
     campaign = Campaign(
-        model, x, y, settings.fault, seed=settings.seed, threshold=settings.threshold
+        model, given, y, settings.fault, seed=settings.seed, threshold=settings.threshold
     )
     for rate in settings.rates:
         rate.check(campaign.site_count)
+    if has_pixels(x):
+        check_scaling(campaign, x, scale)
     return campaign
 
 
@@ -104,7 +115,7 @@ def plan_trials(
         x: examples.
         y: labels.
         fault: at the rate that is planned for.
-        half_width: of the interval of the mean accuracy in points, in (0, 100).
+        half_width: of the interval of the mean accuracy in points, in [0.01, 100).
         settings: further fields of `CampaignSettings`: `confidence`, `seed`, `threshold`.
 
     Returns:

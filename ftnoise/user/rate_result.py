@@ -51,7 +51,7 @@ class RateResult:
         """The numbers at the rate with this index."""
         rate, drawn = outcomes.rates[index], outcomes.accuracies(index)
         if (precision := settings.precision) is None:
-            interval = student_interval(drawn, settings.confidence)
+            interval = student_interval(drawn, settings.confidence, 0.0, 100.0)
             free = bounded_interval(drawn, settings.confidence, high=100.0)
         else:
             sequence = precision.sequence()

@@ -15,6 +15,7 @@ from ftnoise.core.checks import expect
 from ftnoise.core.spec import JSON
 from ftnoise.stats import curves
 from ftnoise.stats.comparing import holm, paired
+from ftnoise.user.plausibility import guessing
 from ftnoise.user.rate_result import RateResult
 from ftnoise.user.settings import CampaignSettings
 
@@ -87,7 +88,7 @@ class InjectionResult:
         `area_under_curve`: mean accuracy from no faults to the last rate.
         `rate_..._lost`: rate at which the accuracy has dropped by that many points, or None.
         `largest_rate_surely_under_..._lost`: largest tested rate with a smaller drop, with
-        `settings.confidence`, or None.
+        `settings.confidence`, or None; with a single rate above 0 there is nothing else.
         """
         import numpy as np
 
@@ -110,7 +111,8 @@ class InjectionResult:
     @property
     def warnings(self) -> list[str]:
         """Warnings for the reader, one sentence each."""
-        found, half_width = [], self.settings.half_width
+        found = guessing(self.outcomes.golden, self.outcomes.y)
+        half_width = self.settings.half_width
         if unclear := [row.rate for row in self.rows if row.unclear]:
             how = "" if half_width is None else " by a smaller half-width"
             where = ", ".join(unclear)
@@ -176,7 +178,7 @@ class InjectionResult:
             described = [self._described(*item) for item in self.summaries.items()]
             width = max(len(label) for label, _ in described)
             lines += [*(f"{label.ljust(width)}  {value}" for label, value in described), ""]
-        valid = "for a number of trials that was fixed beforehand"
+        valid = "within 0 to 100 %, for a number of trials that was fixed beforehand"
         if not free:
             valid = "valid at any stopping time (2 to 20 times as wide as Student's)"
         lines.append(f"Intervals of the mean over trials: {rows[0].method}, {valid}.")
@@ -255,7 +257,7 @@ class InjectionComparison:
         for rate, pair in zip(self.first.settings.rates, both, strict=True):
             trials = min(map(len, pair))
             one, two = (accuracies[:trials] for accuracies in pair)
-            found = paired(one, two, self.first.settings.confidence)
+            found = paired(one, two, self.first.settings.confidence, 100.0)
             rows.append(
                 {
                     "rate": rate.label,

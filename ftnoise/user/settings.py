@@ -17,6 +17,7 @@ from ftnoise.faults.precision import Precision
 from ftnoise.faults.rates import Rate, Share
 
 POINTS = 5  # of a curve up to the fault's own rate
+MOST_TRIALS = 1_000_000  # at a rate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +28,12 @@ class CampaignSettings:
         fault: a fault or its text form, such as weights:stuck_at_zero:0.5
         rates: fault rates of the curve, rising: shares in [0, 1], or text forms such as n=10;
             by default five shares up to the fault's rate, or a rate of another kind alone
-        trials: random trials at each rate, at least 2; not used with a half-width
+        trials: random trials at each rate, 2 to 1,000,000; not used with a half-width
         half_width: draw trials at each rate until the interval of the mean accuracy is mean -+
-            this number of points, in (0, 100), by a confidence sequence that is valid at any
+            this number of points, in [0.01, 100), by a confidence sequence that is valid at any
             stopping time
         confidence: of all intervals, in (0, 1)
-        max_trials: with a half-width: the most trials at each rate, at least 2
+        max_trials: with a half-width: the most trials at each rate, 2 to 1,000,000
         seed: of the trials, an integer >= 0; it draws the same trials for every model of one
             architecture
         threshold: output above which a model with one output predicts class 1; by default 0.5
@@ -49,7 +50,7 @@ class CampaignSettings:
     threshold: float | None = None
 
     def __post_init__(self) -> None:
-        count(least=2, trials=self.trials, max_trials=self.max_trials)
+        count(least=2, limit=MOST_TRIALS, trials=self.trials, max_trials=self.max_trials)
         fraction(zero=False, one=False, confidence=self.confidence)
         count(least=0, seed=self.seed)
         _ = self.precision  # checks the half-width

@@ -13,6 +13,7 @@ from ftnoise.user import folder as folders
 from tests.user.made import FAULT, examples, model
 
 SOURCE = """
+import os
 import keras
 import numpy as np
 import tensorflow as tf
@@ -20,6 +21,10 @@ from tests.user.made import model
 
 def build():
     print("printed by the user")
+    return model()
+
+def moves():
+    os.chdir("elsewhere")
     return model()
 
 def fails():

@@ -16,6 +16,7 @@ from ftnoise.core import files
 from ftnoise.core.errors import BadInput
 from ftnoise.store.folders import Store
 from ftnoise.user import folder as folders
+from tests.user.made import model
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -33,7 +34,8 @@ def test_a_table_a_curve_and_a_json(own, tmp_path, monkeypatch):
     assert out.startswith("own, weights stuck at 0: 64 sites, 60 examples, seed 0.\n")
     (folder,) = (tmp_path / "runs" / "injections").iterdir()
     assert folder.name.startswith("own-")
-    assert err.splitlines()[0] == "printed by the user"
+    assert err.splitlines()[0].startswith("ftnoise: inject: reading d.npz, then loading TensorFlow")
+    assert err.splitlines()[1] == "printed by the user"
     assert err.splitlines()[-1].endswith(f"{folder}/injection: .json, .npz, .csv, .png, .pdf")
     found = contents(folder)
     assert sorted(found) == FILES
@@ -149,6 +151,33 @@ def test_two_files_of_weights_are_compared_under_the_same_trials(own, tmp_path):
         assert 100 * right[:5].mean() == pytest.approx(form["lines"][0]["accuracy"])
 
 
+def test_code_that_changes_the_folder_changes_no_path(own, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    files = ["--weights=w.npz", "--against=w2.npz", "--out=there"]
+    code, _, err = own(*files, function="moves")
+    assert code == 0, err
+    assert sorted(contents(tmp_path / "there" / "against")) == FILES
+    assert [*(tmp_path / "elsewhere").iterdir()] == []
+
+
+@pytest.mark.parametrize("suffix", [".weights.h5", ".h5", ".keras"])
+def test_weights_that_keras_wrote(own, tmp_path, weights, suffix):
+    network = model()
+    network.set_weights([weight + 0.1 for weight in weights])
+    getattr(network, "save" if suffix == ".keras" else "save_weights")(tmp_path / f"w2{suffix}")
+    code, out, err = own(f"--weights=w2{suffix}")
+    assert code == 0, err
+    assert out == own("--weights=w2.npz")[1]
+
+
+def test_a_model_that_guesses_is_a_warning_before_the_trials(own, tmp_path, data):
+    np.savez(tmp_path / "shifted.npz", x=data[0], y=(data[1] + 1) % 3)
+    code, out, err = own(data="shifted.npz")
+    assert code == 0
+    for text in (out, err):
+        assert "WARNING: The accuracy without faults is 0.00 %, and always predicting" in text
+
+
 def test_help_describes_faults_and_scaling(ftnoise, capsys):
     with pytest.raises(SystemExit):
         ftnoise("inject", "--help")
@@ -168,7 +197,7 @@ def test_the_folder_of_another_campaign_is_left_alone(own, tmp_path):
     before = contents(tmp_path / "there")
     code, out, err = own("--out", "there", "--seed", "1")
     assert (code, out) == (2, "")
-    assert "Expected there to be empty or of this campaign" in err
+    assert f"Expected {tmp_path / 'there'} to be empty or of this campaign" in err
     assert contents(tmp_path / "there") == before
 
 
@@ -199,7 +228,7 @@ def test_a_folder_in_which_another_process_works_is_one_line_and_exit_code_1(own
         assert mine
         code, out, err = own("--out", "there")
     assert (code, out) == (1, "")
-    assert "Expected there to be free. Received: a folder in which another process" in err
+    assert f"Expected {tmp_path / 'there'} to be free. Received: a folder in which another" in err
     assert own("--out", "there")[0] == 0
 
 

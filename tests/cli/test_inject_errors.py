@@ -11,21 +11,29 @@ import pytest
 from ftnoise.core.errors import RunFailed
 from tests.user.made import model
 
+PROGRESS = ("printed by the user", "ftnoise: inject: reading ", "ftnoise: WARNING: The accuracy ")
+
 
 @pytest.fixture(scope="module")
 def bad_files(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("bad")
     x, y = data
     (folder / "text.npz").write_text("text")
+    (folder / "program").touch(0o755)
     (folder / "bad_one.py").write_text("1 / 0")
     given = {
         "many": {"x": np.full_like(x, 9), "y": y},
         "pickled": {"x": np.array([{}] * 60, object), "y": y},
         "labels": {"x": x, "y": y + 1},
         "shape": {"x": x[:, :3], "y": y},
+        "onehot": {"x": x, "y": np.eye(3)[y]},
+        "holes": {"x": np.where(np.arange(300).reshape(60, 5) % 50 == 37, np.nan, x), "y": y},
     }
     for name, arrays in given.items():
         np.savez(folder / f"{name}.npz", **arrays)
+    weights = model().get_weights()
+    weights[0][0, 1] = np.inf
+    np.savez(folder / "holes_w.npz", *weights)
     np.savez(folder / "other.npz", *model(units=9).get_weights())
     return folder
 
@@ -53,7 +61,7 @@ def bad_files(tmp_path_factory, data):
         ({"function": "subclass"}, "Received: Own own."),
         ({"function": "broken"}, "Expected finite outputs of own without faults. Received: NaN"),
         ({"function": "words", "data": "many.npz"}, "Expected examples that own_"),
-        ({"data": "none.npz"}, "Expected --data to be an .npz file. Received: none.npz, no such"),
+        ({"data": "none.npz"}, "Expected --data to be a file. Received: none.npz, no such"),
         ({"data": "text.npz"}, "Expected text.npz to be a readable .npz. Received: "),
         ({"data": "pickled.npz"}, "allow_pickle=False"),
         ({"data": "labels.npz"}, "Expected labels from 0 to 2 for own. Received: lowest=1, high"),
@@ -68,18 +76,25 @@ def bad_files(tmp_path_factory, data):
         ({"fault": "neurons:stuck_at_zero:n=9"}, "Expected at most 8 faults. Received: faults=9."),
         ({"rates": "0.1,few"}, "Expected rate to be one of"),
         ({"rates": "0.2,0.1"}, "Expected rates that differ and rise"),
-        ({"trials": "1"}, "Expected trials to be an integer >= 2"),
+        ({"trials": "1"}, "Expected trials to be an integer in 2 to 1,000,000"),
+        ({"trials": "1000000000000"}, "Expected trials to be an integer in 2 to 1,000,000"),
         ({"trials": "x"}, "argument --trials: invalid int value: 'x'"),
-        ({"trials": "", "half-width": "0"}, "Expected half_width in points, in (0, 100)"),
+        ({"trials": "", "half-width": "0"}, "Expected half_width in points, in [0.01, 100)"),
+        ({"trials": "", "half-width": "1e-300"}, "Expected half_width in points, in [0.01, 100)"),
         (
             {"trials": "", "half-width": "1", "max-trials": "1"},
-            "Expected max_trials to be an integer >= 2",
+            "Expected max_trials to be an integer in 2 to 1,000,000",
         ),
         ({"confidence": "100"}, "Expected --confidence in percent, in (0, 100). Received: 100."),
         ({"seed": "-1"}, "Expected seed to be an integer >= 0"),
         ({"out": "d.npz/there"}, "Expected --out to be a folder that can be written"),
+        ({"out": "program"}, "Expected --out to be a folder that can be written"),
         ({"against": "other.npz"}, "of shape (5, 8). Received: shape=(5, 9)"),
         ({"threshold": "nan"}, "Expected threshold a number"),
+        ({"threshold": "0.5"}, "Expected no threshold for own, which has 3 outputs"),
+        ({"data": "onehot.npz"}, "one-hot labels or probabilities of shape (60, 3): pass y.arg"),
+        ({"data": "holes.npz"}, "Received: nan at index (7, 2), the first of 6 such values."),
+        ({"weights": "holes_w.npz"}, "Received: inf at index (0, 1), the first of 1 such"),
         ({"function": "wide"}, "Expected own to compute in float32. Received: layer='dense"),
         ({"function": "odd"}, "compile. Received: RuntimeError: "),
         (
@@ -93,7 +108,7 @@ def bad_files(tmp_path_factory, data):
 def test_bad_input_is_one_line_and_exit_code_2(own, tmp_path, bad_files, changes, line):
     shutil.copytree(bad_files, tmp_path, dirs_exist_ok=True)
     code, out, err = own(**changes)
-    lines = [row for row in err.splitlines() if row != "printed by the user"]
+    lines = [row for row in err.splitlines() if not row.startswith(PROGRESS)]
     assert (code, out, len(lines)) == (2, "", 1), err
     assert lines[0].startswith("ftnoise: error: ")
     assert line in lines[0]

@@ -26,6 +26,7 @@ ACCEPTED = [
     (checks.fraction, {"zero": False, "one": False}, (1e-9, 0.5)),
     (checks.count, {}, (1, 7)),
     (checks.count, {"least": 0, "optional": True}, (0, None)),
+    (checks.count, {"least": 2, "limit": 9}, (2, 9)),
     (checks.boolean, {}, (True, False)),
     (lambda **values: checks.instance(str, "a name", **values), {}, ("a",)),
     (lambda **values: checks.instance(str, "a name", optional=True, **values), {}, ("a", None)),
@@ -39,6 +40,7 @@ REFUSED = [
     (checks.count, {}, (0, -1, 1.0, *NO_NUMBERS[:-1]), "x to be an integer >= 1"),
     (checks.count, {"least": 0}, (-1, None), "x to be an integer >= 0"),
     (checks.count, {"optional": True}, (0, "1"), "x to be an integer >= 1 or None"),
+    (checks.count, {"limit": 1000}, (0, 1001, 10**30), "x to be an integer in 1 to 1,000"),
     (checks.boolean, {}, (0, 1, None, "True"), "x to be a bool"),
     (lambda **values: checks.instance(str, "a name", **values), {}, (1, None), "x to be a name"),
     (

@@ -272,8 +272,8 @@ def bad(change):
     [
         (lambda n, x, y: (n, x[:, :2], y), r"examples of shape \[n, 3, 2\]"),
         (lambda n, x, y: (n, [x, x], y), "examples of shape"),
-        (lambda n, x, y: (n, x * np.nan, y), "finite numbers"),
-        (lambda n, x, y: (n, x.astype(str), y), "finite numbers"),
+        (lambda n, x, y: (n, x * np.nan, y), "finite float32 numbers"),
+        (lambda n, x, y: (n, x.astype(str), y), "an array of numbers"),
         (lambda n, x, y: (n, x[:0], y[:0]), "at least one example"),
         (lambda n, x, y: (n, x, y[1:]), "40 integer labels"),
         (lambda n, x, y: (n, x, np.eye(4)[y]), "40 integer labels"),

@@ -43,6 +43,18 @@ SAME = layers.Activation("linear", dtype="float32")
         (lambda: [layers.Dense(1), keras.activations.sigmoid], 0.5),
         (lambda: [inner()], 0.5),
         (lambda: [layers.Reshape((2, 2)), layers.LSTM(1)], 0),
+        (lambda: [layers.Dense(1, activation="sigmoid"), layers.Activation("linear")], 0.5),
+        (lambda: [layers.Dense(1, activation="sigmoid"), layers.Dropout(0.5)], 0.5),
+        (lambda: [layers.Dense(1), layers.Dropout(0.5), layers.Flatten()], 0),
+        (
+            lambda: [
+                layers.Reshape((2, 2, 1)),
+                layers.Conv2D(1, 2, activation="sigmoid"),
+                layers.Flatten(),
+                layers.Activation("linear"),
+            ],
+            0.5,
+        ),
     ],
 )
 def test_what_is_above_the_threshold_is_class_1(tail, threshold):
@@ -60,8 +72,13 @@ def test_what_is_above_the_threshold_is_class_1(tail, threshold):
         lambda: [layers.Dense(1, activation="softmax")],
         lambda: [layers.Dense(1, activation="sigmoid"), layers.Lambda(lambda x: 1 - x)],
         lambda: [layers.Dense(1), lambda x: 2 * x],
-        lambda: [layers.Dense(1, activation="sigmoid"), layers.Activation("linear")],
         lambda: [layers.Dense(1, activation="sigmoid"), layers.BatchNormalization()],
+        lambda: [layers.Dense(1, activation="relu"), layers.Flatten()],
+        lambda: [
+            layers.Reshape((2, 2)),
+            layers.Conv1D(1, 1, activation="sigmoid"),
+            layers.GlobalAveragePooling1D(),
+        ],
     ],
 )
 def test_where_there_is_no_saying_a_threshold_is_asked_for(tail):
@@ -75,6 +92,12 @@ def test_where_there_is_no_saying_a_threshold_is_asked_for(tail):
     assert Campaign(network, x, y, FAULT, threshold=0.25).correct.all()
     with pytest.raises(BadInput, match="threshold a number"):
         threshold_of(network, "half")
+
+
+def test_several_classes_have_no_threshold():
+    with pytest.raises(BadInput, match="no threshold for one, which has 2 outputs") as no:
+        threshold_of(ended(layers.Dense(2)), 0.5)
+    assert "\n" not in str(no.value)
 
 
 def test_a_callback_takes_a_threshold():
@@ -91,6 +114,52 @@ def test_labels_that_are_not_finite_are_refused_in_one_line(bad):
     y = np.array([0, 1, bad])
     with pytest.raises(BadInput, match="3 integer labels"):
         check_examples(ended(layers.Dense(2)), np.zeros((3, 3)), y)
+
+
+@pytest.mark.parametrize(
+    ("y", "received"),
+    [
+        (np.eye(2)[[0, 1, 0]], "one-hot labels or probabilities of shape (3, 2): pass y.argmax"),
+        ([[0.2, 0.8]] * 3, "one-hot labels or probabilities of shape (3, 2): pass y.argmax"),
+        ([0.0, 1.0, 0.25], "y with 0.25, as the targets of a regression, which have no accuracy"),
+        ([0, 1], "y of shape (2,)."),
+        (np.zeros((3, 4)), "y of shape (3, 4)."),
+        (["a", "b", "a"], "type='list', dtype='<U1'"),
+        ([[0], [1, 0], [1]], "type='list', dtype='object'"),
+        ({"y": 1}, "type='dict', dtype='object'"),
+    ],
+)
+def test_labels_of_another_form_are_called_by_their_name(y, received):
+    with pytest.raises(BadInput) as refused:
+        check_examples(ended(layers.Dense(2)), np.zeros((3, 3)), y)
+    assert received in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("x", "received"),
+    [
+        ([[0.0] * 3] * 5, "a list of 5, which are taken as 5 inputs: pass an array for each input"),
+        (tuple(np.zeros((5, 3))), "a tuple of 5, which are taken as 5 inputs"),
+        (tf.data.Dataset.range(3), "dtype='object'"),
+        ("x.npz", "type='str'"),
+        (np.zeros((5, 4)), "x=[(5, 4)]"),
+        (np.full((5, 3), 1e39), "1e+39 at index (0, 0), the first of 15 such values."),
+        (np.where(np.arange(15) % 7 == 5, np.nan, 1).reshape(5, 3), "nan at index (1, 2), the fi"),
+    ],
+)
+def test_examples_of_another_form_are_called_by_their_name(x, received):
+    with pytest.raises(BadInput) as refused:
+        check_examples(ended(layers.Dense(2)), x, np.zeros(5, int))
+    assert received in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_list_of_lists_is_an_array_for_each_input():
+    one, two = keras.Input((3,)), keras.Input((3,))
+    network = keras.Model([one, two], layers.Dense(2)(layers.Add()([one, two])))
+    found, _ = check_examples(network, [[[0.0] * 3] * 4] * 2, [0, 1, 0, 1])
+    assert [array.shape for array in found] == [(4, 3), (4, 3)]
 
 
 def wide(dtype):

@@ -372,3 +372,18 @@ def test_what_cannot_be_right_is_refused_before_anything_is_touched(fault, optio
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
     assert state(network) == before
+
+
+def test_the_trial_names_layers_and_parameters():
+    network, _, _ = made("dense")
+    with injected(network, parse_fault("parameters:stuck_at=7:n=5")) as trial:
+        values = {
+            "/".join(v.name.split(":")[0].split("/")[-2:]): v.numpy() for v in network.weights
+        }
+        found = dict(trial.sites)
+        for name, positions in found.items():
+            assert (values[name][tuple(positions.T)] == 7).all()
+    assert sum(map(len, found.values())) == 5
+    with injected(network, parse_fault("neurons:stuck_at=0:0.5")) as trial:
+        assert {name for name, _ in trial.sites} <= {layer.name for layer in network.layers}
+        assert str(trial).count(" hit, at ") == len(trial.sites)

@@ -53,6 +53,21 @@ GOLDEN_DRAWS = [0.129693061, -0.166249171, -0.76666224, 0.635722399, 1.99733877]
 GOLDEN_BITS = [6, 2, 20, 17, 27]
 
 
+def test_a_trial_names_what_it_hits():
+    trial = sampler(Share(rate=0.4), seed=7).trial(3)
+    assert trial.names == ("0", "1", "2")
+    sites = [(name, positions.tolist()) for name, positions in trial.sites]
+    two = [[0, 1], [1, 1], [1, 2], [1, 3], [2, 1], [2, 2], [2, 3]]
+    assert sites == [("1", two), ("2", [[1], [4], [6]])]
+    assert str(trial) == (f"1: 7 hit, at {', '.join(map(str, two))}\n2: 3 hit, at [1], [4], [6]")
+    assert str(sampler(Count(faults=0)).trial(0)) == "no site hit"
+    many = str(sampler(Share(rate=1.0), grids=((5,), (3, 4))).trial(0)).splitlines()
+    assert many[1].endswith("[2, 1] and 2 more")
+    stream = TrialStream(sampler(Count(faults=2)), 0, Count(faults=2)).trial(3)
+    assert {name for name, _ in stream.sites} <= {"0", "1", "2"}
+    assert all(positions.shape[1] in (2, 3) for _, positions in stream.sites)
+
+
 def test_golden_trials():
     assert table(sampler(Share(rate=0.4), seed=7).trial(3)) == GOLDEN_HITS
     drift = sampler(Count(faults=1), seed=7, what=Drift(sigma=1)).trial(3).draws[0]

@@ -111,7 +111,10 @@ DROP = {"drop_from_50_to_90"}
         ((2, 3), set()),
         (
             (0, 1),
-            {*NO_50, *NO_90, *DROP, *(f"rate_{points}_lost" for points in LOST)},
+            {
+                *(*NO_50, *NO_90, *DROP, "area_under_curve"),
+                *(f"rate_{points}_lost" for points in LOST),
+            },
         ),
     ],
 )
@@ -132,6 +135,12 @@ def test_a_network_that_faults_improve_tolerates_all_and_never_falls():
     assert not {name for name in scalars if name.startswith("rate_")}
     assert scalars["drop_from_50_to_90"] == -4
     assert scalars["sdc_rate_at_50"] == 0
+
+
+def test_intervals_of_a_few_trials_stay_in_0_to_100():
+    arrays = summarized((0.5, 0.9), by_hand((0.5, 0.9), ((20, 98, 98), (1, 1, 60))), SEEN).arrays
+    assert arrays["low"].tolist() == [0, 0]
+    assert arrays["high"].tolist() == [100, 100]
 
 
 def test_few_masks_that_agree_are_unclear_and_many_are_not():

@@ -43,6 +43,12 @@ def test_the_other_way_round_only_the_sign_changes(pairs):
     assert one.p_value == other.p_value
 
 
+def test_no_difference_is_larger_than_the_range_of_the_values():
+    found = paired([100.0, 100.0, 0.0], [0.0, 100.0, 0.0], width=100.0)
+    assert (found.difference, found.high) == (pytest.approx(100 / 3), 100)
+    assert paired([100.0, 100.0, 0.0], [0.0, 100.0, 0.0]).high > 100
+
+
 def test_the_sign_is_first_minus_second():
     assert paired([0.75, 1.0], [0.5, 0.5]).difference == 0.375
 

@@ -136,6 +136,15 @@ def test_a_curve_in_a_few_numbers_by_their_names():
     assert not any(name.startswith("largest") for name in summaries(curve, 0.5))
 
 
+@pytest.mark.parametrize("rates", [[10], [0, 10]])
+def test_one_point_makes_no_curve(rates):
+    found = summaries(flat(rates, [90, 87][-len(rates) :], 90, trials=1000))
+    assert found == {
+        "largest_rate_surely_under_1_point_lost": None,
+        "largest_rate_surely_under_5_points_lost": 10,
+    }
+
+
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10**6), st.floats(0.1, 30))
 def test_more_points_are_tolerated_at_no_lower_rate(seed, points):

@@ -46,6 +46,31 @@ def test_it_holds_the_mean_of_leaning_values_more_often_than_students(sigma, lea
     assert least < held < 0.97
 
 
+def test_ends_beyond_the_bounds_of_the_values_are_moved_to_them():
+    values = [20.0, 98.0, 98.0]
+    free, bounded = student_interval(values), student_interval(values, low=0.0, high=100.0)
+    assert free.low < 0
+    assert free.high > 100
+    assert (bounded.low, bounded.mean, bounded.high) == (0, 72, 100)
+    inside = [50.0, 51.0, 52.5]
+    assert student_interval(inside, 0.9, 0.0, 100.0) == student_interval(inside, 0.9)
+    with pytest.raises(BadInput, match=r"finite values in \[0, 100\]"):
+        student_interval([50.0, 101.0], low=0.0, high=100.0)
+
+
+def test_bounds_do_not_change_how_often_the_mean_is_held():
+    draws = 100 * np.random.default_rng(0).beta(0.5, 0.1, (500, 4))
+    truth = 100 * 0.5 / 0.6
+    held = [[], []]
+    for row in draws:
+        for ends, one in zip(
+            held, (student_interval(row), student_interval(row, low=0.0, high=100.0)), strict=True
+        ):
+            ends.append(one.low <= truth <= one.high)
+    assert held[0] == held[1]
+    assert 0.5 < np.mean(held) < 1
+
+
 def test_equal_values_have_no_width():
     found = student_interval([0.3, 0.3, 0.3])
     assert found.low == found.mean == found.high == 0.3

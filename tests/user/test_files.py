@@ -9,6 +9,7 @@ from ftnoise.core.data import Sources
 from ftnoise.core.errors import BadInput
 from ftnoise.datasets.npz_file import NpzFile
 from ftnoise.user.files import check_name, read_examples, read_weights
+from ftnoise.user.plausibility import has_pixels, scaled
 from tests.user.made import model
 
 X, Y = np.arange(6.0).reshape(3, 2), np.array([0, 1, 2])
@@ -42,8 +43,7 @@ def refused(function, *arguments):
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_examples(file, names, several, save):
     save(file, **{name: Y if name.startswith("y") else X for name in names})
-    x, y, scaled = read_examples(file)
-    assert not scaled
+    x, y = read_examples(file)
     assert isinstance(x, list) == several
     for one in x if several else [x]:
         np.testing.assert_array_equal(one, X)
@@ -56,8 +56,9 @@ def test_uint8_is_divided_by_255_as_in_a_data_set(file):
     np.savez(
         file, x_train=pixels, y_train=np.arange(64) % 3, x_test=pixels, y_test=np.arange(64) % 3
     )
-    x, _, scaled = read_examples(file)
-    assert scaled
+    raw, _ = read_examples(file)
+    assert has_pixels(raw)
+    x = scaled(raw)
     data = NpzFile(path=str(file)).load(Sources(cache=file.parent / "cache"))
     assert x.dtype == data.x_test.dtype == np.float32
     np.testing.assert_array_equal(x, data.x_test[..., 0])
@@ -120,6 +121,17 @@ def test_weights_of_another_model_are_refused_by_the_first_that_differs(file, ch
     text = refused(read_weights, file, network)
     assert message in text
     assert str(file) in text
+
+
+@pytest.mark.parametrize("bad", [np.nan, -np.inf, 1e300])
+def test_weights_that_are_not_finite_in_float32_are_refused_by_their_index(file, bad):
+    network = model()
+    weights = [weight.astype(np.float64) for weight in network.get_weights()]
+    weights[2][3, 1] = weights[2][7, 0] = bad
+    np.savez(file, *weights)
+    text = refused(read_weights, file, network)
+    assert "finite float32 numbers in dense" in text
+    assert text.endswith(f"{bad:g} at index (3, 1), the first of 2 such values.")
 
 
 @pytest.mark.parametrize(

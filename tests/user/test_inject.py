@@ -148,7 +148,7 @@ def test_an_interval_around_no_effect_is_unclear(own):
     # Some trials help a network that is wrong, some harm it.
     found = ftnoise.inject(network, x, (y + 1) % 3, "weights:stuck_at_zero:0.02", trials=5)
     assert found.rows[-1].unclear
-    assert found.warnings[0].startswith("The interval is wider than the drop at ")
+    assert found.warnings[1].startswith("The interval is wider than the drop at ")
     nothing = ftnoise.inject(network, x, y, FAULT, [0.0], trials=5)
     assert not nothing.rows[0].unclear
 

@@ -106,6 +106,26 @@ def test_a_rate_of_zero_that_hits_nothing_is_no_warning():
     assert result([[90.0] * 3, [60.0, 61.0, 62.0]], [0.0, 0.5]).warnings == []
 
 
+def test_a_model_that_guesses_is_the_first_warning():
+    # Half of the examples are of each class.
+    found = result([[49.0, 52.0] * 5, [40.0, 40.2] * 5], golden=50)
+    assert found.warnings[0].startswith("The accuracy without faults is 50.00 %, and always ")
+    assert "WARNING: The accuracy without faults" in str(found)
+    assert len(found.warnings) == 2
+    assert result([[49.0, 49.2] * 5, [40.0, 40.2] * 5], golden=51).warnings == []
+
+
+def test_intervals_of_a_few_trials_stay_in_0_to_100():
+    found = result([[20.0, 98.0, 98.0], [1.0, 1.0, 60.0]])
+    for row in found.rows:
+        assert 0 <= row.low < row.accuracy < row.high <= 100
+    assert (found.rows[0].low, found.rows[0].high) == (0, 100)
+    other = result([[98.0, 10.0, 10.0], [1.0, 60.0, 1.0]])
+    lines = found.against(other).lines
+    assert lines["low"].min() == -100
+    assert lines["high"].max() <= 100
+
+
 def test_outputs_that_are_not_finite_are_shown():
     found = result(not_finite=2.5, deviation=np.inf)
     assert (
@@ -139,6 +159,15 @@ def test_summaries_of_a_curve_by_hand():
     assert few["largest_rate_surely_under_5_points_lost"] is None
     guess = summaries(rows, confidence=0.5)
     assert [name for name in guess if name.startswith("largest")] == []
+
+
+def test_one_rate_makes_no_curve():
+    found = result([[88.0, 88.2] * 500], [0.5])
+    assert found.summaries == {
+        "largest_rate_surely_under_1_point_lost": None,
+        "largest_rate_surely_under_5_points_lost": 50,
+    }
+    assert "area under the curve" not in str(found)
 
 
 @pytest.mark.parametrize(

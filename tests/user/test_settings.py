@@ -51,12 +51,15 @@ def test_rates_are_taken_in_every_form():
         ({"rates": ["n=2", 0.1, "n=2"]}, "rates that differ and rise"),
         ({"rates": ["1.5"]}, r"rate in \[0, 1\]"),
         ({"rates": ["few"]}, "rate to be one of"),
-        ({"trials": 1}, "trials to be an integer >= 2"),
-        ({"trials": 2.5}, "trials to be an integer >= 2"),
+        ({"trials": 1}, "trials to be an integer in 2 to 1,000,000"),
+        ({"trials": 2.5}, "trials to be an integer in 2 to"),
+        ({"trials": 10**12}, "trials to be an integer in 2 to"),
+        ({"half_width": 1, "max_trials": 10**12}, "max_trials to be an integer in 2 to"),
         ({"half_width": 0}, "half_width in points"),
+        ({"half_width": 1e-300}, r"half_width in points, in \[0.01, 100\)"),
         ({"half_width": math.nan}, "half_width in points"),
         ({"half_width": 100}, "half_width in points"),
-        ({"half_width": 1, "max_trials": 1}, "max_trials to be an integer >= 2"),
+        ({"half_width": 1, "max_trials": 1}, "max_trials to be an integer in 2 to"),
         ({"confidence": 1}, "confidence in"),
         ({"confidence": 0.0}, "confidence in"),
         ({"seed": -1}, "seed to be an integer >= 0"),
@@ -76,4 +79,4 @@ def test_every_setting_is_described():
     found = descriptions()
     assert [*found] == [field.name for field in fields(CampaignSettings)]
     assert found["fault"] == "a fault or its text form, such as weights:stuck_at_zero:0.5"
-    assert found["max_trials"].endswith("at least 2")
+    assert found["max_trials"].endswith("2 to 1,000,000")
