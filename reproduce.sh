@@ -3,6 +3,11 @@
 # `python -m ftnoise` with the same arguments. Its own messages go to stderr.
 set -euo pipefail
 
+# A daemon may start it with closed streams: the files that are opened next would take their place.
+for stream in 0 1 2; do
+    [[ -e /proc/self/fd/$stream ]] || eval "exec $stream<>/dev/null"
+done
+
 here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 lock=$here/requirements.txt
 venv=$here/.venv

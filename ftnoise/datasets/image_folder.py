@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from ftnoise.core.checks import expect
 from ftnoise.core.data import Sources
 from ftnoise.core.errors import BadInput
+from ftnoise.core.files import read_bytes, regular
 from ftnoise.core.progress import log
 from ftnoise.datasets.origins import Origin, OwnDataSet, Raw, reading
 
@@ -64,9 +65,10 @@ def _read(path: Path, class_names: tuple[str, ...] | None, shape: tuple[int, ...
     arrays: dict[str, np.ndarray] = {}
     with reading(path, "images"), contextlib.ExitStack() as stack:
         if path.is_dir():
-            images, content = _layout(_in_folder(path)), lambda name: (path / name).read_bytes()
+            images, content = _layout(_in_folder(path)), lambda name: read_bytes(path / name)
         else:
-            archive = stack.enter_context(zipfile.ZipFile(path))
+            file = stack.enter_context(open(path, "rb", opener=regular))
+            archive = stack.enter_context(zipfile.ZipFile(file))
             images, content = _layout(archive.namelist()), archive.read
         labels = _labels(images, class_names)
         log(f"reading {len(images)} images from {path} (once; a copy is kept)")

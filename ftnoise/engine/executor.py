@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ftnoise.core import stopping
 from ftnoise.core.data import Sources
 from ftnoise.core.errors import FtnoiseError, RunFailed, first_line
 from ftnoise.core.experiment import Experiment, run_id
 from ftnoise.core.interfaces import DataSet
-from ftnoise.core.progress import Progress, duration, log
+from ftnoise.core.progress import Progress, duration, line, log
 from ftnoise.core.spec import canonical, digest, spec_id
 from ftnoise.engine import runner
 from ftnoise.engine.plan import Status, Task
@@ -114,11 +115,11 @@ class Engine:
                 left = f"; {done} of {len(units)} runs, {rest} left" if done < len(units) else ""
                 if isinstance(outcome, FtnoiseError):
                     failures[self.folder(task).id] = outcome
-                    self.progress.log(f"{task.name}: failed. {outcome}{left}")
+                    line(f"{task.name}: failed. {outcome}{left}")
                     if self.fail_fast:
                         return [outcome]
                 else:
-                    self.progress.log(f"{task.name}: {self._result(task)}{left}")
+                    line(f"{task.name}: {self._result(task)}{left}")
         return list(failures.values())
 
     def _units(self, needs_others: bool) -> list[tuple[Task, Unit]]:
@@ -174,8 +175,7 @@ def here(engine: Engine, units: list[tuple[Task, Unit]]) -> Outcomes:
                 yield task, outcome
         if len(busy) == len(pending):
             task, unit = busy[0]
-            engine.progress.log(f"Waiting for {task.name}, which another process works on.")
-            engine.store.run(unit.id).wait()
+            engine.store.run(unit.id).wait(task.name)
         pending = busy
 
 
@@ -202,7 +202,15 @@ def by_workers(units: list[tuple[Task, Unit]], workers: int) -> Outcomes:
     if not units:
         return
     import dask
-    from distributed import Client, LocalCluster, as_completed
+    from distributed import Client, LocalCluster, WorkerPlugin, as_completed
+
+    class LeaveInterrupts(WorkerPlugin):
+        """Ctrl-C reaches all processes of a terminal; this one ends its workers, quietly."""
+
+        def setup(self, worker: object) -> None:
+            for number in stopping.SIGNALS:
+                if number != signal.SIGTERM:
+                    signal.signal(number, signal.SIG_IGN)
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with (
@@ -220,18 +228,13 @@ def by_workers(units: list[tuple[Task, Unit]], workers: int) -> Outcomes:
         ) as cluster,
         Client(cluster) as client,
     ):
-        client.run(_leave_interrupts)
+        client.register_plugin(LeaveInterrupts())
         tasks = {client.submit(work, unit, key=unit.id, pure=False): task for task, unit in units}
         for future in as_completed(tasks):
             outcome = future.result() if future.status == "finished" else future.exception()
             if not isinstance(outcome, FtnoiseError | str):
                 outcome = RunFailed(first_line(outcome))
             yield tasks[future], outcome
-
-
-def _leave_interrupts() -> None:
-    """Ctrl-C reaches all processes of a terminal; this one ends its workers, without tracebacks."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def work(unit: Unit) -> str:
@@ -247,7 +250,7 @@ def work(unit: Unit) -> str:
         threading.set_intra_op_parallelism_threads(1)
         threading.set_inter_op_parallelism_threads(1)
     while (id := runner.perform(unit)) is None:
-        Store(unit.root).run(unit.id).wait()
+        Store(unit.root).run(unit.id).wait(unit.id)
     return id
 
 

@@ -23,7 +23,7 @@ from ftnoise.core.progress import log
 from ftnoise.core.spec import JSON, digest
 from ftnoise.report.figures.arrays import fault_curve
 from ftnoise.store.partial_work import PartialWork
-from ftnoise.store.records import Record
+from ftnoise.store.records import Record, Shape
 from ftnoise.user.inject import run
 from ftnoise.user.result import InjectionResult
 
@@ -32,7 +32,11 @@ if TYPE_CHECKING:
     from ftnoise.user.settings import CampaignSettings
 
 SUFFIXES = ("json", "npz", "csv", "png", "pdf")
-KEYS = ("identity", "model", "sites", "checks", "weights", "array_file")
+SHAPE: Shape = {
+    **dict.fromkeys(("identity", "model", "checks", "weights"), str),
+    "sites": int,
+    "array_file": dict,
+}
 
 
 @contextlib.contextmanager
@@ -60,7 +64,10 @@ def stored(
     """
     from ftnoise.faults.outcomes import Outcomes
 
-    record, partial = Record(path, "injection", keys=KEYS), Record(path, f"partial-{identity[:8]}")
+    record, partial = (
+        Record(path, "injection", shape=SHAPE),
+        Record(path, f"partial-{identity[:8]}"),
+    )
     with locked(path) as mine:
         if not mine:
             raise RunFailed(

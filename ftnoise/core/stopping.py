@@ -1,0 +1,74 @@
+"""Signals that stop a command: Ctrl-C, SIGTERM, SIGHUP and SIGQUIT raise `KeyboardInterrupt`.
+
+In C code that exception may become another one (a `SystemError` of `__array__`, an `ImportError` of
+NumPy) or get lost. So the signal is also remembered: whoever catches exceptions of any kind, or
+goes on after them, is in a block of `heeded` or calls `check`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+# `timeout` and a terminal that closes send two signals for one stop.
+SAME_SECONDS = 1.0
+
+_received: tuple[int, float] | None = None  # exit code and time of the first signal
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """Signals in this block stop the command; those that are ignored, as by nohup, stay ignored."""
+    global _received
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    for number, handler in handlers.items():
+        if handler not in (signal.SIG_IGN, None):
+            signal.signal(number, _stop)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            if handler not in (signal.SIG_IGN, None):
+                signal.signal(number, handler)
+        _received = None
+
+
+@contextlib.contextmanager
+def heeded(note: str = "") -> Iterator[None]:
+    """A signal in this block leaves it as `KeyboardInterrupt`, whatever the exception became.
+
+    Args:
+        note: added to the exception, for the user.
+    """
+    try:
+        try:
+            yield
+        except Exception:
+            check()
+            raise
+        check()
+    except KeyboardInterrupt as stop:
+        if note:
+            stop.add_note(note)
+        raise
+
+
+def check() -> None:
+    """Raises `KeyboardInterrupt(exit code)` if a signal has arrived."""
+    if _received is not None:
+        raise KeyboardInterrupt(_received[0])
+
+
+def _stop(number: int, frame: object) -> None:
+    global _received
+    del frame
+    if _received is None:
+        _received = (128 + number, time.monotonic())
+        check()
+    elif time.monotonic() - _received[1] > SAME_SECONDS:
+        # Asked for again while it cleans up: nothing that is stored needs that.
+        os._exit(_received[0])

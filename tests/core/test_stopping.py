@@ -1,0 +1,109 @@
+"""A signal ends the work whatever C code makes of its exception."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from ftnoise.cli.arguments import ROOT
+from ftnoise.core import stopping
+from ftnoise.core.stopping import heeded, stoppable
+
+CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "SIGQUIT": 131}
+
+
+@pytest.fixture(autouse=True)
+def _default_handlers():
+    """Whoever runs the tests may ignore some."""
+    before = {number: signal.getsignal(number) for number in stopping.SIGNALS}
+    for number in stopping.SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def send(number: int) -> None:
+    os.kill(os.getpid(), number)
+
+
+def swallowed(number: int) -> None:
+    with contextlib.suppress(KeyboardInterrupt):
+        send(number)
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_each_signal_raises_its_exit_code_and_is_forgotten_after_the_block(name):
+    number = getattr(signal, name)
+    with stoppable(), pytest.raises(KeyboardInterrupt) as stop:
+        send(number)
+    assert stop.value.args == (CODES[name],)
+    assert signal.getsignal(number) == signal.SIG_DFL
+    with stoppable():
+        stopping.check()
+
+
+@pytest.mark.parametrize("failure", [SystemError(), ImportError("numpy"), ValueError(), OSError()])
+def test_what_a_signal_became_is_a_stop_with_its_note(failure):
+    with stoppable():
+        swallowed(signal.SIGHUP)
+        with pytest.raises(KeyboardInterrupt) as stop, heeded(), heeded("Resumes."):
+            raise failure
+    assert stop.value.args == (129,)
+    assert stop.value.__notes__ == ["Resumes."]
+
+
+def test_a_lost_signal_is_a_stop_at_the_end_of_the_block():
+    with stoppable(), pytest.raises(KeyboardInterrupt, match="131"), heeded():
+        swallowed(signal.SIGQUIT)
+
+
+def test_without_a_signal_exceptions_pass():
+    with stoppable():
+        with pytest.raises(SystemError), heeded("Resumes."):
+            raise SystemError
+        with heeded("Resumes."):
+            pass
+
+
+def test_a_second_signal_at_once_is_the_same_stop():
+    with stoppable():
+        swallowed(signal.SIGTERM)
+        send(signal.SIGTERM)
+        send(signal.SIGHUP)
+        with pytest.raises(KeyboardInterrupt, match="143"):
+            stopping.check()
+
+
+HANGS = """
+import os, signal, sys, time
+from ftnoise.core import stopping
+stopping.SAME_SECONDS = 0
+with stopping.stoppable():
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+"""
+
+
+def test_a_second_signal_later_ends_a_clean_up_that_hangs():
+    done = subprocess.run([sys.executable, "-c", HANGS], cwd=ROOT, timeout=30, check=False)
+    assert done.returncode == 143
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_a_signal_that_is_ignored_stays_ignored(name):
+    number = getattr(signal, name)
+    signal.signal(number, signal.SIG_IGN)
+    with stoppable():
+        send(number)
+        stopping.check()
+    assert signal.getsignal(number) == signal.SIG_IGN
