@@ -3,9 +3,12 @@
 # `python -m ftnoise` with the same arguments. Its own messages go to stderr.
 set -euo pipefail
 
-# A daemon may start it with closed streams: the files that are opened next would take their place.
+# A daemon may start it with closed streams: the files that are opened next would take their place,
+# as bash's own script takes that of stderr.
 for stream in 0 1 2; do
-    [[ -e /proc/self/fd/$stream ]] || eval "exec $stream<>/dev/null"
+    if [[ ! -e /dev/fd/$stream || /dev/fd/$stream -ef ${BASH_SOURCE[0]} ]]; then
+        eval "exec $stream<>/dev/null"
+    fi
 done
 
 here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")

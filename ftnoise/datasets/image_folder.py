@@ -122,9 +122,13 @@ def _labels(images: list[re.Match[str]], class_names: tuple[str, ...] | None) ->
 def _pixels(content: bytes, shape: tuple[int, ...] | None, source: str) -> np.ndarray:
     """An image, uint8 `[height, width, channels]`, of the shape that `source` has."""
     import numpy as np
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
-    with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
+    try:
+        opened = Image.open(io.BytesIO(content), formats=("JPEG", "PNG"))
+    except UnidentifiedImageError:  # its text names an object in memory
+        raise BadInput("Expected a JPEG or PNG. Received: other content.") from None
+    with opened as image:
         expect(image.mode in GRAY + COLOR, "grayscale or color of 8 bits", mode=image.mode)
         own = (image.height, image.width, 1 if image.mode in GRAY else 3)
         height, width, channels = shape or own

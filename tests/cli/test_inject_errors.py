@@ -75,7 +75,10 @@ def bad_files(tmp_path_factory, data):
             {"trials": "", "half-width": "1", "max-trials": "1"},
             "Expected max_trials to be an integer >= 2",
         ),
-        ({"confidence": "100"}, "Expected --confidence in percent, in (0, 100). Received: 100."),
+        (
+            {"confidence": "99.99999999999999"},
+            "Expected --confidence in percent, in [0.0001, 99.9999]. Received: 99.99999999999999.",
+        ),
         ({"seed": "-1"}, "Expected seed to be an integer >= 0"),
         ({"out": "d.npz/there"}, "Expected --out to be a folder that can be written"),
         ({"against": "other.npz"}, "of shape (5, 8). Received: shape=(5, 9)"),
