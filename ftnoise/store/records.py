@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import io
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -153,7 +154,7 @@ class Record:
             try:
                 raw = None
                 raw = read_bytes(self.path)
-                content = json.loads(raw)
+                content = json.loads(raw, parse_constant=_finite, parse_float=_finite)
                 if fits(content, self.shape):
                     return use(content)
                 raise ValueError
@@ -221,6 +222,13 @@ class Record:
         if self._told != text:
             log(text)
         self._told = text
+
+
+def _finite(text: str) -> float:
+    """A number of JSON; NaN and infinities, which `write_json` refuses, are a `ValueError`."""
+    if math.isfinite(number := float(text)):
+        return number
+    raise ValueError
 
 
 def fits(content: JSON, shape: Shape) -> bool:

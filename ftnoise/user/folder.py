@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftnoise.core.errors import BadInput, RunFailed
-from ftnoise.core.files import TEMPORARIES, locked, remove, write_bytes, write_text
+from ftnoise.core.files import TEMPORARIES, holder, locked, remove, write_bytes, write_text
 from ftnoise.core.progress import log
 from ftnoise.core.spec import JSON, digest
 from ftnoise.report.figures.arrays import fault_curve
@@ -71,7 +71,7 @@ def stored(
     with locked(path) as mine:
         if not mine:
             raise RunFailed(
-                f"Expected {path} to be free. Received: a folder in which another process works; "
+                f"Expected {path} to be free. Received: a folder in which {holder(path)} works; "
                 "wait for it, or choose another folder."
             )
         remove(path.glob(TEMPORARIES))  # of a killed process

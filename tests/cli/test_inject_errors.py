@@ -23,6 +23,7 @@ def bad_files(tmp_path_factory, data):
         "pickled": {"x": np.array([{}] * 60, object), "y": y},
         "labels": {"x": x, "y": y + 1},
         "shape": {"x": x[:, :3], "y": y},
+        "names": {f"a\x1b[31m{n}": y for n in range(3_000)},
     }
     for name, arrays in given.items():
         np.savez(folder / f"{name}.npz", **arrays)
@@ -56,6 +57,7 @@ def bad_files(tmp_path_factory, data):
         ({"data": "none.npz"}, "Expected --data to be an .npz file. Received: none.npz, no such"),
         ({"data": "text.npz"}, "Expected text.npz to be a readable .npz. Received: "),
         ({"data": "pickled.npz"}, "allow_pickle=False"),
+        ({"data": "names.npz"}, r"Received: a\x1b[31m0, a\x1b[31m1, a\x1b[31m10, a\x1b[31m100, "),
         ({"data": "labels.npz"}, "Expected labels from 0 to 2 for own. Received: lowest=1, high"),
         ({"data": "shape.npz"}, "Expected examples of shape [n, 5] for own"),
         (

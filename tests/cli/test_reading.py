@@ -105,6 +105,20 @@ def test_reading_reports_damage_in_one_line_and_renames_nothing(ftnoise, tmp_pat
     assert files(noisy) == before
 
 
+def test_what_a_run_of_somebody_else_says_commands_no_terminal(ftnoise, tmp_path):
+    ftnoise("tiny")
+    (file,) = (tmp_path / "runs").glob("*noisy*/spec.json")
+    content = json.loads(file.read_bytes())
+    content["data"]["source"] = content["environment"]["processor"] = "a\x1b]0;b\x07\nc"
+    file.write_text(json.dumps(content))
+    code, out, err = ftnoise("report", "tiny")
+    assert code == 0
+    assert r"a\x1b]0;b\x07\nc" in out
+    written = [text.read_text() for text in (tmp_path / "runs/reports").glob("*.[mt]*")]
+    for text in (out, err, *written):
+        assert text.replace("\n", "").isprintable()
+
+
 def test_a_report_that_cannot_be_written_is_exit_code_1_after_the_table(ftnoise, tmp_path):
     _, table, _ = ftnoise("tiny")
     shutil.rmtree(tmp_path / "runs/reports")

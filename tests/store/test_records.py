@@ -230,7 +230,11 @@ def test_damage_is_set_aside_and_made_again(record, capsys, name, harm):
 
 
 @pytest.mark.parametrize(
-    "text", ["null", "[]", "1", '"x"', "{}", "[" * 100_000, "\xff", '{"b": 1}']
+    "text",
+    [
+        *("null", "[]", "1", '"x"', "{}", "[" * 100_000, "\xff", '{"b": 1}', '{"a": 1'),
+        *('{"a": NaN}', '{"a": -Infinity}', '{"a": 1e400}'),
+    ],
 )
 def test_json_of_another_kind(record, capsys, text):
     record.save({"a": 1}, ARRAYS)
