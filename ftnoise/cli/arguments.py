@@ -57,7 +57,7 @@ def common(parser: argparse.ArgumentParser, seeds_help: str) -> None:
         type=int,
         default=1,
         metavar="N",
-        help=f"draw random data N times, at most {MOST_SEEDS:,} (table3; default: 1)",
+        help="draw random data N times (table3; default: 1)",
     )
     add(
         "--runs",
@@ -82,8 +82,13 @@ def chosen(arguments: argparse.Namespace, rows: str | None = None) -> tuple[Expe
     seeds, draws = arguments.seeds, arguments.data_seeds
     within = seeds is None or 1 <= seeds <= MOST_SEEDS
     expect(within, f"--seeds in 1 to {MOST_SEEDS:,}", seeds=seeds)
-    within = 1 <= draws <= MOST_SEEDS // (seeds or 1)
-    expect(within, f"--data-seeds, times --seeds, in 1 to {MOST_SEEDS:,}", data_seeds=draws)
+    seeds = seeds or whole.seeds
+    expect(
+        1 <= draws <= max(1, MOST_SEEDS // seeds),
+        f"--data-seeds, times the number of seeds, in 1 to {MOST_SEEDS:,}",
+        data_seeds=draws,
+        seeds=seeds,
+    )
     preset = whole.preset(arguments.preset).with_data_seeds(arguments.data_seeds)
     experiment = preset.of(whole)
     names = {row.name for row in whole.matching(rows)}

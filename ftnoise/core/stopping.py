@@ -22,8 +22,12 @@ _received: tuple[int, float] | None = None  # exit code and time of the first si
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
-    """Signals in this block stop the command; those that are ignored, as by nohup, stay ignored."""
+    """Signals in this block stop the command; those that are ignored, as by nohup, stay ignored.
+
+    After a stop the handlers stay: a second signal must not change the exit code any more.
+    """
     global _received
+    _received = None
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     for number, handler in handlers.items():
         if handler not in (signal.SIG_IGN, None):
@@ -31,10 +35,9 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in handlers.items():
+        for number, handler in handlers.items() if _received is None else ():
             if handler not in (signal.SIG_IGN, None):
                 signal.signal(number, handler)
-        _received = None
 
 
 @contextlib.contextmanager

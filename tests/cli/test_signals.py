@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -28,11 +29,14 @@ def start(folder: Path, *words: str, ignored: set[signal.Signals] = frozenset())
     return subprocess.Popen(
         [sys.executable, "-m", "tests.fake", "tiny", "--runs", str(folder), *words],
         cwd=ROOT,
-        env=os.environ | {"FAKE_PAUSE": "0.02", "XDG_CACHE_HOME": str(folder)},
+        env=os.environ
+        | {"FAKE_PAUSE": "0.02", "XDG_CACHE_HOME": str(folder)}
+        | {"DASK_DISTRIBUTED__WORKER__PRELOAD": "tests.fake.worker"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=signals,
+        start_new_session=True,
     )
 
 
@@ -46,32 +50,36 @@ def whole(tmp_path_factory) -> tuple[str, float]:
     return out, time.monotonic() - began
 
 
-def stopped_at_many_moments(folder: Path, whole: tuple[str, float], times: int) -> None:
+def stopped_at_many_moments(
+    folder: Path, whole: tuple[str, float], times: int, *words: str, share: float = 1.1
+) -> None:
+    """Stops the table again and again, and lets it end at last."""
     table, seconds = whole
     moments = random.Random(times)
     ended = 0
     for number in range(times):
         sent = SIGNALS[number % len(SIGNALS)]
-        process = start(folder / str(ended))
-        time.sleep(moments.uniform(0.02, 1.1) * seconds)
-        process.send_signal(sent)
-        if moments.random() < 0.3:  # as `timeout` does
-            process.send_signal(sent)
-        out, err = process.communicate(timeout=60)
+        process = start(folder / str(ended), *words)
+        time.sleep(moments.uniform(0.02, share) * seconds)
+        # To all processes, as a terminal does; some twice, as `timeout` does.
+        for _ in range(moments.choice([1, 1, 2])):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, sent)
+        out, err = process.communicate(timeout=120)
         if process.returncode == 0:
             assert out == table
             ended += 1
             continue
-        # Before it has begun and after its end the signal itself kills, or Ctrl-C interrupts.
-        begun = "tiny, preset" in err
-        codes = {128 + sent} if begun and "Written to" not in err else {128 + sent, -sent}
-        assert process.returncode in codes, err
-        if begun:
-            assert "Traceback" not in err, err
-            assert "Exception ignored" not in err, err
-            assert "failed" not in err, err
-    process = start(folder / str(ended))
-    out, err = process.communicate(timeout=60)
+        if "tiny, preset" not in err:
+            continue  # The fake table imports NumPy before the command begins.
+        # After its end the signal itself kills.
+        ends = {128 + sent, -sent} if "Written to" in err else {128 + sent}
+        assert process.returncode in ends, err
+        assert "Traceback" not in err, err
+        assert "Exception ignored" not in err, err
+        assert "failed" not in err, err
+    process = start(folder / str(ended), *words)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (0, table), err
     assert not list(folder.rglob("*.damaged*"))
     assert not list(folder.rglob("failure.log"))
@@ -84,6 +92,16 @@ def test_stopped_at_some_moments(tmp_path, whole):
 @pytest.mark.slow
 def test_stopped_at_many_moments(tmp_path, whole):
     stopped_at_many_moments(tmp_path, whole, 120)
+
+
+@pytest.mark.slow
+def test_stopped_with_workers_at_many_moments(tmp_path):
+    began = time.monotonic()
+    process = start(tmp_path / "whole", "--workers", "2")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    whole = out, time.monotonic() - began
+    stopped_at_many_moments(tmp_path, whole, 24, "--workers", "2", share=0.9)
 
 
 def test_a_hang_up_that_is_ignored_stops_nothing(tmp_path, whole):

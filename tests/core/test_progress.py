@@ -86,6 +86,7 @@ def test_a_reader_of_stderr_that_has_gone_ends_nothing():
     assert (done.returncode, done.stdout) == (0, b"done\n")
 
 
+@pytest.mark.usefixtures("signals")
 def test_a_signal_that_got_lost_ends_the_work_at_the_next_report():
     progress = Progress()
     with stopping.stoppable():

@@ -17,15 +17,7 @@ from ftnoise.core.stopping import heeded, stoppable
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "SIGQUIT": 131}
 
 
-@pytest.fixture(autouse=True)
-def _default_handlers():
-    """Whoever runs the tests may ignore some."""
-    before = {number: signal.getsignal(number) for number in stopping.SIGNALS}
-    for number in stopping.SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("signals")
 
 
 def send(number: int) -> None:
@@ -38,14 +30,23 @@ def swallowed(number: int) -> None:
 
 
 @pytest.mark.parametrize("name", CODES)
-def test_each_signal_raises_its_exit_code_and_is_forgotten_after_the_block(name):
-    number = getattr(signal, name)
+def test_each_signal_raises_its_exit_code(name):
     with stoppable(), pytest.raises(KeyboardInterrupt) as stop:
-        send(number)
+        send(getattr(signal, name))
     assert stop.value.args == (CODES[name],)
-    assert signal.getsignal(number) == signal.SIG_DFL
+    # The next one begins anew.
     with stoppable():
         stopping.check()
+
+
+def test_handlers_are_those_of_before_unless_a_signal_has_stopped_the_block():
+    with stoppable():
+        pass
+    assert {signal.getsignal(number) for number in stopping.SIGNALS} == {signal.SIG_DFL}
+    with stoppable(), contextlib.suppress(KeyboardInterrupt):
+        send(signal.SIGTERM)
+    send(signal.SIGTERM)
+    send(signal.SIGHUP)
 
 
 @pytest.mark.parametrize("failure", [SystemError(), ImportError("numpy"), ValueError(), OSError()])

@@ -67,6 +67,7 @@ def test_a_pipe_in_the_place_of_a_copy_is_not_waited_for(kept, pets, sources, ca
     assert f"{kept} is no file" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("signals")
 def test_a_signal_that_a_parser_turns_into_an_error_is_no_damage(kept, monkeypatch, capsys):
     def stopped(*arguments, **options):
         with contextlib.suppress(KeyboardInterrupt):

@@ -326,6 +326,7 @@ def test_a_lock_held_elsewhere_is_waited_for_after_all_other_runs(store, log, mo
     assert len(log("train")) == 1
 
 
+@pytest.mark.usefixtures("signals")
 @pytest.mark.parametrize("how", ["changed", "lost", "bad input"])
 def test_a_signal_that_becomes_another_exception_stops_the_engine_and_is_no_failure(
     store, log, monkeypatch, how

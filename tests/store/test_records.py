@@ -290,6 +290,7 @@ def test_read_only_folders_are_read_and_damage_there_is_only_said(record, capsys
     assert content_of(record.folder) == before
 
 
+@pytest.mark.usefixtures("signals")
 def test_a_signal_that_a_parser_turns_into_an_error_is_no_damage(record, monkeypatch):
     record.save({"a": 1}, ARRAYS)
     before = content_of(record.folder)
