@@ -18,6 +18,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 SAME_SECONDS = 1.0
 
 _received: tuple[int, float] | None = None  # exit code and time of the first signal
+_deferred = False
 
 
 @contextlib.contextmanager
@@ -60,6 +61,24 @@ def heeded(note: str = "") -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """Signals take effect at the end of this block.
+
+    Threads that begin in it, and processes that these start at any time, get none but SIGTERM: a
+    terminal sends the others to all processes, and this one ends its own.
+    """
+    global _deferred
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*SIGNALS} - {signal.SIGTERM})
+    _deferred = True
+    try:
+        yield
+    finally:
+        _deferred = False
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    check()
+
+
 def check() -> None:
     """Raises `KeyboardInterrupt(exit code)` if a signal has arrived."""
     if _received is not None:
@@ -71,7 +90,8 @@ def _stop(number: int, frame: object) -> None:
     del frame
     if _received is None:
         _received = (128 + number, time.monotonic())
-        check()
+        if not _deferred:
+            check()
     elif time.monotonic() - _received[1] > SAME_SECONDS:
         # Asked for again while it cleans up: nothing that is stored needs that.
         os._exit(_received[0])

@@ -8,12 +8,14 @@ the store first and resumes from its checkpoint.
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import signal
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from multiprocessing import resource_tracker
 
 from ftnoise.core import stopping
 from ftnoise.core.data import Sources
@@ -202,33 +204,28 @@ def by_workers(units: list[tuple[Task, Unit]], workers: int) -> Outcomes:
     if not units:
         return
     import dask
-    from distributed import Client, LocalCluster, WorkerPlugin, as_completed
-
-    class LeaveInterrupts(WorkerPlugin):
-        """Ctrl-C reaches all processes of a terminal; this one ends its workers, quietly."""
-
-        def setup(self, worker: object) -> None:
-            for number in stopping.SIGNALS:
-                if number != signal.SIGTERM:
-                    signal.signal(number, signal.SIG_IGN)
+    from distributed import Client, LocalCluster, as_completed
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    with (
-        dask.config.set(CLUSTER),
-        LocalCluster(
-            n_workers=min(workers, len(units)),
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            # No dashboard, and a port that is free: the default one is the same for all commands.
-            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-            # Dask's limit would restart workers over and over without a message.
-            memory_limit=0,
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        client.register_plugin(LeaveInterrupts())
+    # It removes what a stopped process leaves; its start would unblock Ctrl-C further down.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
+    with stopping.deferred():
+        resource_tracker.ensure_running()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(dask.config.set(CLUSTER))
+        with stopping.deferred():  # dask cannot be stopped while it starts
+            cluster = LocalCluster(
+                n_workers=min(workers, len(units)),
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                # No dashboard, and a free port: the default one is the same for all commands.
+                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+                # Dask's limit would restart workers over and over without a message.
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,
+            )
+            client = stack.enter_context(Client(stack.enter_context(cluster)))
         tasks = {client.submit(work, unit, key=unit.id, pure=False): task for task, unit in units}
         for future in as_completed(tasks):
             outcome = future.result() if future.status == "finished" else future.exception()

@@ -72,7 +72,7 @@ def stopped_at_many_moments(
             continue
         if "tiny, preset" not in err:
             continue  # The fake table imports NumPy before the command begins.
-        # After its end the signal itself kills.
+        # After its end the signal itself kills, which a shell reports alike.
         ends = {128 + sent, -sent} if "Written to" in err else {128 + sent}
         assert process.returncode in ends, err
         assert "Traceback" not in err, err

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -108,3 +109,41 @@ def test_a_signal_that_is_ignored_stays_ignored(name):
         send(number)
         stopping.check()
     assert signal.getsignal(number) == signal.SIG_IGN
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_a_deferred_signal_takes_effect_at_the_end_of_the_block(name):
+    reached = []
+    with stoppable():
+        with contextlib.suppress(KeyboardInterrupt), stopping.deferred():
+            send(getattr(signal, name))
+            reached.append(name)
+        with pytest.raises(KeyboardInterrupt, match=str(CODES[name])):
+            stopping.check()
+    assert reached == [name]
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
+
+
+STATUS = "print(*(line for line in open('/proc/self/status') if line.startswith('SigBlk')))"
+
+
+def test_what_a_deferred_thread_starts_gets_no_signal_of_a_terminal():
+    def masks() -> str:
+        return subprocess.check_output([sys.executable, "-c", STATUS], text=True)
+
+    started, later = [], threading.Event()
+
+    def work() -> None:
+        later.wait(30)
+        started.append(masks())
+
+    with stoppable():
+        with stopping.deferred():
+            thread = threading.Thread(target=work)
+            thread.start()
+        later.set()
+        thread.join()
+        here = masks()
+    blocked = {signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
+    assert int(started[0].split()[1], 16) == sum(1 << (number - 1) for number in blocked)
+    assert int(here.split()[1], 16) == 0

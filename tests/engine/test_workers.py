@@ -24,14 +24,14 @@ TABLE = table()
 SIGNALS = {signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
 
 
-def ignoring(signals: set[signal.Signals]) -> set[int]:
-    """The children of this process that ignore these signals."""
+def blocking(signals: set[signal.Signals]) -> set[int]:
+    """The children of this process that block these signals."""
     found = set()
     for children in Path("/proc/self/task").glob("*/children"):
         for child in map(int, children.read_text().split()):
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 status = Path(f"/proc/{child}/status").read_text()
-                mask = int(status.split("SigIgn:")[1].split()[0], 16)
+                mask = int(status.split("SigBlk:")[1].split()[0], 16)
                 if all(mask >> (number - 1) & 1 for number in signals):
                     found.add(child)
     return found
@@ -69,11 +69,11 @@ def test_two_workers_of_which_one_is_killed_give_the_bits_of_one(
         time.sleep(0.05)
     (busy,) = (int(line.split()[1]) for line in lines if line.startswith("hold"))
     assert busy != os.getpid()
-    first = ignoring(SIGNALS)
+    first = blocking(SIGNALS)
     assert busy in first
     os.kill(busy, signal.SIGKILL)
     # The new worker too leaves the signals of a terminal to this process.
-    while command.is_alive() and not ignoring(SIGNALS) - first:
+    while command.is_alive() and not blocking(SIGNALS) - first:
         time.sleep(0.01)
     assert command.is_alive()
     # The run resumes in another process after its second epoch, and is not held again.
