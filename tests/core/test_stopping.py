@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -147,3 +149,39 @@ def test_what_a_deferred_thread_starts_gets_no_signal_of_a_terminal():
     blocked = {signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
     assert int(started[0].split()[1], 16) == sum(1 << (number - 1) for number in blocked)
     assert int(here.split()[1], 16) == 0
+
+
+def swallowing(package: Path) -> list[str]:
+    """The handlers of any exception that neither raise nor look whether a signal has arrived."""
+    found = []
+    for file in sorted(package.rglob("*.py")):
+        for handler in ast.walk(ast.parse(file.read_text())):
+            if not isinstance(handler, ast.ExceptHandler):
+                continue
+            caught = ast.walk(handler.type) if handler.type else [ast.Name("BaseException")]
+            broad = {one.id for one in caught if isinstance(one, ast.Name)}
+            calls = [ast.unparse(node) for node in ast.walk(handler) if isinstance(node, ast.Call)]
+            heeds = isinstance(handler.body[-1], ast.Raise) or "stopping.check()" in calls
+            if broad & {"Exception", "BaseException"} and not heeds:
+                found.append(f"{file.relative_to(package)}:{handler.lineno}")
+    return found
+
+
+def test_whoever_catches_any_exception_raises_or_looks_for_a_signal():
+    assert swallowing(Path(stopping.__file__).parents[1]) == []
+
+
+@pytest.mark.parametrize(
+    ("handler", "found"),
+    [
+        ("except Exception as error:\n    log(error)", ["a.py:3"]),
+        ("except (ValueError, Exception):\n    pass", ["a.py:3"]),
+        ("except:\n    pass", ["a.py:3"]),
+        ("except ValueError:\n    pass", []),
+        ("except Exception as error:\n    raise BadInput from error", []),
+        ("except Exception as error:\n    stopping.check()\n    log(error)", []),
+    ],
+)
+def test_a_planted_handler_is_found(tmp_path, handler, found):
+    (tmp_path / "a.py").write_text(f"try:\n    pass\n{handler}\n")
+    assert swallowing(tmp_path) == found
