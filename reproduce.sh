@@ -3,6 +3,14 @@
 # `python -m ftnoise` with the same arguments. Its own messages go to stderr.
 set -euo pipefail
 
+# A daemon may start it with closed streams: the files that are opened next would take their place,
+# as bash's own script takes that of stderr.
+for stream in 0 1 2; do
+    if [[ ! -e /dev/fd/$stream || /dev/fd/$stream -ef ${BASH_SOURCE[0]} ]]; then
+        eval "exec $stream<>/dev/null"
+    fi
+done
+
 here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 lock=$here/requirements.txt
 venv=$here/.venv

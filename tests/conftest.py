@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,6 +45,18 @@ def ftnoise(monkeypatch, capsys, tmp_path) -> Callable[..., tuple[int, str, str]
         return code, said.out, said.err
 
     return run
+
+
+@pytest.fixture
+def signals(monkeypatch) -> Iterator[None]:
+    """Signals are neither ignored, as whoever runs the tests may do, nor left handled."""
+    from ftnoise.core import stopping
+
+    monkeypatch.setattr(stopping, "_received", None)
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in stopping.SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

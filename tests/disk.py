@@ -7,7 +7,14 @@ from pathlib import Path
 
 # Of the run that the fixture `folder` is for.
 ID = "fmnist-dnn-natural-1e-s0-0123456789"
+ENVIRONMENT = {"processor": "abacus", "gpus": [], "threads": 2, "tensorflow": "2.15.1"}
 MEASURE = "test_accuracy-01234567"
+
+
+def spec(run: dict | None = None, **more: object) -> dict[str, object]:
+    """The least that a spec.json holds."""
+    data = {"digest": "0" * 64, "source": "memory"}
+    return {"run": run or {}, "data": data, "environment": ENVIRONMENT, **more}
 
 
 def files(root: Path) -> list[str]:

@@ -8,6 +8,9 @@ some at any moment, some in the middle of writing a file, some while a measure w
 the CSV has to be the same, byte for byte, and so have the SHA-256 digests of all weights; no run
 that was finished may be lost, trained again or touched, and nothing may count as damaged. Prints
 a summary; exit code 0 if all of this holds, 1 otherwise.
+
+With `--signal TERM` (or INT, HUP, QUIT) that signal is sent instead. Then each stop also has to end
+with its exit code and without a traceback or a failed run.
 """
 
 from __future__ import annotations
@@ -36,8 +39,9 @@ SIGNS = {"writing": "**/.ftnoise-*.tmp", "measuring": "*/measures/*"}
 class Reproduction:
     """The command under test, in one runs folder."""
 
-    def __init__(self, words: list[str], runs: Path) -> None:
-        self.runs = runs
+    def __init__(self, words: list[str], runs: Path, number: int = signal.SIGKILL) -> None:
+        self.runs, self.signal = runs, number
+        self.complaints: list[str] = []
         self.log = runs.with_suffix(".log")
         self.command = [sys.executable, "-m", "ftnoise", *words, "--runs", str(runs)]
 
@@ -45,7 +49,13 @@ class Reproduction:
         """Starts it in a process group of its own."""
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                self.command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+                self.command,
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                # Whoever starts this in the background has it ignored, and children inherit that.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
         self.began = time.time()
 
@@ -62,10 +72,16 @@ class Reproduction:
         return code == 0
 
     def kill(self) -> None:
-        """SIGKILL to the whole group."""
+        """The signal to the whole group; all of it ends."""
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+            os.killpg(self.process.pid, self.signal)
+        code = self.process.wait()
+        # Before the command has begun, and after its end, the signal itself kills.
+        if code not in (128 + self.signal, -self.signal, 0):
+            self.complaints.append(f"exit code {code} after signal {self.signal}")
+        text = self.log.read_text(errors="replace")
+        signs = ("Traceback", "Exception ignored", "failed.")
+        self.complaints += [f"{sign!r} in {self.log}:\n{text}" for sign in signs if sign in text]
 
     def shows(self, stage: str) -> bool:
         """Whether the folder shows that this start of it is at `stage`."""
@@ -138,12 +154,12 @@ def lost_or_changed(before: dict[str, tuple], after: dict[str, tuple]) -> list[s
 
 
 def interrupted(
-    words: list[str], folder: Path, kills: int, duration: float, moments: random.Random
+    words: list[str], folder: Path, kills: int, number: int, duration: float, moments: random.Random
 ) -> tuple[list[Reproduction], list[str]]:
     """Runs and kills; returns the runs (more than one if one ended too early) and complaints."""
     complaints: list[str] = []
     landed: Counter[str] = Counter()
-    reproduction = Reproduction(words, folder / "interrupted")
+    reproduction = Reproduction(words, folder / "interrupted", number)
     all_of_them = [reproduction]
     left, known = duration, dict[str, tuple]()
     while kills:
@@ -162,7 +178,7 @@ def interrupted(
         known = after
         if reproduction.process.returncode == 0:
             print("  ended before it was killed; once more from the beginning", flush=True)
-            reproduction = Reproduction(words, folder / f"interrupted-{len(all_of_them)}")
+            reproduction = Reproduction(words, folder / f"interrupted-{len(all_of_them)}", number)
             all_of_them.append(reproduction)
             duration *= 0.7
             left, known = duration, {}
@@ -173,6 +189,7 @@ def interrupted(
         f"{run}: lost or changed" for run in lost_or_changed(known, reproduction.finished())
     ]
     print("Killed in: " + ", ".join(f"{where} {count}" for where, count in landed.items()))
+    complaints += [complaint for one in all_of_them for complaint in one.complaints]
     if not set(landed) - {"start-up"}:
         complaints.append("no kill hit a training, so nothing had to be resumed")
     return all_of_them, complaints
@@ -184,6 +201,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--signal", default="KILL", choices=("KILL", "TERM", "INT", "HUP", "QUIT"))
     parser.add_argument("--experiment", default="table5")
     parser.add_argument("--preset", default="quick", choices=("quick", "smoke"))
     parser.add_argument("--rows", help="only rows whose name matches")
@@ -203,7 +221,9 @@ def main() -> int:
 
         print(f"With {arguments.kills} kills:", flush=True)
         moments = random.Random(arguments.seed_of_the_moments)
-        ended, complaints = interrupted(words, folder, arguments.kills, duration, moments)
+        number = signal.Signals[f"SIG{arguments.signal}"]
+        kills = arguments.kills
+        ended, complaints = interrupted(words, folder, kills, number, duration, moments)
         for reproduction in ended:
             same_csv, same_digests = reproduction.result()
             if same_csv != csv:

@@ -132,6 +132,24 @@ def test_the_first_start_installs_and_the_second_keeps(door: Door) -> None:
     assert door.installations() == 1
 
 
+@pytest.mark.parametrize("streams", ["<&- >&- 2>&-", ">&-", "2>&-"])
+def test_closed_streams_are_opened_before_anything_else_is(door: Door, streams: str) -> None:
+    """As a daemon may start it: what is installed, and the program, have streams to write to."""
+    log = door.notes / "open"
+    report = 'for n in 0 1 2; do [[ -e /dev/fd/$n ]] && echo "$n" >>"$NOTES/open"; done'
+    door.add_python("python3.11", PRETENDED.replace('case "$*" in', f'{report}\ncase "$*" in', 1))
+    shell = shutil.which("bash")
+    assert shell is not None
+    environment = {"PATH": str(door.bin), "NOTES": str(door.notes)}
+    command = [shell, "-c", f'"$0" list {streams}', door.script]
+    done = subprocess.run(command, env=environment, cwd=door.checkout, check=False)
+    assert done.returncode == 0
+    assert door.installations() == 1
+    seen = log.read_text().split()
+    assert seen == ["0", "1", "2"] * (len(seen) // 3)
+    assert (door.checkout / ".venv.lock").read_bytes() == b""
+
+
 def test_everything_is_installed_with_its_hash_and_nothing_is_built_by_what_is_not_locked(
     door: Door,
 ) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCES = ROOT / "runs" / "reference"  # published runs
 MOST_SEEDS = 10_000  # each is a training of every row
+MOST_WORKERS = 1_000  # processes that each import TensorFlow
 
 
 class Parser(argparse.ArgumentParser):
@@ -78,12 +79,16 @@ def chosen(arguments: argparse.Namespace, rows: str | None = None) -> tuple[Expe
         BadInput: there is no such experiment or row, or an argument does not fit the rows.
     """
     whole = catalog.experiment(arguments.experiment)
-    if arguments.seeds is not None:
-        expect(
-            1 <= arguments.seeds <= MOST_SEEDS,
-            f"--seeds in 1 to {MOST_SEEDS:,}",
-            seeds=arguments.seeds,
-        )
+    seeds, draws = arguments.seeds, arguments.data_seeds
+    within = seeds is None or 1 <= seeds <= MOST_SEEDS
+    expect(within, f"--seeds in 1 to {MOST_SEEDS:,}", seeds=seeds)
+    seeds = seeds or whole.seeds
+    expect(
+        1 <= draws <= max(1, MOST_SEEDS // seeds),
+        f"--data-seeds, times the number of seeds, in 1 to {MOST_SEEDS:,}",
+        data_seeds=draws,
+        seeds=seeds,
+    )
     preset = whole.preset(arguments.preset).with_data_seeds(arguments.data_seeds)
     experiment = preset.of(whole)
     names = {row.name for row in whole.matching(rows)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,7 +59,7 @@ def experiment(name: str) -> Experiment:
     if not is_file(name):
         return importlib.import_module(f"ftnoise.experiments.{name}").EXPERIMENT
     path = Path(name)
-    expect(path.is_file() and path.suffix == ".py", "a Python file", path=name)
+    expect(os.path.isfile(path) and path.suffix == ".py", "a Python file", path=name)
     if path.resolve().parent == _folder().resolve():
         return experiment(path.stem)
     found = vars(_imported(path)).get("EXPERIMENT")

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.cli.arguments import ROOT, folder
+from ftnoise.core import stopping
 from ftnoise.core.errors import BadInput, RunFailed, one_line
 from ftnoise.core.progress import RESUMES, Progress, duration, log
 from ftnoise.faults.parsing import form
-from ftnoise.user.settings import CampaignSettings, descriptions
+from ftnoise.user.settings import CONFIDENCE, CampaignSettings, descriptions
 
 if TYPE_CHECKING:
     from ftnoise.faults.campaign import Campaign
@@ -135,10 +136,6 @@ def run(given: argparse.Namespace) -> int:
             names = (str(given.weights or given.model), str(given.against))
             print(f"\n{result.against(other, names)}", flush=True)
         return 0
-    except KeyboardInterrupt as stop:
-        if not given.plan:
-            stop.add_note(RESUMES)
-        raise
     except tf.errors.InvalidArgumentError as error:
         raise BadInput(
             f"Expected examples that {given.model} can compute. Received: {one_line(error)}"
@@ -159,8 +156,11 @@ def checked(given: argparse.Namespace) -> CampaignSettings:
     names = {field.name for field in fields(CampaignSettings)}
     values = {name: value for name, value in vars(given).items() if name in names}
     if (percent := values.get("confidence")) is not None:
-        if not 0 < percent < 100:
-            raise BadInput(f"Expected --confidence in percent, in (0, 100). Received: {percent:g}.")
+        least, most = (100 * end for end in CONFIDENCE)
+        if not least <= percent <= most:
+            raise BadInput(
+                f"Expected --confidence in percent, in [{least:g}, {most:g}]. Received: {percent}."
+            )
         values["confidence"] = round(percent / 100, 12)
     settings = CampaignSettings.of(**values)
     for flag, used in (("--max-trials", "max_trials" in given), ("--plan", given.plan)):
@@ -193,7 +193,8 @@ def measured(
     name = re.sub(r"\W+", "-", campaign.network.name.lower())
     path = out or Store(RUNS).injections / f"{name}-{identity[:8]}"
     report = trial_report("" if settings.half_width is None else "at most ")
-    with stored(campaign, settings, identity, path, report, about) as result:
+    campaigning = stored(campaign, settings, identity, path, report, about)
+    with stopping.heeded(RESUMES), campaigning as result:
         print(f"{result}\nScaling: {about['scaling']}.", flush=True)
     log(f"Written to {path}/injection: {', '.join(f'.{suffix}' for suffix in SUFFIXES)}")
     return result

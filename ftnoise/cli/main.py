@@ -2,7 +2,8 @@
 
 `./reproduce.sh` and `python -m ftnoise` take the same arguments. Only the command that is called is
 imported, so `--help` and a wrong argument return at once. Results go to stdout, progress and errors
-to stderr. The exit code is 0, 1 for a failed run, 2 for bad input and 130 after Ctrl-C.
+to stderr. The exit code is 0, 1 for a failed run, 2 for bad input, and 128 + n after signal n: 130
+after Ctrl-C, 143 after SIGTERM.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from ftnoise.cli import catalog
 from ftnoise.cli.arguments import Parser
+from ftnoise.core import stopping
 from ftnoise.core.errors import BadInput, FtnoiseError
-from ftnoise.core.progress import log
+from ftnoise.core.progress import discard, line, log
 
 FOLDER = Path(__file__).parent
 # Files of this folder that are no commands; `reproduce` is called by an experiment's name.
@@ -33,34 +35,49 @@ def main(argv: list[str] | None = None) -> int:
     Args:
         argv: the command line without the program; None takes `sys.argv`.
     """
+    _open_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # An old terminal may lack characters of a table: it shows a ? instead.
         sys.stdout.reconfigure(errors="replace")
-    previous = signal.signal(signal.SIGTERM, _terminated)
+    with stopping.stoppable():
+        try:
+            with stopping.heeded():
+                code = dispatch(sys.argv[1:] if argv is None else argv)
+                sys.stdout.flush()
+            return code
+        except FtnoiseError as failure:
+            log(f"error: {failure}")
+            return failure.exit_code
+        except KeyboardInterrupt as stop:
+            line("")
+            line(" ".join([STOPPED, *getattr(stop, "__notes__", ())]))
+            return stop.args[0] if stop.args else 128 + signal.SIGINT
+        except OSError as failure:
+            if not isinstance(failure, BrokenPipeError):  # the reader of stdout has gone
+                log(f"error: Could not finish: {failure}.")
+            return 1
+        finally:
+            _flush()
+
+
+def _open_streams() -> None:
+    """Opens closed standard streams, as a daemon's, on the null device.
+
+    The file that is opened next would take the number of one, and get what C code writes to it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(opened, True)
+            setattr(sys, name, os.fdopen(opened, "w" if number else "r"))
+
+
+def _flush() -> None:
+    """Writes what is left for stdout, or discards it: otherwise Python complains at its end."""
     try:
-        code = dispatch(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
-        return code
-    except FtnoiseError as failure:
-        log(f"error: {failure}")
-        return failure.exit_code
-    except KeyboardInterrupt as stop:
-        print("\n" + " ".join([STOPPED, *getattr(stop, "__notes__", ())]), file=sys.stderr)
-        return stop.args[0] if stop.args else 128 + signal.SIGINT
-    except BrokenPipeError:
-        # The reader of stdout has gone.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except OSError as failure:
-        log(f"error: Could not finish: {failure}.")
-        return 1
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
-def _terminated(number: int, frame: object) -> NoReturn:
-    del frame
-    raise KeyboardInterrupt(128 + number)
+    except OSError:
+        discard(sys.stdout)
 
 
 def dispatch(argv: list[str]) -> int:
@@ -97,7 +114,13 @@ def parse(argv: list[str]) -> tuple[Any, argparse.Namespace]:
     command.arguments(parser)
     if name == "test":  # all of its arguments are pytest's
         rest = ["--", *rest]
-    return command, parser.parse_args(rest)
+    given = parser.parse_args(rest)
+    if given.experiment != name and given.experiment in known:
+        raise BadInput(
+            f"Expected an experiment after {name}. Received: {given.experiment!r}, which is a "
+            f"command of its own. Did you mean './reproduce.sh {given.experiment}'?"
+        )
+    return command, given
 
 
 def commands() -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ftnoise.cli.arguments import chosen, common, named
 from ftnoise.core.errors import BadInput, RunFailed
-from ftnoise.core.progress import log
+from ftnoise.core.progress import line, log
 
 if TYPE_CHECKING:
     from ftnoise.core.experiment import Experiment
@@ -71,5 +71,5 @@ def show(results: Results, store: Store) -> int:
         return failure.exit_code
     stem = paths[0].with_suffix("")
     suffixes = ", ".join(path.name.removeprefix(stem.name) for path in paths)
-    print(f"Written to {stem}: {suffixes}", file=sys.stderr)
+    line(f"Written to {stem}: {suffixes}")
     return 0

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
-from ftnoise.cli.arguments import REFERENCES, chosen, common, folder
+from ftnoise.cli.arguments import MOST_WORKERS, REFERENCES, chosen, common, folder
 from ftnoise.cli.report import show, stored_results
+from ftnoise.core import stopping
 from ftnoise.core.checks import expect
-from ftnoise.core.progress import RESUMES, duration, log
+from ftnoise.core.progress import RESUMES, duration, line, log
 
 if TYPE_CHECKING:
     from ftnoise.core.experiment import Experiment
@@ -61,8 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ftnoise.engine.executor import Engine, foreseen
     from ftnoise.store.folders import Store
 
-    if arguments.workers is not None:
-        expect(arguments.workers >= 1, "--workers to be at least 1", workers=arguments.workers)
+    if (workers := arguments.workers) is not None:
+        expect(1 <= workers <= MOST_WORKERS, f"--workers in 1 to {MOST_WORKERS:,}", workers=workers)
     experiment, preset = chosen(arguments, arguments.rows)
     if arguments.settings:
         from ftnoise.cli.overrides import changed
@@ -74,11 +74,11 @@ def run(arguments: argparse.Namespace) -> int:
     references = [Store(REFERENCES)] if experiment.adopts else []
     if arguments.dry_run:
         statuses = foreseen(experiment, tasks, store, references)
-        announce(experiment, preset, statuses, sys.stdout)
+        print(*announcement(experiment, preset, statuses), sep="\n")
         for status in statuses:
             print(f"  {status.task.name:40} {status}")
         return 0
-    try:
+    with stopping.heeded(RESUMES):
         sources = Sources.from_environment(arguments.data_dir, arguments.offline)
         store.prepare()
         engine = Engine(
@@ -89,24 +89,22 @@ def run(arguments: argparse.Namespace) -> int:
             references=references,
             xla=arguments.xla,
             fail_fast=arguments.fail_fast,
-            workers=arguments.workers,
+            workers=workers,
         )
         if adopted := engine.adopt():
-            print(f"Copied instead of trained: {', '.join(adopted)}.", file=sys.stderr)
-        announce(experiment, preset, [engine.status(task) for task in tasks], sys.stderr)
+            line(f"Copied instead of trained: {', '.join(adopted)}.")
+        for text in announcement(experiment, preset, [engine.status(task) for task in tasks]):
+            line(text)
         failures = engine.run()
         own = {engine.folder(task).id for task in tasks}
         code = show(stored_results(experiment, preset, seeds, store, own), store)
-    except KeyboardInterrupt as stop:
-        stop.add_note(RESUMES)
-        raise
     if failures:
         log(f"error: {len(failures)} of {len(tasks)} runs failed.")
     return max([code, *(failure.exit_code for failure in failures)])
 
 
-def announce(experiment: Experiment, preset: Preset, statuses: list[Status], file: TextIO) -> None:
-    """Prints what is stored, what will be trained or measured, and how to stop."""
+def announcement(experiment: Experiment, preset: Preset, statuses: list[Status]) -> list[str]:
+    """Lines about what is stored, what will be trained or measured, and how to stop."""
     training = [status for status in statuses if not status.trained]
     measuring = [status for status in statuses if status.trained and not status.complete]
     stored = len(statuses) - len(training) - len(measuring)
@@ -127,4 +125,4 @@ def announce(experiment: Experiment, preset: Preset, statuses: list[Status], fil
         lines.append(f"{cost}Ctrl-C keeps finished work; the same command resumes.")
     if training and preset.name == "paper" and not Path("/dev/nvidia0").exists():
         lines.append("This machine has no GPU: --preset quick shows the trend in minutes.")
-    print("\n".join(lines), file=file)
+    return lines

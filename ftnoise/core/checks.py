@@ -7,16 +7,38 @@ keyword, and the keyword is the name in the message: `positive(rate=self.rate)`.
 from __future__ import annotations
 
 import math
+import os
 import re
+from collections.abc import Sequence
+from decimal import Decimal
 
 from ftnoise.core.errors import BadInput
+
+LONGEST = 300  # characters of a received value
+LONGEST_INTEGER = 10**20
+NAMES = 10  # that a message lists
 
 
 def expect(condition: bool, expected: str, **received: object) -> None:
     """Raises `BadInput` ("Expected ... Received: name=value.") unless the condition holds."""
     if not condition:
-        got = ", ".join(f"{name}={value!r}" for name, value in received.items())
+        got = ", ".join(f"{name}={shown(value)}" for name, value in received.items())
         raise BadInput(f"Expected {expected}. Received: {got}.")
+
+
+def shown(value: object) -> str:
+    """A value as Python writes it, if that is not long."""
+    if isinstance(value, int) and abs(value) >= LONGEST_INTEGER:
+        return f"{Decimal(value):.3g}"
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, of 60 characters at most, and the number of the others; or "none"."""
+    shown = [name if len(name) <= 60 else f"{name[:60]}..." for name in names[:NAMES]]
+    shown += [f"and {len(names) - NAMES:,} more"] if len(names) > NAMES else []
+    return ", ".join(shown) or "none"
 
 
 def positive(**values: object) -> None:
@@ -65,6 +87,13 @@ def instance(
     for name, value in values.items():
         allowed = isinstance(value, kind) or (optional and value is None)
         expect(allowed, f"{name} to be {expected}{' or None' if optional else ''}", **{name: value})
+
+
+def path(**values: object) -> None:
+    """Strings or `os.PathLike` objects that can name a file or folder."""
+    for name, value in values.items():
+        text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+        expect(isinstance(text, str) and "\0" not in text, f"{name} to be a path", **{name: value})
 
 
 def is_number(value: object) -> bool:

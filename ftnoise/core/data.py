@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ftnoise.core import seeds
-from ftnoise.core.checks import expect
+from ftnoise.core import checks, seeds
 from ftnoise.core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -56,9 +55,10 @@ class Sources:
         chosen = data_dir or os.environ.get("FTNOISE_DATA") or None
         if chosen is None:
             return cls(offline=offline)
-        folder = Path(chosen)
-        expect(folder.is_dir(), "--data-dir or FTNOISE_DATA to be a folder", data_dir=str(folder))
-        return cls(data_dir=folder, offline=offline)
+        checks.path(data_dir=chosen)
+        found = os.path.isdir(chosen)
+        checks.expect(found, "--data-dir or FTNOISE_DATA to be a folder", data_dir=str(chosen))
+        return cls(data_dir=Path(chosen), offline=offline)
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,6 +24,14 @@ class RunFailed(FtnoiseError):
     """A run could not be finished (diverged, no space, ...); what was stored before is kept."""
 
 
+def printable(text: str) -> str:
+    """The text in one line, with control characters escaped.
+
+    What comes from a file, such as a name, could otherwise command a terminal.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def first_line(error: BaseException) -> str:
     """The class of an error and the first line of its text, at most 200 characters of it."""
     lines = str(error).strip().splitlines() or [""]

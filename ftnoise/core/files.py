@@ -12,6 +12,8 @@ import fcntl
 import json
 import os
 import secrets
+import socket
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -52,6 +54,27 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """
     with failing("write", path), replacing(path) as file:
         file.write(content)
+
+
+class NoFile(OSError):
+    """A folder, pipe or device is in the place of a file."""
+
+
+def regular(path: str, flags: int) -> int:
+    """For `open(path, "rb", opener=regular)`: a file alone is opened, as a pipe might never end.
+
+    Raises:
+        NoFile: it is a folder, pipe or device.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise NoFile(f"{path} is no file, but a folder, pipe or device")
+    return os.open(path, flags)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file; see `regular`."""
+    with open(path, "rb", opener=regular) as file:
+        return file.read()
 
 
 @contextlib.contextmanager
@@ -117,7 +140,7 @@ def locked(folder: Path) -> Iterator[bool]:
     """Gives True if this call got the folder's lock, which it then holds until the block ends.
 
     It does not wait, and a second call while the first holds the lock gives False. The kernel frees
-    the lock of a killed process.
+    the lock of a killed process. The file says who has held it last (see `holder`).
 
     Raises:
         RunFailed: nothing can be locked here (read-only, no such file system feature, ...).
@@ -133,12 +156,23 @@ def locked(folder: Path) -> Iterator[bool]:
             yield False
             return
         try:
+            with contextlib.suppress(OSError):  # such as a full disk
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
             yield True
         finally:
             # Closing alone would leave the lock to a process forked meanwhile.
             fcntl.flock(descriptor, fcntl.LOCK_UN)
     finally:
         os.close(descriptor)
+
+
+def holder(folder: Path) -> str:
+    """`process 123 on host`: who holds the folder's lock, if it is held."""
+    try:
+        return read_bytes(folder / LOCK).decode() or "another process"
+    except (OSError, ValueError):
+        return "another process"
 
 
 def try_lock(descriptor: int, kind: int) -> bool:

@@ -1,14 +1,21 @@
 """Messages on stderr: lines, and a progress line that rewrites itself on a terminal.
 
-There is one stderr, so this module keeps the state of its last line. Results go to stdout.
+There is one stderr, so this module keeps the state of its last line. Results go to stdout. Where
+stderr cannot be written (its reader or terminal has gone), the work goes on without messages.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
+from typing import TextIO
 
+from ftnoise.core import stopping
+from ftnoise.core.errors import printable
+
+LONGEST = 2000  # characters of a line
 TERMINAL_SECONDS = 0.2
 ELSEWHERE_SECONDS = 30.0
 RESUMES = "What was finished is kept; the same command resumes."
@@ -19,7 +26,16 @@ _width = 0
 
 def log(text: str) -> None:
     """Prints `ftnoise: <text>` on a line of its own."""
-    _line(f"ftnoise: {text}")
+    line(f"ftnoise: {text}")
+
+
+def line(text: str) -> None:
+    """Prints `text` on a line of its own: printable, and cut after `LONGEST` characters."""
+    global _width
+    start = "\r" if _width else ""
+    shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    _write(start + printable(shown).ljust(_width) + "\n")
+    _width = 0
 
 
 class Progress:
@@ -29,7 +45,8 @@ class Progress:
         self.shown = 0.0 if sys.stderr.isatty() else time.monotonic()
 
     def update(self, text: str) -> None:
-        """Shows `text` if the last one was shown long enough."""
+        """Shows `text` if the last one was shown long enough; a lost signal ends the work here."""
+        stopping.check()
         now, live = time.monotonic(), sys.stderr.isatty()
         if now - self.shown < (TERMINAL_SECONDS if live else ELSEWHERE_SECONDS):
             return
@@ -37,28 +54,28 @@ class Progress:
         if live:
             _progress(text)
         else:
-            _line(text)
-
-    def log(self, text: str) -> None:
-        """Prints `text` on a line of its own."""
-        _line(text)
-
-
-def _line(text: str) -> None:
-    global _width
-    start = "\r" if _width else ""
-    sys.stderr.write(start + text.ljust(_width) + "\n")
-    sys.stderr.flush()
-    _width = 0
+            line(text)
 
 
 def _progress(text: str) -> None:
     global _width
     # A line that is broken by the terminal could not be rewritten.
     text = text[: shutil.get_terminal_size().columns - 1]
-    sys.stderr.write("\r" + text.ljust(_width))
-    sys.stderr.flush()
+    _write("\r" + text.ljust(_width))
     _width = len(text)
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        discard(sys.stderr)
+
+
+def discard(stream: TextIO) -> None:
+    """Sends what is still written to a stream nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def duration(seconds: float) -> str:

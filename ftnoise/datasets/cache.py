@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.core import files
+from ftnoise.core import files, stopping
 from ftnoise.core.progress import log
 
 if TYPE_CHECKING:
@@ -33,7 +33,10 @@ def load(
     from ftnoise.datasets import content
 
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+        with (
+            open(path, "rb", opener=files.regular) as file,
+            np.load(file, allow_pickle=False) as archive,
+        ):
             manifest = json.loads(bytes(archive[MANIFEST]))
             if (manifest.pop("format"), manifest.pop("signature")) != (FORMAT, signature):
                 return None
@@ -44,6 +47,7 @@ def load(
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
     except Exception as error:  # whatever a parser raises on a damaged file
+        stopping.check()
         log(f"{path} is damaged ({' '.join(str(error).split())}) and is made again")
         return None
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ftnoise.core.checks import expect
 from ftnoise.core.errors import BadInput
+from ftnoise.core.files import read_bytes
 from ftnoise.datasets.origins import Origin, Raw, reading
 from ftnoise.datasets.public import PublicSet
 
@@ -69,7 +70,7 @@ def read_batches(folder: Path) -> Raw:
         records = []
         for name in names:
             with reading(folder / name, "a batch of CIFAR-10"):
-                content = np.fromfile(folder / name, np.uint8)
+                content = np.frombuffer(read_bytes(folder / name), np.uint8)
                 whole = content.size > 0 and content.size % 3073 == 0
                 expect(whole, "records of 3073 bytes", bytes=content.size)
                 records.append(content.reshape(-1, 3073))

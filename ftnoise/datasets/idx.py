@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import expect
+from ftnoise.core.files import read_bytes
 from ftnoise.datasets.origins import Origin, Raw, reading
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def _read(path: Path, dimensions: int) -> np.ndarray:
     import numpy as np
 
     with reading(path, "IDX"):
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            content = stream.read()
+        content = read_bytes(path)
+        content = gzip.decompress(content) if path.suffix == ".gz" else content
         magic, body = content[:4], 4 + 4 * dimensions
         expect(magic == bytes([0, 0, 8, dimensions]), "IDX of unsigned bytes", magic=magic)
         sizes = np.frombuffer(content[4:body], ">u4").tolist()

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from ftnoise.core.checks import expect
 from ftnoise.core.data import Sources
 from ftnoise.core.errors import BadInput
+from ftnoise.core.files import read_bytes, regular
 from ftnoise.core.progress import log
 from ftnoise.datasets.origins import Origin, OwnDataSet, Raw, reading
 
@@ -64,9 +65,10 @@ def _read(path: Path, class_names: tuple[str, ...] | None, shape: tuple[int, ...
     arrays: dict[str, np.ndarray] = {}
     with reading(path, "images"), contextlib.ExitStack() as stack:
         if path.is_dir():
-            images, content = _layout(_in_folder(path)), lambda name: (path / name).read_bytes()
+            images, content = _layout(_in_folder(path)), lambda name: read_bytes(path / name)
         else:
-            archive = stack.enter_context(zipfile.ZipFile(path))
+            file = stack.enter_context(open(path, "rb", opener=regular))
+            archive = stack.enter_context(zipfile.ZipFile(file))
             images, content = _layout(archive.namelist()), archive.read
         labels = _labels(images, class_names)
         log(f"reading {len(images)} images from {path} (once; a copy is kept)")
@@ -120,9 +122,13 @@ def _labels(images: list[re.Match[str]], class_names: tuple[str, ...] | None) ->
 def _pixels(content: bytes, shape: tuple[int, ...] | None, source: str) -> np.ndarray:
     """An image, uint8 `[height, width, channels]`, of the shape that `source` has."""
     import numpy as np
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
-    with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
+    try:
+        opened = Image.open(io.BytesIO(content), formats=("JPEG", "PNG"))
+    except UnidentifiedImageError:  # its text names an object in memory
+        raise BadInput("Expected a JPEG or PNG. Received: other content.") from None
+    with opened as image:
         expect(image.mode in GRAY + COLOR, "grayscale or color of 8 bits", mode=image.mode)
         own = (image.height, image.width, 1 if image.mode in GRAY else 3)
         height, width, channels = shape or own

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftnoise.core.data import Sources
+from ftnoise.core.files import regular
 from ftnoise.datasets.origins import Origin, OwnDataSet, Raw, reading
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def opened(path: Path) -> Iterator[Archive]:
     # `np.load` of a path would leave a damaged file open.
     with (
         reading(path, "a readable .npz"),
-        open(path, "rb") as stream,
+        open(path, "rb", opener=regular) as stream,
         np.load(stream, allow_pickle=False) as archive,
     ):
         yield archive

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from ftnoise.core.checks import instance
+from ftnoise.core import checks, stopping
 from ftnoise.core.data import Data, Sources
 from ftnoise.core.errors import BadInput, one_line
 from ftnoise.core.interfaces import DataSet
@@ -117,6 +117,7 @@ class OriginDataSet(DataSet):
                     original=self.content,
                 )
             except (Unavailable, BadInput, OSError) as reason:
+                stopping.check()
                 # A wrong file of the user's own is never passed over in silence.
                 if origin.place is not None:
                     raise
@@ -169,8 +170,9 @@ class OwnDataSet(OriginDataSet):
     name: str = ""
 
     def __post_init__(self) -> None:
+        checks.path(path=self.path)
         object.__setattr__(self, "path", os.fspath(self.path))
-        instance(str, "a string", name=self.name)
+        checks.instance(str, "a string", name=self.name)
 
 
 @contextlib.contextmanager

@@ -8,18 +8,21 @@ the store first and resumes from its checkpoint.
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import signal
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from multiprocessing import resource_tracker
 
+from ftnoise.core import stopping
 from ftnoise.core.data import Sources
 from ftnoise.core.errors import FtnoiseError, RunFailed, first_line
 from ftnoise.core.experiment import Experiment, run_id
 from ftnoise.core.interfaces import DataSet
-from ftnoise.core.progress import Progress, duration, log
+from ftnoise.core.progress import Progress, duration, line, log
 from ftnoise.core.spec import canonical, digest, spec_id
 from ftnoise.engine import runner
 from ftnoise.engine.plan import Status, Task
@@ -114,11 +117,11 @@ class Engine:
                 left = f"; {done} of {len(units)} runs, {rest} left" if done < len(units) else ""
                 if isinstance(outcome, FtnoiseError):
                     failures[self.folder(task).id] = outcome
-                    self.progress.log(f"{task.name}: failed. {outcome}{left}")
+                    line(f"{task.name}: failed. {outcome}{left}")
                     if self.fail_fast:
                         return [outcome]
                 else:
-                    self.progress.log(f"{task.name}: {self._result(task)}{left}")
+                    line(f"{task.name}: {self._result(task)}{left}")
         return list(failures.values())
 
     def _units(self, needs_others: bool) -> list[tuple[Task, Unit]]:
@@ -174,8 +177,7 @@ def here(engine: Engine, units: list[tuple[Task, Unit]]) -> Outcomes:
                 yield task, outcome
         if len(busy) == len(pending):
             task, unit = busy[0]
-            engine.progress.log(f"Waiting for {task.name}, which another process works on.")
-            engine.store.run(unit.id).wait()
+            engine.store.run(unit.id).wait(task.name)
         pending = busy
 
 
@@ -205,33 +207,31 @@ def by_workers(units: list[tuple[Task, Unit]], workers: int) -> Outcomes:
     from distributed import Client, LocalCluster, as_completed
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    with (
-        dask.config.set(CLUSTER),
-        LocalCluster(
-            n_workers=min(workers, len(units)),
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            # No dashboard, and a port that is free: the default one is the same for all commands.
-            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-            # Dask's limit would restart workers over and over without a message.
-            memory_limit=0,
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        client.run(_leave_interrupts)
+    # It removes what a stopped process leaves; its start would unblock Ctrl-C further down.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
+    with stopping.deferred():
+        resource_tracker.ensure_running()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(dask.config.set(CLUSTER))
+        with stopping.deferred():  # dask cannot be stopped while it starts
+            cluster = LocalCluster(
+                n_workers=min(workers, len(units)),
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                # No dashboard, and a free port: the default one is the same for all commands.
+                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+                # Dask's limit would restart workers over and over without a message.
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,
+            )
+            client = stack.enter_context(Client(stack.enter_context(cluster)))
         tasks = {client.submit(work, unit, key=unit.id, pure=False): task for task, unit in units}
         for future in as_completed(tasks):
             outcome = future.result() if future.status == "finished" else future.exception()
             if not isinstance(outcome, FtnoiseError | str):
                 outcome = RunFailed(first_line(outcome))
             yield tasks[future], outcome
-
-
-def _leave_interrupts() -> None:
-    """Ctrl-C reaches all processes of a terminal; this one ends its workers, without tracebacks."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def work(unit: Unit) -> str:
@@ -247,7 +247,7 @@ def work(unit: Unit) -> str:
         threading.set_intra_op_parallelism_threads(1)
         threading.set_inter_op_parallelism_threads(1)
     while (id := runner.perform(unit)) is None:
-        Store(unit.root).run(unit.id).wait()
+        Store(unit.root).run(unit.id).wait(unit.id)
     return id
 
 

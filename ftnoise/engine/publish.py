@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+from ftnoise.core.checks import listed
 from ftnoise.core.errors import BadInput
 from ftnoise.core.experiment import Experiment
-from ftnoise.core.files import write_json
+from ftnoise.core.files import TEMPORARIES, failing, read_bytes, write_json
 from ftnoise.core.spec import JSON
 from ftnoise.store.folders import RunFolder, Store
 from ftnoise.store.lookup import others_of, runs_of
+
+ENVIRONMENTS = "environment.json"  # first written, so that it marks a folder of published runs
 
 
 def publish(experiment: Experiment, seeds: int | None, store: Store, target: Store) -> None:
     """Copies a table's finished runs, and those that their measures need, into `target`.
 
-    `environment.json` there lists the environment of each run, or the list of them where there
+    `ENVIRONMENTS` there lists the environment of each run, or the list of them where there
     were several; what was published there before stays.
 
     Raises:
-        BadInput: there are no finished runs, or one of them would replace another private release.
+        BadInput: there are no finished runs, one of them would replace another private release, or
+            `target` is neither new, nor empty, nor published.
     """
+    _check(target.root)
+    if target.root.resolve() == store.root.resolve():
+        raise BadInput(f"Expected --to to be another folder than --runs. Received: {target.root}.")
     runs = runs_of(experiment, seeds, store)
     if not runs:
         raise BadInput(
@@ -30,14 +38,15 @@ def publish(experiment: Experiment, seeds: int | None, store: Store, target: Sto
     runs += others_of(experiment, runs, store)
     for stored in runs:
         refuse_second_release(stored.folder, target.run(stored.folder.id))
-    for stored in runs:
-        stored.folder.copy_to(target)
-    file = target.root / "environment.json"
+    file = target.root / ENVIRONMENTS
     try:
-        published = json.loads(file.read_bytes())
+        published = json.loads(read_bytes(file))
     except (OSError, ValueError):
         published = None
     published = published if isinstance(published, dict) else {}
+    write_json(file, published)
+    for stored in runs:
+        stored.folder.copy_to(target)
     environments = {stored.folder.id: stored.environments for stored in runs}
     published |= {id: many if len(many) > 1 else many[0] for id, many in environments.items()}
     write_json(file, dict(sorted(published.items())))
@@ -64,3 +73,15 @@ def releases(folder: RunFolder) -> list[JSON]:
     spec = folder.spec() or {}
     parts = (spec, *spec.get("parts", {}).values())
     return [part["gradients"] for part in parts if part.get("gradients")]
+
+
+def _check(target: Path) -> None:
+    """Raises `BadInput` unless the folder is new, empty, or one of published runs."""
+    if target.is_dir() and not (target / ENVIRONMENTS).is_file():
+        with failing("read", target):
+            names = [one.name for one in target.iterdir() if not one.match(TEMPORARIES)]
+        if names:
+            raise BadInput(
+                "Expected --to to be a new or empty folder, or one that publish has made. "
+                f"Received: {target}, which holds {listed(sorted(names))}."
+            )

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ftnoise.core import stopping
 from ftnoise.core.data import Data, Sources
 from ftnoise.core.errors import FtnoiseError, RunFailed, first_line
 from ftnoise.core.experiment import run_id
@@ -79,7 +80,8 @@ def perform(unit: Unit, report: Report = lambda done, total, text: None) -> str 
             return None
         folder.clean()
         try:
-            _perform(unit, folder, report)
+            with stopping.heeded():
+                _perform(unit, folder, report)
         except FtnoiseError:
             raise
         except Exception as failure:  # a run may fail in any way; the others must go on

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import expect
+from ftnoise.core.errors import printable
 from ftnoise.core.experiment import Column, Experiment, Row
 from ftnoise.core.figures import ArrayFigure, Pairs
 from ftnoise.core.preset import Preset
@@ -291,7 +292,7 @@ def notes(experiment: Experiment, preset: Preset, runs: Sequence[StoredRun]) -> 
             info = run.folder.read_measure_info(spec_id(measure))
             flags = () if info is None else measure.red_flags(info)
             lines += [f"Red flag, {run.name}: {text}" for text in flags]
-    return lines
+    return [printable(line) for line in lines]
 
 
 def _machine(environment: dict[str, JSON]) -> str:

@@ -24,6 +24,7 @@ import math
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,20 +35,36 @@ from ftnoise.core.files import (
     LOCK,
     TEMPORARIES,
     failing,
+    holder,
     locked,
     reason,
+    regular,
     remove,
     sweep,
     temporary_file,
+    try_lock,
     write_text,
 )
-from ftnoise.store.records import Content, Record
+from ftnoise.core.progress import log
+from ftnoise.store.records import Content, Record, Shape
 
 if TYPE_CHECKING:
     from numpy import ndarray
 
 # The last belongs to the file system of a disk of its own.
 OTHER_FOLDERS = ("reports", "reference", "injections", "lost+found")
+# Between two looks at a lock, and between two reports that it is held.
+POLL_SECONDS, WAITING_SECONDS = 0.2, 60.0
+# What is read of an environment and of spec.json by whoever does not hold the lock.
+ENVIRONMENT: Shape = {"processor": str, "gpus": [str], "threads": int, "tensorflow": str}
+SPEC: Shape = {
+    "run": {"seed?": int},
+    "data": {"digest": str, "source": str},
+    "environment": ENVIRONMENT,
+    "earlier_environments?": [ENVIRONMENT],
+    "parts?": {"*": dict},
+}
+RESULT: Shape = {"scalars": {"*": int | float}, "info": {"red_flags?": [str]}}
 
 
 class Store:
@@ -131,19 +148,20 @@ class RunFolder:
 
     Reading gives None where nothing is stored, and where it is damaged: then a line on stderr
     names the file, and the holder of the lock sets it aside. A file that cannot be read or written
-    at all (no permission, no space, ...) is a `RunFailed`, and what was stored before is kept.
+    at all (no permission, no space, ...) is a `RunFailed` for the holder of the lock, and what was
+    stored before is kept; for a reader it is a line and None, so that the other runs are read.
     """
 
     def __init__(self, id: str, path: Path) -> None:
         self.id, self.path = id, path
         self._held = False
         self._records: dict[tuple[str, str], Record] = {}
-        self._spec = self._record("spec", keys=("run",))
-        self._weights = self._record("weights", keys=("info", "array_file"))
+        self._spec = self._record("spec", shape=SPEC)
+        self._weights = self._record("weights", shape={"info": dict, "array_file": dict})
 
-    def _record(self, stem: str, place: str = "", keys: tuple[str, ...] = ()) -> Record:
+    def _record(self, stem: str, place: str = "", *, shape: Shape) -> Record:
         # The same value each time, since it knows which damage it has reported.
-        new = Record(self.path / place, stem, held=lambda: self._held, keys=keys)
+        new = Record(self.path / place, stem, held=lambda: self._held, shape=shape)
         return self._records.setdefault((place, stem), new)
 
     @contextlib.contextmanager
@@ -161,18 +179,24 @@ class RunFolder:
             finally:
                 self._held = self._held and not mine
 
-    def wait(self) -> None:
-        """Returns when no other process holds the lock.
+    def wait(self, name: str) -> None:
+        """Returns when no other process holds the lock; reports each minute which one does.
 
         It takes the lock for an instant, which can make a `locked` elsewhere give False: so call
         `locked` again after each `wait`.
+
+        Args:
+            name: of the run, for the report.
         """
-        lock = self.path / LOCK
-        if not self._held:
-            # The folder may be removed meanwhile.
-            gone = contextlib.suppress(FileNotFoundError)
-            with failing("lock", lock), gone, open(lock, "rb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH)
+        lock, reported = self.path / LOCK, -math.inf
+        # The folder may be removed meanwhile.
+        gone = contextlib.suppress(FileNotFoundError)
+        with failing("lock", lock), gone, open(lock, "rb", opener=regular) as file:
+            while not self._held and not try_lock(file.fileno(), fcntl.LOCK_SH):
+                if time.monotonic() - reported > WAITING_SECONDS:
+                    log(f"Waiting for {name}, which {holder(self.path)} works on.")
+                    reported = time.monotonic()
+                time.sleep(POLL_SECONDS)
 
     def clean(self) -> None:
         """Removes the log of an earlier failure, for a new attempt under the lock."""
@@ -191,6 +215,8 @@ class RunFolder:
             RunFailed: there is nothing sound to copy, or another process holds the lock there.
         """
         there = target.run(self.id)
+        if there.path.is_symlink():
+            raise RunFailed(f"Expected {there.path} to be a folder of its own. Received: a link.")
         with there.locked() as mine:
             if not mine:
                 raise RunFailed(f"Expected {there.path} to be free. Received: a locked folder.")
@@ -251,14 +277,14 @@ class RunFolder:
         """Where an interrupted training, or a part of a procedure, keeps its state."""
         if part:
             _expect_id("part", part)
-        return self._record("checkpoint", f"parts/{part}" if part else "", keys=("state",))
+        return self._record("checkpoint", f"parts/{part}" if part else "", shape={"state": dict})
 
     def checkpoints(self) -> list[Record]:
         """Those of the run and of its parts that have any file, newest last."""
         newest: dict[str, int] = {}
         for file in [*self.path.glob("checkpoint*"), *self.path.glob("parts/*/checkpoint*")]:
             part = "" if file.parent == self.path else file.parent.name
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 if file.suffix in (".json", ".npz") and (not part or _is_id(part)):
                     newest[part] = max(file.stat().st_mtime_ns, newest.get(part, 0))
         return [self.checkpoint(part) for part in sorted(newest, key=newest.__getitem__)]
@@ -333,11 +359,11 @@ class RunFolder:
     def partial_work(self, measure_id: str) -> Record:
         """What a measure keeps until its result is written."""
         _expect_id("measure", measure_id)
-        return self._record("partial", f"measures/{measure_id}", keys=("state",))
+        return self._record("partial", f"measures/{measure_id}", shape={"state": dict})
 
     def _measure(self, measure_id: str) -> Record:
         _expect_id("measure", measure_id)
-        return self._record("result", f"measures/{measure_id}", keys=("scalars", "info"))
+        return self._record("result", f"measures/{measure_id}", shape=RESULT)
 
 
 def _is_id(id: str) -> bool:

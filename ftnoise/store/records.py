@@ -12,15 +12,18 @@ import contextlib
 import hashlib
 import io
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from types import UnionType
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from zipfile import BadZipFile
 
+from ftnoise.core import stopping
 from ftnoise.core.errors import RunFailed, StoredDamage
-from ftnoise.core.files import failing, reason, remove, write_bytes, write_json
+from ftnoise.core.files import NoFile, failing, read_bytes, reason, remove, write_bytes, write_json
 from ftnoise.core.progress import log
 from ftnoise.core.spec import JSON
 
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Content = dict[str, JSON]
+# What JSON has to be: a type, `[shape]` for a list, or the shapes of an object's names; other names
+# may be there, and a name that ends in ? may be missing. The name * is the shape of all values.
+Shape: TypeAlias = "type | UnionType | list[Shape] | dict[str, Shape]"
 # What reading a damaged JSON or array file may raise.
 DAMAGE = (AttributeError, EOFError, LookupError, RecursionError, TypeError, ValueError, BadZipFile)
 
@@ -40,7 +46,7 @@ class Record:
         folder: need not exist before `save`.
         stem: the files' name.
         held: whether this process holds the folder's lock, so that it may set damaged files aside.
-        keys: what the JSON has to contain; without it, the record is damaged.
+        shape: of the JSON; with another one, the record is damaged.
     """
 
     def __init__(
@@ -48,9 +54,9 @@ class Record:
         folder: Path,
         stem: str,
         held: Callable[[], bool] = lambda: True,
-        keys: Sequence[str] = (),
+        shape: Shape = dict,
     ) -> None:
-        self.folder, self.stem, self.keys = folder, stem, keys
+        self.folder, self.stem, self.shape = folder, stem, shape
         self.path = folder / f"{stem}.json"
         self._held = held
         self._told = ""
@@ -108,7 +114,7 @@ class Record:
             import numpy as np
 
             file = self._array_file(listing)
-            packed = file.read_bytes()
+            packed = read_bytes(file)
             if hashlib.sha256(packed).hexdigest() != listing["sha256"]:
                 raise StoredDamage(f"{file} has another SHA-256 than {self.path.name} lists")
             names = [entry["name"] for entry in listing["entries"]]
@@ -143,40 +149,45 @@ class Record:
 
     def _read(self, use: Callable[[Content], T]) -> T | None:
         """What `use` makes of the JSON; None if that is missing or anything is damaged."""
-        seen = None
-        while (raw := self._raw()) is not None:
+        raw = seen = None
+        while True:
             try:
-                content = json.loads(raw)
-                if content.keys() >= set(self.keys):
+                raw = None
+                raw = read_bytes(self.path)
+                content = json.loads(raw, parse_constant=_finite, parse_float=_finite)
+                if fits(content, self.shape):
                     return use(content)
                 raise ValueError
-            except StoredDamage as error:
+            except (StoredDamage, NoFile) as error:
                 damage = str(error)
             except FileNotFoundError as error:
+                if raw is None:
+                    return None
                 damage = f"{error.filename} is missing, though {self.path.name} lists it"
             except OSError as error:
                 file = error.filename or self.path  # a failed read names no file
-                raise RunFailed(f"Could not read {file}: {reason(error)}.") from error
+                damage = f"Could not read {file}: {reason(error)}"
+                if self._held():
+                    raise RunFailed(f"{damage}.") from error
+                self._report(f"{damage}; not used.")
+                return None
             except DAMAGE:
                 damage = f"{self.path} is truncated or was changed"
+            stopping.check()
             # Another process may have replaced it halfway through the reading.
             if raw == seen:
                 self._set_aside(damage)
                 return None
             seen = raw
-        return None
-
-    def _raw(self) -> bytes | None:
-        with failing("read", self.path), contextlib.suppress(FileNotFoundError):
-            return self.path.read_bytes()
-        return None
 
     def _listed(self) -> str | None:
         """The name of the array file that the JSON lists, if it lists one."""
         try:
-            return json.loads(self._raw() or b"")["array_file"]["name"]
+            with failing("read", self.path), contextlib.suppress(FileNotFoundError):
+                return json.loads(read_bytes(self.path))["array_file"]["name"]
         except (LookupError, RecursionError, TypeError, ValueError):
-            return None
+            pass
+        return None
 
     def _array_file(self, listing: Content) -> Path:
         if not self._is_own(listing["name"]):
@@ -196,10 +207,7 @@ class Record:
 
     def _set_aside(self, damage: str) -> None:
         if not self._held():
-            # A reader looks again and again, and reports once.
-            if self._told != damage:
-                log(f"{damage}; not used, and made again by the next training.")
-            self._told = damage
+            self._report(f"{damage}; not used, and made again by the next training.")
             return
         # The JSON first: without it the array file counts for nothing.
         files = [file for file in (self.path, *self._array_files()) if file.exists()]
@@ -208,6 +216,35 @@ class Record:
             log(f"{damage}; set aside as {names}, to be made again.")
         except OSError as error:
             log(f"{damage}; not used, and could not be set aside ({reason(error)}).")
+
+    def _report(self, text: str) -> None:
+        """Reports once what a reader finds again and again."""
+        if self._told != text:
+            log(text)
+        self._told = text
+
+
+def _finite(text: str) -> float:
+    """A number of JSON; NaN and infinities, which `write_json` refuses, are a `ValueError`."""
+    if math.isfinite(number := float(text)):
+        return number
+    raise ValueError
+
+
+def fits(content: JSON, shape: Shape) -> bool:
+    """Whether JSON has a shape."""
+    if isinstance(shape, list):
+        return isinstance(content, list) and all(fits(one, shape[0]) for one in content)
+    if not isinstance(shape, dict):
+        return isinstance(content, shape)
+    if not isinstance(content, dict):
+        return False
+    if "*" in shape:
+        return all(fits(one, shape["*"]) for one in content.values())
+    return all(
+        fits(content[name], inner) if (name := key.rstrip("?")) in content else name != key
+        for key, inner in shape.items()
+    )
 
 
 def _pack(arrays: Sequence[tuple[str, ndarray]]) -> tuple[memoryview, list[Content]]:

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.core.checks import expect
+from ftnoise.core.checks import expect, listed
 from ftnoise.core.errors import BadInput, one_line
 from ftnoise.datasets.npz_file import opened
 from ftnoise.user import hdf5
@@ -81,7 +81,7 @@ def read_examples(path: Path) -> tuple[Any, ndarray]:
         else:
             raise BadInput(
                 "Expected arrays x and y, or x_test and y_test, or x_0, x_1, ... and y. "
-                f"Received: {', '.join(sorted(archive.files)) or 'none'}."
+                f"Received: {listed(sorted(archive.files))}."
             )
         x = [archive[name] for name in inputs]
         return (x if inputs == several else x[0]), archive[labels]

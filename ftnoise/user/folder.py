@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftnoise.core.errors import BadInput, RunFailed
-from ftnoise.core.files import TEMPORARIES, locked, remove, write_bytes, write_text
+from ftnoise.core.files import TEMPORARIES, holder, locked, remove, write_bytes, write_text
 from ftnoise.core.progress import log
 from ftnoise.core.spec import JSON, digest
 from ftnoise.report.figures.arrays import fault_curve
 from ftnoise.store.partial_work import PartialWork
-from ftnoise.store.records import Record
+from ftnoise.store.records import Record, Shape
 from ftnoise.user.inject import run
 from ftnoise.user.result import InjectionResult
 
@@ -32,7 +32,11 @@ if TYPE_CHECKING:
     from ftnoise.user.settings import CampaignSettings
 
 SUFFIXES = ("json", "npz", "csv", "png", "pdf")
-KEYS = ("identity", "model", "sites", "checks", "weights", "array_file")
+SHAPE: Shape = {
+    **dict.fromkeys(("identity", "model", "checks", "weights"), str),
+    "sites": int,
+    "array_file": dict,
+}
 
 
 @contextlib.contextmanager
@@ -60,11 +64,14 @@ def stored(
     """
     from ftnoise.faults.outcomes import Outcomes
 
-    record, partial = Record(path, "injection", keys=KEYS), Record(path, f"partial-{identity[:8]}")
+    record, partial = (
+        Record(path, "injection", shape=SHAPE),
+        Record(path, f"partial-{identity[:8]}"),
+    )
     with locked(path) as mine:
         if not mine:
             raise RunFailed(
-                f"Expected {path} to be free. Received: a folder in which another process works; "
+                f"Expected {path} to be free. Received: a folder in which {holder(path)} works; "
                 "wait for it, or choose another folder."
             )
         remove(path.glob(TEMPORARIES))  # of a killed process

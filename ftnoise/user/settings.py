@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ftnoise.core.checks import count, expect, fraction
+from ftnoise.core.checks import count, expect, is_number
 from ftnoise.core.spec import JSON, canonical
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.parsing import fault_of, rate_of
 from ftnoise.faults.precision import Precision
 from ftnoise.faults.rates import Rate, Share
 
+CONFIDENCE = (1e-6, 0.999999)  # one nearer to 1 would be printed as 1
 POINTS = 5  # of a curve up to the fault's own rate
 MOST_TRIALS = 1_000_000  # at a rate
 
@@ -32,7 +33,7 @@ class CampaignSettings:
         half_width: draw trials at each rate until the interval of the mean accuracy is mean -+
             this number of points, in [0.01, 100), by a confidence sequence that is valid at any
             stopping time
-        confidence: of all intervals, in (0, 1)
+        confidence: of all intervals, in [1e-6, 0.999999], as it is printed with six digits
         max_trials: with a half-width: the most trials at each rate, 2 to 1,000,000
         seed: of the trials, an integer >= 0; it draws the same trials for every model of one
             architecture
@@ -51,7 +52,9 @@ class CampaignSettings:
 
     def __post_init__(self) -> None:
         count(least=2, limit=MOST_TRIALS, trials=self.trials, max_trials=self.max_trials)
-        fraction(zero=False, one=False, confidence=self.confidence)
+        least, most = CONFIDENCE
+        within = is_number(self.confidence) and least <= self.confidence <= most
+        expect(within, f"confidence in [{least:g}, {most:g}]", confidence=self.confidence)
         count(least=0, seed=self.seed)
         _ = self.precision  # checks the half-width
         labels = [rate.label for rate in self.rates]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -71,13 +72,13 @@ def test_uint8_examples_are_divided_by_255(own, tmp_path, data):
 def test_the_same_campaign_is_answered_from_the_store(own, monkeypatch, tmp_path):
     _, out, _ = own("--out", "there")
     before = contents(tmp_path / "there")
-    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "there").iterdir()}
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "there").glob("[!.]*")}
     monkeypatch.setattr("ftnoise.user.folder.run", None)
     code, again, err = own("--out", "there", "--weights", "w.npz")
     assert (code, again) == (0, out)
     assert "Cached: this campaign was run before." in err
     assert contents(tmp_path / "there") == before
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "there").iterdir()} == times
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "there").glob("[!.]*")} == times
     for name in ("injection.csv", "injection.pdf"):
         (tmp_path / "there" / name).unlink()
     assert own("--out", "there")[0] == 0
@@ -228,7 +229,8 @@ def test_a_folder_in_which_another_process_works_is_one_line_and_exit_code_1(own
         assert mine
         code, out, err = own("--out", "there")
     assert (code, out) == (1, "")
-    assert f"Expected {tmp_path / 'there'} to be free. Received: a folder in which another" in err
+    who = f"process {os.getpid()} on {socket.gethostname()}"
+    assert f"Expected there to be free. Received: a folder in which {who} works; wait for" in err
     assert own("--out", "there")[0] == 0
 
 

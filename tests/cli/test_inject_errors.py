@@ -28,6 +28,7 @@ def bad_files(tmp_path_factory, data):
         "shape": {"x": x[:, :3], "y": y},
         "onehot": {"x": x, "y": np.eye(3)[y]},
         "holes": {"x": np.where(np.arange(300).reshape(60, 5) % 50 == 37, np.nan, x), "y": y},
+        "names": {f"a\x1b[31m{n}": y for n in range(3_000)},
     }
     for name, arrays in given.items():
         np.savez(folder / f"{name}.npz", **arrays)
@@ -64,6 +65,7 @@ def bad_files(tmp_path_factory, data):
         ({"data": "none.npz"}, "Expected --data to be a file. Received: none.npz, no such"),
         ({"data": "text.npz"}, "Expected text.npz to be a readable .npz. Received: "),
         ({"data": "pickled.npz"}, "allow_pickle=False"),
+        ({"data": "names.npz"}, r"Received: a\x1b[31m0, a\x1b[31m1, a\x1b[31m10, a\x1b[31m100, "),
         ({"data": "labels.npz"}, "Expected labels from 0 to 2 for own. Received: lowest=1, high"),
         ({"data": "shape.npz"}, "Expected examples of shape [n, 5] for own"),
         (
@@ -85,7 +87,10 @@ def bad_files(tmp_path_factory, data):
             {"trials": "", "half-width": "1", "max-trials": "1"},
             "Expected max_trials to be an integer in 2 to 1,000,000",
         ),
-        ({"confidence": "100"}, "Expected --confidence in percent, in (0, 100). Received: 100."),
+        (
+            {"confidence": "99.99999999999999"},
+            "Expected --confidence in percent, in [0.0001, 99.9999]. Received: 99.99999999999999.",
+        ),
         ({"seed": "-1"}, "Expected seed to be an integer >= 0"),
         ({"out": "d.npz/there"}, "Expected --out to be a folder that can be written"),
         ({"out": "program"}, "Expected --out to be a folder that can be written"),

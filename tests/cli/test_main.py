@@ -47,10 +47,19 @@ WRONG = [
         ["tiny", "--secret-key"],
         "Expected --secret-key with rows that have noise in their gradients.",
     ),
-    (["tiny", "--data-seeds", "0"], "Expected --data-seeds to be at least 1."),
+    (["tiny", "--data-seeds", "0"], "Expected --data-seeds, times the number of seeds, in 1 to"),
+    (["tiny", "--data-seeds", str(10**25)], "in 1 to 10,000. Received: data_seeds=1.00e+25, s"),
+    (["report", "tiny", "--data-seeds", "200", "--seeds", "100"], "data_seeds=200, seeds=100."),
+    (["tiny", "--seeds", str(10**30)], "in 1 to 10,000. Received: seeds=1.00e+30."),
+    (["tiny", "--seeds", "1" * 5000], "--seeds: invalid int value: '111"),
     (["tiny", "--data-seeds", "2"], "Expected --data-seeds with data that are drawn"),
     (["report", "tiny", "--data-seeds", "2"], "Expected --data-seeds with data that are drawn"),
-    (["tiny", "--workers", "0"], "Expected --workers to be at least 1. Received: workers=0."),
+    (["tiny", "--workers", "0"], "Expected --workers in 1 to 1,000. Received: workers=0."),
+    (["tiny", "--workers", "1001"], "Expected --workers in 1 to 1,000. Received: workers=1001."),
+    (["report", "inject"], "Received: 'inject', which is a command of its own. Did you mean"),
+    (["publish", "report", "--to", "there"], "'report', which is a command of its own."),
+    (["tiny", "--data-dir", "x" * 300], "Expected --data-dir or FTNOISE_DATA to be a folder."),
+    (["report", "x" * 300 + "/y.py"], "Expected a Python file."),
     (["tiny", "--set", "schedule.epoch=2"], "did you mean 'epochs'?"),
     (["nowhere.py"], "Expected a Python file. Received: path='nowhere.py'."),
     (["report", "there/nowhere.py"], "Expected a Python file."),
@@ -80,6 +89,7 @@ def test_a_wrong_argument_is_one_line_and_exit_code_2_and_nothing_is_written(
     assert (code, out) == (2, "")
     assert err.startswith("ftnoise: error: ")
     assert err.count("\n") == 1
+    assert len(err) < 2100
     assert line in err
     assert list(tmp_path.iterdir()) == []
 
@@ -207,6 +217,7 @@ def test_only_a_stopped_training_is_said_to_be_resumable(ftnoise, monkeypatch, w
     assert (RESUMES in err) == (RESUMES in said)
 
 
+@pytest.mark.usefixtures("signals")
 def test_a_termination_is_a_clean_stop_too(ftnoise, monkeypatch):
     def dispatch(words: list[str]) -> int:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -215,3 +226,80 @@ def test_a_termination_is_a_clean_stop_too(ftnoise, monkeypatch):
 
     monkeypatch.setattr(cli, "dispatch", dispatch)
     assert ftnoise() == (143, "", f"\n{cli.STOPPED}\n")
+
+
+@pytest.mark.usefixtures("signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"])
+@pytest.mark.parametrize("failure", [SystemError("with an exception set"), ImportError("numpy")])
+def test_a_signal_that_becomes_another_exception_is_a_clean_stop_too(
+    ftnoise, monkeypatch, name, failure
+):
+    number = getattr(signal, name)
+
+    def run(*arguments: Any, **options: Any) -> None:
+        try:
+            os.kill(os.getpid(), number)
+        except KeyboardInterrupt:
+            raise failure from None
+
+    monkeypatch.setattr("ftnoise.engine.executor.Engine.run", run)
+    code, out, err = ftnoise("tiny")
+    assert (code, out) == (128 + number, "")
+    assert err.endswith(f"\n{cli.STOPPED} {RESUMES}\n")
+
+
+# Standard streams that are closed, full, or have no reader.
+
+
+def fake_command(streams: str, *words: str, **environment: str) -> subprocess.CompletedProcess:
+    """A command on the fake table, with redirections of a shell."""
+    return subprocess.run(
+        ["bash", "-c", f'exec "$@" {streams}', "bash", sys.executable, "-m", "tests.fake", *words],
+        cwd=ROOT,
+        env=os.environ | environment | {"PYTHONUNBUFFERED": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("streams", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", "<&-"])
+def test_closed_streams_change_no_exit_code_and_no_file(tmp_path, streams):
+    given = {"FAKE_LOG": str(tmp_path / "log"), "XDG_CACHE_HOME": str(tmp_path)}
+    runs = ["--runs", str(tmp_path / "runs")]
+    open_out, open_err = ">&-" not in streams.replace("2>&-", ""), "2>&-" not in streams
+    done = fake_command(streams, "tiny", *runs, **given)
+    assert done.returncode == 0, done.stderr
+    assert ("A table for tests" in done.stdout) == open_out
+    assert ("Written to" in done.stderr) == open_err
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "log").read_text().count("train ") == len(ROWS)
+    # No message went into a file that took the number of a stream.
+    for file in tmp_path.rglob("*"):
+        if file.is_file():
+            assert b"tiny, preset" not in file.read_bytes()
+    assert fake_command("", "report", "tiny", *runs).returncode == 0
+    for words, code in ((["tinny"], 2), (["--help"], 0), (["tiny", "--help"], 0)):
+        done = fake_command(streams, *words)
+        assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+    failed = fake_command(streams, "tiny", *runs, "--seeds", "2", FAKE_FAILS="noisy=crash")
+    assert failed.returncode == 1
+
+
+@pytest.mark.parametrize("words", [["list"], ["--help"], ["tiny", "--dry-run"]])
+@pytest.mark.parametrize("streams", [">/dev/full", "2>/dev/full >&2", "> >(exit 0)"])
+def test_a_full_or_broken_stdout_is_no_traceback(tmp_path, words, streams):
+    runs = ["--runs", str(tmp_path)] if "tiny" in words else []
+    done = fake_command(f"{streams}; exit", *words, *runs)
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    # Not Python's own 120.
+    assert done.returncode in (0, 1)
+
+
+def test_a_training_goes_on_when_the_reader_of_its_messages_has_gone(tmp_path):
+    runs = ["--runs", str(tmp_path / "runs")]
+    done = fake_command("2> >(exit 0)", "tiny", *runs, FAKE_PAUSE="0.05")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "A table for tests" in done.stdout

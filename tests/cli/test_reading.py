@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -47,8 +48,8 @@ def test_an_unreadable_runs_folder_is_an_error(ftnoise, tmp_path, monkeypatch, w
     assert f"Received: {tmp_path / 'runs'} (Permission denied)." in err
 
 
-@reading
-def test_an_unreadable_run_is_an_error(ftnoise, tmp_path, monkeypatch, words):
+@pytest.mark.parametrize("words", [*READING, ["tiny"]], ids=" ".join)
+def test_an_unreadable_run_is_named_and_blocks_no_other(ftnoise, tmp_path, monkeypatch, words):
     ftnoise("tiny")
     (noisy,) = (tmp_path / "runs").glob("*noisy*")
     stat = os.stat
@@ -60,9 +61,32 @@ def test_an_unreadable_run_is_an_error(ftnoise, tmp_path, monkeypatch, words):
 
     monkeypatch.setattr(os, "stat", locked_up)
     code, out, err = ftnoise(*words)
-    assert (code, out, err.count("\n")) == (1, "", 1)
-    assert f"Could not read {noisy}/" in err
-    assert ": Permission denied." in err
+    assert f"ftnoise: Could not read {noisy}/spec.json: Permission denied; not used.\n" in err
+    assert "Traceback" not in err
+    # Only a command that trains needs it.
+    assert code == (1 if words == ["tiny"] else 0)
+    assert ("1 of 3 runs failed" in err) == (words == ["tiny"])
+    if words[-1] == "tiny":
+        assert "1 of 3 numbers are missing" in out
+    elif "publish" in words:
+        assert len(list((tmp_path / "there").glob("*/spec.json"))) == 2
+    else:
+        assert "3 runs: 2 stored, 1 to train." in out
+
+
+@reading
+def test_a_run_whose_spec_has_another_shape_is_named_and_blocks_no_other(ftnoise, tmp_path, words):
+    ftnoise("tiny")
+    (file,) = (tmp_path / "runs").glob("*noisy*/spec.json")
+    sound = json.loads(file.read_bytes())
+    for change in ({"data": None}, {"run": []}, {"environment": "here"}):
+        file.write_text(json.dumps(sound | change))
+        code, _, err = ftnoise(*words)
+        assert (code, "Traceback" in err) == (0, False)
+        assert f"ftnoise: {file} is truncated or was changed; not used" in err
+    # And is made again.
+    assert ftnoise("tiny")[0] == 0
+    assert ftnoise("report", "tiny")[0] == 0
 
 
 @pytest.mark.parametrize("file", ["weights.npz", "spec.json", "measures/*/result.json"])
@@ -79,6 +103,20 @@ def test_reading_reports_damage_in_one_line_and_renames_nothing(ftnoise, tmp_pat
     assert str(damaged) in line
     assert line.endswith("; not used, and made again by the next training.")
     assert files(noisy) == before
+
+
+def test_what_a_run_of_somebody_else_says_commands_no_terminal(ftnoise, tmp_path):
+    ftnoise("tiny")
+    (file,) = (tmp_path / "runs").glob("*noisy*/spec.json")
+    content = json.loads(file.read_bytes())
+    content["data"]["source"] = content["environment"]["processor"] = "a\x1b]0;b\x07\nc"
+    file.write_text(json.dumps(content))
+    code, out, err = ftnoise("report", "tiny")
+    assert code == 0
+    assert r"a\x1b]0;b\x07\nc" in out
+    written = [text.read_text() for text in (tmp_path / "runs/reports").glob("*.[mt]*")]
+    for text in (out, err, *written):
+        assert text.replace("\n", "").isprintable()
 
 
 def test_a_report_that_cannot_be_written_is_exit_code_1_after_the_table(ftnoise, tmp_path):

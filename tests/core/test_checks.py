@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from ftnoise.core import checks
 from ftnoise.core.checks import expect, is_count, is_name, is_number
 from ftnoise.core.errors import BadInput
 
+MANY = [f"name {n}" for n in range(30_000)]
 NO_NUMBERS = (math.nan, math.inf, -math.inf, True, "1", None, 10**400)
 
 
@@ -17,6 +19,41 @@ def test_expect_gives_the_expectation_and_the_values_in_one_line():
         expect(False, "scale >= 0", scale=-1, text="two\nlines")
     assert str(failure.value) == "Expected scale >= 0. Received: scale=-1, text='two\\nlines'."
     assert isinstance(failure.value, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (10**19, "1" + 19 * "0"),
+        (10**30, "1.00e+30"),
+        (-(10**30), "-1.00e+30"),
+        (0.1, "0.1"),
+        ("\x1b[31m", "'\\x1b[31m'"),
+        (MANY, repr(MANY)[: checks.LONGEST] + "..."),
+    ],
+)
+def test_a_value_is_shown_as_it_was_given_unless_that_is_long(value, shown):
+    with pytest.raises(BadInput) as failure:
+        expect(False, "another", x=value)
+    assert str(failure.value) == f"Expected another. Received: x={shown}."
+
+
+def test_listed_names_are_few():
+    assert checks.listed([]) == "none"
+    assert checks.listed(["b", "a"]) == "b, a"
+    assert checks.listed(MANY).endswith(", name 9, and 29,990 more")
+    assert checks.listed(["x" * 100]) == "x" * 60 + "..."
+
+
+@pytest.mark.parametrize("value", ["", "a/b", Path("a")])
+def test_paths(value):
+    checks.path(x=value)
+
+
+@pytest.mark.parametrize("value", [None, 5, b"a", ["a"], "a\0b"])
+def test_what_is_no_path_is_refused(value):
+    with pytest.raises(BadInput, match="Expected x to be a path"):
+        checks.path(x=value)
 
 
 ACCEPTED = [
@@ -63,7 +100,7 @@ def test_values_that_do_not_fit_are_refused_under_their_name(check, options, val
     for value in values:
         with pytest.raises(BadInput) as failure:
             check(**options, x=value)
-        assert str(failure.value) == f"Expected {expected}. Received: x={value!r}."
+        assert str(failure.value) == f"Expected {expected}. Received: x={checks.shown(value)}."
 
 
 def test_a_check_of_several_values_names_the_wrong_one():

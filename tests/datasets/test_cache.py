@@ -1,9 +1,12 @@
+import contextlib
 import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from ftnoise.core import stopping
 from ftnoise.datasets import cache
 
 
@@ -52,6 +55,30 @@ def test_damage_is_named_and_made_again(kept, pets, sources, capsys):
     error = capsys.readouterr().err
     assert str(kept) in error
     assert error.count("\n") == 1
+
+
+def test_a_pipe_in_the_place_of_a_copy_is_not_waited_for(kept, pets, sources, capsys):
+    sound = kept.read_bytes()
+    kept.unlink()
+    os.mkfifo(kept)
+    capsys.readouterr()
+    assert pets.load(sources).digest == pets.digest(sources)
+    assert kept.read_bytes() == sound
+    assert f"{kept} is no file" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("signals")
+def test_a_signal_that_a_parser_turns_into_an_error_is_no_damage(kept, monkeypatch, capsys):
+    def stopped(*arguments, **options):
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+        raise ValueError
+
+    capsys.readouterr()
+    monkeypatch.setattr(np, "load", stopped)
+    with stopping.stoppable(), pytest.raises(KeyboardInterrupt):
+        cache.load(kept, "")
+    assert capsys.readouterr().err == ""
 
 
 def test_arrays_that_do_not_have_the_digest_they_claim(kept, pets, sources, capsys):

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,15 @@ def test_the_binary_version_is_read_plane_by_plane(sources, small, parent):
     np.testing.assert_array_equal(np.rint(data.x_train * 255), pixels[:10].astype(np.float32))
     np.testing.assert_array_equal(data.y_test, labels[10:])
     assert data.source == "cifar-10-batches-bin"
+
+
+def test_a_pipe_is_no_batch_and_is_not_waited_for(sources, small):
+    folder = sources.data_dir / "cifar-10-batches-bin"
+    write_batches(folder, *small)
+    (folder / "test_batch.bin").unlink()
+    os.mkfifo(folder / "test_batch.bin")
+    with pytest.raises(BadInput, match=r"test_batch\.bin is no file"):
+        CIFAR10().load(sources)
 
 
 def test_half_a_record_or_a_missing_batch_is_named(sources, small):

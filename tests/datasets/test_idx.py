@@ -1,4 +1,5 @@
 import gzip
+import os
 
 import numpy as np
 import pytest
@@ -49,3 +50,11 @@ def test_damage_names_the_file(tmp_path, write_idx, arrays, damage):
     with pytest.raises(BadInput, match=r"train-images-idx3-ubyte\.gz") as caught:
         idx.origin(folder, "set").read()
     assert "\n" not in str(caught.value)
+
+
+def test_a_pipe_is_no_file_and_is_not_waited_for(tmp_path, write_idx, arrays):
+    folder = write_idx(tmp_path / "set", arrays)
+    (folder / "train-images-idx3-ubyte.gz").unlink()
+    os.mkfifo(folder / "train-images-idx3-ubyte.gz")
+    with pytest.raises(BadInput, match=r"train-images-idx3-ubyte\.gz is no file"):
+        idx.origin(folder, "set").read()

@@ -1,3 +1,4 @@
+import os
 import zipfile
 
 import numpy as np
@@ -105,6 +106,18 @@ def test_a_strange_image_is_named(tmp_path, write_zip, arrays, sources, image_by
     with pytest.raises(BadInput, match=r"pets.zip/test/cat/strange\.png") as caught:
         ImageFolder(path=path).load(sources)
     assert "\n" not in str(caught.value)
+    assert "BytesIO" not in str(caught.value)
+
+
+def test_pipes_are_no_images_and_are_not_waited_for(tmp_path, image_bytes, arrays, sources):
+    for split in ("train", "test"):
+        (tmp_path / "pets" / split / "cat").mkdir(parents=True)
+        os.mkfifo(tmp_path / "pets" / split / "cat" / "1.png")
+    with pytest.raises(BadInput, match=r"train/cat/1\.png is no file"):
+        ImageFolder(path=tmp_path / "pets").load(sources)
+    os.mkfifo(tmp_path / "pets.zip")
+    with pytest.raises(BadInput, match=r"pets\.zip is no file"):
+        ImageFolder(path=tmp_path / "pets.zip").load(sources)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import io
+import os
 import pickle
 import zipfile
 
@@ -50,6 +51,25 @@ def test_fortran_order_and_compression_make_no_difference(write_npz, arrays, sou
     path = sources.data_dir / "b.npz"
     np.savez_compressed(path, **{k: np.asfortranarray(v) for k, v in arrays.items()})
     assert plain.digest(sources) == NpzFile(path=path).digest(sources)
+
+
+@pytest.mark.parametrize("kind", [NpzFile, ImageFolder])
+@pytest.mark.parametrize("path", [5, None, b"mine.npz", ["mine.npz"], "mine\0.npz"])
+def test_what_is_no_path_is_refused(kind, path):
+    with pytest.raises(BadInput, match="Expected path to be a path"):
+        kind(path=path)
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_a_folder_or_a_pipe_is_no_file_and_is_not_waited_for(tmp_path, sources, make):
+    make(tmp_path / "mine.npz")
+    with pytest.raises(BadInput, match=r"mine\.npz is no file, but a folder, pipe or device"):
+        NpzFile(path=tmp_path / "mine.npz").load(sources)
+
+
+def test_a_device_is_no_file(sources):
+    with pytest.raises(BadInput, match="/dev/zero is no file"):
+        NpzFile(path="/dev/zero").load(sources)
 
 
 class Trap:

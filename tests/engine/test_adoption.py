@@ -12,6 +12,7 @@ from ftnoise.engine.publish import publish
 from ftnoise.store.folders import Store
 from ftnoise.store.lookup import runs_of
 from tests import fake
+from tests.disk import spec
 from tests.engine.running import ROWS, engine, run, values
 
 TABLE = dataclasses.replace(fake.TABLE, adopts=True)
@@ -57,9 +58,9 @@ def test_a_training_that_has_begun_here_is_not_replaced(published, here):
     work = engine(here, TABLE, references=[published])
     first = work.folder(work.tasks[0])
     with first.locked():
-        first.write_spec({"run": {}, "started": "now"})
+        first.write_spec(spec(started="now"))
     assert work.adopt() == ROWS[1:]
-    assert first.spec() == {"run": {}, "started": "now"}
+    assert first.spec() == spec(started="now")
 
 
 @pytest.mark.parametrize(

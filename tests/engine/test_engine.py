@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
+import signal
 from typing import Any
 
 import pytest
 
+from ftnoise.core import stopping
 from ftnoise.core.errors import BadInput, RunFailed
 from ftnoise.core.experiment import Experiment
 from ftnoise.core.preset import PRESETS
@@ -229,6 +232,43 @@ def test_a_run_that_resumed_elsewhere_is_published_and_noted_with_all_its_enviro
     assert any("2 threads" in note and "8 threads" in note for note in results(target).notes)
 
 
+def test_publishing_goes_nowhere_but_into_a_folder_of_its_own(store, tmp_path):
+    run(store)
+    (run_folder,) = store.root.glob("*noisy*")
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.tex").write_text("mine")
+    link = tmp_path / "link"
+    link.symlink_to(store.root)
+    for target in (store.root, link, run_folder, mine):
+        before = [*target.rglob("*")]
+        with pytest.raises(BadInput, match="Expected --to to be a new or empty folder"):
+            publish(fake.TABLE, None, store, Store(target))
+        assert [*target.rglob("*")] == before
+    # A published store is its own runs folder.
+    published = Store(tmp_path / "published")
+    publish(fake.TABLE, None, store, published)
+    with pytest.raises(BadInput, match="Expected --to to be another folder than --runs"):
+        publish(fake.TABLE, None, published, Store(published.root))
+
+
+def test_publishing_that_was_killed_is_finished_by_the_next(store, tmp_path, monkeypatch):
+    run(store)
+    target = Store(tmp_path / "published")
+    copy_to = type(store.run("a-1")).copy_to
+
+    def killed(self: Any, target: Store) -> None:
+        copy_to(self, target)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store.run("a-1")), "copy_to", killed)
+        with pytest.raises(KeyboardInterrupt):
+            publish(fake.TABLE, None, store, target)
+    publish(fake.TABLE, None, store, target)
+    assert csv(target) == csv(store)
+
+
 def test_publishing_nothing_is_refused(store, tmp_path):
     with pytest.raises(BadInput, match="finished runs of tiny"):
         publish(fake.TABLE, None, store, Store(tmp_path / "published"))
@@ -267,7 +307,7 @@ def test_data_that_change_while_a_command_runs_fail_its_runs(store, monkeypatch)
     assert "The data set dots has changed" in str(failure)
 
 
-def test_a_lock_held_elsewhere_is_waited_for_after_all_other_runs(store, log, monkeypatch, capsys):
+def test_a_lock_held_elsewhere_is_waited_for_after_all_other_runs(store, log, monkeypatch):
     """Another holder that gives up without training leaves the run to us."""
     work = engine(store)
     folder = work.folder(work.tasks[0])
@@ -275,7 +315,8 @@ def test_a_lock_held_elsewhere_is_waited_for_after_all_other_runs(store, log, mo
     assert holder.__enter__()
     released = []
 
-    def give_up(self: Any) -> None:
+    def give_up(self: Any, name: str) -> None:
+        assert name == ROWS[0]
         released.append(len(log("train")))
         holder.__exit__(None, None, None)
 
@@ -283,7 +324,29 @@ def test_a_lock_held_elsewhere_is_waited_for_after_all_other_runs(store, log, mo
     assert work.run() == []
     assert released == [len(ROWS) - 1]
     assert len(log("train")) == 1
-    assert "Waiting for small natural" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("signals")
+@pytest.mark.parametrize("how", ["changed", "lost", "bad input"])
+def test_a_signal_that_becomes_another_exception_stops_the_engine_and_is_no_failure(
+    store, log, monkeypatch, how
+):
+    def stopped(name: str) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except KeyboardInterrupt as stop:
+            if how == "changed":
+                raise SystemError("returned a result with an exception set") from stop
+            if how == "bad input":
+                raise BadInput("Expected a network. Received: SystemError.") from stop
+
+    monkeypatch.setattr(fake, "fail", stopped)
+    with stopping.stoppable(), pytest.raises(KeyboardInterrupt, match="143"):
+        run(store)
+    assert len(log("train")) == 1
+    assert not list(store.root.glob("*/failure.log"))
+    monkeypatch.undo()
+    assert run(store) == []
 
 
 def test_the_line_of_progress_counts_what_is_left(monkeypatch):

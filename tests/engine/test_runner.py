@@ -12,6 +12,7 @@ from ftnoise.core.spec import canonical
 from ftnoise.engine import environment, resuming, runner
 from ftnoise.engine.resuming import FolderCheckpointing, position
 from ftnoise.store.folders import RunFolder
+from tests.disk import ENVIRONMENT
 from tests.engine.running import (
     MEASURES,
     RUN,
@@ -155,7 +156,7 @@ def test_a_training_that_resumes_elsewhere_tells_where_it_was_before(
     one, folder, monkeypatch, capsys
 ):
     for threads in (16, 32):
-        place = {"processor": "abacus", "threads": threads, "gpus": [], "commit": "one"}
+        place = ENVIRONMENT | {"threads": threads, "commit": "one"}
         monkeypatch.setattr(resuming, "environment", lambda place=place: place)
         with stopped(after=1):
             runner.perform(one)

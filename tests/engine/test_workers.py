@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -17,6 +19,22 @@ from tests.engine.running import ROWS, csv, digests, run
 from tests.fake.against import table
 
 TABLE = table()
+
+
+SIGNALS = {signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
+
+
+def blocking(signals: set[signal.Signals]) -> set[int]:
+    """The children of this process that block these signals."""
+    found = set()
+    for children in Path("/proc/self/task").glob("*/children"):
+        for child in map(int, children.read_text().split()):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                status = Path(f"/proc/{child}/status").read_text()
+                mask = int(status.split("SigBlk:")[1].split()[0], 16)
+                if all(mask >> (number - 1) & 1 for number in signals):
+                    found.add(child)
+    return found
 
 
 @pytest.fixture
@@ -41,6 +59,7 @@ def test_two_workers_of_which_one_is_killed_give_the_bits_of_one(
 
     held = TABLE.rows[1].run.slug
     monkeypatch.setenv("FAKE_HOLD", f"{held} 2")
+    monkeypatch.setenv("FAKE_PAUSE", "0.3")
     failures: list[Any] = []
     command = threading.Thread(target=lambda: failures.append(workers(two, 2)))
     command.start()
@@ -50,7 +69,13 @@ def test_two_workers_of_which_one_is_killed_give_the_bits_of_one(
         time.sleep(0.05)
     (busy,) = (int(line.split()[1]) for line in lines if line.startswith("hold"))
     assert busy != os.getpid()
+    first = blocking(SIGNALS)
+    assert busy in first
     os.kill(busy, signal.SIGKILL)
+    # The new worker too leaves the signals of a terminal to this process.
+    while command.is_alive() and not blocking(SIGNALS) - first:
+        time.sleep(0.01)
+    assert command.is_alive()
     # The run resumes in another process after its second epoch, and is not held again.
     command.join(120)
     assert failures == [[]]

@@ -1,9 +1,7 @@
 """`python -m tests.fake` is `python -m ftnoise` with the fake table alone."""
 
-import sys
-
-from ftnoise.cli import main as cli
+from ftnoise.__main__ import run
 from tests.fake import install
 
 install()
-sys.exit(cli.main())
+run()

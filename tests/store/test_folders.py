@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ftnoise.core import files as files_of_core
 from ftnoise.core.errors import BadInput, RunFailed
 from ftnoise.core.files import write_json
 from ftnoise.store.folders import RunFolder, Store
-from tests.disk import ID, MEASURE, failing_with, files
+from tests.disk import ENVIRONMENT, ID, MEASURE, failing_with, files, spec
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 WEIGHTS = [
@@ -24,7 +25,7 @@ WEIGHTS = [
 
 
 def fill(folder: RunFolder) -> None:
-    folder.write_spec({"run": 1, "finished": "today"})
+    folder.write_spec(spec(finished="today"))
     folder.save_weights(WEIGHTS, {})
     folder.checkpoint().save({"state": {"epoch": 1}}, [("w", np.array([1.0, np.nan]))])
     folder.write_measure(MEASURE, {"accuracy": 0.5}, {"hits": np.arange(3)}, {"layers": ["a"]})
@@ -153,7 +154,7 @@ def test_a_folder_can_be_moved_and_names_no_place(store, folder, tmp_path):
         assert str(tmp_path) not in file.read_text()
     store.root.rename(tmp_path / "elsewhere")
     moved = Store(tmp_path / "elsewhere").run(ID)
-    assert moved.spec() == {"run": 1, "finished": "today"}
+    assert moved.spec() == spec(finished="today")
     assert moved.finished()
     assert moved.checkpoint().load() is not None
     assert moved.read_measure_arrays(MEASURE) is not None
@@ -235,13 +236,13 @@ def test_finished(store):
     form, other = {"class": "Run", "seed": 1}, {"class": "Run", "seed": True}
     assert list(store.finished()) == list(store.begun()) == []
     for id, run in (("b-2", form), ("a-1", form), ("c-3", other)):
-        store.run(id).write_spec({"run": run, "finished": "today"})
+        store.run(id).write_spec(spec(run, finished="today"))
         store.run(id).save_weights(WEIGHTS, {})
     store.run("no-spec-5").save_weights(WEIGHTS, {})
     # Trained again: the record is that of the new training, the weights are still the old ones.
-    store.run("not-again-6").write_spec({"run": form})
+    store.run("not-again-6").write_spec(spec(form))
     store.run("not-again-6").save_weights(WEIGHTS, {})
-    store.run("not-trained-4").write_spec({"run": form, "finished": "today"})
+    store.run("not-trained-4").write_spec(spec(form, finished="today"))
     write_json(store.root / "reference" / "spec.json", {})
     write_json(store.root / "Not an id" / "spec.json", {})
     write_json(store.root / "environment.json", {})
@@ -253,13 +254,73 @@ def test_finished(store):
 
 def test_damaged_runs_are_not_finished(store, capsys):
     for id in ("a-1", "b-2", "c-3"):
-        store.run(id).write_spec({"run": 1, "finished": "today"})
+        store.run(id).write_spec(spec(finished="today"))
         store.run(id).save_weights(WEIGHTS, {})
     (store.root / "a-1" / "spec.json").write_text("{")
     (store.root / "b-2" / "weights.npz").write_text("")
     assert [folder.id for folder, _ in store.finished()] == ["c-3"]
     lines = capsys.readouterr().err.splitlines()
     assert ["a-1/spec.json" in lines[0], "b-2/weights.npz" in lines[1]] == [True, True]
+
+
+SHAPES = {
+    "no data": lambda content: content.pop("data"),
+    "data without a source": lambda content: content["data"].pop("source"),
+    "run is a list": lambda content: content.update(run=[1]),
+    "seed is text": lambda content: content["run"].update(seed="1"),
+    "environment is text": lambda content: content.update(environment="here"),
+    "threads are text": lambda content: content["environment"].update(threads="2"),
+    "gpus are text": lambda content: content["environment"].update(gpus="one"),
+    "earlier environments are numbers": lambda content: content.update(earlier_environments=[1]),
+    "parts are a list": lambda content: content.update(parts=[]),
+}
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_a_spec_of_another_shape_is_damage(store, capsys, kind):
+    for id in ("a-1", "b-2"):
+        fill(store.run(id))
+    file = store.root / "a-1" / "spec.json"
+    content = json.loads(file.read_bytes())
+    SHAPES[kind](content)
+    file.write_text(json.dumps(content))
+    assert [folder.id for folder, _ in store.finished()] == ["b-2"]
+    with store.run("a-1").locked():
+        assert store.run("a-1").finished() is None
+    said = capsys.readouterr().err.splitlines()
+    assert [f"{file} is truncated or was changed; " in line for line in said] == [True] * 2
+    assert (file.parent / "spec.json.damaged").exists()
+
+
+def test_names_that_a_spec_does_not_need_are_no_damage(store):
+    environment = ENVIRONMENT | {"more": []}
+    for n, more in enumerate(({"more": 1}, {"environment": environment}, {"parts": {"a": {}}})):
+        fill(store.run(f"a-{n}"))
+        store.run(f"a-{n}").write_spec(spec({"seed": 3}, finished="today") | more)
+    assert len(list(store.finished())) == 3
+
+
+@pytest.mark.parametrize("scalars", [[], {"accuracy": "0.5"}, {"accuracy": None}])
+def test_a_result_of_another_shape_is_damage(folder, capsys, scalars):
+    fill(folder)
+    write_json(folder.path / f"measures/{MEASURE}/result.json", {"scalars": scalars, "info": {}})
+    assert folder.read_measure(MEASURE) is None
+    assert "result.json is truncated or was changed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+@pytest.mark.parametrize("name", ["spec.json", "weights.json", "weights.npz"])
+def test_a_folder_or_a_pipe_in_the_place_of_a_file_is_damage(store, folder, capsys, name, make):
+    fill(folder)
+    (folder.path / name).unlink()
+    make(folder.path / name)
+    assert list(store.finished()) == []
+    assert f"ftnoise: {folder.path / name} " in capsys.readouterr().err
+    with folder.locked():
+        assert folder.finished() is None
+        assert f"{name}.damaged" in capsys.readouterr().err
+        fill(folder)
+        assert folder.finished()
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.ENOTDIR])
@@ -278,20 +339,26 @@ def test_a_file_in_the_place_of_the_folder_of_runs_is_not_an_empty_one(tmp_path)
             list(Store(root).finished())
 
 
-def test_a_run_that_cannot_be_read_is_not_a_missing_one(store, monkeypatch):
+def test_a_run_that_cannot_be_read_is_named_and_blocks_no_other(store, monkeypatch, capsys):
     for id in ("a-1", "b-2"):
         fill(store.run(id))
-    read_bytes = Path.read_bytes
+    read_bytes = files_of_core.read_bytes
 
     def locked_up(path):
         if path.parent == store.root / "b-2":
             raise PermissionError(errno.EACCES, "Permission denied")
         return read_bytes(path)
 
-    monkeypatch.setattr(Path, "read_bytes", locked_up)
+    monkeypatch.setattr("ftnoise.store.records.read_bytes", locked_up)
     for read in (store.begun, store.finished):
-        with pytest.raises(RunFailed, match=r"Could not read .*/b-2/spec\.json: Permission denied"):
-            list(read())
+        assert [folder.id for folder, _ in read()] == ["a-1"]
+    unreadable = store.root / "b-2" / "spec.json"
+    said = f"Could not read {unreadable}: Permission denied"
+    assert capsys.readouterr().err == f"ftnoise: {said}; not used.\n"
+    # Whoever would write there must not take it for a new one.
+    folder = store.run("b-2")
+    with folder.locked(), pytest.raises(RunFailed, match=said):
+        folder.finished()
 
 
 @pytest.mark.parametrize(
@@ -346,6 +413,17 @@ def test_only_sound_runs_are_copied_and_only_into_free_folders(folder, tmp_path,
         folder.copy_to(target)
     assert "weights.npz has another SHA-256" in capsys.readouterr().err
     assert not target.run(ID).finished()
+
+
+def test_nothing_is_copied_through_a_link(folder, tmp_path):
+    fill(folder)
+    target, elsewhere = Store(tmp_path / "reference"), tmp_path / "elsewhere"
+    target.prepare()
+    elsewhere.mkdir()
+    (target.root / ID).symlink_to(elsewhere)
+    with pytest.raises(RunFailed, match="Received: a link"):
+        folder.copy_to(target)
+    assert files(elsewhere) == []
 
 
 # The folder of all runs.

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ftnoise.core import files, stopping
 from ftnoise.core.errors import RunFailed
-from ftnoise.store.records import Record
+from ftnoise.store.records import Record, fits
 from tests.disk import failing_with
 
 ARRAYS = [("w", np.arange(6, dtype=np.float32)), ("b", np.ones(2, np.float32))]
@@ -132,7 +135,7 @@ KILLED = """
 import json, os, signal, sys
 from pathlib import Path
 import numpy as np
-from ftnoise.store.records import Record
+from ftnoise.store.records import Record, fits
 
 os.fsync = lambda descriptor: None
 steps = {"open", "os.rename", "os.remove", "os.mkdir", "os.scandir"}
@@ -227,12 +230,16 @@ def test_damage_is_set_aside_and_made_again(record, capsys, name, harm):
 
 
 @pytest.mark.parametrize(
-    "text", ["null", "[]", "1", '"x"', "{}", "[" * 100_000, "\xff", '{"b": 1}']
+    "text",
+    [
+        *("null", "[]", "1", '"x"', "{}", "[" * 100_000, "\xff", '{"b": 1}', '{"a": 1'),
+        *('{"a": NaN}', '{"a": -Infinity}', '{"a": 1e400}'),
+    ],
 )
 def test_json_of_another_kind(record, capsys, text):
     record.save({"a": 1}, ARRAYS)
     record.path.write_text(text, encoding="latin-1")
-    record.keys = ("a",)
+    record.shape = {"a": object}
     assert read(record) is None
     assert "weights.json is truncated or was changed; set aside" in the_line(capsys)
 
@@ -283,10 +290,48 @@ def test_read_only_folders_are_read_and_damage_there_is_only_said(record, capsys
     assert content_of(record.folder) == before
 
 
+@pytest.mark.usefixtures("signals")
+def test_a_signal_that_a_parser_turns_into_an_error_is_no_damage(record, monkeypatch):
+    record.save({"a": 1}, ARRAYS)
+    before = content_of(record.folder)
+
+    def stopped(*arguments, **options):
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+        raise ValueError
+
+    with stopping.stoppable():
+        monkeypatch.setattr(np, "load", stopped)
+        with pytest.raises(KeyboardInterrupt, match="143"):
+            read(record)
+    assert content_of(record.folder) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "shape", "fit"),
+    [
+        ({"a": 1}, {"a": int}, True),
+        ({"a": 1, "b": 2}, {"a": int}, True),
+        ({}, {"a": int}, False),
+        ({}, {"a?": int}, True),
+        ({"a": "1"}, {"a?": int}, False),
+        ({"a": [1, 2]}, {"a": [int]}, True),
+        ({"a": [1, "2"]}, {"a": [int]}, False),
+        ({"a": {"b": 1}}, {"a": {"*": int}}, True),
+        ({"a": {"b": "1"}}, {"a": {"*": int}}, False),
+        ({"a": None}, {"a": int | None}, True),
+        ([], {}, False),
+        ({}, [int], False),
+    ],
+)
+def test_shapes(content, shape, fit):
+    assert fits(content, shape) == fit
+
+
 def test_what_cannot_be_read_is_no_damage(record, monkeypatch):
     record.save({"a": 1}, ARRAYS)
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", failing_with(errno.EACCES))
+        patch.setattr("ftnoise.store.records.read_bytes", failing_with(errno.EACCES))
         with pytest.raises(RunFailed, match=r"Could not read .*weights\.json: Permission denied\."):
             read(record)
     assert read(record) is not None
@@ -334,7 +379,7 @@ def test_an_array_file_that_was_cut_before_its_sum_was_taken_is_damage(record, c
 
 def test_array_file_that_cannot_be_read_is_no_damage(record, monkeypatch):
     record.save({"a": 1}, ARRAYS)
-    original = Path.read_bytes
+    original = files.read_bytes
 
     def refuse(path):
         if path.suffix == ".npz":
@@ -342,7 +387,7 @@ def test_array_file_that_cannot_be_read_is_no_damage(record, monkeypatch):
         return original(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", refuse)
+        patch.setattr("ftnoise.store.records.read_bytes", refuse)
         with pytest.raises(RunFailed, match=r"Could not read .*weights\.npz: Permission denied\."):
             record.load()
     assert record.load() is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ftnoise.core.errors import RunFailed
+from ftnoise.store import folders
 from ftnoise.store.folders import RunFolder
 from tests.disk import ID, MEASURE, failing_with, files
 
@@ -97,18 +99,61 @@ def test_the_lock_is_free_after_an_exception_and_in_spite_of_forked_processes(fo
     os.close(copies[0])
 
 
-def test_wait_returns_when_the_lock_is_free(folder, holder):
-    folder.wait()
+def test_wait_returns_when_the_lock_is_free(folder, holder, capsys):
+    folder.wait("a run")
     with folder.locked():
-        folder.wait()
+        folder.wait("a run")
     process, _ = holder(ID)
-    waiting = threading.Thread(target=folder.wait, daemon=True)
+    waiting = threading.Thread(target=folder.wait, args=["a run"], daemon=True)
     waiting.start()
-    waiting.join(0.1)
+    waiting.join(0.5)
     assert waiting.is_alive()
     process.communicate("\n")
     waiting.join(30)
     assert not waiting.is_alive()
+    who = f"process {process.pid} on {socket.gethostname()}"
+    assert capsys.readouterr().err == f"ftnoise: Waiting for a run, which {who} works on.\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "who"),
+    [
+        (b"process 7 on host\x1b", r"process 7 on host\x1b"),
+        (b"\xff", "another process"),
+        (b"", "another process"),
+    ],
+)
+def test_who_is_waited_for_is_said_again_each_minute(folder, monkeypatch, capsys, content, who):
+    now, tries = [0.0], []
+
+    def held(descriptor: int, kind: int) -> bool:
+        tries.append(kind)
+        return len(tries) > 400
+
+    monkeypatch.setattr(folders, "try_lock", held)
+    monkeypatch.setattr(folders.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(folders.time, "sleep", lambda seconds: now.append(now.pop() + seconds))
+    folder.path.mkdir(parents=True)
+    (folder.path / ".lock").write_bytes(content)
+    folder.wait("a run")
+    line = f"ftnoise: Waiting for a run, which {who} works on."
+    assert capsys.readouterr().err.splitlines() == [line] * 2
+
+
+def test_a_lock_that_cannot_say_who_holds_it_is_a_lock(folder, holder, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "ftruncate", failing_with(errno.ENOSPC))
+        with folder.locked() as mine:
+            assert mine
+            assert holder(ID)[1] == "False\n"
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_a_folder_or_a_pipe_in_the_place_of_a_lock_is_not_waited_for(folder, make):
+    folder.path.mkdir(parents=True)
+    make(folder.path / ".lock")
+    with pytest.raises(RunFailed, match=r"Could not lock .*\.lock is no file"):
+        folder.wait("a run")
 
 
 def test_what_killed_processes_left_is_removed_under_the_lock(folder):

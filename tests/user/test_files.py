@@ -71,6 +71,7 @@ def test_uint8_is_divided_by_255_as_in_a_data_set(file):
         ({"y": Y, "x_1": X}, "Received: x_1, y."),
         ({"x_test": X, "y": Y}, "Received: x_test, y."),
         ({}, "Received: none."),
+        ({f"name_{n}": Y for n in range(300)}, "name_106, and 290 more."),
         ({"x": np.array([{}, ()], object), "y": Y}, "allow_pickle"),
     ],
 )

@@ -61,6 +61,7 @@ def test_rates_are_taken_in_every_form():
         ({"half_width": 100}, "half_width in points"),
         ({"half_width": 1, "max_trials": 1}, "max_trials to be an integer in 2 to"),
         ({"confidence": 1}, "confidence in"),
+        ({"confidence": 0.9999999999999999}, "confidence=0.9999999999999999"),
         ({"confidence": 0.0}, "confidence in"),
         ({"seed": -1}, "seed to be an integer >= 0"),
         ({"fault": "weights:stuck_at_zero"}, "Expected a fault WHERE"),
