@@ -230,7 +230,7 @@ def test_a_folder_in_which_another_process_works_is_one_line_and_exit_code_1(own
         code, out, err = own("--out", "there")
     assert (code, out) == (1, "")
     who = f"process {os.getpid()} on {socket.gethostname()}"
-    assert f"Expected there to be free. Received: a folder in which {who} works; wait for" in err
+    assert f"there to be free. Received: a folder in which {who} works; wait for it" in err
     assert own("--out", "there")[0] == 0
 
 
