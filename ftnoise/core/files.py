@@ -140,7 +140,7 @@ def locked(folder: Path) -> Iterator[bool]:
     """Gives True if this call got the folder's lock, which it then holds until the block ends.
 
     It does not wait, and a second call while the first holds the lock gives False. The kernel frees
-    the lock of a killed process. The file says who has held it last (see `holder`).
+    the lock of a killed process. While it is held, the file says by whom (see `holder`).
 
     Raises:
         RunFailed: nothing can be locked here (read-only, no such file system feature, ...).
@@ -161,6 +161,8 @@ def locked(folder: Path) -> Iterator[bool]:
                 os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
             yield True
         finally:
+            with contextlib.suppress(OSError):
+                os.ftruncate(descriptor, 0)
             # Closing alone would leave the lock to a process forked meanwhile.
             fcntl.flock(descriptor, fcntl.LOCK_UN)
     finally:

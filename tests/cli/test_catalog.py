@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -115,3 +116,10 @@ def test_the_command_trains_and_redraws_an_own_experiment(ftnoise, mine, tmp_pat
     assert (code, err) == (0, "")
     # The runs are those of the table that it was made from.
     assert "3 runs: 3 stored, 0 to train." in ftnoise("tiny")[2]
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_a_folder_or_a_pipe_is_no_experiment_and_is_not_waited_for(tmp_path, make):
+    make(tmp_path / "mine.py")
+    with pytest.raises(BadInput, match="Expected a Python file"):
+        catalog.experiment(str(tmp_path / "mine.py"))

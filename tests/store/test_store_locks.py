@@ -70,6 +70,8 @@ def test_one_process_holds_the_lock(folder, holder):
     with folder.locked() as mine:
         assert mine
     assert files(folder.path) == [".lock"]
+    # A folder that is published names no host.
+    assert (folder.path / ".lock").read_bytes() == b""
 
 
 def test_the_kernel_frees_the_lock_of_a_killed_process(folder, holder):
