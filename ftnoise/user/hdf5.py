@@ -5,7 +5,7 @@ from it. Before any value is read, every link has to lead to an object of the sa
 arrays have to have the shapes of the model's own.
 
 A `.keras` file is a zip archive with a `.weights.h5`, which has the arrays of each object that
-Keras tracks by the path to it (Keras 3 and Keras 2 name the list of a model's layers differently).
+Keras tracks by the path to it (in Keras 3 the names of a model's layers and of attributes differ).
 An `.h5` file of `save_weights`, or of a whole model, names its layers and their arrays in order.
 """
 
@@ -180,7 +180,7 @@ class _Store:
     def get(self, path: str) -> Any:
         group = self.root
         for part in (*path.split("/"), "vars"):
-            names = LAYERS if part in LAYERS else (part,)
+            names = LAYERS if part in LAYERS else (part, part.lstrip("_"))
             known = next((name for name in names if name in group), None)
             if known is None:
                 return {}
