@@ -85,7 +85,7 @@ def test_each_part_starts_from_the_last(run, memory, trained):
 
 def test_a_preset_reaches_the_training_inside(run):
     procedure = Rounds(training=Training(inputs=TRADES(attack_epsilon=0.1, steps=10)))
-    assert procedure.scaled(PRESETS["quick"]).training.inputs.steps == 3
+    assert procedure.scaled(PRESETS["quick"]).training.inputs.steps == 2
     assert procedure.scaled(PRESETS["paper"]) == procedure
     assert procedure.slug == "rounds"
     quick = PRESETS["quick"]

@@ -166,5 +166,5 @@ def test_compiled_by_xla_it_trains_too(run_of, images, memory):
 
 
 def test_private_gradients_refuse_it():
-    with pytest.raises(BadInput, match="leave `weights` empty"):
+    with pytest.raises(BadInput, match="`weights` to be empty"):
         Training(weights=KernelNoise(), gradients=DPSGD(noise_multiplier=1.0))
