@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 
-from ftnoise.core.errors import BadInput
+from ftnoise.core.errors import BadInput, cut
 
 LONGEST = 300  # characters of a received value
 LONGEST_INTEGER = 10**20
@@ -30,15 +30,14 @@ def shown(value: object) -> str:
     """A value as Python writes it, if that is not long."""
     if isinstance(value, int) and abs(value) >= LONGEST_INTEGER:
         return f"{Decimal(value):.3g}"
-    text = repr(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    return cut(repr(value), LONGEST)
 
 
 def listed(names: Sequence[str]) -> str:
     """The first names, of 60 characters at most, and the number of the others; or "none"."""
-    shown = [name if len(name) <= 60 else f"{name[:60]}..." for name in names[:NAMES]]
-    shown += [f"and {len(names) - NAMES:,} more"] if len(names) > NAMES else []
-    return ", ".join(shown) or "none"
+    parts = [cut(name, 60) for name in names[:NAMES]]
+    parts += [f"and {len(names) - NAMES:,} more"] if len(names) > NAMES else []
+    return ", ".join(parts) or "none"
 
 
 def positive(**values: object) -> None:

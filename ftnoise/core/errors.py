@@ -32,6 +32,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def cut(text: str, longest: int) -> str:
+    """The text, or its first `longest` characters and three dots."""
+    return text if len(text) <= longest else f"{text[:longest]}..."
+
+
 def first_line(error: BaseException) -> str:
     """The class of an error and the first line of its text, at most 200 characters of it."""
     lines = str(error).strip().splitlines() or [""]

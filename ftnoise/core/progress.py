@@ -13,7 +13,7 @@ import time
 from typing import TextIO
 
 from ftnoise.core import stopping
-from ftnoise.core.errors import printable
+from ftnoise.core.errors import cut, printable
 
 LONGEST = 2000  # characters of a line
 TERMINAL_SECONDS = 0.2
@@ -33,8 +33,7 @@ def line(text: str) -> None:
     """Prints `text` on a line of its own: printable, and cut after `LONGEST` characters."""
     global _width
     start = "\r" if _width else ""
-    shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-    _write(start + printable(shown).ljust(_width) + "\n")
+    _write(start + printable(cut(text, LONGEST)).ljust(_width) + "\n")
     _width = 0
 
 
