@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -49,15 +51,9 @@ def agreement(campaign: Campaign) -> Agreement:
     count = min(EXAMPLES, len(campaign.y))
     call = tf.function(partial(forward, network), reduce_retracing=True, autograph=False)
 
-    def outputs() -> np.ndarray:
-        found = []
-        for start in range(0, count, size):
-            x = [tf.constant(array[start : min(start + size, count)]) for array in campaign.x]
-            found.append(call(x if len(x) > 1 else x[0], campaign.network_draw(0)).numpy())
-        return np.concatenate(found)
-
-    theirs = outputs()
-    if not np.allclose(theirs, outputs(), rtol=1e-3, atol=1e-6, equal_nan=True):
+    x, draw = [array[:count] for array in campaign.x], campaign.network_draw(0)
+    theirs, again = (outputs(call, x, draw, size) for _ in range(2))
+    if not np.allclose(theirs, again, rtol=1e-3, atol=1e-6, equal_nan=True):
         raise BadInput(
             f"Expected {network.name} to give the same outputs for the same examples. Received: "
             "outputs that differ from call to call, so that a layer is random in inference."
@@ -76,3 +72,21 @@ def agreement(campaign: Campaign) -> Agreement:
     exceptions = far | (campaign.right(ours) != campaign.right(theirs))
     near = float(apart[~far].max(initial=0.0))
     return Agreement(count, near, int(np.count_nonzero(exceptions)))
+
+
+def outputs(
+    call: Callable[[Any, Any], Any], x: Sequence[np.ndarray], draw: Any, size: int
+) -> np.ndarray:
+    """The outputs `[n, classes]` of a network in one draw, `size` examples in a call.
+
+    Args:
+        call: `(inputs, draw) -> [batch, classes]`, the inputs as Keras takes one or several.
+        x: examples `[n, ...]`, an array for each input of the network.
+        draw: see `Campaign.network_draw`.
+        size: at least 1.
+    """
+    found = []
+    for start in range(0, len(x[0]), size):
+        part = [tf.constant(array[start : start + size]) for array in x]
+        found.append(call(part if len(part) > 1 else part[0], draw).numpy())
+    return np.concatenate(found)

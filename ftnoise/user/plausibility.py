@@ -7,6 +7,7 @@ arrays from Python are taken as they are; for uint8 examples only the model show
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.errors import BadInput
@@ -67,22 +68,18 @@ def check_scaling(campaign: Campaign, x: Any, is_scaled: bool) -> None:
     import numpy as np
     import tensorflow as tf
 
+    from ftnoise.faults.agreement import outputs
     from ftnoise.layers.drawing import forward
 
     network, count = campaign.network, min(EXAMPLES, len(campaign.y))
-    kinds = [tensor.dtype for tensor in network.inputs]
-    found = []
+    raw = [np.asarray(one)[:count] for one in _inputs(x)]
+    pairs = zip(raw if is_scaled else scaled(raw), network.inputs, strict=True)
+    other = [one.astype(tensor.dtype.as_numpy_dtype) for one, tensor in pairs]
     try:
-        for start in range(0, count, BATCH):
-            part = slice(start, min(start + BATCH, count))
-            raw = [np.asarray(one)[part] for one in _inputs(x)]
-            other = raw if is_scaled else scaled(raw)
-            batch = [tf.cast(one, kind) for one, kind in zip(other, kinds, strict=True)]
-            draw = campaign.network_draw(0)
-            found.append(forward(network, batch if len(batch) > 1 else batch[0], draw).numpy())
+        found = outputs(partial(forward, network), other, campaign.network_draw(0), BATCH)
     except tf.errors.OpError:  # such as indices of an Embedding beyond its table
         return
-    theirs, ours = campaign.right(np.concatenate(found)), campaign.correct[:count]
+    theirs, ours = campaign.right(found), campaign.correct[:count]
     more, less = np.count_nonzero(theirs & ~ours), np.count_nonzero(ours & ~theirs)
     low, _ = proportion_interval(int(more), max(1, int(more + less)), 0.999)
     if more - less > MORE * count and low > 0.5:
