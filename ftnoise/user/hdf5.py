@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ftnoise.core.checks import expect
+from ftnoise.core.files import regular
 from ftnoise.datasets.origins import reading
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def read(path: Path, model: keras.Model) -> list[ndarray]:
 
     with contextlib.ExitStack() as stack:
         stack.enter_context(reading(path, f"a readable file of the weights of {model.name}"))
-        stream: BinaryIO = stack.enter_context(open(path, "rb"))
+        stream: BinaryIO = stack.enter_context(open(path, "rb", opener=regular))
         if path.suffix == ".keras":
             stream = _member(stream, model)
         file = stack.enter_context(h5py.File(stream, "r"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import zipfile
 
 import h5py
@@ -93,6 +94,13 @@ def test_arrays_are_those_that_were_saved(tmp_path, made):
             np.testing.assert_array_equal(one, same)
         for one, same in zip(other.get_weights(), before, strict=True):
             np.testing.assert_array_equal(one, same)
+
+
+@pytest.mark.parametrize("name", ["w.weights.h5", "w.keras"])
+def test_a_pipe_is_no_file_of_weights(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(BadInput, match=r"is no file, but a folder, pipe or device"):
+        read_weights(tmp_path / name, model())
 
 
 @pytest.mark.parametrize("made", [nested, recurrent])
