@@ -9,7 +9,7 @@ exact test of the examples that one of them alone breaks, at 2.5 %.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ftnoise.attacks.ascent import LinfBall
 from ftnoise.attacks.attack import Attack
@@ -52,6 +52,8 @@ class AttackRedFlags(Measure):
     attack: Attack
     examples: int | None = 500
     queried: int = 100
+
+    revision: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         check(self.attack, self.examples)
