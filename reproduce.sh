@@ -78,6 +78,9 @@ elif ! is_current; then
     fail "Expected $here to be writable, so that .venv can be made in it."
 fi
 
+# Tensors of megabytes come and go: memory that stays with the process is not cleared again for each.
+export MALLOC_MMAP_THRESHOLD_=${MALLOC_MMAP_THRESHOLD_-4294967296}
+export MALLOC_TRIM_THRESHOLD_=${MALLOC_TRIM_THRESHOLD_-4294967296}
 # Safe path: the package of this checkout is used, never one in the current folder.
 export PYTHONPATH=$here PYTHONSAFEPATH=1
 exec "$venv/bin/python" -m ftnoise "$@"

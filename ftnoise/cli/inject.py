@@ -172,7 +172,8 @@ def checked(given: argparse.Namespace) -> CampaignSettings:
     for flag in ("data", "weights", "against"):
         file = getattr(given, flag)
         if file is not None and not file.is_file():
-            raise BadInput(f"Expected --{flag} to be a file. Received: {file}, no such file.")
+            found = "not a file" if file.exists() else "no such file"
+            raise BadInput(f"Expected --{flag} to be a file. Received: {file}, {found}.")
     if given.out is not None:
         near = next(one for one in (given.out, *given.out.absolute().parents) if one.exists())
         if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):
