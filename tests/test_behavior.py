@@ -164,7 +164,7 @@ def test_noise_in_the_weights_is_keyed_and_keeps_its_state_in_the_network(spec, 
         def step(number: Any) -> Any:
             seed = seeds.at_step(5, number)
             spec.before_step(model, seed)
-            with tf.GradientTape() as tape:
+            with tf.GradientTape() as tape, spec.during_pass(model, seed):
                 logits = forward(model, x, seed, training=True)
                 loss = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
             gradients = tape.gradient(loss, variables, unconnected_gradients="zero")

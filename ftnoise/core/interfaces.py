@@ -25,6 +25,7 @@ import dataclasses
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -234,6 +235,27 @@ class Weights(Spec):
         It does not get the run: what depends on the schedule is set by `callbacks`.
         """
         return network
+
+    @property
+    def validation(self) -> float:
+        """Share of the training examples, in [0, 1), that is held out of the training.
+
+        Their accuracy is `val_held_out_accuracy` in the logs that `callbacks` get at the end of an
+        epoch. Measures of a trained network still count all training examples.
+        """
+        return 0.0
+
+    def during_pass(self, network: keras.Model, seed: Tensor) -> AbstractContextManager[None]:
+        """A block in which the compiled step calls the objective, and another for the penalty.
+
+        It is for changes that leave no trace in the network: a value in the place of a weight, for
+        instance. The gradient passes through what is computed from a weight in the block.
+
+        Args:
+            network: the network that `rebuild` returned.
+            seed: the pair of `before_step`.
+        """
+        return nullcontext()
 
     def before_step(self, network: keras.Model, seed: Tensor) -> None:
         """Called in the compiled step before the forward pass.
