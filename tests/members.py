@@ -46,6 +46,7 @@ from ftnoise.training.inputs.adversarial import AdversarialTraining
 from ftnoise.training.inputs.gaussian import GaussianNoise
 from ftnoise.training.inputs.trades import TRADES
 from ftnoise.training.penalties import L1, L2, Jacobian
+from ftnoise.training.weights.faults_in_training import FaultsInTraining
 from ftnoise.training.weights.sdr_decay import SDRDecay
 from ftnoise.training.weights.sdr_learnable import (
     Plateau,
@@ -80,6 +81,10 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     Drift: (Drift(sigma=0.5), Drift(sigma=0.5, relative=False)),
     FGSM: (FGSM(attack_epsilon=0.1), FGSM(attack_epsilon=1, ball=L2Ball())),
     Fault: (FAULT, dataclasses.replace(FAULT, transient=True)),
+    FaultsInTraining: (
+        FaultsInTraining(fault=FAULT),
+        FaultsInTraining(fault=Fault(where=Neurons(), what=StuckAt(), rate=Count(faults=2))),
+    ),
     MIM: (MIM(attack_epsilon=0.1),),
     Neurons: (Neurons(), Neurons(layers=(0,), indices=(1,), output_layer=True)),
     PGD: (PGD(attack_epsilon=0.1), PGD(attack_epsilon=1, steps=2, ball=L2Ball(), restarts=2)),
