@@ -52,7 +52,7 @@ class DropConnectWeights(RandomWeights):
         rate: probability of being dropped, in [0, 1), to the nearest of 65,536 parts.
     """
 
-    def __init__(self, rate: float, **kwargs: Any) -> None:
+    def __init__(self, *, rate: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rate = rate
 
@@ -85,7 +85,7 @@ class GaussianWeights(RandomWeights):
     """
 
     def __init__(
-        self, start: float, learnable: bool, state: Sequence[float] = (), **kwargs: Any
+        self, *, start: float, learnable: bool, state: Sequence[float] = (), **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.start, self.learnable, self.first_state = start, learnable, tuple(state)

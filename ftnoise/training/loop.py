@@ -256,7 +256,7 @@ class Loop(keras.Model):
     def test(self, images: Any = None, labels: Any = None) -> tuple[Any, Any]:
         """The summed loss of the test examples, or of others, and how many are classified right."""
         images, labels = (self.x_test, self.y_test) if images is None else (images, labels)
-        examples = len(labels)
+        examples = labels.shape[0]
 
         def batch(start: Any, loss: Any, hits: Any) -> tuple[Any, Any, Any]:
             x, y = images[start : start + TEST_BATCH], labels[start : start + TEST_BATCH]
