@@ -391,14 +391,20 @@ class Run(Spec):
         )
 
     def examples(self) -> int | None:
-        """Training examples per epoch, or None if only the data set itself shows their number."""
+        """Training examples, or None if only the data set itself shows their number.
+
+        With those that the `weights` slot holds out.
+        """
         size = self.data.train_size
         if size is None or self.train_examples is None:
             return self.train_examples if size is None else size
         return min(size, self.train_examples)
 
     def steps(self) -> int | None:
-        """Steps of the whole training, or None if only the data set itself shows their number."""
+        """Steps of the whole training, or None if only the data set itself shows their number.
+
+        With examples held out by the `weights` slot, there are fewer.
+        """
         examples = self.examples()
         if examples is None:
             return None
