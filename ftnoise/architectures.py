@@ -1,4 +1,4 @@
-"""The networks of Table 2 of the paper.
+"""The networks of Table 2 of the paper, and those of the other papers that are reproduced.
 
 Source: Duddu et al., "Fault Tolerance of Neural Networks in Adversarial Settings", Table 2.
 "16 (8)(1)" is a convolution with 16 filters, an 8x8 kernel and stride 1. Every hidden layer has a
@@ -11,7 +11,7 @@ Deviations
 2. CNN 2 is the network of the TensorFlow Privacy MNIST tutorial, whose first convolution has
    stride 2; Table 2 prints stride 1. The field `first_stride` switches; the default is as printed.
 3. The sigmoid unit of Table 3's network is a logit next to one of 0 (`TwoLogits`).
-4. Weights start from Keras' defaults (Glorot uniform, biases 0), as the paper gives none.
+4. Weights start from Keras' defaults (Glorot uniform, biases 0), as the papers give none.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftnoise.core.checks import count, expect, is_count
+from ftnoise.core.checks import boolean, count, expect, is_count
 from ftnoise.core.interfaces import Architecture
 
 if TYPE_CHECKING:
@@ -162,6 +162,31 @@ class Cifar10CNN(SequentialNetwork):
             Dense(512, activation="relu"),
             Dense(self.classes),
         ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MnistMLP(SequentialNetwork):
+    """MNIST MLP: three hidden layers of 100 units; 99,710 parameters.
+
+    Source: Khan et al., "Non-Determinism in Neural Networks for Adversarial Robustness", section 5.
+
+    Args:
+        signed: whether the network first maps pixels from [0, 1] to [-1, 1], the range in which the
+            authors' code takes them.
+    """
+
+    signed: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        boolean(signed=self.signed)
+
+    def layers(self) -> list[keras.layers.Layer]:
+        from keras.layers import Dense, Flatten, Rescaling
+
+        first = [Rescaling(2.0, offset=-1.0)] if self.signed else []
+        hidden = [Dense(100, activation="relu") for _ in range(3)]
+        return [*first, Flatten(), *hidden, Dense(self.classes)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,6 +46,15 @@ from ftnoise.training.inputs.adversarial import AdversarialTraining
 from ftnoise.training.inputs.gaussian import GaussianNoise
 from ftnoise.training.inputs.trades import TRADES
 from ftnoise.training.penalties import L1, L2, Jacobian
+from ftnoise.training.weights.faults_in_training import FaultsInTraining
+from ftnoise.training.weights.sdr_decay import SDRDecay
+from ftnoise.training.weights.sdr_learnable import (
+    Plateau,
+    PlateauOnTestData,
+    Ramp,
+    SDRLearnable,
+    ThresholdSchedule,
+)
 
 SCHEDULE = Schedule(epochs=2, batch_size=4, learning_rate=0.1, momentum=0.9, drops=(2,))
 RUN = Run(architecture=FmnistDNN(), data=FashionMNIST(), training=Training(), schedule=SCHEDULE)
@@ -54,7 +63,7 @@ FAULT = Fault(where=Weights(), what=StuckAt(), rate=Share(rate=0.5))
 # Bases that are not abstract: no members, like names that begin with "_".
 BASES = {
     Rate, Attack, Ball, Effect, Engine, Iterative, OriginDataSet, PublicSet, SequentialNetwork,
-    Spec, interfaces.Weights, Where,
+    Spec, ThresholdSchedule, interfaces.Weights, Where,
 }  # fmt: skip
 
 # Members that cannot be made without arguments, and options that behave differently.
@@ -72,14 +81,29 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     Drift: (Drift(sigma=0.5), Drift(sigma=0.5, relative=False)),
     FGSM: (FGSM(attack_epsilon=0.1), FGSM(attack_epsilon=1, ball=L2Ball())),
     Fault: (FAULT, dataclasses.replace(FAULT, transient=True)),
+    FaultsInTraining: (
+        FaultsInTraining(fault=FAULT),
+        FaultsInTraining(fault=Fault(where=Neurons(), what=StuckAt(), rate=Count(faults=2))),
+    ),
     MIM: (MIM(attack_epsilon=0.1),),
     Neurons: (Neurons(), Neurons(layers=(0,), indices=(1,), output_layer=True)),
     PGD: (PGD(attack_epsilon=0.1), PGD(attack_epsilon=1, steps=2, ball=L2Ball(), restarts=2)),
+    Ramp: (Ramp(target=0.1, epochs=2),),
     RandomValue: (RandomValue(), RandomValue(low=2, high=3)),
     RobustAccuracy: (
         RobustAccuracy(attack=FGSM(attack_epsilon=0.1)),
         RobustAccuracy(attack=PGD(attack_epsilon=0.1), examples=100),
         RobustAccuracy(attack=PGD(attack_epsilon=0.1), also=(APGD(attack_epsilon=0.1, steps=3),)),
+    ),
+    SDRDecay: (
+        SDRDecay(beta=0.05, zeta=0.7, tau=2),
+        SDRDecay(beta=5, zeta=0.99, tau=3, published=True),
+    ),
+    SDRLearnable: (
+        SDRLearnable(lowest=0.05),
+        SDRLearnable(schedule=Ramp(target=0.2, epochs=2)),
+        SDRLearnable(schedule=Plateau(step=0.1, every=1, held_out=0.2)),
+        SDRLearnable(schedule=PlateauOnTestData(every=1)),
     ),
     SPSA: (SPSA(attack_epsilon=0.1),),
     Share: (Share(rate=0.5), Share(rate=0.5, per_tensor=True)),
@@ -120,6 +144,7 @@ KINDS: dict[str, type[Spec]] = {
     "penalty": interfaces.Penalty,
     "gradients": interfaces.Gradients,
     "weights": interfaces.Weights,
+    "thresholds": ThresholdSchedule,
     "augmentation": interfaces.Augmentation,
     "sampler": Sampler,
     "engine": Engine,

@@ -164,7 +164,7 @@ def test_noise_in_the_weights_is_keyed_and_keeps_its_state_in_the_network(spec, 
         def step(number: Any) -> Any:
             seed = seeds.at_step(5, number)
             spec.before_step(model, seed)
-            with tf.GradientTape() as tape:
+            with tf.GradientTape() as tape, spec.during_pass(model, seed):
                 logits = forward(model, x, seed, training=True)
                 loss = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
             gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
@@ -294,7 +294,13 @@ def test_an_effect_is_a_function_of_the_value_and_of_a_draw_for_each_site(spec):
         assert one.shape == values.shape
         assert one.dtype == kind
         np.testing.assert_array_equal(one, two)
+    keyed = [spec.keyed_draw([1, seed], (3, 4)) for seed in (2, 2, 3)]
+    assert (keyed[0] is None) == (draws[0] is None)
     if draws[0] is not None:
+        assert keyed[0].shape == (3, 4)
+        assert keyed[0].dtype.as_numpy_dtype == draws[0].dtype
+        np.testing.assert_array_equal(keyed[0], keyed[1])
+        assert (keyed[0].numpy() != keyed[2].numpy()).any()
         assert draws[0].shape == (3, 4)
         np.testing.assert_array_equal(draws[0], draws[1])
         assert (draws[0] != spec.draw(np.random.default_rng(2), (3, 4))).any()
@@ -313,6 +319,14 @@ def test_a_rate_takes_sites_by_their_keys_and_by_nothing_else(spec):
     assert hits.any()
     assert not hits.all()
     np.testing.assert_array_equal(hits, [spec.hits(row.copy(), sizes) for row in keys])
+    keyed = np.stack([spec.keyed_hits([1, seed], sizes) for seed in range(50)])
+    np.testing.assert_array_equal(keyed[7], spec.keyed_hits([1, 7], sizes))
+    assert keyed.shape == (50, 20)
+    assert keyed.dtype == bool
+    # Exact counts are as exact, together or target by target.
+    for part, known in zip(np.split(keyed, [7, 8], 1), np.split(hits, [7, 8], 1), strict=True):
+        assert part.sum() == pytest.approx(known.sum(), abs=5 * np.sqrt(part.size / 2))
+    assert keyed.sum(axis=1).std() == pytest.approx(hits.sum(axis=1).std(), abs=1)
     # Those that are hit have the smallest keys of their target.
     for row, hit in zip(keys, hits, strict=True):
         for part, taken in zip(np.split(row, [7, 8]), np.split(hit, [7, 8]), strict=True):

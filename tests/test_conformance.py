@@ -39,8 +39,7 @@ from tests.members import (
 
 def test_the_scan_finds_members_of_the_kinds_that_there_are():
     found = {name for cls in MEMBERS for name in kinds(cls)}
-    # Noise in the weights may have no member yet.
-    missing = KINDS.keys() - found - {"weights"}
+    missing = KINDS.keys() - found
     assert not missing, f"the scan finds no member of the kinds {sorted(missing)}"
     assert {Run, Schedule, Training, FmnistDNN, TRADES, NpzFile, Generalization} <= set(MEMBERS)
 

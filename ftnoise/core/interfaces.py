@@ -25,6 +25,7 @@ import dataclasses
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -235,6 +236,27 @@ class Weights(Spec):
         """
         return network
 
+    @property
+    def validation(self) -> float:
+        """Share of the training examples, in [0, 1), that is held out of the training.
+
+        Their accuracy is `val_held_out_accuracy` in the logs that `callbacks` get at the end of an
+        epoch. Measures of a trained network still count all training examples.
+        """
+        return 0.0
+
+    def during_pass(self, network: keras.Model, seed: Tensor) -> AbstractContextManager[None]:
+        """A block in which the compiled step calls the objective, and another for the penalty.
+
+        It is for changes that leave no trace in the network: a value in the place of a weight, for
+        instance. The gradient passes through what is computed from a weight in the block.
+
+        Args:
+            network: the network that `rebuild` returned.
+            seed: the pair of `before_step`.
+        """
+        return nullcontext()
+
     def before_step(self, network: keras.Model, seed: Tensor) -> None:
         """Called in the compiled step before the forward pass.
 
@@ -369,14 +391,20 @@ class Run(Spec):
         )
 
     def examples(self) -> int | None:
-        """Training examples per epoch, or None if only the data set itself shows their number."""
+        """Training examples, or None if only the data set itself shows their number.
+
+        With those that the `weights` slot holds out.
+        """
         size = self.data.train_size
         if size is None or self.train_examples is None:
             return self.train_examples if size is None else size
         return min(size, self.train_examples)
 
     def steps(self) -> int | None:
-        """Steps of the whole training, or None if only the data set itself shows their number."""
+        """Steps of the whole training, or None if only the data set itself shows their number.
+
+        With examples held out by the `weights` slot, there are fewer.
+        """
         examples = self.examples()
         if examples is None:
             return None

@@ -31,6 +31,10 @@ class Effect(Spec, ABC):
         """The random part of the effect, one draw for each site; None if there is none."""
         return None
 
+    def keyed_draw(self, seed: Any, shape: tuple[int, ...]) -> Any:
+        """The same distribution from an int64 pair, by TensorFlow in a compiled step; or None."""
+        return None
+
     @abstractmethod
     def faulty(self, values: Any, draw: Any) -> Any:
         """The faulty values of sites that are all hit.
@@ -90,6 +94,14 @@ class BitFlip(Effect):
             return None
         return np.left_shift(np.int32(1), generator.integers(32, size=shape, dtype=np.int32))
 
+    def keyed_draw(self, seed: Any, shape: tuple[int, ...]) -> Any:
+        import tensorflow as tf
+
+        if self.bit is not None:
+            return None
+        bit = tf.random.stateless_uniform(shape, seed, 0, 32, tf.int32)
+        return tf.bitwise.left_shift(tf.ones_like(bit), bit)
+
     def faulty(self, values: Any, draw: Any) -> Any:
         import tensorflow as tf
 
@@ -141,6 +153,13 @@ class RandomValue(Effect):
         # The sum may be rounded up to the open end.
         return np.minimum(drawn, np.nextafter(high, low))
 
+    def keyed_draw(self, seed: Any, shape: tuple[int, ...]) -> Any:
+        import numpy as np
+        import tensorflow as tf
+
+        drawn = tf.random.stateless_uniform(shape, seed, self.low, self.high)
+        return tf.minimum(drawn, np.nextafter(np.float32(self.high), np.float32(self.low)))
+
     def faulty(self, values: Any, draw: Any) -> Any:
         import tensorflow as tf
 
@@ -172,6 +191,11 @@ class Drift(Effect):
         import numpy as np
 
         return np.float32(self.sigma) * generator.standard_normal(shape, dtype=np.float32)
+
+    def keyed_draw(self, seed: Any, shape: tuple[int, ...]) -> Any:
+        import tensorflow as tf
+
+        return self.sigma * tf.random.stateless_normal(shape, seed)
 
     def faulty(self, values: Any, draw: Any) -> Any:
         import tensorflow as tf

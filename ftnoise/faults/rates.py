@@ -10,7 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.checks import boolean, count, expect, fraction
 from ftnoise.core.spec import Spec
@@ -34,6 +34,18 @@ class Rate(Spec, ABC):
         Args:
             keys: uint64 `[sites]`, in the order of the targets.
             sizes: number of sites of each target.
+        """
+
+    @abstractmethod
+    def keyed_hits(self, seed: Any, sizes: Sequence[int]) -> Any:
+        """The same distribution from an int64 pair, by TensorFlow in a compiled step.
+
+        Args:
+            seed: a pair, which may be a tensor.
+            sizes: number of sites of each target.
+
+        Returns:
+            bool `[sites]`, a tensor.
         """
 
     def check(self, sites: int) -> None:
@@ -79,6 +91,20 @@ class Share(Rate):
         parts = np.split(keys, np.cumsum(sizes)[:-1])
         return np.concatenate([smallest(part, self.count(len(part))) for part in parts])
 
+    def keyed_hits(self, seed: Any, sizes: Sequence[int]) -> Any:
+        import tensorflow as tf
+
+        from ftnoise.faults import keyed
+
+        parts = sizes if self.per_tensor else [sum(sizes)]
+        return tf.concat(
+            [
+                keyed.smallest(size, self.count(size), keyed.apart(seed, n))
+                for n, size in enumerate(parts)
+            ],
+            axis=0,
+        )
+
     @property
     def label(self) -> str:
         return f"{100 * self.rate:g} %{' each' if self.per_tensor else ''}"
@@ -104,6 +130,11 @@ class Count(Rate):
         self.check(len(keys))
         return smallest(keys, self.faults)
 
+    def keyed_hits(self, seed: Any, sizes: Sequence[int]) -> Any:
+        from ftnoise.faults import keyed
+
+        return keyed.smallest(sum(sizes), self.faults, seed)
+
     @property
     def label(self) -> str:
         return "1 fault" if self.faults == 1 else f"{self.faults} faults"
@@ -128,6 +159,11 @@ class Bernoulli(Rate):
         if self.rate == 1:
             return np.ones(len(keys), bool)
         return keys < np.uint64(int(self.rate * KEYS))
+
+    def keyed_hits(self, seed: Any, sizes: Sequence[int]) -> Any:
+        import tensorflow as tf
+
+        return tf.random.stateless_uniform([sum(sizes)], seed) < self.rate
 
     @property
     def label(self) -> str:

@@ -49,8 +49,9 @@ CONVOLUTIONS = (
     LAYERS.SeparableConv1D,
     LAYERS.SeparableConv2D,
 )
-# Parameters that are added to a sum, or scale and shift each unit by itself.
-NO_WEIGHTS = ("bias", "gamma", "beta", "alpha")
+# Parameters that are added to a sum, scale and shift each unit by itself, or are the standard
+# deviations of random weights.
+NO_WEIGHTS = ("bias", "gamma", "beta", "alpha", "kernel_std", "bias_std")
 # Functions that may replace the layer of an activation.
 ACTIVATIONS = (
     "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "mish", "sigmoid",

@@ -17,7 +17,11 @@ import tensorflow as tf
 
 FEW_CHANNELS = 1
 
+# A model with these layers is loaded from Keras' files when their module has been imported.
+serializable = keras.saving.register_keras_serializable("ftnoise")
 
+
+@serializable
 class ImageConv2D(keras.layers.Conv2D):
     """`keras.layers.Conv2D` for images: the same layer with a faster gradient in its input.
 
@@ -81,6 +85,7 @@ def gradient_in_input(upstream: Any, kernel: Any, padding: str) -> Any:
     return tf.add_n(shifted)
 
 
+@serializable
 class TwoLogits(keras.layers.Layer):
     """Prepends a logit of 0 for class 0 to the logit of class 1, `[batch, 1]` -> `[batch, 2]`.
 

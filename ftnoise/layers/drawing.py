@@ -5,11 +5,15 @@
 repeats exactly. Several passes in one context see the same noise. Outside any context, as in plain
 `predict`, each pass draws anew. A deterministic network ignores the context, so code that runs
 networks calls `forward` for both kinds.
+
+`with mean(): network(x)` is the mean network: every stochastic layer uses the mean of its draws,
+and nothing is random. Both contexts count when the pass is traced.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -18,8 +22,10 @@ import keras
 import tensorflow as tf
 
 from ftnoise.core import seeds
+from ftnoise.core.checks import expect
 
 _SEED: ContextVar[Any] = ContextVar("seed", default=None)
+_MEAN: ContextVar[bool] = ContextVar("mean", default=False)
 
 
 @contextlib.contextmanager
@@ -30,6 +36,20 @@ def drawing(seed: Any) -> Iterator[None]:
         yield
     finally:
         _SEED.reset(token)
+
+
+@contextlib.contextmanager
+def mean() -> Iterator[None]:
+    """Every network that is called in the block is its mean network, also inside of `drawing`.
+
+    The mean is that of each layer's draws: of the weights for noise in the weights, of the outputs
+    for noise on the outputs. It is not the mean of the network's outputs.
+    """
+    token = _MEAN.set(True)
+    try:
+        yield
+    finally:
+        _MEAN.reset(token)
 
 
 def forward(network: keras.Model, x: Any, seed: Any, training: bool = False) -> Any:
@@ -54,6 +74,9 @@ def is_stochastic(network: keras.Model) -> bool:
 class StochasticLayer(keras.layers.Layer):
     """Base of the layers that draw, in training and in inference.
 
+    `call` computes with the mean of the draws where `is_mean`, and with a draw from `seed()`
+    elsewhere.
+
     Args:
         stream: separates its noise from that of other layers; default its name. To repeat draws in
             another process, name the layers or their streams.
@@ -63,8 +86,18 @@ class StochasticLayer(keras.layers.Layer):
         super().__init__(**kwargs)
         self.stream = stream or self.name
 
+    @property
+    def is_mean(self) -> bool:
+        """Whether the layer has to use its mean: inside `mean()`."""
+        return _MEAN.get()
+
     def seed(self) -> Any:
-        """The int64 pair for stateless generators: that of the draw, or a new one."""
+        """The int64 pair for stateless generators: that of the draw, or a new one.
+
+        Raises:
+            BadInput: inside `mean()`, for a layer that has no mean.
+        """
+        expect(not self.is_mean, "layers with a mean inside of mean()", layer=self.name)
         seed = _SEED.get()
         if seed is None:
             return tf.random.uniform([2], maxval=tf.int64.max, dtype=tf.int64)
@@ -74,3 +107,16 @@ class StochasticLayer(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Keras' config with the stream."""
         return {**super().get_config(), "stream": self.stream}
+
+
+def standard_normals(count: int, seed: Any) -> Any:
+    """`count` independent standard normals, float32, a function of the int64 pair `seed`.
+
+    Box and Muller (1958) on TensorFlow's keyed uniforms, which takes two thirds of the time of
+    `tf.random.stateless_normal`. Their 23 bits end it below 5.7 standard deviations, as
+    TensorFlow's own.
+    """
+    radius, angle = tf.unstack(tf.random.stateless_uniform([2, (count + 1) // 2], seed))
+    radius = tf.sqrt(-2.0 * tf.math.log(1.0 - radius))
+    angle = 2.0 * math.pi * angle
+    return tf.concat([radius * tf.cos(angle), radius * tf.sin(angle)], axis=0)[:count]

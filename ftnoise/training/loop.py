@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -26,7 +27,7 @@ from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import expect
 from ftnoise.core.data import Data
 from ftnoise.core.errors import RunFailed
-from ftnoise.core.interfaces import Penalty, Run
+from ftnoise.core.interfaces import Penalty, Run, Weights
 from ftnoise.layers.drawing import drawing, forward
 from ftnoise.training.gradients.plain import Plain
 from ftnoise.training.logs import TensorBoard
@@ -138,9 +139,11 @@ class Loop(keras.Model):
     ) -> None:
         super().__init__(name="loop")
         self.training, self.network, self.run, self.xla = training, network, run, xla
-        self.x_train, self.x_test = tf.constant(data.x_train), tf.constant(data.x_test)
-        self.y_train, self.y_test = (tf.constant(y, tf.int32) for y in (data.y_train, data.y_test))
-        examples, schedule = len(data.y_train), run.schedule
+        kept, held_out = split(len(data.y_train), training.weights)
+        self.x_train, self.y_train = on_device(data.x_train, data.y_train, kept)
+        self.x_test, self.y_test = on_device(data.x_test, data.y_test)
+        self.held_out = on_device(data.x_train, data.y_train, held_out) if len(held_out) else None
+        examples, schedule = len(kept), run.schedule
         self.steps_per_epoch = schedule.steps_per_epoch(examples)
         self.epochs_per_interval = schedule.epochs_per_interval(examples)
         self.intervals = schedule.epochs // self.epochs_per_interval
@@ -214,12 +217,16 @@ class Loop(keras.Model):
         member = training.inputs.objective if training.inputs else natural_objective
         draw, noise = self.seed("draw", step), self.seed("weights", step)
 
+        def changed() -> AbstractContextManager[None]:
+            weights = training.weights
+            return weights.during_pass(network, noise) if weights else nullcontext()
+
         def objective() -> tuple[Any, Any]:
-            with drawing(draw):
+            with drawing(draw), changed():
                 return member(network, x, y, self.seed("inputs", step))
 
         def penalty(member: Penalty) -> Any:
-            with drawing(draw):
+            with drawing(draw), changed():
                 return member.value(network, x)
 
         if training.weights:
@@ -240,14 +247,19 @@ class Loop(keras.Model):
         del args, options
         # Divided here: a compiled division by a constant is a product, with another last bit.
         loss, accuracy = (total / len(self.y_test) for total in self.tested())
-        return {"loss": float(loss), "accuracy": float(accuracy)}
+        found = {"loss": float(loss), "accuracy": float(accuracy)}
+        if self.held_out:
+            _, hits = self.tested(*self.held_out)
+            found["held_out_accuracy"] = float(hits / len(self.held_out[1]))
+        return found
 
-    def test(self) -> tuple[Any, Any]:
-        """The summed loss of all test examples, and how many are classified right: two scalars."""
-        examples = len(self.y_test)
+    def test(self, images: Any = None, labels: Any = None) -> tuple[Any, Any]:
+        """The summed loss of the test examples, or of others, and how many are classified right."""
+        images, labels = (self.x_test, self.y_test) if images is None else (images, labels)
+        examples = labels.shape[0]
 
         def batch(start: Any, loss: Any, hits: Any) -> tuple[Any, Any, Any]:
-            x, y = self.x_test[start : start + TEST_BATCH], self.y_test[start : start + TEST_BATCH]
+            x, y = images[start : start + TEST_BATCH], labels[start : start + TEST_BATCH]
             logits = forward(self.network, x, self.seed("test draw", start))
             mean = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
             loss += mean * tf.cast(tf.size(y), tf.float32)
@@ -275,6 +287,30 @@ class Loop(keras.Model):
         for name, variable in variables.items():
             variable.assign(arrays[name])
         return True
+
+
+def split(examples: int, weights: Weights | None) -> tuple[np.ndarray, np.ndarray]:
+    """The training examples that are used and those that are held out, by their positions."""
+    everything = np.arange(examples)
+    share = weights.validation if weights else 0.0
+    if share == 0:
+        return everything, everything[:0]
+    count = round(share * examples)
+    expect(
+        0 < count < examples,
+        "examples for the training and some to be held out",
+        examples=examples,
+        validation=share,
+    )
+    held_out = seeds.subset(examples, count, "validation")
+    return np.delete(everything, held_out), held_out
+
+
+def on_device(x: np.ndarray, y: np.ndarray, chosen: np.ndarray | None = None) -> tuple[Any, Any]:
+    """Examples and labels, or the chosen ones, as tensors."""
+    if chosen is not None and len(chosen) < len(y):
+        x, y = x[chosen], y[chosen]
+    return tf.constant(x), tf.constant(y, tf.int32)
 
 
 def natural_objective(network: keras.Model, x: Any, y: Any, seed: Any) -> tuple[Any, Any]:

@@ -1,0 +1,68 @@
+"""A copy of a Keras model with other layers in the place of some, and the weights of the original.
+
+The layers keep their names. What `compile` has set is not copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import keras
+
+from ftnoise.core.checks import expect
+
+Replace = Callable[[keras.layers.Layer], keras.layers.Layer | None]
+
+
+def replaced(network: keras.Model, replace: Replace) -> keras.Model:
+    """The network with the layers that `replace` gives; models inside it are searched too.
+
+    Args:
+        network: Sequential and built, or functional; it stays as it is.
+        replace: gives the layer in the place of one, or None to copy it. The new layer's first
+            weights are those of the old one, in its order; more of them keep their initial values.
+
+    Raises:
+        BadInput: the model is no such network.
+    """
+
+    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if isinstance(layer, keras.Model):
+            return copy(layer)
+        new = replace(layer)
+        return type(layer).from_config(layer.get_config()) if new is None else new
+
+    def copy(model: keras.Model) -> keras.Model:
+        expect(
+            isinstance(model, keras.Model) and model._is_graph_network,
+            "a Sequential or functional Keras model that is built",
+            network=type(model).__name__,
+        )
+        return keras.models.clone_model(model, clone_function=clone)
+
+    new = copy(network)
+    for old, twin in _pairs(network, new):
+        kept = old.get_weights()
+        twin.set_weights(kept + twin.get_weights()[len(kept) :])
+    return new
+
+
+def layers(network: keras.Model) -> list[keras.layers.Layer]:
+    """The layers of a network and of the models inside it, in order, each of them once."""
+    found: dict[int, keras.layers.Layer] = {}
+    for layer in network.layers:
+        inner = layers(layer) if isinstance(layer, keras.Model) else [layer]
+        found |= {id(one): one for one in inner}
+    return list(found.values())
+
+
+def _pairs(
+    old: keras.Model, new: keras.Model
+) -> Iterator[tuple[keras.layers.Layer, keras.layers.Layer]]:
+    """Each layer with the layer of the same name."""
+    for layer in old.layers:
+        twin = new.get_layer(layer.name)
+        if isinstance(layer, keras.Model):
+            yield from _pairs(layer, twin)
+        else:
+            yield layer, twin
