@@ -20,6 +20,7 @@ import tensorflow as tf
 from ftnoise.core import seeds
 
 _SEED: ContextVar[Any] = ContextVar("seed", default=None)
+_MEAN: ContextVar[bool] = ContextVar("mean", default=False)
 
 
 @contextlib.contextmanager
@@ -30,6 +31,16 @@ def drawing(seed: Any) -> Iterator[None]:
         yield
     finally:
         _SEED.reset(token)
+
+
+@contextlib.contextmanager
+def mean() -> Iterator[None]:
+    """Every network that is called in the block uses the means of its draws, without noise."""
+    token = _MEAN.set(True)
+    try:
+        yield
+    finally:
+        _MEAN.reset(token)
 
 
 def forward(network: keras.Model, x: Any, seed: Any, training: bool = False) -> Any:
@@ -70,6 +81,11 @@ class StochasticLayer(keras.layers.Layer):
             return tf.random.uniform([2], maxval=tf.int64.max, dtype=tf.int64)
         own = tf.constant(seeds.key(0, "layer", self.stream), tf.int64)
         return tf.stack([tf.bitwise.bitwise_xor(seed[0], own), seed[1]])
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether it has to use no noise, as in the block of `mean`; its `call` looks."""
+        return _MEAN.get()
 
     def get_config(self) -> dict[str, Any]:
         """Keras' config with the stream."""
