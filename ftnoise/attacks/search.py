@@ -47,9 +47,7 @@ class Search(Spec, ABC):
         """The number of examples of this shape in a batch."""
         return max(1, min(self.batch_size, BATCH_NUMBERS // math.prod(shape)))
 
-    def search(
-        self, network: keras.Model | Compiled, x: Any, y: Any, seed: Any
-    ) -> tuple[Any, Any]:
+    def search(self, network: keras.Model | Compiled, x: Any, y: Any, seed: Any) -> tuple[Any, Any]:
         """The nearest wrong examples that it finds, outside a `tf.function`.
 
         Args:
@@ -77,11 +75,11 @@ class Search(Spec, ABC):
         where = tf.where(right)
         if not len(where):
             return x, ~right
-        parts = (tf.gather_nd(part, where) for part in (x, y, logits))
-        moved, found = self.nearest(target, *parts, draw(seed, 1))
+        own, labels, first = (tf.gather_nd(part, where) for part in (x, y, logits))
+        moved, found = self.nearest(target, own, labels, first, draw(seed, 1))
         # Gradients that are no number lead nowhere.
         found &= tf.reduce_all(tf.math.is_finite(moved), axis=list(range(1, moved.shape.rank)))
-        moved = tf.where(per_example(found, moved), moved, tf.gather_nd(x, where))
+        moved = tf.where(per_example(found, moved), moved, own)
         return (
             tf.tensor_scatter_nd_update(x, where, moved),
             tf.tensor_scatter_nd_update(~right, where, found),
