@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 from ftnoise.attacks.ascent import Ball, L2Ball
 from ftnoise.attacks.attack import BATCH_NUMBERS
-from ftnoise.attacks.search import Search, draw, until_wrong
+from ftnoise.attacks.search import Search, draw, numbers, until_wrong
 from ftnoise.attacks.target import Compiled, per_example
 from ftnoise.core.checks import boolean, count, non_negative
 
@@ -74,7 +74,7 @@ class DeepFool(Search):
                 chosen, at, unconnected_gradients=tf.UnconnectedGradients.ZERO
             )
             wrong = tf.argmax(logits, axis=-1, output_type=order.dtype) != order[:, 0]
-            gaps, slopes = chosen[:, :1] - chosen[:, 1:], slopes[:, 1:] - slopes[:, :1]
+            gaps, slopes = chosen[:, :1] - chosen[:, 1:], numbers(slopes[:, 1:] - slopes[:, :1])
             lengths = tf.norm(tf.reshape(slopes, [*tf.unstack(tf.shape(gaps)), -1]), axis=-1) + 1e-8
             nearest = tf.argmin(tf.abs(gaps) / lengths, axis=1)
             gap, length, slope = (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ftnoise.attacks.ascent import Ball, LinfBall
-from ftnoise.attacks.search import Search, draw, until_wrong
+from ftnoise.attacks.search import Search, draw, numbers, until_wrong
 from ftnoise.attacks.target import Compiled, per_example
 from ftnoise.core.checks import count
 
@@ -39,7 +39,7 @@ class FGSMSearch(Search):
     def nearest(self, target: Compiled, x: Any, y: Any, logits: Any, seed: Any) -> tuple[Any, Any]:
         import tensorflow as tf
 
-        along = tf.sign(target.gradient(x, y, draw(seed, 0)))
+        along = tf.sign(numbers(target.gradient(x, y, draw(seed, 0))))
         radius = tf.ones(len(y), x.dtype)
         coarse, found = self.first(target, (x, y, along, radius), self.radii, draw(seed, 1))
         again = tf.where((coarse <= self.finer / self.radii) | ~found)

@@ -77,8 +77,6 @@ class Search(Spec, ABC):
             return x, ~right
         own, labels, first = (tf.gather_nd(part, where) for part in (x, y, logits))
         moved, found = self.nearest(target, own, labels, first, draw(seed, 1))
-        # Gradients that are no number lead nowhere.
-        found &= tf.reduce_all(tf.math.is_finite(moved), axis=list(range(1, moved.shape.rank)))
         moved = tf.where(per_example(found, moved), moved, own)
         return (
             tf.tensor_scatter_nd_update(x, where, moved),
@@ -131,6 +129,13 @@ def until_wrong(
             break
         left, state = left[~gone], tuple(part[~gone] for part in state)
     return results, found
+
+
+def numbers(gradient: Any) -> Any:
+    """The gradient with 0 where it is no number, which would lead anywhere after clipping."""
+    import tensorflow as tf
+
+    return tf.where(tf.math.is_finite(gradient), gradient, 0.0)
 
 
 def draw(seed: Any, number: Any) -> Any:

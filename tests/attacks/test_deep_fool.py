@@ -66,10 +66,10 @@ def test_it_comes_closer_than_fgsm(overshoot_steps):
 
 
 def test_clipped_steps_cross_the_boundary_all_the_same():
-    network, (x, y) = trained(), data(60)
+    network, (x, _) = trained(), data(60)
     # Most pixels are at the ends of the range, where half of each step is lost.
     x = tf.constant(np.where(x > 0.5, 1, 0).astype(np.float32))
-    moved, found = DeepFool().search(network, x, predicted(network, x), SEED)
+    _, found = DeepFool().search(network, x, predicted(network, x), SEED)
     assert found.numpy().mean() > 0.95
 
 
