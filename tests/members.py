@@ -18,11 +18,15 @@ import ftnoise
 from ftnoise.architectures import FmnistCNN2, FmnistDNN, SequentialNetwork
 from ftnoise.attacks.apgd import APGD, TargetedAPGD
 from ftnoise.attacks.ascent import Ball, L2Ball
-from ftnoise.attacks.attack import Attack, Iterative
+from ftnoise.attacks.attack import Attack, Iterative, OverDraws
 from ftnoise.attacks.carlini_wagner import CarliniWagner
+from ftnoise.attacks.deep_fool import DeepFool
 from ftnoise.attacks.fgsm import FGSM
+from ftnoise.attacks.fgsm_search import FGSMSearch
+from ftnoise.attacks.local_search import LocalSearch
 from ftnoise.attacks.mim import MIM
 from ftnoise.attacks.pgd import PGD
+from ftnoise.attacks.search import Search
 from ftnoise.attacks.spsa import SPSA
 from ftnoise.core import interfaces
 from ftnoise.core.interfaces import Architecture, DataSet, Run
@@ -39,7 +43,11 @@ from ftnoise.faults.rates import Bernoulli, Count, Rate, Share
 from ftnoise.faults.where import Neurons, Weights, Where
 from ftnoise.measures.attack_red_flags import AttackRedFlags
 from ftnoise.measures.black_box_accuracy import BlackBoxAccuracy
+from ftnoise.measures.eot_convergence import EOTConvergence
 from ftnoise.measures.robust_accuracy import RobustAccuracy
+from ftnoise.measures.search_accuracy import SearchAccuracy
+from ftnoise.measures.stochastic_accuracy import StochasticAccuracy
+from ftnoise.measures.stochastic_red_flags import StochasticRedFlags
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD, Engine, Reference, Sampler, Shuffled
 from ftnoise.training.inputs.adversarial import AdversarialTraining
@@ -62,8 +70,8 @@ FAULT = Fault(where=Weights(), what=StuckAt(), rate=Share(rate=0.5))
 
 # Bases that are not abstract: no members, like names that begin with "_".
 BASES = {
-    Rate, Attack, Ball, Effect, Engine, Iterative, OriginDataSet, PublicSet, SequentialNetwork,
-    Spec, ThresholdSchedule, interfaces.Weights, Where,
+    Rate, Attack, Ball, Effect, Engine, Iterative, OriginDataSet, OverDraws, PublicSet, Search,
+    SequentialNetwork, Spec, ThresholdSchedule, interfaces.Weights, Where,
 }  # fmt: skip
 
 # Members that cannot be made without arguments, and options that behave differently.
@@ -78,22 +86,38 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     BitFlip: (BitFlip(), BitFlip(bit=0), BitFlip(bit=31)),
     CarliniWagner: (CarliniWagner(attack_epsilon=1),),
     Count: (Count(faults=2),),
+    DeepFool: (DeepFool(), DeepFool(steps=100, overshoot=0.05, overshoot_steps=True)),
     Drift: (Drift(sigma=0.5), Drift(sigma=0.5, relative=False)),
+    EOTConvergence: (
+        EOTConvergence(attack=PGD(attack_epsilon=0.1, steps=2), numbers=(1, 3), votes=3),
+    ),
     FGSM: (FGSM(attack_epsilon=0.1), FGSM(attack_epsilon=1, ball=L2Ball())),
     Fault: (FAULT, dataclasses.replace(FAULT, transient=True)),
     FaultsInTraining: (
         FaultsInTraining(fault=FAULT),
         FaultsInTraining(fault=Fault(where=Neurons(), what=StuckAt(), rate=Count(faults=2))),
     ),
+    LocalSearch: (LocalSearch(rounds=2), LocalSearch(rounds=2, lowest=True)),
     MIM: (MIM(attack_epsilon=0.1),),
     Neurons: (Neurons(), Neurons(layers=(0,), indices=(1,), output_layer=True)),
-    PGD: (PGD(attack_epsilon=0.1), PGD(attack_epsilon=1, steps=2, ball=L2Ball(), restarts=2)),
+    PGD: (
+        PGD(attack_epsilon=0.1),
+        PGD(attack_epsilon=1, steps=2, ball=L2Ball(), restarts=2),
+        PGD(attack_epsilon=0.1, steps=2, draws=3, frozen=True),
+    ),
     Ramp: (Ramp(target=0.1, epochs=2),),
     RandomValue: (RandomValue(), RandomValue(low=2, high=3)),
     RobustAccuracy: (
         RobustAccuracy(attack=FGSM(attack_epsilon=0.1)),
         RobustAccuracy(attack=PGD(attack_epsilon=0.1), examples=100),
         RobustAccuracy(attack=PGD(attack_epsilon=0.1), also=(APGD(attack_epsilon=0.1, steps=3),)),
+        RobustAccuracy(attack=PGD(attack_epsilon=0.1, steps=2, draws=2), votes=3, frozen=True),
+    ),
+    SPSA: (SPSA(attack_epsilon=0.1), SPSA(attack_epsilon=0.1, steps=1, samples=4, draws=2)),
+    SearchAccuracy: (
+        SearchAccuracy(search=DeepFool()),
+        SearchAccuracy(search=FGSMSearch(radii=20), mean_network=True, draws=3),
+        SearchAccuracy(search=LocalSearch(rounds=2)),
     ),
     SDRDecay: (
         SDRDecay(beta=0.05, zeta=0.7, tau=2),
@@ -105,8 +129,11 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
         SDRLearnable(schedule=Plateau(step=0.1, every=1, held_out=0.2)),
         SDRLearnable(schedule=PlateauOnTestData(every=1)),
     ),
-    SPSA: (SPSA(attack_epsilon=0.1),),
     Share: (Share(rate=0.5), Share(rate=0.5, per_tensor=True)),
+    StochasticAccuracy: (StochasticAccuracy(draws=3),),
+    StochasticRedFlags: (
+        StochasticRedFlags(attack=PGD(attack_epsilon=0.1, steps=2, draws=2), queried=2),
+    ),
     StuckAt: (StuckAt(), StuckAt(value=1)),
     FmnistCNN2: (FmnistCNN2(), FmnistCNN2(padding=("same", "valid"), first_stride=2)),
     GaussianNoise: (GaussianNoise(sigma=0.1), GaussianNoise(sigma=0.1, multiplicative=True)),
@@ -154,6 +181,7 @@ KINDS: dict[str, type[Spec]] = {
     "rate": Rate,
     "attack": Attack,
     "ball": Ball,
+    "search": Search,
 }
 
 

@@ -50,9 +50,24 @@ class Ball(Spec, ABC):
         """A random neighbor of each example, `[batch, ...]`: uniform in the ball, then clipped."""
         return self.projection(x, attack_epsilon)(x + self.noise(x, attack_epsilon, seed))
 
-    def ascend(
+    def ascend(self, objective: Callable[[Any], Any], x: Any, start: Any, **how: Any) -> Any:
+        """Increases an objective `[batch, ...] -> [batch]` in the ball around `x`; see `follow`.
+
+        A network that draws has a new draw at each step, which follows from the seed and the
+        number of the step.
+        """
+
+        def gradient(moved: Any, drawn: Any) -> Any:
+            from ftnoise.layers.drawing import drawing
+
+            with drawing(drawn):
+                return input_gradient(objective, moved)
+
+        return self.follow(gradient, x, start, **how)
+
+    def follow(
         self,
-        objective: Callable[[Any], Any],
+        gradient: Callable[[Any, Any], Any],
         x: Any,
         start: Any,
         *,
@@ -62,13 +77,10 @@ class Ball(Spec, ABC):
         seed: Any,
         first: Any = 0,
     ) -> Any:
-        """Increases an objective in the ball around `x`, clipped to [0, 1].
-
-        A network that draws has a new draw at each step, which follows from the seed and the
-        number of the step.
+        """Takes steps along a gradient in the ball around `x`, clipped to [0, 1].
 
         Args:
-            objective: `[batch, ...] -> [batch]`.
+            gradient: `(x, seed) -> [batch, ...]`; the int64 pair is different at each step.
             x: the centers, `[batch, ...]` in [0, 1].
             start: the first iterate; neither projected nor clipped before the first step.
             attack_epsilon: radius, in units of the input.
@@ -82,13 +94,10 @@ class Ball(Spec, ABC):
         """
         import tensorflow as tf
 
-        from ftnoise.layers.drawing import drawing
-
         project, adversarial = self.projection(x, attack_epsilon), start
         for step in range(steps):
             drawn = tf.random.experimental.stateless_fold_in(seed, first + step)
-            with drawing(tf.cast(drawn, tf.int64)):
-                ascent = input_gradient(objective, adversarial)
+            ascent = gradient(adversarial, tf.cast(drawn, tf.int64))
             adversarial = project(adversarial + step_size * self.direction(ascent, drawn))
         return tf.stop_gradient(adversarial)
 

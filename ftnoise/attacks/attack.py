@@ -128,6 +128,38 @@ class Attack(Spec, ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OverDraws(Attack):
+    """Base of attacks that average over draws of a network that draws (EOT).
+
+    Args:
+        draws: over which a gradient is averaged, at least 1; new ones at each step.
+    """
+
+    draws: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        count(draws=self.draws)
+
+    @property
+    def name(self) -> str:
+        return super().name + self.over
+
+    @property
+    def over(self) -> str:
+        """` over 20 draws`, the end of its name, or nothing for one draw."""
+        return f" over {self.draws} draws" if self.draws > 1 else ""
+
+    def averaged(self, draws: int) -> OverDraws:
+        """The same attack over that number of draws."""
+        return dataclasses.replace(self, draws=draws)
+
+    def undrawn(self) -> OverDraws | None:
+        """As many gradients, each in one draw, in more and shorter steps; None without steps."""
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Iterative(Attack):
     """Base of attacks in steps of a fixed length.
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.attacks.attack import Attack, check_range
+from ftnoise.attacks.search import Search
 from ftnoise.attacks.target import Compiled, compiled
 from ftnoise.core import seeds
 from ftnoise.core.checkpointing import Checkpointing
@@ -32,11 +33,13 @@ class Attacked:
         clean: whether each is right without the attack, bool `[n]`.
         survives: whether it is right without and with it, bool `[n]`.
         distortion: norm of the perturbation that the attack found, in its ball, `[n]`.
+        single: `survives` by a single pass, where a vote of many decides; else None.
     """
 
     clean: ndarray
     survives: ndarray
     distortion: ndarray
+    single: ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.clean)
@@ -54,7 +57,11 @@ class Attacked:
         survives, distortion = self.survives.copy(), self.distortion.copy()
         survives[broken] = False
         distortion[broken] = other.distortion[other.clean & ~other.survives]
-        return Attacked(self.clean, survives, distortion)
+        if self.single is None or other.single is None:
+            return Attacked(self.clean, survives, distortion)
+        single = self.single.copy()
+        single[self.survives] &= other.single
+        return Attacked(self.clean, survives, distortion, single)
 
     @property
     def clean_accuracy(self) -> float:
@@ -65,6 +72,11 @@ class Attacked:
     def accuracy(self) -> float:
         """Under attack, in percent."""
         return 100.0 * float(self.survives.mean())
+
+    @property
+    def single_pass_accuracy(self) -> float | None:
+        """Under attack in a single pass, in percent; None if no vote decides."""
+        return None if self.single is None else 100.0 * float(self.single.mean())
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -108,6 +120,7 @@ class Evaluation:
         x: ndarray,
         y: ndarray,
         judge: keras.Model | None = None,
+        votes: int = 1,
     ) -> Attacked:
         """Attacks examples; raises `BadInput` as `Attack.perturb` does.
 
@@ -118,6 +131,8 @@ class Evaluation:
             x: examples `[n, ...]` in [0, 1].
             y: labels `[n]`, integers.
             judge: the network that has to be right, if it is another one (transfer).
+            votes: draws of a network that draws whose majority has to be right; its first one is
+                the single pass.
         """
         import tensorflow as tf
 
@@ -132,22 +147,68 @@ class Evaluation:
             images = tf.constant(x[start:stop], tf.float32)
             labels = tf.constant(y[start:stop], tf.int32)
             draw = seed("judge", start // size)
-            outputs = target.logits(images, draw)
-            check_outputs(outputs.numpy(), network)
-            if judging is not target:
-                outputs = judging.logits(images, draw)
-            clean = right(outputs, labels)
+            check_outputs(target.logits(images, draw).numpy(), network)
             moved = perturb(images, labels, seed("attack", start // size))
             # An attack with NaN gradients has not moved the example.
             moved = tf.where(tf.math.is_finite(moved), moved, images)
+            before, after = (passes(judging, part, draw, votes) for part in (images, moved))
+            clean, survives = (right(part.sum(axis=0), labels) for part in (before, after))
+            single = right(before[0], labels) & right(after[0], labels)
             return {
                 "clean": clean,
-                "survives": clean & right(judging.logits(moved, draw), labels),
+                "survives": clean & survives,
                 "distortion": attack.ball.size(moved - images).numpy(),
+                **({"single": single} if votes > 1 else {}),
             }
 
         text = f"attack with {attack.label}"
         return Attacked(**self.resumable.batches(batch, len(y), size, series=part, text=text))
+
+    def searched(
+        self,
+        part: str,
+        search: Search,
+        network: keras.Model,
+        x: ndarray,
+        y: ndarray,
+        judge: keras.Model,
+        draws: int,
+    ) -> dict[str, ndarray]:
+        """Searches for the nearest wrong examples; raises `BadInput` as `Search.search` does.
+
+        Args:
+            part: name of this search in the measurement, in lower case letters and _.
+            search: the search.
+            network: the network that it sees.
+            x: examples `[n, ...]` in [0, 1].
+            y: labels `[n]`, integers.
+            judge: the network that scores the results.
+            draws: of the judge, which the search has not seen.
+
+        Returns:
+            `found`, whether a pass of the search erred, bool `[n]`; `distance` `[n]` of the example
+            that it led to; and `clean` and `right`, the share of the judge's draws that get the
+            example right without the search and after it, `[n]`.
+        """
+        import tensorflow as tf
+
+        check_range(x)
+        target, judging = (self.target(one, x.shape[1:]) for one in (network, judge))
+        size = search.at_a_time(x.shape[1:])
+
+        def batch(start: int, stop: int) -> dict[str, Any]:
+            images = tf.constant(x[start:stop], tf.float32)
+            labels = tf.constant(y[start:stop], tf.int32)
+            draw = seed("judge", start // size)
+            check_outputs(target.logits(images, draw).numpy(), network)
+            moved, found = search.search(target, images, labels, seed("attack", start // size))
+            shares = (passes(judging, part, draw, draws).mean(axis=0) for part in (images, moved))
+            clean, right = (tf.gather(part, labels, batch_dims=1).numpy() for part in shares)
+            distance = search.ball.size(moved - images).numpy()
+            return {"found": found.numpy(), "distance": distance, "clean": clean, "right": right}
+
+        text = f"search with {search.label}"
+        return self.resumable.batches(batch, len(y), size, series=part, text=text)
 
     def zero_gradients(self, network: keras.Model, x: ndarray, y: ndarray) -> tuple[Any, Any]:
         """Which examples have no gradient to follow, and which are right; bool `[n]` each.
@@ -185,6 +246,27 @@ def seed(purpose: str, batch: int) -> Any:
     import tensorflow as tf
 
     return seeds.at_step(seeds.key(0, purpose), tf.constant(batch, tf.int64))
+
+
+def frozen(network: keras.Model) -> keras.Model:
+    """The network in one draw, the same for all attacks."""
+    from ftnoise.layers.fixed import Fixed
+
+    return Fixed(network, seed("frozen", 0))
+
+
+def passes(target: Compiled, x: Any, draw: Any, count: int) -> ndarray:
+    """The votes of single passes: 1 for the predicted class, `[count, batch, classes]`.
+
+    The first one is in the draw itself, the others in draws that follow from it.
+    """
+    import numpy as np
+    import tensorflow as tf
+
+    fold = tf.random.experimental.stateless_fold_in
+    draws = [draw, *(fold(draw, number) for number in range(1, count))]
+    outputs = (target.logits(x, one) for one in draws)
+    return np.stack([tf.one_hot(tf.argmax(one, -1), one.shape[-1]).numpy() for one in outputs])
 
 
 def right(outputs: Any, y: Any) -> ndarray:

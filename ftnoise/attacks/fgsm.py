@@ -13,12 +13,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ftnoise.attacks.attack import Attack
+from ftnoise.attacks.attack import OverDraws
 from ftnoise.attacks.target import Target
 
 
 @dataclass(frozen=True, kw_only=True)
-class FGSM(Attack):
+class FGSM(OverDraws):
     """The fast gradient sign method of Goodfellow et al. (2015)."""
 
     @property
@@ -27,6 +27,5 @@ class FGSM(Attack):
 
     def adversarial(self, target: Target, x: Any, y: Any, seed: Any) -> Any:
         radius = self.attack_epsilon
-        return target.ascend(
-            self.ball, x, y, x, attack_epsilon=radius, step_size=radius, steps=1, seed=seed
-        )
+        how = {"attack_epsilon": radius, "step_size": radius, "steps": 1, "seed": seed}
+        return target.ascend(self.ball, x, y, x, self.draws, **how)

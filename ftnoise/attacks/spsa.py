@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from ftnoise.attacks.ascent import LinfBall
-from ftnoise.attacks.attack import Attack
+from ftnoise.attacks.attack import OverDraws
 from ftnoise.attacks.target import Target
 from ftnoise.core.checks import count, expect, instance, positive
 
 
 @dataclass(frozen=True, kw_only=True)
-class SPSA(Attack):
+class SPSA(OverDraws):
     """The attack of Uesato et al. (2018), in an l_inf ball, on float32 examples.
 
     The default budget, 2,560 passes for an example, finds masked gradients, not the accuracy under
@@ -34,6 +34,7 @@ class SPSA(Attack):
         samples: points that a step evaluates, an even number >= 2.
         learning_rate: of Adam, in units of the input, > 0.
         delta: distance of the points from the example, > 0.
+        draws: over which the loss of a point is averaged; the same for all points of a step.
     """
 
     steps: int = 20
@@ -54,7 +55,7 @@ class SPSA(Attack):
 
     @property
     def name(self) -> str:
-        return f"SPSA-{self.steps}"
+        return f"SPSA-{self.steps}{self.over}"
 
     def longer(self) -> SPSA:
         return replace(self, steps=2 * self.steps)
@@ -80,13 +81,18 @@ class SPSA(Attack):
         import tensorflow as tf
         from cleverhans.tf2.attacks import spsa
 
+        fold = tf.random.experimental.stateless_fold_in
         start_seed, step_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
         start = [self.ball.neighbor(x, self.attack_epsilon, start_seed) - x]
         optimizer = _keyed(self, step_seed)
 
         def loss(candidate: Any, label: Any) -> Any:
-            logits = target.logits(candidate, optimizer.key())
-            return -spsa.margin_logit_loss(logits, label, nb_classes=logits.shape[-1])
+            key, losses = optimizer.key(), []
+            for number in range(self.draws):
+                own = key if self.draws == 1 else fold(key, number)
+                logits = target.logits(candidate, own)
+                losses.append(spsa.margin_logit_loss(logits, label, nb_classes=logits.shape[-1]))
+            return -losses[0] if self.draws == 1 else -tf.add_n(losses) / self.draws
 
         def project(perturbation: Any, epsilon: float, image: Any, **clips: float) -> Any:
             # The first call is for the start.

@@ -39,9 +39,43 @@ class Target:
         with drawing(tf.cast(seed, tf.int64)):
             return input_gradient(self.cross_entropy(y), x)
 
-    def ascend(self, ball: Ball, x: Any, y: Any, start: Any, **how: Any) -> Any:
-        """The end of an ascent of the cross-entropy with labels `y`; see `Ball.ascend`."""
-        return ball.ascend(self.cross_entropy(y), x, start, **how)
+    def expected_gradient(self, x: Any, y: Any, seed: Any, draws: int) -> Any:
+        """The gradient averaged over draws of the network, which follow from the seed.
+
+        One draw is that of the seed itself.
+        """
+        import tensorflow as tf
+
+        if draws == 1:
+            return self.gradient(x, y, seed)
+        fold = tf.random.experimental.stateless_fold_in
+        total = self.gradient(x, y, fold(seed, 0))
+        for number in range(1, draws):
+            # One after the other, so that memory does not grow with their number.
+            with tf.control_dependencies([total]):
+                total += self.gradient(tf.identity(x), y, fold(seed, number))
+        return total / draws
+
+    def ascend(
+        self,
+        ball: Ball,
+        x: Any,
+        y: Any,
+        start: Any,
+        draws: int = 1,
+        frozen: bool = False,
+        **how: Any,
+    ) -> Any:
+        """The end of an ascent of the cross-entropy with labels `y`; see `Ball.follow`.
+
+        The gradient of a step is averaged over `draws` of a network that draws, which are new at
+        each step, or the same at all of them if they are `frozen`.
+        """
+
+        def gradient(moved: Any, drawn: Any) -> Any:
+            return self.expected_gradient(moved, y, how["seed"] if frozen else drawn, draws)
+
+        return ball.follow(gradient, x, start, **how)
 
     def strongest(self, ascents: Sequence[Callable[[Any], Any]], x: Any, y: Any, seed: Any) -> Any:
         """The results of several ascents `[batch, ...] -> [batch, ...]` from `x`, the best of each.
@@ -119,9 +153,20 @@ class Compiled(Target):
 
         return self._gradient(x, y, tf.cast(seed, tf.int64))
 
-    def ascend(self, ball: Ball, x: Any, y: Any, start: Any, **how: Any) -> Any:
+    def ascend(
+        self,
+        ball: Ball,
+        x: Any,
+        y: Any,
+        start: Any,
+        draws: int = 1,
+        frozen: bool = False,
+        **how: Any,
+    ) -> Any:
         import tensorflow as tf
 
+        if draws > 1 or frozen:
+            return super().ascend(ball, x, y, start, draws, frozen, **how)
         radius, size = (tf.constant(how[n], tf.float32) for n in ("attack_epsilon", "step_size"))
         seed, adversarial, number = tf.cast(how["seed"], tf.int64), start, 0
         while number < how["steps"]:
@@ -135,11 +180,10 @@ class Compiled(Target):
         """This number of steps in such a ball, of any radius and length, compiled."""
         import tensorflow as tf
 
-        ascend = super().ascend
-
         def some(x: Any, y: Any, start: Any, radius: Any, size: Any, first: Any, seed: Any) -> Any:
             how = {"attack_epsilon": radius, "step_size": size, "steps": count}
-            return ascend(ball, x, y, start, seed=seed, first=first, **how)
+            objective = self.cross_entropy(y)
+            return ball.ascend(objective, x, start, seed=seed, first=first, **how)
 
         number, step = tf.TensorSpec([], tf.float32), tf.TensorSpec([], tf.int32)
         signature = (self.x, self.y, self.x, number, number, step, self.seed)

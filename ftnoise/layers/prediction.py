@@ -30,13 +30,25 @@ def batches(network: keras.Model, x: np.ndarray, draw: int = 0) -> Iterator[tupl
     Yields:
         Which examples are in the batch, and their logits `[batch, classes]`, a tensor.
     """
+    # Compiling takes longer than a single batch.
+    yield from _batches(_function(network, len(x) > BATCH), x, draw)
 
+
+def drawn(network: keras.Model, x: np.ndarray, draws: int) -> Iterator[np.ndarray]:
+    """Logits `[n, classes]` in inference mode, one draw after the other; arguments as above."""
+    function = _function(network, draws * len(x) > BATCH)
+    for draw in range(draws):
+        yield np.concatenate([found.numpy() for _, found in _batches(function, x, draw)])
+
+
+def _function(network: keras.Model, many: bool) -> Any:
     def function(x: Any, seed: Any) -> Any:
         return forward(network, x, seed)
 
-    # Compiling takes longer than a single batch.
-    if len(x) > BATCH:
-        function = tf.function(function, reduce_retracing=True, autograph=False)
+    return tf.function(function, reduce_retracing=True, autograph=False) if many else function
+
+
+def _batches(function: Any, x: np.ndarray, draw: int) -> Iterator[tuple[slice, Any]]:
     key = seeds.key(draw, "prediction")
     for number, start in enumerate(range(0, len(x), BATCH)):
         part = slice(start, start + BATCH)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from ftnoise.attacks.apgd import APGD, TargetedAPGD
 from ftnoise.attacks.attack import Attack
-from ftnoise.core.checks import count, expect, instance
+from ftnoise.core.checks import boolean, count, expect, instance
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.preset import Preset, limited
@@ -31,6 +31,9 @@ class RobustAccuracy(Measure):
     `unattacked_accuracy` on the same examples. `attack_distortion` is the mean distance, in the
     norm of the attack's ball, over the examples that it broke; missing where it broke none.
 
+    With votes, a prediction is the class that most draws of a network that draws predict, and
+    `single_pass_robust_accuracy` is the accuracy under attack in one of them.
+
     Arrays, bits packed into bytes: `survives` and `right`, whether each example is right with and
     without the attack. Info: `attack`, its label, and `examples`, their number; with several
     attacks also `accuracies`, those under the first one, two, ... of them.
@@ -40,15 +43,22 @@ class RobustAccuracy(Measure):
         examples: number of test examples, drawn once for all models; None for all.
         also: attacks in the same ball, each on the examples that survive those before it: an
             example is broken if any of them breaks it.
+        votes: number of draws that vote, at least 1.
+        frozen: the network is held in one draw, which the attack sees and which judges it: it has
+            to fail as a deterministic one, or the attack is too weak.
     """
 
     attack: Attack
     examples: int | None = None
     also: tuple[Attack, ...] = ()
+    votes: int = 1
+    frozen: bool = False
 
     def __post_init__(self) -> None:
         check(self.attack, self.examples)
         instance(tuple, "a tuple of attacks", also=self.also)
+        count(votes=self.votes)
+        boolean(frozen=self.frozen)
         for other in self.also:
             check(other, None)
             expect(
@@ -62,9 +72,9 @@ class RobustAccuracy(Measure):
     def label(self) -> str:
         """`PGD-20, l_inf 8/255`, or `worst of PGD-20 and APGD-50, l_inf 8/255`."""
         *names, last = [attack.name for attack in (self.attack, *self.also)]
-        if not names:
-            return self.attack.label
-        return f"worst of {', '.join(names)} and {last}, {self.attack.region}"
+        name = f"worst of {', '.join(names)} and {last}, {self.attack.region}" if names else None
+        votes = f", vote of {self.votes}" if self.votes > 1 else ""
+        return (name or self.attack.label) + votes + (", frozen noise" if self.frozen else "")
 
     def scaled(self, preset: Preset) -> RobustAccuracy:
         """At most the preset's number of attacked examples."""
@@ -74,17 +84,18 @@ class RobustAccuracy(Measure):
         """Attacks the network; resumes if interrupted."""
         import numpy as np
 
-        from ftnoise.attacks.evaluation import Evaluation, chosen
+        from ftnoise.attacks.evaluation import Evaluation, chosen, frozen
 
         which = chosen(len(trained.data.y_test), self.examples)
         x, y = trained.data.x_test[which], trained.data.y_test[which]
+        network = frozen(trained.network) if self.frozen else trained.network
         evaluation = Evaluation(trained.checkpointing, spec_id(self))
-        found = evaluation.attacked("attack", self.attack, trained.network, x, y)
+        found = evaluation.attacked("attack", self.attack, network, x, y, votes=self.votes)
         accuracies = [found.accuracy]
         for number, other in enumerate(self.also):
             if (left := found.survives).any():
                 part = f"also_{number}"
-                more = evaluation.attacked(part, other, trained.network, x[left], y[left])
+                more = evaluation.attacked(part, other, network, x[left], y[left], votes=self.votes)
                 found = found.then(more)
             accuracies.append(found.accuracy)
         low, high = found.interval
@@ -94,6 +105,7 @@ class RobustAccuracy(Measure):
             "robust_accuracy_high": high,
             "unattacked_accuracy": found.clean_accuracy,
             "attack_distortion": found.mean_distortion,
+            "single_pass_robust_accuracy": found.single_pass_accuracy,
         }
         return Measurement(
             scalars={name: value for name, value in scalars.items() if value is not None},
@@ -121,6 +133,8 @@ def columns(measure: RobustAccuracy) -> tuple[Column, ...]:
         "robust_accuracy_low": "Low end of its 95 % interval",
         "robust_accuracy_high": "High end of its 95 % interval",
     }
+    if measure.votes > 1:
+        titles["single_pass_robust_accuracy"] = f"In a single pass ({measure.attack.label})"
     return tuple(Column(name=n, measure=measure, title=t, unit="%") for n, t in titles.items())
 
 

@@ -93,6 +93,8 @@ class Noise(StochasticLayer):
         self.sigma = sigma
 
     def call(self, x: Any) -> Any:
+        if self.is_mean:
+            return x
         return x + self.sigma * tf.random.stateless_normal(tf.shape(x), self.seed())
 
 
@@ -100,6 +102,23 @@ def noisy(sigma: float = 0.5) -> keras.Model:
     """The trained network with noise on its logits."""
     keras.backend.clear_session()
     return keras.Sequential([keras.layers.InputLayer(SHAPE), trained(), Noise(sigma, name="noise")])
+
+
+class Hiding(StochasticLayer):
+    """Changes its input by a thousandth, and the gradient of the loss by noise of ten times it."""
+
+    def call(self, x: Any) -> Any:
+        if self.is_mean:
+            return x
+        noise = tf.random.stateless_normal(tf.shape(x), self.seed())
+        return x + 1e-3 * tf.sin(1e4 * x) * noise
+
+
+def hiding() -> keras.Model:
+    """The trained network, which only seems robust, as its noise hides the gradient."""
+    keras.backend.clear_session()
+    layers = [keras.layers.InputLayer(SHAPE), Hiding(name="hiding"), trained()]
+    return keras.Sequential(layers)
 
 
 def loss_gradient(network: keras.Model, x: Any, y: Any) -> tf.Tensor:

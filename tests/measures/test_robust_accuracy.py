@@ -6,12 +6,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from ftnoise.attacks.apgd import APGD, TargetedAPGD
 from ftnoise.attacks.ascent import L2Ball
-from ftnoise.attacks.evaluation import Evaluation
+from ftnoise.attacks.evaluation import Evaluation, frozen, passes, seed
 from ftnoise.attacks.fgsm import FGSM
 from ftnoise.attacks.pgd import PGD
+from ftnoise.attacks.target import Compiled
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput
 from ftnoise.core.preset import PRESETS
@@ -85,6 +87,48 @@ def test_other_uses_keep_their_ids_and_apgd_comes_with_both_losses():
     assert worst == RobustAccuracy(attack=attack, also=(APGD(**where), TargetedAPGD(**where)))
     assert worst.label == "worst of PGD-20, APGD-50 and APGD-T-50, l_2 0.5"
     assert worst.scaled(PRESETS["quick"]).also == worst.also
+
+
+def test_a_vote_of_draws_decides_and_a_single_pass_is_beside_it():
+    network, (x, y) = noisy(sigma=1.5), data(200)
+    attack = PGD(attack_epsilon=0.03, steps=3, draws=2)
+    by_vote = measured(RobustAccuracy(attack=attack, votes=15), network).scalars
+    by_pass = measured(RobustAccuracy(attack=attack), network).scalars
+    assert by_vote["single_pass_robust_accuracy"] == by_pass["robust_accuracy"]
+    assert "single_pass_robust_accuracy" not in by_pass
+    assert by_vote["robust_accuracy"] > by_pass["robust_accuracy"] + 5
+    assert by_vote["unattacked_accuracy"] > by_pass["unattacked_accuracy"] + 5
+    # The draws of the vote, one by one.
+    moved = attack.perturb(network, x, tf.constant(y, tf.int32), seed("attack", 0))
+    votes = {}
+    for name, part in (("clean", x), ("moved", moved)):
+        passed = passes(Compiled(network, x.shape[1:]), tf.constant(part), seed("judge", 0), 15)
+        assert len({one.tobytes() for one in passed}) == 15
+        votes[name] = passed.sum(axis=0).argmax(axis=1) == y
+    assert by_vote["robust_accuracy"] == 100 * (votes["clean"] & votes["moved"]).mean()
+
+
+def test_votes_of_several_attacks_are_joined_example_by_example():
+    network, weak = noisy(), PGD(attack_epsilon=0.1, steps=2, step_size=0.01)
+    found = measured(RobustAccuracy(attack=weak, also=(PGD_5,), votes=5), network).scalars
+    alone = measured(RobustAccuracy(attack=weak, votes=5), network).scalars
+    for name in ("robust_accuracy", "single_pass_robust_accuracy"):
+        assert found[name] < alone[name] - 5
+    assert measured(RobustAccuracy(attack=PGD_5, votes=5)).scalars[
+        "single_pass_robust_accuracy"
+    ] == pytest.approx(measured(RobustAccuracy(attack=PGD_5)).scalars["robust_accuracy"])
+
+
+def test_frozen_noise_is_the_same_for_the_attack_and_the_judge():
+    network, (x, y) = noisy(sigma=1.5), data(200)
+    held = measured(RobustAccuracy(attack=PGD_5, frozen=True), network)
+    known = Evaluation(Checkpointing()).attacked("attack", PGD_5, frozen(network), x, y)
+    assert held.scalars["robust_accuracy"] == known.accuracy
+    right = np.argmax(frozen(network)(x), axis=1) == y
+    assert held.scalars["unattacked_accuracy"] == 100 * right.mean()
+    assert held.info["attack"] == "PGD-5, l_inf 25.5/255, frozen noise"
+    everything = measured(RobustAccuracy(attack=PGD_5.at(1.0), frozen=True), network)
+    assert everything.scalars["robust_accuracy"] == 0
 
 
 def test_a_radius_of_0_leaves_the_clean_accuracy_and_breaks_nothing():
@@ -167,6 +211,8 @@ def test_columns_are_among_its_scalars_and_name_the_attack():
         ({"also": [PGD_5]}, "also to be a tuple of attacks"),
         ({"also": ("pgd",)}, "attack to be an attack, such as PGD"),
         ({"also": (PGD_5.at(0.2),)}, "attacks in one ball, l_inf 25.5/255. Received: also='PGD-5"),
+        ({"votes": 0}, "votes to be an integer >= 1. Received: votes=0"),
+        ({"frozen": "yes"}, "frozen to be a bool"),
         ({"examples": 0}, "examples to be an integer >= 1 or None. Received: examples=0"),
     ],
 )
