@@ -104,11 +104,6 @@ class StochasticLayer(keras.layers.Layer):
         own = tf.constant(seeds.key(0, "layer", self.stream), tf.int64)
         return tf.stack([tf.bitwise.bitwise_xor(seed[0], own), seed[1]])
 
-    @property
-    def is_mean(self) -> bool:
-        """Whether it has to use no noise, as in the block of `mean`; its `call` looks."""
-        return _MEAN.get()
-
     def get_config(self) -> dict[str, Any]:
         """Keras' config with the stream."""
         return {**super().get_config(), "stream": self.stream}
