@@ -29,10 +29,11 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column of a table: the scalar `name` that `measure` returns.
+    """One column of a table: a scalar that `measure` returns.
 
     Args:
-        name: the scalar; a row whose measurement does not have it shows a dash.
+        name: of the column, and of the scalar unless `scalar` names it; a row whose measurement
+            does not have it shows a dash.
         measure: what is evaluated for each run.
         title: the heading.
         unit: of the scalar, such as `%`.
@@ -40,6 +41,7 @@ class Column:
         ranked: the report compares the order of the rows with the paper's.
         vacuous: a bound of at least this value is marked as one without content.
         upward: printed numbers are rounded up, as an upper bound has to be.
+        scalar: name of the scalar, where several columns show that of one name.
     """
 
     name: str
@@ -50,6 +52,11 @@ class Column:
     ranked: bool = False
     vacuous: float | None = None
     upward: bool = False
+    scalar: str = ""
+
+    def of(self, scalars: dict[str, float]) -> float | None:
+        """Its number in a measurement, or None."""
+        return scalars.get(self.scalar or self.name)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -148,7 +148,7 @@ class Engine:
         folder = self.folder(task)
         parts = []
         for column in self.experiment.columns[:SHOWN]:
-            value = (folder.read_measure(spec_id(column.measure)) or {}).get(column.name)
+            value = column.of(folder.read_measure(spec_id(column.measure)) or {})
             if value is not None:
                 title = column.title[0].lower() + column.title[1:]
                 parts.append(f"{title} {value:.{column.digits}f}")

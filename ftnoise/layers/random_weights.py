@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ftnoise.core.checks import expect
@@ -115,6 +116,12 @@ class GaussianWeights(RandomWeights):
     def stds(self) -> list[Any]:
         """The standard deviations of the means, in their order."""
         return [self.__dict__[f"{name}_std"] for name in self.drawn_names]
+
+    @property
+    def mean_std(self) -> float:
+        """The mean standard deviation of the layer's parameters."""
+        stds = [std.numpy().ravel() for std in self.stds]
+        return float(np.concatenate(stds).mean())
 
     def drawn(self) -> dict[str, Any]:
         sizes = [mean.shape.num_elements() for mean in self.means]

@@ -92,13 +92,19 @@ class SearchAccuracy(Measure):
         )
 
 
-def columns(measure: SearchAccuracy) -> tuple[Column, ...]:
-    """The columns of a table of this measure."""
+def columns(measure: SearchAccuracy, name: str) -> tuple[Column, ...]:
+    """The columns of a table of this measure, named `NAME_accuracy` and so on."""
     seen = ", mean network" if measure.mean_network else ""
-    title = f"Accuracy after {measure.search.label}{seen}"
     norm = measure.search.ball.label
-    return (
-        Column(name="search_accuracy", measure=measure, title=title, unit="%"),
-        Column(name="search_accuracy_found", measure=measure, title="Where it succeeded", unit="%"),
-        Column(name="distance_50", measure=measure, title=f"Median distance ({norm})", digits=3),
-    )
+    titles = {
+        "accuracy": ("search_accuracy", f"Accuracy after {measure.search.label}{seen}", "%", 2),
+        "accuracy_found": ("search_accuracy_found", "Where it succeeded", "%", 2),
+        "distance": ("distance_50", f"Median distance ({norm})", "", 3),
+    }
+    return tuple(
+        Column(
+            name=f"{name}_{end}", scalar=scalar, measure=measure, title=title, unit=unit,
+            digits=digits,
+        )
+        for end, (scalar, title, unit, digits) in titles.items()
+    )  # fmt: skip

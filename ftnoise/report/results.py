@@ -258,8 +258,8 @@ def results(experiment: Experiment, preset: Preset, runs: Sequence[StoredRun]) -
             for column in experiment.columns:
                 if column.measure == measure:
                     cell = values.setdefault(run.row.name, {}).setdefault(column.name, {})
-                    if column.name in scalars:
-                        cell[run.draw, run.run.seed] = scalars[column.name]
+                    if (number := column.of(scalars)) is not None:
+                        cell[run.draw, run.run.seed] = number
         for id in map(spec_id, experiment.drawn() if run.draw == 0 else ()):
             arrays, info = folder.read_measure_arrays(id), folder.read_measure_info(id)
             if arrays is not None and info is not None:

@@ -18,7 +18,6 @@ Deviations
 from __future__ import annotations
 
 import dataclasses
-from abc import ABC
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -47,8 +46,8 @@ class Thresholds(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ThresholdSchedule(Spec, ABC):
-    """Base: moves the thresholds between the epochs of `fit` (log intervals)."""
+class ThresholdSchedule(Spec):
+    """Moves the thresholds between the epochs of `fit` (log intervals); this one leaves them."""
 
     @property
     def validation(self) -> float:
@@ -220,25 +219,31 @@ class SDRLearnable(Weights):
             std.assign(tf.clip_by_value(std, lowest, highest))
 
     def callbacks(self, network: keras.Model, run: Run) -> list[keras.callbacks.Callback]:
-        """One that moves the thresholds, where there is a schedule."""
-        if self.schedule is None:
-            return []
+        """One that moves the thresholds, where there is a schedule, and logs the noise.
+
+        The logs of an epoch get the mean standard deviation of each layer, `std LAYER`.
+        """
         import keras
 
         from ftnoise.layers.random_weights import gaussian_layers
 
-        schedule, state = self.schedule, gaussian_layers(network)[0].state
+        schedule, layers = self.schedule or ThresholdSchedule(), gaussian_layers(network)
+        state = layers[0].state
+
+        def thresholds() -> Thresholds:
+            return Thresholds(*state.numpy().tolist())
 
         class MoveThresholds(keras.callbacks.Callback):
             """Keeps the state in the network, so that a resumed training goes on from it."""
 
             def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
                 epochs = epoch * self.model.epochs_per_interval
-                state.assign(schedule.at_begin(epochs, Thresholds(*state.numpy().tolist())))
+                state.assign(schedule.at_begin(epochs, thresholds()))
 
             def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
                 epochs = (epoch + 1) * self.model.epochs_per_interval
-                state.assign(schedule.at_end(epochs, Thresholds(*state.numpy().tolist()), logs))
+                state.assign(schedule.at_end(epochs, thresholds(), logs))
+                logs |= {f"std {layer.name}": layer.mean_std for layer in layers}
 
         return [MoveThresholds()]
 

@@ -1,0 +1,125 @@
+"""Accuracy under attack against the radius of the attack.
+
+Source: Carlini et al. (2019), "On Evaluating Adversarial Robustness", for showing the whole curve:
+it has to fall, to 0 in the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from ftnoise.attacks.attack import Attack
+from ftnoise.core.checks import count, expect, is_number
+from ftnoise.core.experiment import Column
+from ftnoise.core.figures import Series
+from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.preset import Preset, limited
+from ftnoise.core.spec import spec_id
+from ftnoise.measures.robust_accuracy import check
+
+
+@dataclass(frozen=True, kw_only=True)
+class RobustCurve(Measure):
+    """The accuracy under an attack at several radii, on the same examples from the same starts.
+
+    Scalars, in percent: `accuracy_1`, `accuracy_2`, ..., at the first radius, the second one, ...;
+    and `single_pass_1`, ..., those of a single pass, which differ from them where draws vote.
+    Arrays, along the radii: `radii`, `accuracy` with its Clopper-Pearson 95 % interval
+    `accuracy_low`, `accuracy_high`, and `single_pass_accuracy`. Info: `attack`, its label at the
+    first radius; `examples`, their number.
+
+    Args:
+        attack: its radius does not count.
+        radii: at least one, rising, >= 0.
+        examples: number of test examples, drawn once for all models; None for all.
+        votes: number of draws of the network whose vote is the prediction, at least 1.
+    """
+
+    attack: Attack
+    radii: tuple[float, ...]
+    examples: int | None = 1000
+    votes: int = 1
+
+    def __post_init__(self) -> None:
+        check(self.attack, self.examples)
+        expect(
+            isinstance(self.radii, tuple)
+            and len(self.radii) > 0
+            and all(is_number(radius) and radius >= 0 for radius in self.radii)
+            and all(low < high for low, high in pairwise(self.radii)),
+            "rising radii, >= 0",
+            radii=self.radii,
+        )
+        count(votes=self.votes)
+
+    def scaled(self, preset: Preset) -> RobustCurve:
+        """At most the preset's number of attacked examples."""
+        return replace(self, examples=limited(self.examples, preset.attacked))
+
+    def evaluate(self, trained: MeasureInput) -> Measurement:
+        """Attacks at one radius after the other; resumes if interrupted."""
+        import numpy as np
+
+        from ftnoise.attacks.evaluation import Evaluation, chosen
+
+        which = chosen(len(trained.data.y_test), self.examples)
+        x, y = trained.data.x_test[which], trained.data.y_test[which]
+        evaluation = Evaluation(trained.checkpointing, spec_id(self))
+        attacks = [self.attack.at(radius) for radius in self.radii]
+        found = [
+            evaluation.attacked(f"at_{n}", attack, trained.network, x, y, votes=self.votes)
+            for n, attack in enumerate(attacks)
+        ]
+        curves = {
+            "accuracy": [one.accuracy for one in found],
+            "single_pass": [one.single_pass_accuracy for one in found],
+        }
+        low, high = np.transpose([one.interval for one in found])
+        return Measurement(
+            scalars={
+                f"{name}_{n}": float(accuracy)
+                for name, accuracies in curves.items()
+                for n, accuracy in enumerate(accuracies, 1)
+            },
+            arrays={
+                "radii": np.array(self.radii),
+                "accuracy": np.array(curves["accuracy"]),
+                "accuracy_low": low,
+                "accuracy_high": high,
+                "single_pass_accuracy": np.array(curves["single_pass"]),
+            },
+            info={"attack": attacks[0].label, "examples": len(y)},
+        )
+
+
+def columns(measure: RobustCurve, name: str) -> tuple[Column, ...]:
+    """A column `NAME_1`, `NAME_2`, ... for each radius."""
+    return tuple(
+        Column(
+            name=f"{name}_{n}",
+            scalar=f"accuracy_{n}",
+            measure=measure,
+            title=f"Accuracy under attack ({measure.attack.at(radius).label})",
+            unit="%",
+        )
+        for n, radius in enumerate(measure.radii, 1)
+    )
+
+
+def picture(measure: RobustCurve) -> Series:
+    """The figure of the accuracy against the radius."""
+    return Series(
+        name="radius",
+        title=f"Accuracy under {measure.attack.name} against the radius",
+        measure=measure,
+        x="radii",
+        x_title="Radius of the attack",
+        y="accuracy",
+        y_title="Accuracy under attack",
+        y_unit="%",
+        low="accuracy_low",
+        high="accuracy_high",
+        band="95 % interval over examples",
+        table=("single_pass_accuracy",),
+    )
