@@ -23,11 +23,10 @@ from ftnoise.measures.robust_accuracy import check
 class RobustCurve(Measure):
     """The accuracy under an attack at several radii, on the same examples from the same starts.
 
-    Scalars, in percent: `accuracy_1`, `accuracy_2`, ..., at the first radius, the second one, ...;
-    and `single_pass_1`, ..., those of a single pass, which differ from them where draws vote.
+    Scalars, in percent: `accuracy_1`, `accuracy_2`, ..., at the first radius, the second one, ...
     Arrays, along the radii: `radii`, `accuracy` with its Clopper-Pearson 95 % interval
-    `accuracy_low`, `accuracy_high`, and `single_pass_accuracy`. Info: `attack`, its label at the
-    first radius; `examples`, their number.
+    `accuracy_low`, `accuracy_high`; where draws vote, `single_pass_accuracy`, too. Info: `attack`,
+    its label at the first radius; `examples`, their number.
 
     Args:
         attack: its radius does not count.
@@ -71,24 +70,20 @@ class RobustCurve(Measure):
             evaluation.attacked(f"at_{n}", attack, trained.network, x, y, votes=self.votes)
             for n, attack in enumerate(attacks)
         ]
-        curves = {
-            "accuracy": [one.accuracy for one in found],
-            "single_pass": [one.single_pass_accuracy for one in found],
-        }
+        accuracies = [one.accuracy for one in found]
         low, high = np.transpose([one.interval for one in found])
+        arrays = {
+            "radii": np.array(self.radii),
+            "accuracy": np.array(accuracies),
+            "accuracy_low": low,
+            "accuracy_high": high,
+        }
+        if self.votes > 1:
+            single = [one.single_pass_accuracy for one in found]
+            arrays["single_pass_accuracy"] = np.array(single, float)
         return Measurement(
-            scalars={
-                f"{name}_{n}": float(accuracy)
-                for name, accuracies in curves.items()
-                for n, accuracy in enumerate(accuracies, 1)
-            },
-            arrays={
-                "radii": np.array(self.radii),
-                "accuracy": np.array(curves["accuracy"]),
-                "accuracy_low": low,
-                "accuracy_high": high,
-                "single_pass_accuracy": np.array(curves["single_pass"]),
-            },
+            scalars={f"accuracy_{n}": one for n, one in enumerate(accuracies, 1)},
+            arrays=arrays,
             info={"attack": attacks[0].label, "examples": len(y)},
         )
 
@@ -121,5 +116,5 @@ def picture(measure: RobustCurve) -> Series:
         low="accuracy_low",
         high="accuracy_high",
         band="95 % interval over examples",
-        table=("single_pass_accuracy",),
+        table=("single_pass_accuracy",) if measure.votes > 1 else (),
     )
