@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from ftnoise.attacks.ascent import Ball, LinfBall
 from ftnoise.attacks.target import Target
 from ftnoise.core.checks import count, expect, instance, non_negative, positive
+from ftnoise.core.preset import Preset
 from ftnoise.core.spec import Spec
 
 if TYPE_CHECKING:
@@ -69,9 +70,9 @@ class Attack(Spec, ABC):
 
     @property
     def region(self) -> str:
-        """`l_inf 8/255`."""
+        """`l_inf 8/255`, or `l_inf 0.1`."""
         radius = f"{self.attack_epsilon:.3g}"
-        if isinstance(self.ball, LinfBall):
+        if isinstance(self.ball, LinfBall) and radius != f"{self.attack_epsilon:g}":
             radius = f"{255 * self.attack_epsilon:.3g}/255"
         return f"{self.ball.label} {radius}"
 
@@ -149,6 +150,10 @@ class OverDraws(Attack):
     def over(self) -> str:
         """` over 20 draws`, the end of its name, or nothing for one draw."""
         return f" over {self.draws} draws" if self.draws > 1 else ""
+
+    def scaled(self, preset: Preset) -> OverDraws:
+        """At most the preset's number of trials as draws."""
+        return self.averaged(min(self.draws, preset.trials or self.draws))
 
     def averaged(self, draws: int) -> OverDraws:
         """The same attack over that number of draws."""

@@ -58,7 +58,9 @@ class EOTConvergence(Measure):
         if preset.trials is not None:
             numbers = tuple(n for n in numbers if n <= preset.trials)
         few = numbers if len(numbers) > 1 else self.numbers[:2]
-        return replace(self, numbers=few, examples=limited(self.examples, preset.attacked))
+        examples = limited(self.examples, preset.attacked)
+        votes = min(self.votes, preset.trials or self.votes)
+        return replace(self, numbers=few, examples=examples, votes=votes)
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Attacks with each number of draws; resumes if interrupted."""

@@ -77,8 +77,13 @@ class RobustAccuracy(Measure):
         return (name or self.attack.label) + votes + (", frozen noise" if self.frozen else "")
 
     def scaled(self, preset: Preset) -> RobustAccuracy:
-        """At most the preset's number of attacked examples."""
-        return replace(self, examples=limited(self.examples, preset.attacked))
+        """At most the preset's number of attacked examples, and as few draws as its trials."""
+        return replace(
+            self,
+            attack=self.attack.scaled(preset),
+            examples=limited(self.examples, preset.attacked),
+            votes=min(self.votes, preset.trials or self.votes),
+        )
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Attacks the network; resumes if interrupted."""

@@ -53,8 +53,13 @@ class RobustCurve(Measure):
         count(votes=self.votes)
 
     def scaled(self, preset: Preset) -> RobustCurve:
-        """At most the preset's number of attacked examples."""
-        return replace(self, examples=limited(self.examples, preset.attacked))
+        """At most the preset's number of attacked examples, and as few draws as its trials."""
+        return replace(
+            self,
+            attack=self.attack.scaled(preset),
+            examples=limited(self.examples, preset.attacked),
+            votes=min(self.votes, preset.trials or self.votes),
+        )
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Attacks at one radius after the other; resumes if interrupted."""

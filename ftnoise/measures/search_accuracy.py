@@ -58,8 +58,9 @@ class SearchAccuracy(Measure):
         boolean(mean_network=self.mean_network)
 
     def scaled(self, preset: Preset) -> SearchAccuracy:
-        """At most the preset's number of attacked examples."""
-        return replace(self, examples=limited(self.examples, preset.attacked))
+        """At most the preset's number of attacked examples, and as few draws as its trials."""
+        draws = min(self.draws, preset.trials or self.draws)
+        return replace(self, examples=limited(self.examples, preset.attacked), draws=draws)
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Searches from each example; resumes if interrupted."""

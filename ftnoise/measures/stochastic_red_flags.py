@@ -60,10 +60,17 @@ class StochasticRedFlags(Measure):
         count(queried=self.queried, votes=self.votes)
 
     def scaled(self, preset: Preset) -> StochasticRedFlags:
-        """At most the preset's number of attacked examples, of which SPSA attacks a tenth."""
-        examples = limited(self.examples, preset.attacked)
-        queried = min(self.queried, max(1, (preset.attacked or 10 * self.queried) // 10))
-        return replace(self, examples=examples, queried=queried)
+        """At most the preset's number of attacked examples, of which SPSA attacks a tenth.
+
+        And as few draws as its trials.
+        """
+        return replace(
+            self,
+            attack=self.attack.scaled(preset),
+            examples=limited(self.examples, preset.attacked),
+            queried=min(self.queried, max(1, (preset.attacked or 10 * self.queried) // 10)),
+            votes=min(self.votes, preset.trials or self.votes),
+        )
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Runs one attack after the other; resumes if interrupted."""
