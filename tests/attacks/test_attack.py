@@ -226,6 +226,6 @@ def test_another_radius_takes_the_step_with_it():
 def test_labels_name_attack_ball_and_radius():
     assert FGSM(attack_epsilon=8 / 255).label == "FGSM, l_inf 8/255"
     assert PGD(attack_epsilon=0.5 / 255, steps=7).label == "PGD-7, l_inf 0.5/255"
-    assert PGD(attack_epsilon=1, restarts=3).label == "PGD-20 x 3, l_inf 255/255"
+    assert PGD(attack_epsilon=1, restarts=3).label == "PGD-20 x 3, l_inf 1"
     assert PGD(attack_epsilon=0.5, ball=L2Ball()).label == "PGD-20, l_2 0.5"
     assert CarliniWagner(attack_epsilon=3).label == "Carlini-Wagner, l_2 3"

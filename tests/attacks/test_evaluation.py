@@ -78,7 +78,7 @@ def test_an_interrupted_attack_resumes_with_the_same_bits(batches, network):
         attacked(network, x, y, memory)
     assert same(attacked(network, x, y, memory), whole)
     # Each batch of 16 is attacked once.
-    reports = [(done, 50, "attack with PGD-5, l_inf 25.5/255") for done in (16, 32, 48, 50)]
+    reports = [(done, 50, "attack with PGD-5, l_inf 0.1") for done in (16, 32, 48, 50)]
     assert memory.reports == reports
 
 

@@ -159,7 +159,7 @@ def test_the_same_budget_has_one_draw_a_step_and_reaches_as_far():
 
 
 def test_names_and_bad_fields():
-    assert PGD(attack_epsilon=1, draws=20).label == "PGD-20 over 20 draws, l_inf 255/255"
+    assert PGD(attack_epsilon=1, draws=20).label == "PGD-20 over 20 draws, l_inf 1"
     assert PGD(attack_epsilon=1, draws=2, frozen=True).name == "PGD-20 over 2 draws, frozen"
     assert FGSM(attack_epsilon=1, draws=2).name == "FGSM over 2 draws"
     assert SPSA(attack_epsilon=1, draws=2).name == "SPSA-20 over 2 draws"

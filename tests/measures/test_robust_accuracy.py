@@ -47,7 +47,7 @@ def test_it_counts_what_survives_with_an_interval():
     bits = {name: np.unpackbits(part, count=200) for name, part in found.arrays.items()}
     assert np.array_equal(bits["survives"], known.survives)
     assert np.array_equal(bits["right"], known.clean)
-    assert found.info == {"attack": "PGD-5, l_inf 25.5/255", "examples": 200}
+    assert found.info == {"attack": "PGD-5, l_inf 0.1", "examples": 200}
 
 
 def test_with_several_attacks_an_example_is_broken_if_any_of_them_breaks_it():
@@ -65,7 +65,7 @@ def test_with_several_attacks_an_example_is_broken_if_any_of_them_breaks_it():
     rest = Evaluation(Checkpointing()).attacked("attack", PGD_5, network, x[left], y[left])
     assert np.array_equal(survives[left], rest.survives)
     assert abs(int(survives.sum()) - int((one.survives & other.survives).sum())) <= 3
-    assert found.info["attack"] == "worst of PGD-2 and PGD-5, l_inf 25.5/255"
+    assert found.info["attack"] == "worst of PGD-2 and PGD-5, l_inf 0.1"
     broken = one.clean & ~survives
     distances = one.distortion.copy()
     distances[left] = rest.distortion
@@ -126,7 +126,7 @@ def test_frozen_noise_is_the_same_for_the_attack_and_the_judge():
     assert held.scalars["robust_accuracy"] == known.accuracy
     right = np.argmax(frozen(network)(x), axis=1) == y
     assert held.scalars["unattacked_accuracy"] == 100 * right.mean()
-    assert held.info["attack"] == "PGD-5, l_inf 25.5/255, frozen noise"
+    assert held.info["attack"] == "PGD-5, l_inf 0.1, frozen noise"
     everything = measured(RobustAccuracy(attack=PGD_5.at(1.0), frozen=True), network)
     assert everything.scalars["robust_accuracy"] == 0
 
@@ -210,7 +210,7 @@ def test_columns_are_among_its_scalars_and_name_the_attack():
         ({"attack": "pgd"}, "attack to be an attack, such as PGD"),
         ({"also": [PGD_5]}, "also to be a tuple of attacks"),
         ({"also": ("pgd",)}, "attack to be an attack, such as PGD"),
-        ({"also": (PGD_5.at(0.2),)}, "attacks in one ball, l_inf 25.5/255. Received: also='PGD-5"),
+        ({"also": (PGD_5.at(0.2),)}, "attacks in one ball, l_inf 0.1. Received: also='PGD-5"),
         ({"votes": 0}, "votes to be an integer >= 1. Received: votes=0"),
         ({"frozen": "yes"}, "frozen to be a bool"),
         ({"examples": 0}, "examples to be an integer >= 1 or None. Received: examples=0"),
