@@ -202,7 +202,8 @@ class Evaluation:
             draw = seed("judge", start // size)
             check_outputs(target.logits(images, draw).numpy(), network)
             moved, found = search.search(target, images, labels, seed("attack", start // size))
-            shares = (passes(judging, part, draw, draws).mean(axis=0) for part in (images, moved))
+            votes = (passes(judging, part, draw, draws) for part in (images, moved))
+            shares = (part.mean(axis=0, dtype=float) for part in votes)
             clean, right = (tf.gather(part, labels, batch_dims=1).numpy() for part in shares)
             distance = search.ball.size(moved - images).numpy()
             return {"found": found.numpy(), "distance": distance, "clean": clean, "right": right}

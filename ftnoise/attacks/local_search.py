@@ -123,10 +123,10 @@ class LocalSearch(Search):
         logits = forward(target.network, variants, draw(seed, 1))
         left = tf.nn.softmax(tf.reshape(logits, [-1, tried.shape[1], logits.shape[-1]]))
         score = tf.gather(left, tf.repeat(y[:, None], tried.shape[1], axis=1), batch_dims=2)
-        score = tf.where(chance < 0, -1.0, 1.0 - score if self.lowest else score)
+        score = tf.where(chance < 0, -2.0, -score if self.lowest else score)
         best, which = tf.math.top_k(score, min(self.pixels, tried.shape[1]))
         # Fewer pixels than it changes may have been tried.
-        best_pixels = tf.where(best < 0, -1, tf.gather(tried, which, batch_dims=1))
+        best_pixels = tf.where(best < -1, -1, tf.gather(tried, which, batch_dims=1))
         changed = tf.reduce_any(tf.one_hot(best_pixels, size, True, False, dtype=tf.bool), axis=1)
         moved = self.change * gray
         moved -= tf.cast(moved > 0.5, x.dtype) - tf.cast(moved < -0.5, x.dtype)

@@ -35,9 +35,10 @@ def naive(network, x, y, radii=1000, finer=20):
     for image, label, along in zip(x.numpy(), y.numpy(), sign, strict=True):
 
         def first(epsilons, image=image, label=label, along=along):
+            moved = image + epsilons[:, None, None, None] * along
+            wrong = predicted(network, np.clip(moved, 0, 1).astype(np.float32)) != label
             for number, epsilon in enumerate(epsilons):
-                moved = np.clip(image + epsilon * along, 0, 1).astype(np.float32)
-                if predicted(network, moved[None])[0] != label:
+                if wrong[number]:
                     return number, epsilon
             return None, epsilons[-1]
 
@@ -57,8 +58,8 @@ def test_it_is_foolbox_radius_by_radius(radii):
     moved, found = FGSMSearch(radii=radii).search(network, x, y, SEED)
     assert found.numpy().all()
     known = naive(network, x, y, radii)
-    # With radii of 0.02 most are among the first 20, and searched again more finely.
-    assert (radii == 50) == any(abs(50 * radius - round(50 * radius)) > 0.01 for radius in known)
+    # Some are among the first 20, and searched again more finely.
+    assert any(abs(radii * radius - round(radii * radius)) > 0.01 for radius in known)
     np.testing.assert_allclose(radii_of(moved, x, network, y), known, rtol=1e-4)
 
 
