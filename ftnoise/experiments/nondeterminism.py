@@ -1,7 +1,8 @@
 """Random weights against attacks, on MNIST: the paper's protocol, and attacks that adapt to them.
 
 Source: Khan et al., "Non-Determinism in Neural Networks for Adversarial Robustness", Table 1 and
-section 6, which prints two numbers without the schedule of the thresholds.
+section 6, which prints two numbers without the schedule of the thresholds. No run of this experiment
+is committed.
 
 Deviations
 1. The paper prints no optimizer, number of epochs, beta, zeta or tau. Adam at 0.001, batches of 64,
