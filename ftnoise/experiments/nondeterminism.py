@@ -1,8 +1,8 @@
 """Random weights against attacks, on MNIST: the paper's protocol, and attacks that adapt to them.
 
 Source: Khan et al., "Non-Determinism in Neural Networks for Adversarial Robustness", Table 1 and
-section 6, which prints two numbers without the schedule of the thresholds. No run of this experiment
-is committed.
+section 6, which prints two numbers without the schedule of the thresholds. No run of this
+experiment is committed.
 
 Deviations
 1. The paper prints no optimizer, number of epochs, beta, zeta or tau. Adam at 0.001, batches of 64,
@@ -134,4 +134,5 @@ EXPERIMENT = Experiment(
         "an attack can reach it. The adaptive attack averages its gradients over 20 draws and is "
         "judged by a vote of 50.",
     ),
+    minutes={"paper": 60, "quick": 12, "smoke": 2},
 )

@@ -23,7 +23,8 @@ from ftnoise.measures.robust_accuracy import check
 class RobustCurve(Measure):
     """The accuracy under an attack at several radii, on the same examples from the same starts.
 
-    Scalars, in percent: `accuracy_1`, `accuracy_2`, ..., at the first radius, the second one, ...
+    Scalars, in percent: `accuracy_1`, `accuracy_2`, `accuracy_3`, `accuracy_4` and so on, at the
+    first radius, the second one, ...
     Arrays, along the radii: `radii`, `accuracy` with its Clopper-Pearson 95 % interval
     `accuracy_low`, `accuracy_high`; where draws vote, `single_pass_accuracy`, too. Info: `attack`,
     its label at the first radius; `examples`, their number.

@@ -40,7 +40,7 @@ def test_an_experiment_is_one_value_under_its_files_name(module):
         assert all(math.isfinite(value) for value in row.paper.values())
     for column in experiment.columns:
         assert isinstance(column.measure, Measure)
-        assert column.name in type(column.measure).__doc__
+        assert (column.scalar or column.name) in type(column.measure).__doc__
     for measure in experiment.drawn():
         assert all(name in type(measure).__doc__ for name in shown(experiment, measure))
     runs = [row.run for row in experiment.rows]
