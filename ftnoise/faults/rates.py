@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.checks import boolean, count, expect, fraction
+from ftnoise.core.errors import BadInput
 from ftnoise.core.spec import Spec
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ class Rate(Spec, ABC):
             sizes: number of sites of each target.
         """
 
-    @abstractmethod
     def keyed_hits(self, seed: Any, sizes: Sequence[int]) -> Any:
         """The same distribution from an int64 pair, by TensorFlow in a compiled step.
 
@@ -46,7 +46,13 @@ class Rate(Spec, ABC):
 
         Returns:
             bool `[sites]`, a tensor.
+
+        Raises:
+            BadInput: it is for campaigns only, the default.
         """
+        raise BadInput(
+            f"Expected a rate that a training step can draw, such as Share. Received: {self.slug}."
+        )
 
     def check(self, sites: int) -> None:
         """Raises `BadInput` if there are too few sites."""
