@@ -50,7 +50,7 @@ def test_a_table_a_curve_and_a_json(own, tmp_path, monkeypatch):
     assert found["injection.png"].startswith(b"\x89PNG")
     table = pandas.read_csv(folder / "injection.csv")
     assert table["rate"].tolist() == ["10 %", "20 %", "30 %", "40 %", "50 %"]
-    for name in ("accuracy", "low", "high", "sdc_rate", "trials"):
+    for name in ("accuracy", "low", "high", "sdc_rate", "sdc_rate_low", "trials"):
         np.testing.assert_allclose(table[name], [line[name] for line in form["lines"]], rtol=1e-9)
     assert set(table["golden_accuracy"]) == {100.0}
     store = Store(tmp_path / "runs")

@@ -71,7 +71,8 @@ def test_the_result_is_that_of_the_campaign(own):
         assert line.reached is None
         assert line.faults == results.faults[0]
         # Without faults all is right, so all that is wrong is silent corruption.
-        assert line.sdc_rate == pytest.approx(100 - line.accuracy)
+        assert line.sdc_rate == line.sdc_1_rate == pytest.approx(100 - line.accuracy)
+        assert line.sdc_rate_low < line.sdc_rate < line.sdc_rate_high
         assert line.unclear == (line.high - line.low > 100 - line.accuracy)
         parts = variance_components(results.correct[None]).standard_errors
         assert line.trial_error == pytest.approx(100 * parts["trial"])
