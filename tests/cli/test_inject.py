@@ -89,6 +89,8 @@ def test_other_settings_are_another_campaign(own, tmp_path):
     for argv in ([], ["--seed", "1"], ["--rates", "n=1,n=3"], ["--confidence", "90"]):
         assert own(*argv)[0] == 0
     assert len(list((tmp_path / "runs" / "injections").iterdir())) == 4
+    assert own("--examples-per-call", "7")[0] == 0
+    assert own("--examples-per-call", "0")[0] == 2
 
 
 def test_a_damaged_result_is_set_aside_and_made_again(own, tmp_path):

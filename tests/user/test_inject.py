@@ -89,6 +89,17 @@ def test_a_fault_and_its_text_are_the_same(own):
     assert one.to_json() == other.to_json()
 
 
+def test_the_number_of_examples_in_a_call_is_an_option(own, monkeypatch):
+    sizes, clean = [], Campaign._clean_part
+    monkeypatch.setattr(
+        Campaign, "_clean_part", lambda self, part: [sizes.append(part), clean(self, part)][1]
+    )
+    found = ftnoise.inject(*own, "neurons=0:stuck_at=1:n=1", trials=2, examples_per_call=25)
+    assert [part.stop - part.start for part in sizes if part.start is not None] == [25, 25]
+    whole = ftnoise.inject(*own, "neurons=0:stuck_at=1:n=1", trials=2)
+    np.testing.assert_array_equal(found.accuracies, whole.accuracies)
+
+
 def test_counts_have_a_line_and_no_curve(own):
     found = ftnoise.inject(*own, "neurons:stuck_at_zero:n=1", trials=4)
     assert list(found.lines["rate"]) == ["1 fault"]
