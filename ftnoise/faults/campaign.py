@@ -105,6 +105,10 @@ class Campaign:
         self.sampler = TrialSampler(fault, self.targets, seed)
         self.site_count = self.sampler.site_count
         self.one_by_one = fault.transient and not fault.where.outputs
+        # Whether sites are single elements of parameters, not filters or neurons.
+        self._single = not fault.where.outputs and all(
+            target.grid == tuple(target.variable.shape) for target in self.targets
+        )
         self.trials_per_call = 1 if self.one_by_one else trials_per_call
         self.decisions = Decisions.of(network, threshold)
         self.faulty = FaultyNetwork(graph, fault, self.targets)
@@ -215,7 +219,7 @@ class Campaign:
         """
         if self.one_by_one:
             trial = trial.first()
-        if trial.few is not None and not self.fault.where.outputs:
+        if trial.few is not None and self._single:
             return self._parameters_with(trial.few)
         pairs = [
             (tf.constant(hit), None if draw is None else tf.constant(draw))
