@@ -45,6 +45,7 @@ from ftnoise.measures.attack_red_flags import AttackRedFlags
 from ftnoise.measures.black_box_accuracy import BlackBoxAccuracy
 from ftnoise.measures.eot_convergence import EOTConvergence
 from ftnoise.measures.robust_accuracy import RobustAccuracy
+from ftnoise.measures.robust_curve import RobustCurve
 from ftnoise.measures.search_accuracy import SearchAccuracy
 from ftnoise.measures.stochastic_accuracy import StochasticAccuracy
 from ftnoise.measures.stochastic_red_flags import StochasticRedFlags
@@ -112,6 +113,9 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
         RobustAccuracy(attack=PGD(attack_epsilon=0.1), examples=100),
         RobustAccuracy(attack=PGD(attack_epsilon=0.1), also=(APGD(attack_epsilon=0.1, steps=3),)),
         RobustAccuracy(attack=PGD(attack_epsilon=0.1, steps=2, draws=2), votes=3, frozen=True),
+    ),
+    RobustCurve: (
+        RobustCurve(attack=PGD(attack_epsilon=0.1, steps=2, draws=2), radii=(0, 0.1), votes=3),
     ),
     SPSA: (SPSA(attack_epsilon=0.1), SPSA(attack_epsilon=0.1, steps=1, samples=4, draws=2)),
     SearchAccuracy: (

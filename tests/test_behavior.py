@@ -220,7 +220,7 @@ def test_a_measure_is_deterministic_and_leaves_the_network_as_it_is(spec, networ
                     data=data,
                     run=RUN,
                     checkpointing=Checkpointing(),
-                    record={"history": [{"accuracy": 0.5, "val_accuracy": 0.25}]},
+                    record={"history": [{"accuracy": 0.5, "val_accuracy": 0.25, "std dense": 0.1}]},
                     others=dict.fromkeys(spec.others(RUN), network),
                 )
             )

@@ -84,8 +84,9 @@ def test_other_uses_keep_their_ids_and_apgd_comes_with_both_losses():
     attack = PGD(attack_epsilon=0.5, ball=L2Ball())
     where = {"attack_epsilon": 0.5, "ball": L2Ball()}
     worst = with_apgd(attack)
-    assert worst == RobustAccuracy(attack=attack, also=(APGD(**where), TargetedAPGD(**where)))
-    assert worst.label == "worst of PGD-20, APGD-50 and APGD-T-50, l_2 0.5"
+    aimed = TargetedAPGD(**where, steps=20)
+    assert worst == RobustAccuracy(attack=attack, also=(APGD(**where), aimed))
+    assert worst.label == "worst of PGD-20, APGD-50 and APGD-T-20, l_2 0.5"
     assert worst.scaled(PRESETS["quick"]).also == worst.also
 
 
