@@ -117,6 +117,22 @@ def test_the_schedule_moves_the_thresholds_of_a_training(run_of, images, memory)
     np.testing.assert_allclose(gaussian_layers(network)[0].state, now, rtol=1e-6)
 
 
+@pytest.mark.parametrize("schedule", [None, Ramp(target=0.2, epochs=2)])
+def test_the_mean_standard_deviation_of_each_layer_is_logged(schedule, run_of, images, memory):
+    training, checkpointing = Training(weights=SDRLearnable(schedule=schedule)), memory()
+    network = training.train(run_of(training), images(), checkpointing)
+    known = {
+        f"std {one.name}": np.concatenate([std.numpy().ravel() for std in one.stds]).mean()
+        for one in gaussian_layers(network)
+    }
+    logged = {
+        name: number
+        for name, number in checkpointing.history[-1].items()
+        if name.startswith("std ")
+    }
+    assert logged == pytest.approx(known)
+
+
 def test_held_out_examples_are_not_trained_on(run_of, images):
     member = SDRLearnable(schedule=Plateau(held_out=0.2))
     data = images()
