@@ -101,10 +101,19 @@ def test_it_resumes_with_the_same_bits(monkeypatch, network):
 
 
 def test_columns_presets_and_bad_fields():
-    assert {column.name for column in columns(FOOL)} <= set(measured(FOOL).scalars)
-    assert columns(FOOL)[2].title == "Median distance (l_2)"
+    made = columns(FOOL, "fool")
+    assert [column.name for column in made] == [
+        "fool_accuracy",
+        "fool_accuracy_found",
+        "fool_distance",
+    ]
+    assert {column.scalar for column in made} <= set(measured(FOOL).scalars)
+    assert made[2].title == "Median distance (l_2)"
     at_mean = SearchAccuracy(search=LocalSearch(lowest=True), mean_network=True)
-    assert columns(at_mean)[0].title == "Accuracy after LocalSearch, lowest first, mean network"
+    assert (
+        columns(at_mean, "search")[0].title
+        == "Accuracy after LocalSearch, lowest first, mean network"
+    )
     quick = SearchAccuracy(search=DeepFool(), draws=4, examples=200)
     assert FOOL.scaled(PRESETS["quick"]) == quick
     for fields, message in (
