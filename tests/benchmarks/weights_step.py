@@ -4,8 +4,7 @@
 
 The network is that of Khan et al. on batches of 64 with Adam, through the loop; beside it Keras'
 own `fit` of as many steps. Targets: a step of SDR-Learnable takes at most 2.7 natural steps, of
-DropConnect 2.2, and of faults of neurons 1.5. Random numbers for each of 99,710 weights take about
-as long as a natural step, so noise and faults of weights cannot cost less.
+DropConnect 2.2, and of faults 1.5.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ MEMBERS: dict[str, tuple[Weights, float | None]] = {
     ),
     "faults of weights": (
         FaultsInTraining(fault=parse_fault("weights:stuck_at_zero:0.1")),
-        None,
+        1.5,
     ),
     "faults of weights, each by chance": (
         FaultsInTraining(fault=parse_fault("weights:stuck_at_zero:p=0.1")),
