@@ -85,7 +85,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     for field in fields(CampaignSettings):
         default = "" if field.default in (None, MISSING) else f" (default: {field.default})"
         options: dict[str, Any] = {"help": texts[field.name] + default}
-        options |= {"type": int, "metavar": "N"} if field.type == "int" else {"type": float}
+        whole = field.type in ("int", "int | None")
+        options |= {"type": int, "metavar": "N"} if whole else {"type": float}
         options |= SPECIAL.get(field.name, {})
         group = exclusive if field.name in ("trials", "half_width") else parser
         flag = f"--{field.name.replace('_', '-')}"

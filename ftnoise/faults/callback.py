@@ -27,10 +27,11 @@ from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.faulty_network import expect_held, held
 from ftnoise.faults.injection import (
+    expect_no_jit,
     faulty_parameters,
     put_aside,
     replaced,
-    streamed,
+    streaming,
     striking,
     taps,
 )
@@ -178,6 +179,8 @@ class FaultInjection(keras.callbacks.Callback):
         if self.schedule is not None:
             replicas = self.model.distribute_strategy.num_replicas_in_sync
             expect(replicas == 1, "training on one device", replicas=replicas)
+            if self.fault.transient:
+                expect_no_jit(self.model)
             self._targets = self.fault.where.targets(self.model)
             # Not the trials of `evaluate`, which tests on faults that training did not see.
             seed = seeds.key(self.seed, "faults in training")
@@ -214,7 +217,8 @@ class FaultInjection(keras.callbacks.Callback):
                 for target, value in zip(self._targets, values, strict=True):
                     target.variable.assign(value)
             elif self.fault.transient:
-                self._stream = TrialStream(self._sampler, number, rate)
+                calls = [target.calls for target in self._targets]
+                self._stream = TrialStream(self._sampler, number, rate, calls)
             else:
                 for variables, pair in zip(self._pairs, self.trial.pairs, strict=True):
                     for variable, value in zip(variables, pair, strict=True):
@@ -239,11 +243,8 @@ class FaultInjection(keras.callbacks.Callback):
         what, targets, pairs = self.fault.what, self._targets, self._pairs
         if self.fault.where.outputs:
             if self.fault.transient:
-                numbers = range(len(targets))
-                functions = [streamed(self._sampler, lambda: self._stream, n) for n in numbers]
-            else:
-                functions = [striking(what, *pair) for pair in pairs]
-            return taps(targets, functions)
+                return streaming(self.model, self._sampler, lambda: self._stream)
+            return taps(targets, [striking(what, *pair) for pair in pairs])
         call = self.model.call
 
         def faulty_call(*args: Any, **kwargs: Any) -> Any:

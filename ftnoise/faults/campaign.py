@@ -4,8 +4,11 @@ A trial is an input of that function, so no trial rebuilds the network. The part
 before the first fault is computed once for all trials. Parameters enter the compiled function as
 tensors in place of variables, which are never assigned; crashed neurons are removed from the kernel
 that they feed, if all layers between map zero to zero. The results are one bit for each trial and
-example, whether the prediction is correct, and the output deviation: the Euclidean distance to the
-fault-free outputs.
+example, whether the prediction is correct, the numbers of examples with each outcome of a fault
+(`decisions.py`), and the output deviation: the Euclidean distance to the fault-free outputs.
+
+NaN and infinity have one arithmetic, that of the layers one by one: TensorFlow does not fuse sums
+with activations in these calls, which would make a NaN 0, or not, by processor and version.
 
 A campaign has the sites, effect and duration of a fault; the rate is an argument of each call. A
 network that draws (`layers.drawing`) makes one draw for each trial, the same for all examples of a
@@ -17,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -28,12 +32,13 @@ import tensorflow as tf
 from ftnoise.core import seeds
 from ftnoise.core.checks import count
 from ftnoise.core.errors import BadInput, FtnoiseError, RunFailed, one_line
-from ftnoise.faults.compatibility import check_examples, threshold_of
+from ftnoise.faults.compatibility import check_examples
+from ftnoise.faults.decisions import Decisions
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.faulty_network import FaultyNetwork
 from ftnoise.faults.graph import unfold
-from ftnoise.faults.injection import faulty_parameters
-from ftnoise.faults.outcomes import TrialResults
+from ftnoise.faults.injection import faulty_parameters, strike_few
+from ftnoise.faults.outcomes import OUTCOMES, TrialResults
 from ftnoise.faults.rates import Rate, Share
 from ftnoise.faults.trials import Trial, TrialSampler, TrialStream
 from ftnoise.layers.drawing import drawing
@@ -43,10 +48,15 @@ from ftnoise.layers.drawing import drawing
 TRIALS = 4  # in one call: they run in parallel, and share their reads
 # 2,300 images on fmnist_dnn and 210 on fmnist_cnn1; half and twice as many took about the same
 # time, 9,000 on fmnist_dnn (weights) 1.7 times as long.
-CALL_BYTES = 2**26  # of outputs of layers, for all trials and examples of one call
+CALL_BYTES = 2**26  # of outputs of layers that are alive at once, for all trials of one call
 KEPT_BYTES = 2**29  # of the part before the first fault, for all examples
 # Faults in the last layer have small outputs: 5,000 take 0.5 to 0.8 of the time of 1,000.
 MOST_EXAMPLES = 5000  # in one call
+# TensorFlow's operations that draw from a state.
+UNKEYED = re.compile(
+    "Random|Multinomial|(Parameterized)?TruncatedNormal|Rng|NonDeterministic"
+    "|Stateful(Uniform|StandardNormal|TruncatedNormal|Random)"
+)
 
 
 class Campaign:
@@ -71,7 +81,7 @@ class Campaign:
 
     Raises:
         BadInput: the network has no such sites, or does not fit the examples or labels, or its
-            outputs are not finite.
+            outputs are not finite, or it is random in inference without a key.
     """
 
     def __init__(
@@ -87,6 +97,7 @@ class Campaign:
         threshold: float | None = None,
     ) -> None:
         count(least=0, seed=seed)
+        count(optional=True, examples_per_call=examples_per_call)
         self.network, self.fault = network, fault
         graph = unfold(network)
         self.x, self.y = check_examples(network, x, y)
@@ -94,14 +105,18 @@ class Campaign:
         self.sampler = TrialSampler(fault, self.targets, seed)
         self.site_count = self.sampler.site_count
         self.one_by_one = fault.transient and not fault.where.outputs
+        # Whether sites are single elements of parameters, not filters or neurons.
+        self._single = not fault.where.outputs and all(
+            target.grid == tuple(target.variable.shape) for target in self.targets
+        )
         self.trials_per_call = 1 if self.one_by_one else trials_per_call
-        self.threshold = threshold_of(network, threshold)
+        self.decisions = Decisions.of(network, threshold)
         self.faulty = FaultyNetwork(graph, fault, self.targets)
         self.examples_per_call = self._examples_per_call(examples_per_call)
         each = fault.transient and fault.where.outputs
         self._clean = Traced(self.faulty.clean, (True,))
         self._parameters = Traced(self._parameters_of, (False,))
-        self._faulty = Traced(self._faulty_of, (True, True, True, each, False))
+        self._faulty = Traced(self._faulty_of, (True, True, each, False))
         self.refresh()
 
     def network_draw(self, trial: int) -> Any:
@@ -117,7 +132,8 @@ class Campaign:
             BadInput: the network's outputs are not finite.
         """
         self._before = self._kept_before()
-        self.golden = np.zeros([len(self.y), self.network.output_shape[-1]], np.float32)
+        golden = np.zeros([len(self.y), self.network.output_shape[-1]], np.float32)
+        self._reference = self.decisions.reference(golden, self.y)
         # By the same compiled function, whose rounding may be its own.
         golden = self.outputs(0, Share(rate=0.0))
         bad = np.flatnonzero(~np.isfinite(golden).all(axis=1))
@@ -127,15 +143,11 @@ class Campaign:
                 f"infinity for {len(bad)} of {len(golden)} examples, the first being {bad[0]}."
             )
         self.golden = golden
+        self._reference = self.decisions.reference(golden, self.y)
         self.correct = self.right(golden)
 
     def _examples_per_call(self, most: int | None) -> int:
-        sizes = [
-            4 * math.prod(size or 1 for size in shape[1:])
-            for step in self.faulty.after
-            for shape in step.shapes
-        ]
-        held = max(1, self.trials_per_call * sum(sizes))
+        held = max(1, self.trials_per_call * self.faulty.alive_bytes)
         chosen = most or min(MOST_EXAMPLES, max(1, CALL_BYTES // held))
         return 1 if self.one_by_one else min(chosen, len(self.y))
 
@@ -151,31 +163,35 @@ class Campaign:
     def outputs(self, trial: int, rate: Rate) -> np.ndarray:
         """The network's outputs in the trial with this number (>= 0) at a rate, `[n, classes]`."""
         calls = self._calls([trial] * self.trials_per_call, rate)
-        return np.concatenate([outputs.numpy() for (*_, outputs), _ in calls])
+        return np.concatenate([found["outputs"].numpy() for found, _ in calls])
 
     def right(self, outputs: np.ndarray) -> np.ndarray:
         """Whether outputs `[n, classes]` of the first n examples are right, bool `[n]`."""
-        return self._right(tf.constant(outputs), tf.constant(self.y[: len(outputs)])).numpy()
+        y = tf.constant(self.y[: len(outputs)])
+        return self.decisions.right(tf.constant(outputs), y).numpy()
 
     def _together(self, trials: Sequence[int], rate: Rate) -> tuple[np.ndarray, ...]:
         """The results of one group of trials, in the order of `TrialResults`."""
         found, faults = zip(*self._calls(trials, rate), strict=True)
-        correct, distances, finite = (
-            np.concatenate([part[n].numpy() for part in found], axis=1) for n in range(3)
+        correct = np.concatenate([part["correct"].numpy() for part in found], axis=1)
+        sums, largest, bad, outcomes = (
+            np.stack([part[name].numpy() for part in found])
+            for name in ("sums", "largest", "not_finite", "outcomes")
         )
-        counts = np.count_nonzero(finite, axis=1)
-        none = counts == 0
+        counts = outcomes.sum(axis=0)
+        finite = len(self.y) - counts[:, list(OUTCOMES).index("due_rate")]
         return (
             correct,
-            np.where(none, math.inf, distances.sum(axis=1) / np.maximum(counts, 1)),
-            np.where(none, math.inf, distances.max(axis=1)),
-            (len(self.y) - counts).astype(np.float64),
+            np.where(finite, sums.sum(axis=0) / np.maximum(finite, 1), math.inf),
+            np.where(finite, largest.max(axis=0), math.inf),
+            bad.any(axis=0).astype(np.float64),
             sum(faults, np.zeros(len(trials))),
+            counts,
         )
 
     def _calls(
         self, trials: Sequence[int], rate: Rate
-    ) -> Iterator[tuple[tuple[Any, ...], np.ndarray]]:
+    ) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
         """By chunks of the examples, the results of `_faulty_of` for a group of trials.
 
         And the number of sites that are hit, weighted by the chunk's share of the examples.
@@ -187,27 +203,44 @@ class Campaign:
         inputs = [self._inputs_of(trial) for trial in drawn]
         for start in range(0, len(self.y), self.examples_per_call):
             part = slice(start, start + self.examples_per_call)
-            y = tf.constant(self.y[part])
+            reference = [tf.constant(array[part]) for array in self._reference]
+            examples = len(self.y[part])
             if transient:
-                drawn = [stream.trial(len(y)) for stream in streams]
+                drawn = [stream.trial(examples) for stream in streams]
                 inputs = [self._inputs_of(trial) for trial in drawn]
-            hit = np.array([trial.count for trial in drawn], float) * (1 if transient else len(y))
+            hit = np.array([trial.count for trial in drawn], float) * (1 if transient else examples)
             before = self._clean_part(part) if self._before is None else self._before[start]
-            golden = tf.constant(self.golden[part])
-            yield self._faulty(before, y, golden, inputs, draws), hit / len(self.y)
+            yield self._faulty(before, reference, inputs, draws), hit / len(self.y)
 
     def _inputs_of(self, trial: Trial) -> Any:
-        """The arguments of the compiled function for a trial: parameters, or hits and draws."""
+        """The arguments of the compiled function for a trial: parameters, or hits and draws.
+
+        And whether those are finite.
+        """
         if self.one_by_one:
             trial = trial.first()
+        if trial.few is not None and self._single:
+            return self._parameters_with(trial.few)
         pairs = [
             (tf.constant(hit), None if draw is None else tf.constant(draw))
             for hit, draw in trial.pairs
         ]
-        return pairs if self.fault.where.outputs else self._parameters(pairs)
+        return (pairs, tf.constant(True)) if self.fault.where.outputs else self._parameters(pairs)
 
-    def _parameters_of(self, pairs: list[Any]) -> list[Any]:
-        return faulty_parameters(self.fault.what, self.targets, pairs)
+    def _parameters_with(self, few: dict[int, tuple[np.ndarray, np.ndarray | None]]) -> Any:
+        """The parameters, of which only those that are hit are computed; and as `_inputs_of`."""
+        values = [tf.convert_to_tensor(target.variable) for target in self.targets]
+        finite = tf.constant(True)
+        for n, (positions, draw) in few.items():
+            values[n], faulty = strike_few(self.fault.what, values[n], positions, draw)
+            finite &= tf.reduce_all(tf.math.is_finite(faulty))
+        return values, finite
+
+    def _parameters_of(self, pairs: list[Any]) -> tuple[list[Any], Any]:
+        values = faulty_parameters(self.fault.what, self.targets, pairs)
+        checked = [] if self.fault.what.keeps_finite else values
+        finite = [tf.reduce_all(tf.math.is_finite(value)) for value in checked]
+        return values, tf.reduce_all(tf.stack([tf.constant(True), *finite]))
 
     def _clean_part(self, part: slice) -> Any:
         return self._clean([tf.constant(x[part]) for x in self.x])
@@ -223,32 +256,35 @@ class Campaign:
         return {0: values} | {start: self._clean_part(slice(start, start + size)) for start in rest}
 
     def _faulty_of(
-        self, before: list[Any], y: Any, golden: Any, trials: list[Any], draws: Any
-    ) -> tuple[Any, ...]:
-        """Correctness bits, output deviations and finite bits `[trials, examples]` of a chunk.
+        self, before: list[Any], reference: list[Any], trials: list[Any], draws: Any
+    ) -> dict[str, Any]:
+        """The results of some trials on a chunk of the examples.
 
-        And the outputs in the first trial. A deviation is 0 where an output is not finite.
+        `correct` `[trials, examples]`; `[trials]` each `sums` and `largest`, of the deviations of
+        finite outputs, and `not_finite`, whether hit values are not; `outcomes` `[trials,
+        outcomes]`; `outputs` `[examples, classes]` of the first trial.
         """
-        correct, distances, finite, all_outputs = [], [], [], []
-        for n, trial in enumerate(trials):
+        golden, y, *_ = reference
+        found: dict[str, list[Any]] = {}
+        for n, (trial, finite) in enumerate(trials):
             with drawing(draws[n]):
-                outputs = self.faulty.outputs(before, trial)
-            all_outputs.append(outputs)
-            correct.append(self._right(outputs, y))
-            finite.append(tf.reduce_all(tf.math.is_finite(outputs), axis=-1))
+                outputs, struck_finite = self.faulty.outputs(before, trial)
             # The square of a float32 may be beyond all float32.
             apart = tf.cast(outputs, tf.float64) - tf.cast(golden, tf.float64)
             far = tf.norm(apart, axis=-1)
-            distances.append(tf.where(finite[-1], far, tf.zeros_like(far)))
-        return tf.stack(correct), tf.stack(distances), tf.stack(finite), all_outputs[0]
-
-    def _right(self, outputs: Any, y: Any) -> Any:
-        """Whether outputs `[n, classes]` are right, bool `[n]`; NaN never is."""
-        if outputs.shape[-1] == 1:
-            predicted = tf.cast(outputs[:, 0] > self.threshold, y.dtype)
-        else:
-            predicted = tf.argmax(outputs, axis=-1, output_type=y.dtype)
-        return (predicted == y) & ~tf.reduce_any(tf.math.is_nan(outputs), axis=-1)
+            far = tf.where(tf.math.is_finite(far), far, tf.zeros_like(far))
+            results = {
+                "correct": self.decisions.right(outputs, y),
+                "sums": tf.reduce_sum(far),
+                "largest": tf.reduce_max(far),
+                "not_finite": ~(finite & struck_finite),
+                "outcomes": self.decisions.outcomes(outputs, reference),
+                "outputs": outputs,
+            }
+            for name, result in results.items():
+                found.setdefault(name, []).append(result)
+        (outputs, *_) = found.pop("outputs")
+        return {"outputs": outputs} | {name: tf.stack(each) for name, each in found.items()}
 
 
 class Traced:
@@ -281,7 +317,38 @@ class Traced:
                 raise BadInput(
                     f"Expected layers that TensorFlow can compile. Received: {one_line(cause)}"
                 ) from error
-        return self._compiled(*arguments)
+            expect_keyed(self._compiled.graph.as_graph_def())
+        with unfused():
+            return self._compiled(*arguments)
+
+
+@contextlib.contextmanager
+def unfused() -> Iterator[None]:
+    """In the block, calls of compiled functions compute layer by layer what they do eagerly.
+
+    Otherwise TensorFlow may fuse a sum and its activation ("remapping"), and with oneDNN a ReLU
+    that is fused makes NaN 0. The option is one of the process; afterwards it is as before, or True
+    if it was not set, which is the same.
+    """
+    optimizer: Any = tf.config.optimizer
+    before = optimizer.get_experimental_options().get("remapping", True)
+    optimizer.set_experimental_options({"remapping": False})
+    try:
+        yield
+    finally:
+        optimizer.set_experimental_options({"remapping": before})
+
+
+def expect_keyed(graph: Any) -> None:
+    """Raises `BadInput` if a traced graph draws random numbers without the key of a draw."""
+    nodes = [*graph.node, *(node for part in graph.library.function for node in part.node_def)]
+    drawn = [node.name for node in nodes if UNKEYED.match(node.op)]
+    if drawn:
+        raise BadInput(
+            "Expected layers that are not random in inference, or draw from a key (derived from "
+            f"ftnoise.layers.drawing.StochasticLayer). Received: {drawn[0]}, which draws anew in "
+            "each call."
+        )
 
 
 def _spec(tensor: Any, by_example: bool) -> Any:

@@ -13,6 +13,7 @@ from ftnoise.faults.graph import Step, unfold
 
 # Threshold between two classes, by the activation of the output.
 MIDDLES = {"sigmoid": 0.5, "hard_sigmoid": 0.5, "tanh": 0.0, "softsign": 0.0, "linear": 0.0}
+PROBABILITIES = ("softmax", "sigmoid", "hard_sigmoid")
 OTHERS = ("float16", "bfloat16", "float64")
 # In inference they give the values that they get, in another order or shape at most.
 PASSING = (
@@ -47,11 +48,7 @@ def threshold_of(network: keras.Model, given: float | None = None) -> float:
     )
     if given is not None or outputs != 1:
         return float(given or 0)
-    graph = unfold(network)
-    makers = {key: step for step in graph.steps for key in step.outputs}
-    last = makers.get(graph.output)
-    while last and _passes(last) and len(last.inputs) == 1:
-        last = makers.get(last.inputs[0])
+    last = _last(network)
     name = last.layer.name if last else "an input"
     if last and last.function in MIDDLES:
         return MIDDLES[last.function]
@@ -59,6 +56,23 @@ def threshold_of(network: keras.Model, given: float | None = None) -> float:
         f"Expected the one output of {network.name} to be a logit or that of a sigmoid or tanh, or "
         f"a threshold, above which it predicts class 1. Received: {name}, of unknown meaning."
     )
+
+
+def gives_probabilities(network: keras.Model) -> bool:
+    """Whether the last layer that changes values is a softmax or sigmoid; else they are logits."""
+    last = _last(network)
+    is_softmax = last is not None and isinstance(last.layer, keras.layers.Softmax)
+    return is_softmax or (last is not None and last.function in PROBABILITIES)
+
+
+def _last(network: keras.Model) -> Step | None:
+    """The last step that changes values; None if there is none."""
+    graph = unfold(network)
+    makers = {key: step for step in graph.steps for key in step.outputs}
+    last = makers.get(graph.output)
+    while last and _passes(last) and len(last.inputs) == 1:
+        last = makers.get(last.inputs[0])
+    return last
 
 
 def _passes(step: Step) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftnoise.core.checks import boolean, expect, is_count, is_number, non_negative
 from ftnoise.core.spec import Spec
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Effect(Spec, ABC):
     """Base: the effect of a fault on a value that is hit."""
+
+    # Whether faulty values are finite wherever the fault-free ones are.
+    keeps_finite: ClassVar[bool] = True
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray | None:
         """The random part of the effect, one draw for each site; None if there is none."""
@@ -82,6 +85,8 @@ class BitFlip(Effect):
     """
 
     bit: int | None = None
+
+    keeps_finite: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         known = self.bit is None or (is_count(self.bit, least=0) and self.bit < 32)
@@ -182,6 +187,8 @@ class Drift(Effect):
 
     sigma: float
     relative: bool = True
+
+    keeps_finite: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         non_negative(sigma=self.sigma)

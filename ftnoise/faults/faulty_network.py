@@ -14,6 +14,7 @@ import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -23,7 +24,7 @@ from ftnoise.core.checks import expect
 from ftnoise.faults.effects import StuckAt
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.graph import Graph, Key, Step
-from ftnoise.faults.injection import replaced, strike, striking, taps
+from ftnoise.faults.injection import replaced, strike, taps
 from ftnoise.faults.sites import OutputTarget
 from ftnoise.layers.convolution import ImageConv2D
 from ftnoise.layers.drawing import is_stochastic
@@ -69,6 +70,7 @@ class FaultyNetwork:
         self.graph, self.fault, self.targets = graph, fault, targets
         self.removed: dict[int, Removal] = {}
         self.struck: dict[Key, int] = {}
+        self._finite: list[Any] = []  # of the trial that is traced
         first = [step for step in graph.steps if is_stochastic(step.layer)]
         crash = isinstance(fault.what, StuckAt) and fault.what.value == 0 and not fault.transient
         if not fault.where.outputs:
@@ -96,6 +98,19 @@ class FaultyNetwork:
         taken += [*self.struck, graph.output]
         self.frontier = [key for key in dict.fromkeys(taken) if key not in computed]
 
+    @property
+    def alive_bytes(self) -> int:
+        """Bytes of the outputs that are needed at once, at most, for one example in a trial."""
+        last = {key: n for n, step in enumerate(self.after) for key in step.inputs}
+        alive: dict[Key, int] = {}
+        most = 0
+        for n, step in enumerate(self.after):
+            for key, shape in zip(step.outputs, step.shapes, strict=False):
+                alive[key] = 4 * math.prod(size or 1 for size in shape[1:])
+            most = max(most, sum(alive.values()))
+            alive = {key: size for key, size in alive.items() if last.get(key, 0) > n}
+        return most
+
     def clean(self, x: list[Any]) -> list[Any]:
         """The tensors of the frontier for inputs `x`, each with its Keras mask where it has one."""
         values: dict[Key, Any] = dict(zip(self.graph.inputs, x, strict=True))
@@ -103,14 +118,15 @@ class FaultyNetwork:
             step.run(values)
         return [(values[key], getattr(values[key], "_keras_mask", None)) for key in self.frontier]
 
-    def outputs(self, before: list[Any], trial: Any) -> Any:
-        """The network's outputs `[n, classes]` in a trial.
+    def outputs(self, before: list[Any], trial: Any) -> tuple[Any, Any]:
+        """The network's outputs `[n, classes]` in a trial, and whether struck outputs are finite.
 
         Args:
             before: the result of `clean`.
             trial: for each target its faulty parameter, or the pair of its hits and draws.
         """
         values: dict[Key, Any] = {}
+        self._finite = [tf.constant(True)]
         for key, (value, keras_mask) in zip(self.frontier, before, strict=True):
             values[key] = tf.identity(value)
             if keras_mask is not None:
@@ -121,12 +137,19 @@ class FaultyNetwork:
                 step.run(values)
                 for key in step.outputs:
                     self._strike(values, key, trial)
-        return values[self.graph.output]
+        return values[self.graph.output], tf.reduce_all(tf.stack(self._finite))
+
+    def _struck_value(self, value: Any, hit: Any, draw: Any) -> Any:
+        struck = strike(self.fault.what, value, hit, draw, each=self.fault.transient)
+        if not self.fault.what.keeps_finite:
+            changed = tf.math.is_finite(value) & ~tf.math.is_finite(struck)
+            self._finite.append(~tf.reduce_any(changed))
+        return struck
 
     def _strike(self, values: dict[Key, Any], key: Key, trial: Any) -> None:
         if key in self.struck:
-            value, (hit, draw) = values[key], trial[self.struck[key]]
-            values[key] = strike(self.fault.what, value, hit, draw, each=self.fault.transient)
+            value = values[key]
+            values[key] = self._struck_value(value, *trial[self.struck[key]])
             if (keras_mask := getattr(value, "_keras_mask", None)) is not None:
                 values[key]._keras_mask = keras_mask
 
@@ -143,9 +166,11 @@ class FaultyNetwork:
                     layer, kernel = self.removed[n].step.layer, self.removed[n].kernel(hit)
                     stack.enter_context(replaced(layer, "kernel", kernel))
                 elif target.before:
-                    function = striking(self.fault.what, hit, draw, each=self.fault.transient)
-                    stack.enter_context(taps([target], [function]))
+                    stack.enter_context(taps([target], [partial(self._struck_values, hit, draw)]))
             yield
+
+    def _struck_values(self, hit: Any, draw: Any, values: list[Any]) -> list[Any]:
+        return [self._struck_value(value, hit, draw) for value in values]
 
 
 @dataclass(frozen=True, eq=False)

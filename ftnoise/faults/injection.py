@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ftnoise.core.checks import count
+from ftnoise.core.checks import count, expect
 from ftnoise.core.errors import BadInput
 from ftnoise.faults.effects import Effect
 from ftnoise.faults.fault import Fault
@@ -39,6 +40,8 @@ def injected(
     Faults of parameters are in force wherever the layers are used. Those of neurons are in force in
     this model's `predict`, `evaluate`, `fit` and calls, and in everything traced in the block; but
     not in what was compiled before from its layers: another Keras model, a `tf.function` of yours.
+    Where a fault makes NaN, `predict` and `evaluate` may differ from `model(x)`, as TensorFlow may
+    fuse layers there (see `campaign.unfused`).
 
     Args:
         model: Sequential or functional; bit-identical afterwards, after an exception too.
@@ -52,8 +55,8 @@ def injected(
         The trial that was drawn (of a transient fault that of the first example).
 
     Raises:
-        BadInput: the model has no such sites, or the fault is transient and hits parameters,
-            which a batch shares.
+        BadInput: the model has no such sites; or the fault is transient and hits parameters, which
+            a batch shares, or neurons of a model that XLA compiles (`jit_compile`).
     """
     count(least=0, seed=seed, trial=trial)
     fault = fault_of(fault)
@@ -62,11 +65,13 @@ def injected(
     drawn = sampler.trial(trial, fault.rate)
     if fault.where.outputs:
         if fault.transient:
-            stream = TrialStream(sampler, trial, fault.rate)
-            functions = [streamed(sampler, lambda: stream, n) for n in range(len(targets))]
+            expect_no_jit(model)
+            calls = [target.calls for target in targets]
+            stream = TrialStream(sampler, trial, fault.rate, calls)
+            struck = streaming(model, sampler, lambda: stream)
         else:
-            functions = [striking(fault.what, *pair) for pair in drawn.pairs]
-        with put_aside(model), taps(targets, functions):
+            struck = taps(targets, [striking(fault.what, *pair) for pair in drawn.pairs])
+        with put_aside(model), struck:
             yield drawn
         return
     if fault.transient:
@@ -104,6 +109,14 @@ def strike(effect: Effect, values: Any, hit: Any, draw: Any, each: bool = False)
     if each:
         hit, draw = spread(hit), None if draw is None else spread(draw)
     return tf.where(hit, effect.faulty(values, draw), values)
+
+
+def strike_few(effect: Effect, values: Any, positions: Any, draw: Any) -> tuple[Any, Any]:
+    """A parameter that is faulty at flat positions `[hits]`, and its faulty values `[hits]`."""
+    flat = tf.reshape(values, [-1])
+    faulty = effect.faulty(tf.gather(flat, positions), draw)
+    struck = tf.tensor_scatter_nd_update(flat, positions[:, None], faulty)
+    return tf.reshape(struck, values.shape), faulty
 
 
 def faulty_parameters(
@@ -173,21 +186,57 @@ def striking(effect: Effect, hit: Any, draw: Any, each: bool = False) -> Functio
     return lambda values: [strike(effect, value, hit, draw, each) for value in values]
 
 
-def streamed(sampler: TrialSampler, stream: Callable[[], TrialStream], target: int) -> Function:
-    """A function that takes a trial of its own from `stream()` for each example that passes."""
+@contextlib.contextmanager
+def streaming(
+    model: keras.Model, sampler: TrialSampler, stream: Callable[[], TrialStream]
+) -> Iterator[None]:
+    """Inside the block, neurons take a trial of their own from `stream()` for each example.
+
+    A layer that the model calls several times has the same faults each time in an example.
+    """
+    calls = [0] * len(sampler.targets)  # of each target in the pass that is traced
+    call = model.call
+
+    def counted_call(*args: Any, **kwargs: Any) -> Any:
+        calls[:] = [0] * len(calls)
+        return call(*args, **kwargs)
+
+    functions = [partial(_streamed, sampler, stream, calls, n) for n in range(len(calls))]
+    with replaced(model, "call", counted_call), taps(sampler.targets, functions):
+        yield
+
+
+def _streamed(
+    sampler: TrialSampler,
+    stream: Callable[[], TrialStream],
+    calls: list[int],
+    target: int,
+    values: list[Any],
+) -> list[Any]:
+    """Strikes the values of a target; counts this call."""
+    site: Any = sampler.targets[target]
+    call = calls[target] % site.calls
+    calls[target] += 1
     draw = sampler.values(0, target)(1)
     kinds = [np.bool_] if draw is None else [np.bool_, draw.dtype]
 
     def take(inputs: np.ndarray) -> list[np.ndarray]:
-        return [part for part in stream().take(target, int(inputs)) if part is not None]
+        return [part for part in stream().take(target, int(inputs), call) if part is not None]
 
-    def pass_through(values: list[Any]) -> list[Any]:
-        taken = tf.numpy_function(take, [tf.shape(values[0])[0]], kinds, stateful=True)
-        # A list of one comes back as a tensor, if nothing is compiled.
-        parts = tf.nest.flatten(taken)
-        for part in parts:
-            part.set_shape((None, *sampler.targets[target].grid))
-        hit, draw = [*parts, None][:2]
-        return striking(sampler.fault.what, hit, draw, each=True)(values)
+    taken = tf.numpy_function(take, [tf.shape(values[0])[0]], kinds, stateful=True)
+    # A list of one comes back as a tensor, if nothing is compiled.
+    parts = tf.nest.flatten(taken)
+    for part in parts:
+        part.set_shape((None, *site.grid))
+    hit, draw = [*parts, None][:2]
+    return striking(sampler.fault.what, hit, draw, each=True)(values)
 
-    return pass_through
+
+def expect_no_jit(model: keras.Model) -> None:
+    """Raises `BadInput` if XLA compiles a model, which cannot draw faults for each input."""
+    expect(
+        not model.jit_compile,
+        f"transient faults of neurons in a model that XLA does not compile: {model.name}.compile("
+        "..., jit_compile=False)",
+        jit_compile=model.jit_compile,
+    )

@@ -1,4 +1,4 @@
-"""The results of a fault campaign: correct predictions, accuracy, SDC rate, output deviation.
+"""The results of a fault campaign: correct predictions, outcomes of the faults, output deviation.
 
 The trial is the unit of replication: all trials share the test examples, so trials times examples
 are no independent draws, and every interval is over trials.
@@ -8,13 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ftnoise.faults.rates import Rate
 
-NUMBERS = ("output_deviation_mean", "output_deviation_max", "not_finite", "faults")
+if TYPE_CHECKING:
+    import numpy as np
+
+NUMBERS = (
+    "output_deviation_mean",
+    "output_deviation_max",
+    "values_not_finite",
+    "faults",
+    "outcomes",
+)
+# Rates of outcomes in percent, with short titles. `decisions.py` decides which an example has.
+OUTCOMES = {
+    "due_rate": "DUE",
+    "sdc_1_rate": "SDC-1",
+    "sdc_rate": "right to wrong",
+    "sdc_5_rate": "SDC-5",
+    "sdc_10_percent_rate": "SDC-10%",
+    "sdc_20_percent_rate": "SDC-20%",
+    "masked_rate": "masked",
+    "repaired_rate": "repaired",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,18 +44,24 @@ class TrialResults:
         output_deviation_mean, output_deviation_max: the Euclidean distance of the network's
             outputs to those without faults (Definition 1 of the paper), over the examples whose
             outputs are finite, float64 `[trials]`; infinite where there are none.
-        not_finite: number of examples whose outputs are not finite, `[trials]`.
+        values_not_finite: 1 where the trial makes a parameter or the output of a neuron that it
+            hits NaN or infinite, else 0, `[trials]`.
         faults: number of sites that are hit, `[trials]`; the mean over examples if transient.
+        outcomes: number of examples with each of the `OUTCOMES`, `[trials, outcomes]`; NaN for
+            SDC-5 of at most five classes.
     """
 
     correct: np.ndarray
     output_deviation_mean: np.ndarray
     output_deviation_max: np.ndarray
-    not_finite: np.ndarray
+    values_not_finite: np.ndarray
     faults: np.ndarray
+    outcomes: np.ndarray
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The results by name, `[trials, ...]`; `correct` as bits that `numpy.packbits` packs."""
+        import numpy as np
+
         arrays = {each.name: getattr(self, each.name) for each in fields(self)}
         return arrays | {"correct": np.packbits(self.correct, axis=1)}
 
@@ -60,6 +84,8 @@ class Outcomes:
 
     def correct(self, index: int) -> np.ndarray:
         """Whether the network is right, bool `[trials, examples]`."""
+        import numpy as np
+
         packed = self.results[index]["correct"]
         return np.unpackbits(packed, axis=1, count=len(self.y)).astype(bool)
 
@@ -78,22 +104,50 @@ class Outcomes:
 
     def class_accuracies(self, index: int) -> np.ndarray:
         """In percent, `[trials, classes]`; NaN for a class without examples."""
+        import numpy as np
+
         of_class = self.y[:, None] == np.arange(int(self.y.max()) + 1)
         right = self.correct(index).astype(np.float32) @ of_class.astype(np.float32)
         with np.errstate(invalid="ignore", divide="ignore"):
             return 100 * right / of_class.sum(axis=0)
 
-    def sdc_rate(self, index: int) -> np.ndarray:
-        """Rate of silent data corruption in percent, `[trials]`.
+    def outcome_rates(self, index: int) -> dict[str, np.ndarray]:
+        """The rates of the `OUTCOMES` in percent, `[trials]` each.
 
-        The share of examples that are right without faults and wrong with them, of the former; 0
-        where none is right without faults.
+        Of all examples: `due_rate` (detected unrecoverable errors: outputs that are not all finite)
+        and, with finite outputs, `sdc_1_rate` (another class is ranked first than without faults),
+        `sdc_5_rate` (it is not among the five that were; NaN for up to five classes),
+        `sdc_10_percent_rate` and `sdc_20_percent_rate` (the confidence of the class that is ranked
+        first changes by more than this share) and `masked_rate` (the outputs are identical). Of the
+        examples that are right without faults, `sdc_rate`: those that are wrong, with finite
+        outputs. Of those that are wrong without faults, `repaired_rate`: those that are right, with
+        finite outputs. The last two are 0 where there are no such examples.
         """
-        wrong = np.count_nonzero(self.golden & ~self.correct(index), axis=1)
-        return 100 * wrong / max(1, np.count_nonzero(self.golden))
+        import numpy as np
+
+        right = np.count_nonzero(self.golden)
+        of = {"sdc_rate": max(1, right), "repaired_rate": max(1, len(self.golden) - right)}
+        counts = self.results[index]["outcomes"].T
+        return {
+            name: 100 * row / of.get(name, len(self.golden))
+            for name, row in zip(OUTCOMES, counts, strict=True)
+        }
+
+    def trials_not_finite(self, index: int) -> tuple[int, int]:
+        """Number of trials that put NaN or infinity into parameters or outputs of neurons.
+
+        And of those with examples whose outputs are not finite, for whatever reason.
+        """
+        import numpy as np
+
+        due = self.outcome_rates(index)["due_rate"]
+        put = self.results[index]["values_not_finite"]
+        return int(np.count_nonzero(put)), int(np.count_nonzero(due))
 
     def output_deviation(self, index: int) -> tuple[float, float]:
         """Mean and maximum over examples and trials with finite outputs; infinite if none has."""
+        import numpy as np
+
         mean, most = (self.results[index][name] for name in NUMBERS[:2])
         finite = np.isfinite(mean)
         if not finite.any():
@@ -102,6 +156,8 @@ class Outcomes:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """All of it as arrays by name; `from_arrays` reads them."""
+        import numpy as np
+
         joined = {
             name: np.concatenate([arrays[name] for arrays in self.results])
             for name in ("correct", *NUMBERS)
@@ -118,6 +174,8 @@ class Outcomes:
         Raises:
             ValueError, KeyError: the arrays are of something else.
         """
+        import numpy as np
+
         ends, names = np.cumsum(arrays["trials"]), ("correct", *NUMBERS)
         lengths = {len(arrays[name]) for name in names}
         if len(ends) != len(rates) or lengths != {ends[-1]}:

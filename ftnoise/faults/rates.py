@@ -54,6 +54,10 @@ class Rate(Spec, ABC):
             f"Expected a rate that a training step can draw, such as Share. Received: {self.slug}."
         )
 
+    def total(self, sites: int) -> int | None:
+        """How many of all sites are hit; None if that is random, or fixed for each target."""
+        return None
+
     def check(self, sites: int) -> None:
         """Raises `BadInput` if there are too few sites."""
 
@@ -88,6 +92,9 @@ class Share(Rate):
     def count(self, sites: int) -> int:
         """The number of sites that are hit."""
         return min(sites, math.floor(self.rate * sites + 0.5))
+
+    def total(self, sites: int) -> int | None:
+        return None if self.per_tensor else self.count(sites)
 
     def hits(self, keys: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
         import numpy as np
@@ -131,6 +138,10 @@ class Count(Rate):
 
     def check(self, sites: int) -> None:
         expect(self.faults <= sites, f"at most {sites} faults", faults=self.faults)
+
+    def total(self, sites: int) -> int | None:
+        self.check(sites)
+        return self.faults
 
     def hits(self, keys: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
         self.check(len(keys))
@@ -178,6 +189,26 @@ class Bernoulli(Rate):
     @property
     def size(self) -> tuple[str, float] | None:
         return "probability", self.rate
+
+
+def first_distinct(generator: np.random.Generator, sites: int, count: int) -> np.ndarray:
+    """The first `count` different sites of a stream of uniform independent ones, in its order.
+
+    Those of a lower count are the first of those of a higher one.
+
+    Args:
+        generator: gives the stream from its present state on.
+        sites: the number of sites, far above `count`.
+        count: at least 0.
+    """
+    import numpy as np
+
+    found = np.zeros(0, np.int64)
+    while len(found) < count:
+        more = (generator.random(count - len(found)) * sites).astype(np.int64)
+        found = np.concatenate([found, more])
+        found = found[np.sort(np.unique(found, return_index=True)[1])]
+    return found
 
 
 def smallest(keys: np.ndarray, count: int) -> np.ndarray:

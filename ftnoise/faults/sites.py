@@ -109,11 +109,13 @@ class OutputTarget(Target):
         before: whether the target is the input of `tapped`.
         held: which of its outputs hold the units; several for a recurrent layer with its state.
             None if that is not known.
+        calls: how often the network calls `tapped`.
     """
 
     tapped: Any
     before: bool = False
     held: tuple[int, ...] | None = (0,)
+    calls: int = 1
 
     def check(self) -> None:
         expect(
@@ -135,12 +137,16 @@ def output_targets(network: keras.Model, output_layer: bool) -> list[OutputTarge
             continue
         if isinstance(layer, LAYERS.MultiHeadAttention):
             heads = (layer._num_heads, 1)
-            found[id(layer)] = OutputTarget(layer.name, layer, heads, layer._output_dense, True)
+            found[id(layer)] = OutputTarget(
+                layer.name, layer, heads, layer._output_dense, True, calls=graph.calls(layer)
+            )
             continue
         last = _unit(graph, step)
         if output_layer or graph.output not in last.outputs:
-            grid = _units(last, layer)
-            found[id(layer)] = OutputTarget(layer.name, layer, grid, last.layer, held=_held(last))
+            grid, calls = _units(last, layer), graph.calls(last.layer)
+            found[id(layer)] = OutputTarget(
+                layer.name, layer, grid, last.layer, held=_held(last), calls=calls
+            )
     return list(found.values())
 
 

@@ -18,7 +18,7 @@ from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import count, expect
 from ftnoise.core.resumable import Resumable
 from ftnoise.faults.campaign import Campaign
-from ftnoise.faults.outcomes import NUMBERS, Outcomes
+from ftnoise.faults.outcomes import NUMBERS, OUTCOMES, Outcomes
 from ftnoise.faults.precision import Precision
 from ftnoise.faults.rates import Rate
 
@@ -47,6 +47,7 @@ def sweep(
     series = [f"rate-{index}" for index in range(len(rates))]
     none = {name: np.zeros(0) for name in NUMBERS}
     none["correct"] = np.zeros((0, -(-len(campaign.y) // 8)), np.uint8)
+    none["outcomes"] = np.zeros((0, len(OUTCOMES)))
 
     def outcomes() -> Outcomes:
         most = precision.most if precision else trials
@@ -82,7 +83,7 @@ def sweep(
 def _identity(campaign: Campaign, rates: Sequence[Rate]) -> str:
     """Everything that determines the results; golden outputs identify network and examples."""
     fault = [spec.canonical(rate) for rate in rates], spec.canonical(campaign.fault)
-    found = hashlib.sha256(repr((fault, campaign.sampler.seed)).encode())
+    found = hashlib.sha256(repr((fault, campaign.sampler.seed, NUMBERS)).encode())
     for array in (campaign.golden, campaign.correct, campaign.y):
         found.update(array.tobytes())
     return found.hexdigest()

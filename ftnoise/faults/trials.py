@@ -2,12 +2,17 @@
 
 The draw does not depend on the weights, the fault rate or the examples, so two networks of one
 architecture get the same trials, and a resumed campaign draws the same ones again.
+
+Each site has a random key, and the smallest keys are hit (`rates.py`). A permanent fault in a large
+network costs less: the first sites that are hit are those of a random stream of sites, as it comes,
+without those that came before. They have the same distribution, and those at a low rate are among
+those at a higher one too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -15,10 +20,14 @@ import numpy as np
 
 from ftnoise.core import seeds
 from ftnoise.faults.fault import Fault
-from ftnoise.faults.rates import Rate
+from ftnoise.faults.rates import Rate, first_distinct, smallest
 from ftnoise.faults.sites import Target
 
 REMEMBERED = 2**26  # bytes of keys
+# From this number of sites on, the first ones that are hit are drawn without a key for each site.
+# The networks of the paper have fewer.
+MANY_SITES = 2**21
+FIRST_SHARE = 1 / 32  # of the sites; further ones are drawn by their keys
 SHOWN = 10  # sites of a target
 
 
@@ -31,11 +40,14 @@ class Trial:
             in front if the fault is transient.
         draws: random values of the effect for each site, of the same shapes; None if it has none.
         names: of the targets: a layer, `dense`, or a parameter of one, `dense/kernel`.
+        few: for each target with hits, by its number, their flat positions `[hits]` and random
+            values, where few of many sites are hit; else None.
     """
 
     hits: tuple[np.ndarray, ...]
     draws: tuple[np.ndarray | None, ...]
     names: tuple[str, ...]
+    few: dict[int, tuple[np.ndarray, np.ndarray | None]] | None = None
 
     @property
     def sites(self) -> list[tuple[str, np.ndarray]]:
@@ -58,6 +70,8 @@ class Trial:
     @property
     def count(self) -> int:
         """The number of sites that are hit (of all inputs together, if transient)."""
+        if self.few is not None:
+            return sum(len(positions) for positions, _ in self.few.values())
         return sum(int(np.count_nonzero(hit)) for hit in self.hits)
 
     @property
@@ -99,9 +113,49 @@ class TrialSampler:
 
     def trial(self, number: int, rate: Rate) -> Trial:
         """The trial of that number, the same for all inputs."""
+        total = rate.total(self.site_count)
+        many = self.site_count >= MANY_SITES and not self.indices and not self.fault.transient
+        if many and total is not None:
+            return self._first(number, total)
         hit = rate.hits(self._keys(number), self.sizes)
         draws = [self.values(number, n)(1) for n in range(len(self.targets))]
         return Trial(tuple(self.by_target(hit[None])), tuple(draws), self.names).first()
+
+    def _first(self, number: int, total: int) -> Trial:
+        """The first sites of the trial's stream, and beyond their share those of smallest keys."""
+        few = min(total, int(FIRST_SHARE * self.site_count))
+        places = seeds.generator(self.seed, "first fault places", number)
+        chosen = first_distinct(places, self.site_count, few)
+        values = self.fault.what.draw(
+            seeds.generator(self.seed, "first fault values", number), (few,)
+        )
+        hit = np.zeros((1, self.site_count), bool)  # its memory is taken where it is written
+        hit[0, chosen] = True
+        draws = None if values is None else np.zeros((1, self.site_count), values.dtype)
+        if total > few:
+            others = np.flatnonzero(~hit[0])
+            hit[0, others[smallest(self._keys(number)[others], total - few)]] = True
+            if draws is not None:
+                parts: list[Any] = [self.values(number, n)(1) for n in range(len(self.targets))]
+                draws = np.concatenate([part.reshape(1, -1) for part in parts], axis=1)
+        if draws is not None:
+            draws[0, chosen] = values
+        drawn = [None] * len(self.targets) if draws is None else self.by_target(draws)
+        trial = Trial(tuple(self.by_target(hit)), tuple(drawn), self.names).first()
+        if total > few:
+            return trial
+        starts = np.cumsum([0, *self.sizes])
+        owners = np.searchsorted(starts, chosen, side="right") - 1
+        return replace(
+            trial,
+            few={
+                int(n): (
+                    chosen[owners == n] - starts[n],
+                    None if values is None else values[owners == n],
+                )
+                for n in np.unique(owners)
+            },
+        )
 
     def keys(self, number: int) -> Callable[[int], np.ndarray]:
         """A sampler of the keys of the next inputs: n -> `[n, sites]`."""
@@ -116,7 +170,7 @@ class TrialSampler:
         return lambda inputs: self.fault.what.draw(generator, (inputs, *grid))
 
     def by_target(self, hit: np.ndarray) -> list[np.ndarray]:
-        """`hit [inputs, sites]` as hits of each target, `[inputs, *grid]`."""
+        """`hit [inputs, sites]`, or values, as those of each target, `[inputs, *grid]`."""
         inputs = len(hit)
         parts = np.split(hit, np.cumsum(self.sizes)[:-1], axis=1)
         if self.indices:
@@ -131,29 +185,39 @@ class TrialStream:
 
     The first is that of `TrialSampler.trial`. Each target takes them at its own pace, and gets the
     same ones for any sizes of the batches.
+
+    Args:
+        sampler: draws the trials.
+        number: of the trial.
+        rate: how many sites are hit.
+        calls: for each target, how often an input passes it; None is once. Each of these calls
+            takes the same draws, at its own pace.
     """
 
-    def __init__(self, sampler: TrialSampler, number: int, rate: Rate) -> None:
+    def __init__(
+        self, sampler: TrialSampler, number: int, rate: Rate, calls: Sequence[int] | None = None
+    ) -> None:
         self.sampler, self.rate = sampler, rate
-        targets = range(len(sampler.targets))
+        times = calls or [1] * len(sampler.targets)
+        takers = [(target, call) for target, count in enumerate(times) for call in range(count)]
         self._keys = sampler.keys(number)
-        self._values = [sampler.values(number, target) for target in targets]
-        self._waiting: list[list[np.ndarray]] = [[] for _ in targets]
+        self._values = {taker: sampler.values(number, taker[0]) for taker in takers}
+        self._waiting: dict[tuple[int, int], list[np.ndarray]] = {taker: [] for taker in takers}
 
-    def take(self, target: int, inputs: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Hits and draws of a target for its next inputs, `[inputs, *grid]`."""
-        waiting = self._waiting[target]
+    def take(self, target: int, inputs: int, call: int = 0) -> tuple[np.ndarray, np.ndarray | None]:
+        """Hits and draws of a target for its next inputs in a call, `[inputs, *grid]`."""
+        waiting = self._waiting[target, call]
         if (lacking := inputs - sum(map(len, waiting))) > 0:
             rows = [self.rate.hits(row, self.sampler.sizes) for row in self._keys(lacking)]
             parts = self.sampler.by_target(np.stack(rows))
-            for queue, part in zip(self._waiting, parts, strict=True):
-                queue.append(part)
+            for (number, _), queue in self._waiting.items():
+                queue.append(parts[number])
         found = np.concatenate(waiting)
         waiting[:] = [found[inputs:]]
-        return found[:inputs], self._values[target](inputs)
+        return found[:inputs], self._values[target, call](inputs)
 
     def trial(self, inputs: int) -> Trial:
         """The draws of the next inputs, for all targets."""
-        taken = [self.take(target, inputs) for target in range(len(self._values))]
+        taken = [self.take(target, inputs) for target in range(len(self.sampler.targets))]
         names = self.sampler.names
         return Trial(tuple(hit for hit, _ in taken), tuple(draw for _, draw in taken), names)

@@ -20,6 +20,7 @@ from ftnoise.core.interfaces import Figure, Measure, MeasureInput, Measurement
 from ftnoise.core.preset import Preset, limited
 from ftnoise.faults.effects import Effect, StuckAt
 from ftnoise.faults.fault import Fault
+from ftnoise.faults.outcomes import OUTCOMES
 from ftnoise.faults.rates import Share
 from ftnoise.faults.where import Parameters, Where
 
@@ -39,19 +40,22 @@ class FaultTolerance(Measure):
     Scalars, accuracies in percent, drops in points, rates in percent of the sites; those of a rate
     that is not tested are missing: `golden_accuracy` (without faults), `accuracy_at_50` and
     `accuracy_at_90` (means over trials), `drop_from_50_to_90` (of the means), `sdc_rate_at_50`
-    (rate of silent data corruption: examples that are right without faults and wrong with them, in
-    percent of the former); by `stats.curves.summaries` `area_under_curve`, `rate_1_point_lost`,
-    `rate_5_points_lost`, `rate_50_points_lost`, `largest_rate_surely_under_1_point_lost` and
-    `largest_rate_surely_under_5_points_lost` (0 if there is none; with a single rate above 0 these
-    two alone); `unclear_rates` (number of rates with faults whose interval is wider than their
-    drop: more trials would help); `exceptions` (examples on which rounding makes the campaign and
-    Keras disagree without faults).
+    (silent data corruption: examples that are right without faults and wrong with them, with finite
+    outputs, in percent of the former); by `stats.curves.summaries` `area_under_curve`,
+    `rate_1_point_lost`, `rate_5_points_lost`, `rate_50_points_lost`,
+    `largest_rate_surely_under_1_point_lost` and `largest_rate_surely_under_5_points_lost` (0 if
+    there is none; with a single rate above 0 these two alone); `unclear_rates` (number of rates
+    with faults whose interval is wider than their drop: more trials would help); `exceptions`
+    (examples on which rounding makes the campaign and Keras disagree without faults).
 
     Arrays, along the rates: `rates` (percent), `accuracy` with Student's interval `low`, `high` and
-    a distribution-free one `free_low`, `free_high`, `sdc_rate` (percent), `output_deviation_mean`
-    and `output_deviation_max` (Definition 1 of the paper: Euclidean distance of the outputs to
-    those without faults, over examples and trials), `not_finite` (mean number of examples with
-    outputs that are not finite), `faults` (number of sites that are hit), `accuracies`
+    a distribution-free one `free_low`, `free_high`, the outcomes of `Outcomes.outcome_rates`
+    (percent), each with Student's interval: `due_rate`, `due_rate_low`, `due_rate_high`, ...,
+    `output_deviation_mean` and `output_deviation_max` (Definition 1 of the paper: Euclidean
+    distance of the outputs to those without faults, over examples and trials),
+    `trials_values_not_finite` and `trials_outputs_not_finite` (number of trials that put NaN or
+    infinity into parameters or outputs of neurons, and of those with outputs of the network that
+    are not finite), `faults` (number of sites that are hit), `accuracies`
     `[rates, trials]`, `class_accuracy` `[rates, classes]`. `drops` `[1, trials]` is the drop from
     50 to 90 % in each trial, paired over nested trials, and `drop_to` `[1]` is 90. `correct`
     `[rates, trials, examples / 8]` and `golden` `[examples / 8]` are the bits themselves, packed.
@@ -71,7 +75,7 @@ class FaultTolerance(Measure):
     trials: int = 100
     seed: int = 0
 
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 3
 
     def __post_init__(self) -> None:
         expect(
@@ -123,7 +127,9 @@ def summarized(rates: tuple[float, ...], found: Outcomes, agreed: Agreement) -> 
     accuracies = np.stack([found.accuracies(index) for index in at])
     students = [student_interval(row, low=0.0, high=100.0) for row in accuracies]
     free = [bounded_interval(row, high=100.0) for row in accuracies]
-    sdc_rate = np.array([found.sdc_rate(index).mean() for index in at])
+    rates_of = [found.outcome_rates(index) for index in at]
+    outcomes = {name: np.stack([row[name] for row in rates_of]) for name in OUTCOMES}
+    not_finite = np.array([found.trials_not_finite(index) for index in at])
     deviations = np.array([found.output_deviation(index) for index in at])
     golden = found.golden_accuracy
     curve = Curve(rates=percent, accuracies=accuracies, golden=golden)
@@ -142,21 +148,28 @@ def summarized(rates: tuple[float, ...], found: Outcomes, agreed: Agreement) -> 
         "high": np.array([interval.high for interval in students]),
         "free_low": np.array([interval.low for interval in free]),
         "free_high": np.array([interval.high for interval in free]),
-        "sdc_rate": sdc_rate,
         "output_deviation_mean": deviations[:, 0],
         "output_deviation_max": deviations[:, 1],
-        "not_finite": np.array([one["not_finite"].mean() for one in found.results]),
+        "trials_values_not_finite": not_finite[:, 0],
+        "trials_outputs_not_finite": not_finite[:, 1],
         "faults": np.array([one["faults"].mean() for one in found.results]),
         "accuracies": accuracies,
         "class_accuracy": np.stack([found.class_accuracies(index).mean(axis=0) for index in at]),
         "correct": np.stack([one["correct"] for one in found.results]),
         "golden": np.packbits(found.golden),
     }
+    for name, values in outcomes.items():
+        arrays[name] = values.mean(axis=1)
+        # An outcome that is not defined has no interval.
+        defined = np.isfinite(values).all()
+        ends = [student_interval(row, low=0.0, high=100.0) for row in values] if defined else []
+        arrays[f"{name}_low"] = np.array([end.low for end in ends] or arrays[name])
+        arrays[f"{name}_high"] = np.array([end.high for end in ends] or arrays[name])
     tested = {rate: rates.index(rate) for rate in DROP if rate in rates}
     for rate, index in tested.items():
         scalars[f"accuracy_at_{100 * rate:.0f}"] = float(accuracies[index].mean())
     if DROP[0] in tested:
-        scalars["sdc_rate_at_50"] = float(sdc_rate[tested[DROP[0]]])
+        scalars["sdc_rate_at_50"] = float(arrays["sdc_rate"][tested[DROP[0]]])
     if len(tested) == len(DROP):
         drops = accuracies[tested[DROP[0]]] - accuracies[tested[DROP[1]]]
         scalars["drop_from_50_to_90"] = float(drops.mean())
@@ -213,10 +226,11 @@ def figures(measure: FaultTolerance, compared: tuple[str, ...] = ()) -> tuple[Fi
             table=(
                 "free_low",
                 "free_high",
-                "sdc_rate",
+                *(f"{name}{end}" for name in OUTCOMES for end in ("", "_low", "_high")),
                 "output_deviation_mean",
                 "output_deviation_max",
-                "not_finite",
+                "trials_values_not_finite",
+                "trials_outputs_not_finite",
                 "faults",
             ),
             **x,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ftnoise.core.checks import expect
 from ftnoise.core.figures import HeatMap
@@ -11,6 +11,7 @@ from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.preset import Preset
 from ftnoise.core.resumable import Resumable
 from ftnoise.core.spec import spec_id
+from ftnoise.faults.outcomes import OUTCOMES, Outcomes
 from ftnoise.faults.rates import Share
 from ftnoise.measures.fault_tolerance import FaultTolerance
 
@@ -27,14 +28,17 @@ class LayerFaults(Measure):
     Scalars: `most_sensitive_layer` (its position, from 1, among the layers with such sites: the one
     with the lowest accuracy, on average over the rates). Arrays: `rates` `[rates]` (percent of the
     layer's sites), `layer_accuracy` `[layers, rates]` (percent, means over trials), `layer_spread`
-    `[layers, rates]` (standard deviation over trials, points). Info: `layers`, labels of the
-    layers: position, class and number of sites.
+    `[layers, rates]` (standard deviation over trials, points), and `layer_due_rate`, ...,
+    `[layers, rates]`: the outcomes of `Outcomes.outcome_rates` (percent, means over trials). Info:
+    `layers`, labels of the layers: position, class and number of sites.
 
     Args:
         faults: the campaign that runs on each layer.
     """
 
     faults: FaultTolerance = field(default_factory=lambda: FaultTolerance(rates=RATES, trials=20))
+
+    revision: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         expect(
@@ -60,18 +64,26 @@ class LayerFaults(Measure):
         targets = faults.where.targets(trained.network)
         layers = list(dict.fromkeys(target.layer for target in targets))
 
-        def accuracies_of(layer: int, _: int) -> dict[str, np.ndarray]:
+        def campaign_of(layer: int, _: int) -> dict[str, np.ndarray]:
             where = replace(faults.where, layers=(layer,))
             fault = replace(faults.fault, where=where)
             campaign = Campaign(trained.network, data.x_test, data.y_test, fault, seed=faults.seed)
-            results = [
-                campaign.run(range(faults.trials), Share(rate=rate)) for rate in faults.rates
-            ]
-            return {"accuracies": 100 * np.array([[one.correct.mean(axis=1) for one in results]])}
+            rates = [Share(rate=rate) for rate in faults.rates]
+            results = [campaign.run(range(faults.trials), rate).to_arrays() for rate in rates]
+            found = Outcomes(rates, campaign.correct, campaign.y, results)
+            at = range(len(rates))
+            return {
+                "accuracies": np.array([[found.accuracies(index) for index in at]]),
+                **{
+                    name: np.array([[found.outcome_rates(index)[name].mean() for index in at]])
+                    for name in OUTCOMES
+                },
+            }
 
         with unchanged(trained.network) as weights:
             work = Resumable(trained.checkpointing, f"{spec_id(self)} {weights}")
-            accuracies = work.batches(accuracies_of, len(layers), 1, text="layers")["accuracies"]
+            measured = work.batches(campaign_of, len(layers), 1, text="layers")
+        accuracies = measured["accuracies"]
         sizes = [sum(target.size for target in targets if target.layer is one) for one in layers]
         means = accuracies.mean(axis=2)
         return Measurement(
@@ -80,6 +92,7 @@ class LayerFaults(Measure):
                 "rates": 100 * np.array(faults.rates),
                 "layer_accuracy": means,
                 "layer_spread": accuracies.std(axis=2, ddof=1),
+                **{f"layer_{name}": measured[name] for name in OUTCOMES},
             },
             info={
                 "layers": [

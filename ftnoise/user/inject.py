@@ -46,7 +46,7 @@ def inject(
         rates: see `CampaignSettings`.
         checkpointing: keeps the trials on the way, and reports progress.
         settings: further fields of `CampaignSettings`: `trials`, `half_width`, `confidence`,
-            `max_trials`, `seed`, `threshold`.
+            `max_trials`, `seed`, `threshold`, `examples_per_call`.
 
     Raises:
         BadInput: the model has no such sites, an argument does not fit, or a layer is random in
@@ -69,7 +69,13 @@ def prepared(
 
     given = scaled(x) if scale else x
     campaign = Campaign(
-        model, given, y, settings.fault, seed=settings.seed, threshold=settings.threshold
+        model,
+        given,
+        y,
+        settings.fault,
+        seed=settings.seed,
+        threshold=settings.threshold,
+        examples_per_call=settings.examples_per_call,
     )
     for rate in settings.rates:
         rate.check(campaign.site_count)
@@ -116,7 +122,8 @@ def plan_trials(
         y: labels.
         fault: at the rate that is planned for.
         half_width: of the interval of the mean accuracy in points, in [0.01, 100).
-        settings: further fields of `CampaignSettings`: `confidence`, `seed`, `threshold`.
+        settings: further fields of `CampaignSettings`: `confidence`, `seed`, `threshold`,
+            `examples_per_call`.
 
     Returns:
         Two lines: the spread that a few trials show, and the number of trials.

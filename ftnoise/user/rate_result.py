@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
+from ftnoise.core.spec import JSON
+from ftnoise.faults.outcomes import OUTCOMES
 from ftnoise.stats.bounded import bounded_interval
 from ftnoise.stats.curves import is_unclear
 from ftnoise.stats.interval import student_interval
@@ -14,14 +16,26 @@ from ftnoise.stats.summary import summarize
 from ftnoise.user.settings import CampaignSettings
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ftnoise.faults.outcomes import Outcomes
+    from ftnoise.stats.interval import Interval
+
+
+@dataclass(frozen=True)
+class OutcomeRate:
+    """The rate of an outcome in percent, mean over trials, and its interval in 0 to 100."""
+
+    mean: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class RateResult:
     """The numbers at one rate, over trials on the same examples.
 
-    Accuracies, intervals and the SDC rate are in percent, standard errors in points.
+    Accuracies, intervals and outcomes are in percent, standard errors in points.
     """
 
     rate: str  # label, such as `50 %`
@@ -36,10 +50,11 @@ class RateResult:
     free_high: float
     method: str  # of `low` and `high`
     reached: bool | None  # whether the half-width was reached; None without one
-    sdc_rate: float  # share of the examples right without faults that are wrong
+    outcomes: dict[str, OutcomeRate | None]  # see `Outcomes.outcome_rates`; None if undefined
+    trials_values_not_finite: int  # that put NaN or infinity into parameters or outputs of neurons
+    trials_outputs_not_finite: int  # with outputs that are not finite, on some examples
     output_deviation_mean: float | None  # Euclidean distance of the outputs to those without
     output_deviation_max: float | None  # faults; None without an example with finite outputs
-    not_finite: float  # number of examples whose outputs are not finite, mean over trials
     unclear: bool  # whether the interval is wider than the drop
     trial_error: float | None  # what the draws of trials, and those of examples, add to the
     example_error: float | None  # standard error over new draws of both; see `stats/levels.py`
@@ -50,13 +65,11 @@ class RateResult:
     def of(cls, outcomes: Outcomes, settings: CampaignSettings, index: int) -> RateResult:
         """The numbers at the rate with this index."""
         rate, drawn = outcomes.rates[index], outcomes.accuracies(index)
-        if (precision := settings.precision) is None:
-            interval = student_interval(drawn, settings.confidence, 0.0, 100.0)
+        precision, interval = settings.precision, _interval(drawn, settings)
+        free = interval
+        if precision is None:
             free = bounded_interval(drawn, settings.confidence, high=100.0)
-        else:
-            sequence = precision.sequence()
-            sequence.update(drawn)
-            interval = free = sequence.interval
+        put, given = outcomes.trials_not_finite(index)
         unit, size = rate.size or ("count", 0)
         faults = float(outcomes.results[index]["faults"].mean())
         deviation_mean, deviation_max = outcomes.output_deviation(index)
@@ -79,10 +92,14 @@ class RateResult:
             free_high=free.high,
             method=interval.method,
             reached=None if precision is None else interval.half_width <= precision.half_width,
-            sdc_rate=float(outcomes.sdc_rate(index).mean()),
+            outcomes={
+                name: _outcome(values, settings)
+                for name, values in outcomes.outcome_rates(index).items()
+            },
+            trials_values_not_finite=put,
+            trials_outputs_not_finite=given,
             output_deviation_mean=_finite(deviation_mean),
             output_deviation_max=_finite(deviation_max),
-            not_finite=float(outcomes.results[index]["not_finite"].mean()),
             unclear=bool(faults) and is_unclear(interval, free, outcomes.golden_accuracy),
             trial_error=trial_error,
             example_error=example_error,
@@ -101,9 +118,44 @@ class RateResult:
             "" if self.sd is None else f"{self.sd:.2f}",
             f"{self.low:.2f} to {self.high:.2f}",
             *([f"{self.free_low:.2f} to {self.free_high:.2f}"] if free else []),
-            f"{self.sdc_rate:.2f}",
             "not finite" if deviation is None else f"{deviation:.3g}",
         ]
+
+    def outcome_cells(self) -> list[list[str]]:
+        """Two rows of cells: the rates of the outcomes, and their intervals."""
+        known = [one for one in self.outcomes.values() if one is not None]
+        means = [self.rate, *(f"{one.mean:.2f}" for one in known)]
+        return [means, ["", *(f"{one.low:.2f} to {one.high:.2f}" for one in known)]]
+
+    @property
+    def outcome_titles(self) -> list[str]:
+        """The titles of those columns."""
+        return ["rate", *(OUTCOMES[name] for name, one in self.outcomes.items() if one is not None)]
+
+    def to_json(self) -> dict[str, JSON]:
+        """The numbers by name; of each outcome the rate, and `_low` and `_high` of its interval."""
+        numbers: dict[str, Any] = asdict(self)
+        outcomes = numbers.pop("outcomes")
+        for name, one in outcomes.items():
+            mean, low, high = (None, None, None) if one is None else one.values()
+            numbers |= {name: mean, f"{name}_low": low, f"{name}_high": high}
+        return numbers
+
+
+def _interval(values: np.ndarray, settings: CampaignSettings) -> Interval:
+    """Of the mean of percentages: Student's, or a confidence sequence up to a half-width."""
+    if (precision := settings.precision) is None:
+        return student_interval(values, settings.confidence, 0.0, 100.0)
+    sequence = precision.sequence()
+    sequence.update(values)
+    return sequence.interval
+
+
+def _outcome(values: np.ndarray, settings: CampaignSettings) -> OutcomeRate | None:
+    if not all(map(math.isfinite, values)):
+        return None
+    interval = _interval(values, settings)
+    return OutcomeRate(float(values.mean()), interval.low, interval.high)
 
 
 def _finite(value: float) -> float | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -26,10 +26,14 @@ if TYPE_CHECKING:
     from ftnoise.faults.outcomes import Outcomes
 
 LEGEND = (
-    "Distribution-free: an interval that assumes only accuracies in 0 to 100 %. SDC rate: share of "
-    "the examples classified correctly without faults that faults make wrong (silent data "
-    "corruption). Deviation: Euclidean distance of the outputs to those without faults, mean over "
-    "trials and examples."
+    "Distribution-free: an interval that assumes only accuracies in 0 to 100 %. Deviation: "
+    "Euclidean distance of the outputs to those without faults, mean over trials and examples.",
+    "Outcomes: DUE (detected unrecoverable error): outputs that are not all finite. Silent data "
+    "corruption, with finite outputs: SDC-1, another class is ranked first than without faults; "
+    "SDC-5, a class that was not among the first five; SDC-10%, SDC-20%, the confidence of the "
+    "class ranked first (of each run) changes by more than this share. Masked: identical outputs. "
+    "Of all examples; right to wrong: of those right without faults; repaired (wrong to right): of "
+    "those wrong without faults.",
 )
 
 
@@ -76,10 +80,10 @@ class InjectionResult:
 
     @property
     def lines(self) -> pandas.DataFrame:
-        """A line for each rate; the columns are the fields of `RateResult`."""
+        """A line for each rate; the columns are the numbers of `RateResult.to_json`."""
         import pandas
 
-        return pandas.DataFrame(map(asdict, self.rows))
+        return pandas.DataFrame([row.to_json() for row in self.rows])
 
     @cached_property
     def summaries(self) -> dict[str, float | None]:
@@ -156,7 +160,7 @@ class InjectionResult:
         return {
             **{name: getattr(self, name) for name in (*own, "warnings")},
             "settings": self.settings.to_json(),
-            "lines": [asdict(row) for row in self.rows],
+            "lines": [row.to_json() for row in self.rows],
         }
 
     def __str__(self) -> str:
@@ -165,13 +169,19 @@ class InjectionResult:
         head = [
             *("rate", "faults", "trials", "accuracy %", "sd", f"{_percent(settings)} interval"),
             *(["distribution-free"] if free else []),
-            *("SDC rate %", "deviation"),
+            "deviation",
         ]
         golden = ["none", "0", "", f"{self.golden_accuracy:.2f}", *[""] * (len(head) - 4)]
         lines = [
             f"{self.model}, {self.title}.",
             "",
             *_table([head, golden, *(row.cells(free) for row in rows)]),
+            "",
+            "Outcomes of faults on the examples, in % (second line: interval over trials):",
+            "",
+            *_table(
+                [rows[0].outcome_titles, *(line for row in rows for line in row.outcome_cells())]
+            ),
             "",
         ]
         if self.summaries:
@@ -188,12 +198,14 @@ class InjectionResult:
                 f"Standard error at {last.rate}: {last.trial_error:.2f} points from the trials, "
                 f"{last.example_error:.2f} from the examples (not part of the intervals){more}."
             )
-        lines.append(LEGEND)
-        if bad := [f"{row.not_finite:,.1f} at {row.rate}" for row in rows if row.not_finite > 0]:
-            lines.append(
-                f"Outputs that are not finite, of {counted(self.examples, 'example')}, mean over "
-                f"trials (not part of the deviation): {', '.join(bad)}."
-            )
+        lines += LEGEND
+        for what, name in (
+            ("parameters or outputs of neurons", "trials_values_not_finite"),
+            ("outputs of the model", "trials_outputs_not_finite"),
+        ):
+            counts = [(getattr(row, name), row) for row in rows]
+            if bad := [f"{n} of {row.trials} at {row.rate}" for n, row in counts if n]:
+                lines.append(f"Trials with NaN or infinity in {what}: {', '.join(bad)}.")
         lines.append(f"Checked {self.checks}; the model is unchanged ({self.weights[:12]}).")
         return "\n".join([*lines, *(f"WARNING: {warning}" for warning in self.warnings)])
 

@@ -39,6 +39,8 @@ class CampaignSettings:
             architecture
         threshold: output above which a model with one output predicts class 1; by default 0.5
             after a sigmoid, and 0 for a logit
+        examples_per_call: the most examples that are computed together, >= 1, if memory is short;
+            by default as many as have outputs of layers of 64 MiB at once
     """
 
     fault: Fault
@@ -49,6 +51,7 @@ class CampaignSettings:
     max_trials: int = 10_000
     seed: int = 0
     threshold: float | None = None
+    examples_per_call: int | None = None
 
     def __post_init__(self) -> None:
         count(least=2, limit=MOST_TRIALS, trials=self.trials, max_trials=self.max_trials)
@@ -56,6 +59,7 @@ class CampaignSettings:
         within = is_number(self.confidence) and least <= self.confidence <= most
         expect(within, f"confidence in [{least:g}, {most:g}]", confidence=self.confidence)
         count(least=0, seed=self.seed)
+        count(optional=True, examples_per_call=self.examples_per_call)
         _ = self.precision  # checks the half-width
         labels = [rate.label for rate in self.rates]
         expect(bool(self.rates), "at least one rate", rates=labels)

@@ -1,6 +1,7 @@
 """A trial of a fault campaign against one fault-free forward pass, and against the naive loop.
 
-    python -m tests.benchmarks.faults [fmnist_dnn|fmnist_cnn1] [--repetitions 7]
+    python -m tests.benchmarks.faults [fmnist_dnn|fmnist_cnn1|ResNet50|EfficientNetB0]
+                                      [--repetitions 7]
 
 10,000 real test images. The floor is one fault-free forward pass of all of them, compiled, that
 counts what is right: the batches are tensors before the clock starts; their size is the fastest of
@@ -13,6 +14,10 @@ The naive loop takes the weights, edits them in NumPy, sets them, calls `model.e
 own batch size of 32, and sets the old ones again; a crashed neuron is a zero in the kernel that it
 feeds. Targets: at least 4 times as fast for weights, 10 for neurons and 10 for the last layer on
 fmnist_dnn; 1.5 and 2 on fmnist_cnn1.
+
+ResNet50 and EfficientNetB0 of Keras, with random weights, have more sites than are worth drawing a
+key for: one flipped bit of a weight, 100 random images of 32 x 32, against the naive loop with
+`model.predict`. Target: at most its time.
 
 Last, what figure 3 takes: 10 rates, 100 trials at each, 3 networks, extrapolated from a few trials
 in a process of its own: at most 15 minutes. Finds the data like any run (`FTNOISE_DATA`, ...).
@@ -57,6 +62,8 @@ FEW, MANY = 4, 8  # trials at each rate, from which 100 are extrapolated
 MODELS, TRIALS, MINUTES = 3, 100, 15
 FLOOR, ALONE = "fault-free forward pass", "last layer alone"
 KINDS = ("neurons", "weights", "last layer")
+LARGE = ("ResNet50", "EfficientNetB0")
+FLIP, IMAGES = "weights:bit_flip:n=1", 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,6 +191,37 @@ def measured(architecture: SequentialNetwork, repetitions: int) -> bool:
     return show(seconds, ratios)
 
 
+def flip_one(network: keras.Model, x: np.ndarray) -> Callable[[], object]:
+    """`GROUP` trials of a flipped bit as they are usually done."""
+    generator = np.random.default_rng(0)
+
+    def run() -> None:
+        for _ in range(GROUP):
+            before = network.get_weights()
+            weights = [weight.copy() for weight in before]
+            kernels = [weight for weight in weights if weight.ndim > 1]
+            bits = kernels[generator.integers(len(kernels))].reshape(-1).view(np.uint32)
+            bits[generator.integers(bits.size)] ^= np.uint32(1 << int(generator.integers(32)))
+            network.set_weights(weights)
+            network.predict(x, verbose=0)
+            network.set_weights(before)
+
+    return run
+
+
+def large(name: str, repetitions: int) -> bool:
+    """Measures a large network. Whether a trial is as fast as the naive loop."""
+    seeds.fix_initialization(0)
+    build = getattr(keras.applications, name)
+    network = build(weights=None, input_shape=(32, 32, 3), classes=10)
+    x = np.random.default_rng(0).random((IMAGES, 32, 32, 3), np.float32)
+    campaign = Campaign(network, x, np.arange(IMAGES) % 10, parse_fault(FLIP))
+    print(f"{name}, a trial on {IMAGES} images, {campaign.site_count:,} sites")
+    things = {ours("flip"): trials_of(campaign), usual("flip"): flip_one(network, x)}
+    seconds = alternating(things, repetitions, per=GROUP)
+    return show(seconds, {"flip / the naive loop": (ours("flip"), usual("flip"), 1)})
+
+
 def ours(kind: str) -> str:
     """What a trial of a campaign is called."""
     return f"{kind}, a trial"
@@ -233,16 +271,19 @@ def chosen(name: str | None) -> Iterator[SequentialNetwork]:
 
 
 def main() -> bool:
-    """Measures one network or both. Whether the targets are reached."""
+    """Measures one network or all. Whether the targets are reached."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = [architecture.slug for architecture in GOALS]
-    parser.add_argument("network", nargs="?", choices=names, help="one of them (default: both)")
+    names = [*(architecture.slug for architecture in GOALS), *LARGE]
+    parser.add_argument("network", nargs="?", choices=names, help="one of them (default: all)")
     parser.add_argument("--repetitions", type=int, default=7)
     parser.add_argument("--figure", action="store_true", help="figure 3 alone, in this process")
     arguments = parser.parse_args()
     reached = True
+    for name in LARGE:
+        if arguments.network in (None, name) and not arguments.figure:
+            reached &= large(name, arguments.repetitions)
     for architecture in chosen(arguments.network):
         if arguments.figure:
             reached &= figure(architecture)

@@ -50,7 +50,7 @@ def test_a_table_a_curve_and_a_json(own, tmp_path, monkeypatch):
     assert found["injection.png"].startswith(b"\x89PNG")
     table = pandas.read_csv(folder / "injection.csv")
     assert table["rate"].tolist() == ["10 %", "20 %", "30 %", "40 %", "50 %"]
-    for name in ("accuracy", "low", "high", "sdc_rate", "trials"):
+    for name in ("accuracy", "low", "high", "sdc_rate", "sdc_rate_low", "trials"):
         np.testing.assert_allclose(table[name], [line[name] for line in form["lines"]], rtol=1e-9)
     assert set(table["golden_accuracy"]) == {100.0}
     store = Store(tmp_path / "runs")
@@ -89,6 +89,8 @@ def test_other_settings_are_another_campaign(own, tmp_path):
     for argv in ([], ["--seed", "1"], ["--rates", "n=1,n=3"], ["--confidence", "90"]):
         assert own(*argv)[0] == 0
     assert len(list((tmp_path / "runs" / "injections").iterdir())) == 4
+    assert own("--examples-per-call", "7")[0] == 0
+    assert own("--examples-per-call", "0")[0] == 2
 
 
 def test_a_damaged_result_is_set_aside_and_made_again(own, tmp_path):

@@ -154,7 +154,7 @@ def test_outputs_that_are_not_finite_are_wrong_and_counted():
     assert not np.isfinite(outputs).all()
     np.testing.assert_array_equal(outcome.correct[0], correct)
     finite = np.isfinite(outputs).all(axis=1)
-    assert outcome.not_finite[0] == np.count_nonzero(~finite)
+    assert outcome.outcomes[0, 0] == np.count_nonzero(~finite)
     assert np.isinf(outcome.output_deviation_mean[0]) == (not finite.any())
 
 
@@ -165,7 +165,7 @@ def test_distances_beyond_the_square_root_of_float32_are_finite():
     golden = right(network, x, y)[0]
     _, distances = naive(network, x, y, fault, range(2), golden)
     assert distances.max() > 1e25
-    assert outcome.not_finite.tolist() == [0, 0]
+    assert outcome.outcomes[:, 0].tolist() == [0, 0]
     np.testing.assert_allclose(outcome.output_deviation_mean, distances.mean(axis=1), rtol=1e-5)
     np.testing.assert_allclose(outcome.output_deviation_max, distances.max(axis=1), rtol=1e-5)
 
@@ -177,7 +177,8 @@ def test_an_infinite_image_does_not_hide_the_distance_of_the_others():
     _, distances = naive(network, x, y, fault, [0], right(network, x, y)[0])
     infinite = np.isnan(distances).sum()
     assert 0 < infinite < len(y)
-    assert outcome.not_finite.tolist() == [infinite]
+    assert outcome.outcomes[:, 0].tolist() == [infinite]
+    assert outcome.values_not_finite.tolist() == [0]
     np.testing.assert_allclose(outcome.output_deviation_mean[0], np.nanmean(distances), rtol=1e-5)
     np.testing.assert_allclose(outcome.output_deviation_max[0], np.nanmax(distances), rtol=1e-5)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ftnoise.faults.outcomes import NUMBERS, Outcomes, TrialResults
+from ftnoise.faults.outcomes import NUMBERS, OUTCOMES, Outcomes, TrialResults
 from ftnoise.faults.rates import Count, Share
 
 RATES = (Share(rate=0.1), Share(rate=0.5), Count(faults=3))
@@ -14,7 +14,8 @@ CLASSES = 4
 
 def drawn(trials, images, seed=0):
     draw = np.random.default_rng(seed)
-    return TrialResults(draw.random((trials, images)) < 0.7, *draw.random((4, trials)))
+    correct, numbers = draw.random((trials, images)) < 0.7, draw.random((4, trials))
+    return TrialResults(correct, *numbers, draw.integers(0, 9, (trials, len(OUTCOMES))))
 
 
 def outcomes_of(rates, golden, y, results):
@@ -23,7 +24,7 @@ def outcomes_of(rates, golden, y, results):
 
 def one_trial(golden, y, correct):
     golden, correct = np.array(golden, bool), np.array([correct], bool)
-    results = TrialResults(correct, *np.zeros((4, 1)))
+    results = TrialResults(correct, *np.zeros((4, 1)), np.zeros((1, len(OUTCOMES))))
     return outcomes_of([Count(faults=1)], golden, np.array(y), [results])
 
 
@@ -46,19 +47,20 @@ def test_the_bits_come_back_whatever_the_number_of_images(images):
             np.testing.assert_array_equal(found.results[site][name], getattr(outcome, name))
 
 
-def test_accuracies_and_corruptions_are_those_of_plain_loops():
+def test_accuracies_and_outcomes_are_those_of_plain_loops():
     found, outcomes = made()
     assert found.golden_accuracy == pytest.approx(100 * sum(found.golden) / 21, rel=1e-12)
     for site, outcome in enumerate(outcomes):
-        accuracies, corruptions, classes = [], [], []
+        accuracies, classes = [], []
         for bits in outcome.correct:
             accuracies.append(100 * sum(bool(bit) for bit in bits) / 21)
-            lost = sum(1 for n in range(21) if found.golden[n] and not bits[n])
-            corruptions.append(100 * lost / sum(found.golden))
             by_class = [[bits[n] for n in range(21) if found.y[n] == c] for c in range(CLASSES)]
             classes.append([100 * sum(own) / len(own) for own in by_class])
         np.testing.assert_allclose(found.accuracies(site), accuracies, rtol=1e-12)
-        np.testing.assert_allclose(found.sdc_rate(site), corruptions, rtol=1e-12)
+        rates = found.outcome_rates(site)
+        for name, counts in zip(OUTCOMES, outcome.outcomes.T, strict=True):
+            of = {"sdc_rate": sum(found.golden), "repaired_rate": 21 - sum(found.golden)}
+            np.testing.assert_allclose(rates[name], 100 * counts / of.get(name, 21), rtol=1e-12)
         expected = np.array(classes).reshape(-1, CLASSES)
         np.testing.assert_allclose(found.class_accuracies(site), expected, rtol=1e-6)
 
@@ -68,30 +70,24 @@ def test_a_class_without_images_has_no_accuracy():
         (Count(faults=1),),
         np.ones(3, bool),
         np.array([0, 2, 2]),
-        [TrialResults(np.array([[True, True, False]]), *np.zeros((4, 1)))],
+        [TrialResults(np.array([[True, True, False]]), *np.zeros((4, 1)), np.zeros((1, 8)))],
     )
     np.testing.assert_array_equal(found.class_accuracies(0), [[100, np.nan, 50]])
 
 
-def test_nothing_is_corrupted_where_nothing_was_right():
-    found = outcomes_of(
-        (Count(faults=1),),
-        np.zeros(3, bool),
-        np.array([0, 1, 2]),
-        [TrialResults(np.array([[True, False, False]]), *np.zeros((4, 1)))],
-    )
-    assert found.sdc_rate(0).tolist() == [0]
+def test_nothing_is_corrupted_or_repaired_where_there_is_nothing_of_the_kind():
+    for golden, missing in ((np.zeros(3), "sdc_rate"), (np.ones(3), "repaired_rate")):
+        found = one_trial(golden, [0, 1, 2], [1, 0, 0])
+        assert found.outcome_rates(0)[missing].tolist() == [0]
 
 
-def test_a_fault_that_mends_an_image_is_no_corruption():
-    found = outcomes_of(
-        (Count(faults=1),),
-        np.array([True, True, False, False]),
-        np.zeros(4, int),
-        [TrialResults(np.array([[True, False, True, False]]), *np.zeros((4, 1)))],
-    )
-    assert found.accuracies(0).tolist() == [50]
-    assert found.sdc_rate(0).tolist() == [50]
+def test_trials_with_values_and_with_outputs_that_are_not_finite_are_counted():
+    counts = np.zeros((4, len(OUTCOMES)))
+    counts[:2, 0] = 3
+    put = np.array([0.0, 1.0, 1.0, 1.0])
+    results = TrialResults(np.ones((4, 5), bool), *np.zeros((2, 4)), put, put, counts)
+    found = outcomes_of([Count(faults=1)], np.ones(5, bool), np.zeros(5, int), [results])
+    assert found.trials_not_finite(0) == (3, 2)
 
 
 @pytest.mark.parametrize("trials", [(5, 2, 3), (0, 4, 0), (0, 0, 0)])
@@ -111,7 +107,7 @@ def test_arrays_give_all_of_it_back(trials):
     "change",
     [
         pytest.param(lambda a: a.pop("golden"), id="no golden"),
-        pytest.param(lambda a: a.pop("not_finite"), id="no numbers"),
+        pytest.param(lambda a: a.pop("outcomes"), id="no outcomes"),
         pytest.param(lambda a: a.update(trials=np.array([5, 2])), id="other rates"),
         pytest.param(lambda a: a.update(trials=np.array([5, 2, 1])), id="other trials"),
         pytest.param(lambda a: a.update(correct=a["correct"][:-1]), id="a trial less"),
@@ -129,8 +125,10 @@ def test_arrays_of_something_else_are_refused(change):
 
 def test_the_output_deviation_is_over_trials_that_leave_finite_outputs():
     far = np.array([1.0, np.inf, 3.0])
-    some = TrialResults(np.ones((3, 4), bool), far, 2 * far, np.zeros(3), np.ones(3))
-    none = TrialResults(np.ones((1, 4), bool), far[1:2], far[1:2], np.ones(1), np.ones(1))
+    counts = np.zeros((3, len(OUTCOMES)))
+    some = TrialResults(np.ones((3, 4), bool), far, 2 * far, np.zeros(3), np.ones(3), counts)
+    far, one = far[1:2], np.ones(1)
+    none = TrialResults(np.ones((1, 4), bool), far, far, one, one, counts[:1])
     found = outcomes_of(RATES[:2], np.ones(4, bool), np.zeros(4, int), [some, none])
     assert found.output_deviation(0) == (2.0, 6.0)
     assert found.output_deviation(1) == (np.inf, np.inf)

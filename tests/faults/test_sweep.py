@@ -44,7 +44,7 @@ def asked() -> Campaign:
 def same(found: Outcomes, other: Outcomes) -> bool:
     ours, theirs = found.to_arrays(), other.to_arrays()
     return ours.keys() == theirs.keys() and all(
-        np.array_equal(values, theirs[name]) for name, values in ours.items()
+        np.array_equal(values, theirs[name], equal_nan=True) for name, values in ours.items()
     )
 
 

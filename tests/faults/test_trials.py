@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +12,7 @@ import tensorflow as tf
 from ftnoise.faults.effects import BitFlip, Drift, RandomValue, StuckAt
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.parsing import parse_fault
-from ftnoise.faults.rates import Bernoulli, Count, Share
+from ftnoise.faults.rates import Bernoulli, Count, Share, first_distinct
 from ftnoise.faults.trials import TrialSampler, TrialStream
 from ftnoise.faults.where import Weights
 from tests.faults.networks import made
@@ -224,3 +225,83 @@ def test_a_stream_begins_with_the_permanent_mask_and_goes_on_with_others():
     np.testing.assert_array_equal(hits.sum(axis=1), 10)
     assert len(np.unique(hits, axis=0)) == 50
     assert len(np.unique(stream.draws[1].ravel())) == 50 * 12
+
+
+# Few of many sites, by the first of a stream.
+
+
+@pytest.fixture
+def streamed(monkeypatch):
+    """All networks have many sites, and a fifth of them comes from the stream."""
+    monkeypatch.setattr("ftnoise.faults.trials.MANY_SITES", 1)
+    monkeypatch.setattr("ftnoise.faults.trials.FIRST_SHARE", 0.2)
+
+
+def test_the_first_distinct_are_those_of_a_plain_loop():
+    for seed in range(20):
+        stream = (np.random.default_rng(seed).random(100) * 30).astype(int)
+        found = first_distinct(np.random.default_rng(seed), 30, 12)
+        assert found.tolist() == list(dict.fromkeys(stream.tolist()))[:12]
+    assert len(first_distinct(np.random.default_rng(0), 30, 0)) == 0
+
+
+@pytest.mark.usefixtures("streamed")
+@pytest.mark.parametrize("faults", [3, 9])
+def test_places_of_a_stream_are_hit_alike(faults):
+    # Three are of the stream alone; of nine, four have the smallest keys of the others.
+    found = np.stack([flat(sampler(Count(faults=faults)).trial(number)) for number in range(3000)])
+    assert (found.sum(axis=1) == faults).all()
+    assert abs(deviation(lambda number: found[number], faults=faults)) < 3
+    # Pairs too: each site as often with the first one as any other.
+    pairs = found[found[:, 0], 1:].sum(axis=0)
+    trials, p = found[:, 0].sum(), (faults - 1) / (PLACES - 1)
+    assert np.abs(pairs - trials * p).max() < 5 * np.sqrt(trials * p * (1 - p))
+    other = np.stack([flat(sampler(Count(faults=faults), 1).trial(n)) for n in range(3000)])
+    assert (other != found).any(axis=1).mean() > 0.9
+
+
+@pytest.mark.usefixtures("streamed")
+@pytest.mark.parametrize("what", [StuckAt(), Drift(sigma=1), BitFlip()])
+def test_places_of_a_stream_are_nested_with_their_values(what):
+    one = sampler(Count(faults=1), what=what)
+    for number in range(20):
+        trials = [one.trial(number, Count(faults=faults)) for faults in range(PLACES + 1)]
+        hits = [flat(trial) for trial in trials]
+        assert [hit.sum() for hit in hits] == [trial.count for trial in trials] == [*range(26)]
+        assert all((low <= high).all() for low, high in pairwise(hits))
+        shares = [flat(one.trial(number, Share(rate=faults / PLACES))) for faults in range(26)]
+        np.testing.assert_array_equal(shares, hits)
+        if trials[0].draws[0] is not None:
+            draws = [np.concatenate([d.ravel() for d in trial.draws]) for trial in trials]
+            for hit, draw in zip(hits, draws, strict=True):
+                # The value of a site is the same at every rate at which it is hit.
+                np.testing.assert_array_equal(draw[hit], draws[-1][hit])
+
+
+@pytest.mark.usefixtures("streamed")
+def test_few_hits_are_those_of_the_masks():
+    one = sampler(Count(faults=1), what=Drift(sigma=1))
+    trial = one.trial(5, Count(faults=5))
+    for n, (hit, draw) in enumerate(trial.pairs):
+        positions, values = trial.few.get(n, ([], []))
+        mask = np.zeros(hit.size, bool)
+        mask[positions] = True
+        np.testing.assert_array_equal(mask.reshape(hit.shape), hit)
+        np.testing.assert_array_equal(draw.ravel()[positions], values)
+    assert sum(len(name) for name, _ in trial.sites) > 0
+    assert one.trial(5, Count(faults=6)).few is None
+
+
+def test_networks_with_fewer_sites_keep_theirs():
+    assert sampler(Count(faults=3)).trial(0).few is None
+
+
+@pytest.mark.usefixtures("streamed")
+def test_transient_faults_and_chosen_places_have_keys():
+    fault = Fault(where=Weights(), what=StuckAt(), rate=Count(faults=3), transient=True)
+    one = TrialSampler(fault, sampler(Count(faults=3)).targets, 0)
+    first = TrialStream(one, 4, fault.rate).trial(1).first()
+    np.testing.assert_array_equal(flat(one.trial(4, fault.rate)), flat(first))
+    chosen = sampler(Count(faults=2), grids=((3, 4),), layers=("x",), indices=(11, 2, 7))
+    assert chosen.trial(0).count == 2
+    assert chosen.trial(0).few is None

@@ -14,7 +14,7 @@ from ftnoise.core.interfaces import MeasureInput
 from ftnoise.core.preset import Preset
 from ftnoise.faults.agreement import Agreement
 from ftnoise.faults.campaign import Campaign
-from ftnoise.faults.outcomes import Outcomes, TrialResults
+from ftnoise.faults.outcomes import OUTCOMES, Outcomes, TrialResults
 from ftnoise.faults.rates import Share
 from ftnoise.faults.where import Weights
 from ftnoise.measures.fault_tolerance import FaultTolerance, columns, summarized
@@ -35,7 +35,11 @@ def by_hand(rates=RATES, right=RIGHT) -> Outcomes:
     for n, counts in enumerate(right):
         correct = first < np.array(counts)[:, None]
         far = n * np.arange(1.0, len(counts) + 1)
-        one = TrialResults(correct, far, 3 * far, 0 * far, np.full(len(counts), 7.0 * n))
+        outcomes = np.zeros((len(counts), len(OUTCOMES)))
+        outcomes[:, list(OUTCOMES).index("sdc_rate")] = 90 - np.minimum(counts, 90)
+        outcomes[:, list(OUTCOMES).index("due_rate")] = n * np.arange(len(counts)) % 3
+        hit = np.full(len(counts), 7.0 * n)
+        one = TrialResults(correct, far, 3 * far, hit > 7, hit, outcomes)
         results.append(one.to_arrays())
     shares = [Share(rate=rate) for rate in rates]
     return Outcomes(shares, first < 90, first % CLASSES, results)
@@ -77,6 +81,10 @@ def test_the_arrays_of_a_curve_made_by_hand():
     assert arrays["accuracy"].tolist() == [90, 89.5, 83, 36]
     np.testing.assert_allclose(arrays["accuracies"], RIGHT)
     np.testing.assert_allclose(arrays["sdc_rate"], 100 * (90 - arrays["accuracy"]) / 90)
+    losses = [student_interval(100 - np.array(row) / 0.9, low=0, high=100) for row in RIGHT]
+    np.testing.assert_allclose(arrays["sdc_rate_low"], [one.low for one in losses], atol=1e-9)
+    np.testing.assert_allclose(arrays["sdc_rate_high"], [one.high for one in losses], atol=1e-9)
+    assert arrays["due_rate"].tolist() == [0, 0.75, 0.75, 0]
     students = [student_interval(np.array(row, float)) for row in RIGHT]
     np.testing.assert_allclose(arrays["low"], [one.low for one in students])
     np.testing.assert_allclose(arrays["high"], [one.high for one in students])
@@ -84,7 +92,8 @@ def test_the_arrays_of_a_curve_made_by_hand():
     assert (arrays["free_high"] > arrays["accuracy"]).all()
     assert arrays["output_deviation_mean"].tolist() == [0, 2.5, 5, 7.5]
     assert arrays["output_deviation_max"].tolist() == [0, 12, 24, 36]
-    assert arrays["not_finite"].tolist() == [0] * 4
+    assert arrays["trials_values_not_finite"].tolist() == [0, 0, 4, 4]
+    assert arrays["trials_outputs_not_finite"].tolist() == [0, 2, 2, 0]
     assert arrays["faults"].tolist() == [0, 7, 14, 21]
     assert arrays["class_accuracy"].shape == (4, CLASSES)
     np.testing.assert_allclose(arrays["class_accuracy"].mean(axis=1), arrays["accuracy"])
@@ -204,8 +213,10 @@ def test_a_measure_is_the_campaign(whole):
     assert found.scalars["golden_accuracy"] == 100
     assert found.scalars["exceptions"] == 0
     shapes = {name: values.shape for name, values in found.arrays.items()}
-    along = ("rates", "accuracy", "low", "high", "free_low", "free_high", "sdc_rate")
-    along += ("output_deviation_mean", "output_deviation_max", "not_finite", "faults")
+    along = ("rates", "accuracy", "low", "high", "free_low", "free_high")
+    along += ("output_deviation_mean", "output_deviation_max", "faults")
+    along += ("trials_values_not_finite", "trials_outputs_not_finite")
+    along += tuple(f"{name}{end}" for name in OUTCOMES for end in ("", "_low", "_high"))
     assert shapes == {
         **dict.fromkeys(along, (4,)),
         "accuracies": (4, 6),

@@ -13,6 +13,7 @@ from ftnoise.core.errors import BadInput
 from ftnoise.core.interfaces import MeasureInput
 from ftnoise.core.preset import Preset
 from ftnoise.faults.campaign import Campaign
+from ftnoise.faults.outcomes import OUTCOMES
 from ftnoise.faults.parsing import parse_fault
 from ftnoise.faults.rates import Share
 from ftnoise.faults.where import Neurons, Parameters, Weights
@@ -71,10 +72,10 @@ def test_each_line_is_the_campaign_of_that_layer_alone(name, where, layers):
     found = measure(where).evaluate(trained)
     assert bits(trained.network) == before
     arrays, data = found.arrays, trained.data
+    names = ("accuracy", "spread", *OUTCOMES)
     assert {name: values.shape for name, values in arrays.items()} == {
         "rates": (2,),
-        "layer_accuracy": (len(layers), 2),
-        "layer_spread": (len(layers), 2),
+        **{f"layer_{name}": (len(layers), 2) for name in names},
     }
     assert arrays["rates"].tolist() == [30, 90]
     kind = type(where).__name__.lower()
@@ -84,7 +85,12 @@ def test_each_line_is_the_campaign_of_that_layer_alone(name, where, layers):
         campaign = Campaign(trained.network, data.x_test, data.y_test, fault, seed=2)
         sites.append(campaign.site_count)
         for m, rate in enumerate(RATES):
-            rows = 100 * campaign.run(range(TRIALS), Share(rate=rate)).correct.mean(axis=1)
+            results = campaign.run(range(TRIALS), Share(rate=rate))
+            rows = 100 * results.correct.mean(axis=1)
+            # All is right without faults.
+            for name, counts in zip(OUTCOMES, results.outcomes.mean(axis=0), strict=True):
+                expected = pytest.approx(100 * counts / len(data.y_test), nan_ok=True)
+                assert arrays[f"layer_{name}"][n, m] == expected
             assert arrays["layer_accuracy"][n, m] == pytest.approx(np.mean(rows), rel=1e-12)
             spread = np.sqrt(((rows - rows.mean()) ** 2).sum() / (TRIALS - 1))
             assert arrays["layer_spread"][n, m] == pytest.approx(spread, rel=1e-9)

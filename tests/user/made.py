@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ftnoise.faults.outcomes import Outcomes, TrialResults
+from ftnoise.faults.outcomes import OUTCOMES, Outcomes, TrialResults
 from ftnoise.faults.rates import Share
 from ftnoise.user.result import InjectionResult
 from ftnoise.user.settings import CampaignSettings
@@ -43,19 +43,26 @@ def result(
     sites: int = 40,
     faults: float | None = None,
     deviation: float = 1.25,
-    not_finite: float = 0.0,
+    not_finite: int = 0,
     **settings: Any,
 ) -> InjectionResult:
-    """A result with these accuracies (percent, `[rates][trials]`) on 1,000 examples."""
+    """A result with these accuracies (percent, `[rates][trials]`) on 1,000 examples.
+
+    In each trial so many outputs are not finite; SDC-5 is not defined.
+    """
     asked = CampaignSettings.of(fault, list(rates), **settings)
     order = np.arange(1000)
     kept = []
     for rate, row in zip(asked.rates, accuracies, strict=True):
         share = rate.rate if isinstance(rate, Share) else 1 / sites
         hits = sites * share if faults is None else faults
-        numbers = [np.full(len(row), value) for value in (deviation, 2, not_finite, hits)]
+        numbers = [np.full(len(row), value) for value in (deviation, 2, not_finite > 0, hits)]
         correct = np.stack([order < 10 * accuracy for accuracy in row])
-        kept.append(TrialResults(correct, *numbers).to_arrays())
+        outcomes = np.zeros((len(row), len(OUTCOMES)))
+        outcomes[:, list(OUTCOMES).index("due_rate")] = not_finite
+        outcomes[:, list(OUTCOMES).index("sdc_rate")] = 10 * (golden - np.minimum(row, golden))
+        outcomes[:, list(OUTCOMES).index("sdc_5_rate")] = np.nan
+        kept.append(TrialResults(correct, *numbers, outcomes).to_arrays())
     outcomes = Outcomes(asked.rates, order < 10 * golden, order % 2, kept)
     return InjectionResult(
         model="own",

@@ -71,7 +71,8 @@ def test_the_result_is_that_of_the_campaign(own):
         assert line.reached is None
         assert line.faults == results.faults[0]
         # Without faults all is right, so all that is wrong is silent corruption.
-        assert line.sdc_rate == pytest.approx(100 - line.accuracy)
+        assert line.sdc_rate == line.sdc_1_rate == pytest.approx(100 - line.accuracy)
+        assert line.sdc_rate_low < line.sdc_rate < line.sdc_rate_high
         assert line.unclear == (line.high - line.low > 100 - line.accuracy)
         parts = variance_components(results.correct[None]).standard_errors
         assert line.trial_error == pytest.approx(100 * parts["trial"])
@@ -86,6 +87,17 @@ def test_a_fault_and_its_text_are_the_same(own):
     )
     one, other = (ftnoise.inject(*own, each, trials=3) for each in (fault, FAULT))
     assert one.to_json() == other.to_json()
+
+
+def test_the_number_of_examples_in_a_call_is_an_option(own, monkeypatch):
+    sizes, clean = [], Campaign._clean_part
+    monkeypatch.setattr(
+        Campaign, "_clean_part", lambda self, part: [sizes.append(part), clean(self, part)][1]
+    )
+    found = ftnoise.inject(*own, "neurons=0:stuck_at=1:n=1", trials=2, examples_per_call=25)
+    assert [part.stop - part.start for part in sizes if part.start is not None] == [25, 25]
+    whole = ftnoise.inject(*own, "neurons=0:stuck_at=1:n=1", trials=2)
+    np.testing.assert_array_equal(found.accuracies, whole.accuracies)
 
 
 def test_counts_have_a_line_and_no_curve(own):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ WIDE = [[80.0, 84.0] * 10, [60.0, 64.0] * 10]
 
 def values(found: InjectionResult) -> dict[str, str]:
     """The summaries of the text by their labels."""
-    _, _, summaries, *_ = str(found).split("\n\n")
+    _, _, _, _, summaries, *_ = str(found).split("\n\n")
     rows = [row.split("  ") for row in summaries.splitlines()]
     return {row[0]: row[-1].strip() for row in rows}
 
@@ -27,17 +28,26 @@ def test_the_text():
     assert text[0] == "own, weights stuck at 0: 40 sites, 1,000 examples, seed 0."
     assert text[2].split() == [
         *("rate", "faults", "trials", "accuracy", "%", "sd", "95", "%", "interval"),
-        *("distribution-free", "SDC", "rate", "%", "deviation"),
+        *("distribution-free", "deviation"),
     ]
     assert text[4].split() == ["none", "0", "90.00"]
     first = found.rows[0]
     ends = [f"{getattr(first, name):.2f}" for name in ("low", "high", "free_low", "free_high")]
     assert text[5].split() == [
         *("25", "%", "10", "20", "82.00", "1.03"),
-        *(ends[0], "to", ends[1], ends[2], "to", ends[3], "8.89", "1.25"),
+        *(ends[0], "to", ends[1], ends[2], "to", ends[3], "1.25"),
     ]
     assert {len(row) for row in text[5:7]} == {len(text[3])}
-    assert "(silent data corruption)" in str(found)
+    outcomes = str(found).split("\n\n")[3].splitlines()
+    # Not of at most five classes: SDC-5.
+    assert re.split("  +", outcomes[0].strip()) == [
+        *("rate", "DUE", "SDC-1", "right to wrong", "SDC-10%", "SDC-20%", "masked", "repaired")
+    ]
+    sdc = first.outcomes["sdc_rate"]
+    assert outcomes[2].split() == ["25", "%", "0.00", "0.00", "8.89", *["0.00"] * 4]
+    assert re.split("  +", outcomes[3].strip())[2] == f"{sdc.low:.2f} to {sdc.high:.2f}"
+    assert len(outcomes) == 2 + 2 * 2
+    assert "Silent data corruption" in str(found)
     assert text[-1] == "Checked on 1000 examples; the model is unchanged (0123456789ab)."
 
 
@@ -127,14 +137,14 @@ def test_intervals_of_a_few_trials_stay_in_0_to_100():
 
 
 def test_outputs_that_are_not_finite_are_shown():
-    found = result(not_finite=2.5, deviation=np.inf)
-    assert (
-        "Outputs that are not finite, of 1,000 examples, mean over trials (not part of the "
-        "deviation): 2.5 at 25 %, 2.5 at 50 %."
-    ) in str(found).splitlines()
+    found = result(not_finite=25, deviation=np.inf)
+    for what in ("parameters or outputs of neurons", "outputs of the model"):
+        line = f"Trials with NaN or infinity in {what}: 20 of 20 at 25 %, 20 of 20 at 50 %."
+        assert line in str(found).splitlines()
+    assert found.rows[0].outcomes["due_rate"].mean == 2.5
     assert found.rows[0].output_deviation_mean is None
     assert str(found).splitlines()[5].endswith("not finite")
-    assert "not finite" not in str(result())
+    assert "NaN" not in str(result())
 
 
 def summaries(rows, rates=(0.1, 0.2, 0.4), **settings):
@@ -193,7 +203,9 @@ def test_trials_up_to_a_half_width_have_bounds_that_are_valid_then():
 
 
 def test_all_numbers_are_json():
-    form = json.loads(json.dumps(result(not_finite=1000.0, deviation=np.inf).to_json()))
+    form = json.loads(json.dumps(result(not_finite=1000, deviation=np.inf).to_json()))
+    assert form["lines"][0]["due_rate"] == form["lines"][0]["due_rate_low"] == 100
+    assert form["lines"][0]["sdc_5_rate"] is form["lines"][0]["sdc_5_rate_high"] is None
     assert form["lines"][0]["output_deviation_mean"] is None
     assert form["settings"]["rates"][0]["rate"] == 0.25
     assert form["warnings"] == []

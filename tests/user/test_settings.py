@@ -51,6 +51,7 @@ def test_rates_are_taken_in_every_form():
         ({"rates": ["n=2", 0.1, "n=2"]}, "rates that differ and rise"),
         ({"rates": ["1.5"]}, r"rate in \[0, 1\]"),
         ({"rates": ["few"]}, "rate to be one of"),
+        ({"examples_per_call": 0}, "examples_per_call to be an integer >= 1 or None"),
         ({"trials": 1}, "trials to be an integer in 2 to 1,000,000"),
         ({"trials": 2.5}, "trials to be an integer in 2 to"),
         ({"trials": 10**12}, "trials to be an integer in 2 to"),

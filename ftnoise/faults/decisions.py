@@ -1,0 +1,98 @@
+"""What outputs decide, and the outcome of a fault on each example.
+
+Source: Li et al. (2017), "Understanding Error Propagation in Deep Learning Neural Network (DNN)
+Accelerators and Applications", for SDC-1, SDC-5, SDC-10% and SDC-20%.
+
+An example whose outputs are not all finite is a DUE (detected unrecoverable error), as a check of
+the outputs detects it, and nothing else. So an infinite logit may be right, and is still no silent
+corruption.
+
+Deviations
+1. The confidence of SDC-10% and SDC-20% is that of the class that is ranked first, by the faulty
+   outputs and by the fault-free ones each: the largest softmax, or the larger of p and 1 - p of one
+   output. The paper does not say whose class is meant if the two differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ftnoise.faults.compatibility import gives_probabilities, threshold_of
+from ftnoise.faults.outcomes import OUTCOMES
+
+FIRST = 5  # classes of SDC-5
+
+
+@dataclass(frozen=True, eq=False)
+class Decisions:
+    """The decisions of a network by its outputs `[n, classes]`.
+
+    Args:
+        threshold: of one output: above it, the network predicts class 1.
+        probabilities: whether outputs are probabilities; otherwise they are logits.
+    """
+
+    threshold: float
+    probabilities: bool
+
+    @classmethod
+    def of(cls, network: keras.Model, threshold: float | None) -> Decisions:
+        """Those of a network; see `threshold_of` for the threshold."""
+        return cls(threshold_of(network, threshold), gives_probabilities(network))
+
+    def top(self, outputs: Any) -> Any:
+        """The class that is ranked first, int64 `[n]`."""
+        if outputs.shape[-1] == 1:
+            return tf.cast(outputs[:, 0] > self.threshold, tf.int64)
+        return tf.argmax(outputs, axis=-1, output_type=tf.int64)
+
+    def confidence(self, outputs: Any) -> Any:
+        """The probability of that class, `[n]`; of one output, of the more probable class."""
+        if outputs.shape[-1] == 1:
+            one = outputs[:, 0] if self.probabilities else tf.sigmoid(outputs[:, 0])
+            return tf.maximum(one, 1 - one)
+        shares = outputs if self.probabilities else tf.nn.softmax(outputs)
+        return tf.reduce_max(shares, axis=-1)
+
+    def right(self, outputs: Any, y: Any) -> Any:
+        """Whether outputs are right, bool `[n]`; NaN never is."""
+        return (self.top(outputs) == y) & ~tf.reduce_any(tf.math.is_nan(outputs), axis=-1)
+
+    def reference(self, golden: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+        """What `outcomes` compares with: fault-free outputs, labels, and what follows from them."""
+        fifth = np.sort(golden, axis=1)[:, -min(FIRST, golden.shape[1])]
+        outputs = tf.constant(golden)
+        return [golden, y, self.top(outputs).numpy(), self.confidence(outputs).numpy(), fifth]
+
+    def outcomes(self, outputs: Any, reference: list[Any]) -> Any:
+        """The number of examples with each of the `OUTCOMES`, float64 `[outcomes]`.
+
+        NaN for SDC-5 where there are no more than five classes.
+        """
+        golden, y, golden_top, golden_confidence, fifth = reference
+        finite = tf.reduce_all(tf.math.is_finite(outputs), axis=-1)
+        top = self.top(outputs)
+        right, was_right = top == y, golden_top == y
+        change = tf.abs(self.confidence(outputs) - golden_confidence)
+        several = outputs.shape[-1] > FIRST
+        beyond = tf.gather(golden, top, batch_dims=1) < fifth if several else tf.zeros_like(finite)
+        found = {
+            "due_rate": ~finite,
+            "sdc_1_rate": finite & (top != golden_top),
+            "sdc_rate": finite & was_right & ~right,
+            "sdc_5_rate": finite & beyond,
+            "sdc_10_percent_rate": finite & (change > 0.1 * golden_confidence),
+            "sdc_20_percent_rate": finite & (change > 0.2 * golden_confidence),
+            "masked_rate": tf.reduce_all(outputs == golden, axis=-1),
+            "repaired_rate": finite & ~was_right & right,
+        }
+        counts = tf.math.count_nonzero(
+            tf.stack([found[name] for name in OUTCOMES]), axis=1, dtype=tf.float64
+        )
+        unknown = [np.nan if name == "sdc_5_rate" and not several else 0.0 for name in OUTCOMES]
+        return counts + tf.constant(unknown, tf.float64)
