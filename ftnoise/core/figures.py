@@ -237,7 +237,7 @@ class Plane(ArrayFigure):
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs(ArrayFigure):
-    """Table of each row of a group minus each later one, paired by draw, at each x.
+    """Table of each row of a group minus each later one, or a baseline, paired by draw, at each x.
 
     Each cell is the mean difference over draws, which are first averaged over the seeds that both
     rows have, its 95 % t interval, and the p-value as in `Contrasts`. It compares these trained
@@ -248,6 +248,7 @@ class Pairs(ArrayFigure):
             value that is not finite, or without any spread over draws, is left out.
         value_title, value_unit: the values.
         rows: names of the rows that are compared, without their groups'; all if empty.
+        baseline: one of them; only differences to it are shown. Empty: all differences.
         alone: each row is shown by itself too, with its mean over draws.
     """
 
@@ -257,6 +258,7 @@ class Pairs(ArrayFigure):
     value_title: str
     value_unit: str = ""
     rows: tuple[str, ...] = ()
+    baseline: str = ""
     alone: bool = False
 
     @property
@@ -264,7 +266,7 @@ class Pairs(ArrayFigure):
         return super().arrays | {self.values: ("x", "draws")}
 
     def check(self, rows: Sequence[str], columns: Mapping[str, str]) -> None:
-        _expect_rows(self, rows, *self.rows)
+        _expect_rows(self, rows, *self.rows, *([self.baseline] if self.baseline else []))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,13 +49,14 @@ class FaultTolerance(Measure):
     (examples on which rounding makes the campaign and Keras disagree without faults).
 
     Arrays, along the rates: `rates` (percent), `accuracy` with Student's interval `low`, `high` and
-    a distribution-free one `free_low`, `free_high`, the outcomes of `Outcomes.outcome_rates`
-    (percent), each with Student's interval: `due_rate`, `due_rate_low`, `due_rate_high`, ...,
-    `output_deviation_mean` and `output_deviation_max` (Definition 1 of the paper: Euclidean
-    distance of the outputs to those without faults, over examples and trials),
-    `trials_values_not_finite` and `trials_outputs_not_finite` (number of trials that put NaN or
-    infinity into parameters or outputs of neurons, and of those with outputs of the network that
-    are not finite), `faults` (number of sites that are hit), `accuracies`
+    a distribution-free one `free_low`, `free_high`; in percent of the examples, as
+    `Outcomes.outcome_rates` defines them, `due_rate`, `sdc_1_rate`, `sdc_rate`, `sdc_5_rate`,
+    `sdc_10_percent_rate`, `sdc_20_percent_rate`, `masked_rate` and `repaired_rate`, each with
+    Student's interval `..._low`, `..._high`; `output_deviation_mean` and `output_deviation_max`
+    (Definition 1 of the paper: Euclidean distance of the outputs to those without faults, over
+    examples and trials); `trials_values_not_finite` and `trials_outputs_not_finite` (number of
+    trials that put NaN or infinity into parameters or outputs of neurons, and of those with outputs
+    of the network that are not finite); `faults` (number of sites that are hit), `accuracies`
     `[rates, trials]`, `class_accuracy` `[rates, classes]`. `drops` `[1, trials]` is the drop from
     50 to 90 % in each trial, paired over nested trials, and `drop_to` `[1]` is 90. `correct`
     `[rates, trials, examples / 8]` and `golden` `[examples / 8]` are the bits themselves, packed.

@@ -67,6 +67,7 @@ def table(*figures, rows=("a", "b")):
         ((dataclasses.replace(CONTRASTS, baseline="c"),), "a row of the table for against.*'c'"),
         ((dataclasses.replace(CONTRASTS, columns=("w",)),), "known column for against.*'w'"),
         ((dataclasses.replace(PAIRS, rows=("c",)),), "a row of the table for pairs.*'c'"),
+        ((dataclasses.replace(PAIRS, baseline="c"),), "a row of the table for pairs.*'c'"),
         ((CURVES, dataclasses.replace(CURVES, x="y")), "figures with different names"),
     ],
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ftnoise.core.figures import Contrasts, Levels, Pairs
@@ -107,7 +107,10 @@ def pairs(results: Results, figure: Pairs) -> Section | None:
         wanted = figure.rows or rows
         labels = [label for label in rows if label in wanted and rows[label].name in shown]
         alone = [(label,) for label in labels] if figure.alone else []
-        for compared in (*alone, *combinations(labels, 2)):
+        base = [figure.baseline] if figure.baseline in labels else []
+        others = [label for label in labels if label != figure.baseline]
+        differences = product(others, base) if figure.baseline else combinations(labels, 2)
+        for compared in (*alone, *differences):
             names = [rows[label].name for label in compared]
             seeds = set.intersection(*({one.seed for one in shown[name]} for name in names))
             if not seeds:
@@ -117,9 +120,9 @@ def pairs(results: Results, figure: Pairs) -> Section | None:
             means = [*means, np.zeros_like(means[0])][:2]
             keys = (names[0], names[1] if len(names) > 1 else None)
             xs = shown[names[0]][0].arrays[figure.x].astype(float).tolist()
-            for x, *both in zip(xs, *means, strict=True):
-                if np.isfinite(both).all() and np.ptp(both, axis=1).any():
-                    result, line = paired(*both), (group, " - ".join(compared))
+            for x, *at_x in zip(xs, *means, strict=True):
+                if np.isfinite(at_x).all() and np.ptp(at_x, axis=1).any():
+                    result, line = paired(*at_x), (group, " - ".join(compared))
                     counts = (result.count, len(seeds))
                     found.append(Compared(line, f"{x:g}", 2, (*keys, x), result, counts))
     if not found:

@@ -127,6 +127,11 @@ def test_only_named_rows_are_compared():
     assert table.labels == [("dnn", "natural - trades"), ("cnn", "natural - trades")]
 
 
+def test_only_differences_to_a_baseline():
+    (table,) = seen(pairs(baseline="tikhonov")).tables
+    assert table.labels == [("dnn", "natural - tikhonov"), ("dnn", "trades - tikhonov")]
+
+
 def test_rows_that_are_the_same_do_not_differ():
     made = pairs({"natural": [found(0)], "trades": [found(0)]})
     one = frame(made).iloc[0]
