@@ -138,7 +138,7 @@ class Series(ArrayFigure):
     """Arrays of a measure as lines over x: a panel for each group, a line with a band for each row.
 
     With several seeds the line is their mean, and the band its 95 % t interval over seeds, or over
-    seeds and draws where there are `values`.
+    seeds and draws where there are `values`, within [0, 100] if the unit is %.
 
     Args:
         y: name of the array [x] of the line; NaN is a gap.

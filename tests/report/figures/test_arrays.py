@@ -98,6 +98,15 @@ def test_several_seeds_are_their_mean_with_the_interval_over_seeds():
     assert np.isnan(curves(axes)[0][1][1])
 
 
+def test_a_band_of_percentages_stays_between_0_and_100():
+    seeds = {"natural": [found(99.9, 50, 0.1), found(98, 51, 3)]}
+    (band,) = bands(series(SERIES, seeds).axes[0])
+    assert (band[0][2], band[2][1]) == (100, 0)
+    (free,) = bands(series(dataclasses.replace(SERIES, y_unit="points"), seeds).axes[0])
+    assert free[0][2] > 100
+    assert free[2][1] < 0
+
+
 def test_seeds_that_share_their_draws_have_the_interval_over_both():
     crossed = dataclasses.replace(SERIES, values="values", draws="trials")
     random = np.random.default_rng(0)
