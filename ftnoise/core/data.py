@@ -10,7 +10,7 @@ import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ftnoise.core import checks, seeds
 from ftnoise.core.errors import BadInput
@@ -102,3 +102,20 @@ class Data:
             parts[f"y_{split}"] = getattr(self, f"y_{split}")[chosen]
         text = f"{self.digest}/{counts[0]}/{counts[1]}"
         return dataclasses.replace(self, **parts, digest=hashlib.sha256(text.encode()).hexdigest())
+
+
+def finite(array: np.ndarray, dtype: Any, name: str) -> np.ndarray:
+    """An array in another type; raises `BadInput` where a value is not finite, or not in it."""
+    import numpy as np
+
+    # float64 may be beyond all float32; NaN has no integer.
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = array.astype(dtype)
+    good = np.isfinite(array) & np.isfinite(cast)
+    if not good.all():
+        first = tuple(int(n) for n in np.unravel_index(good.argmin(), good.shape))
+        raise BadInput(
+            f"Expected finite {cast.dtype} numbers in {name}. Received: {array[first]:g} at index "
+            f"{first}, the first of {np.count_nonzero(~good):,} such values."
+        )
+    return cast

@@ -19,8 +19,8 @@ class Schedule(Spec):
     """Stochastic gradient descent with momentum and a learning rate that falls in steps.
 
     Args:
-        epochs: passes over the training set, at least 1.
-        batch_size: examples a step, at least 1; the last batch of an epoch may be smaller.
+        epochs: passes over the training set, 1 to a million.
+        batch_size: examples a step, 1 to a million; the last batch of an epoch may be smaller.
         learning_rate: positive.
         momentum: in [0, 1).
         drops: epochs in order, counted from 1, at whose start the rate is multiplied by
@@ -36,7 +36,7 @@ class Schedule(Spec):
     drop_factor: float = 0.1
 
     def __post_init__(self) -> None:
-        count(epochs=self.epochs, batch_size=self.batch_size)
+        count(limit=10**6, epochs=self.epochs, batch_size=self.batch_size)
         positive(learning_rate=self.learning_rate)
         fraction(momentum=self.momentum, one=False)
         expect(

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ftnoise.core.checks import expect
-from ftnoise.core.data import Data
+from ftnoise.core.data import Data, finite
 
 Arrays: TypeAlias = dict[str, np.ndarray]
 SPLITS = ("train", "test")
@@ -93,12 +93,8 @@ def _examples(x: Any, name: str) -> np.ndarray:
     if x.ndim == 3:
         x = x[..., np.newaxis]
     if x.dtype != np.uint8:
-        # What overflows float32 becomes infinite and is refused with the rest.
-        with np.errstate(over="ignore"):
-            x = x.astype(np.float32)
+        x = finite(x, np.float32, name)
         low, high = float(x.min()), float(x.max())
-        finite = bool(np.isfinite([low, high]).all())
-        expect(finite, f"{name} to be finite", lowest=low, highest=high)
         expect(
             x.ndim == 2 or (low >= 0 and high <= 1),
             f"{name} to be uint8, or floating point in [0, 1]",

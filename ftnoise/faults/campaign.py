@@ -345,9 +345,10 @@ def expect_keyed(graph: Any) -> None:
     drawn = [node.name for node in nodes if UNKEYED.match(node.op)]
     if drawn:
         raise BadInput(
-            "Expected layers that are not random in inference, or draw from a key (derived from "
-            f"ftnoise.layers.drawing.StochasticLayer). Received: {drawn[0]}, which draws anew in "
-            "each call."
+            "Expected layers that are not random in inference, or draw from a key (as Keras' own "
+            "do after ftnoise.layers.keyed_noise.with_test_time_noise(model), or classes below "
+            "ftnoise.layers.drawing.StochasticLayer). Received: "
+            f"{drawn[0]}, which draws anew in each call."
         )
 
 

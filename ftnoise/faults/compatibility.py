@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from ftnoise.core.checks import expect, is_number
+from ftnoise.core.data import finite
 from ftnoise.core.errors import BadInput
 from ftnoise.faults.graph import Step, unfold
 
@@ -114,21 +115,6 @@ def check_examples(network: keras.Model, x: Any, y: Any) -> tuple[list[np.ndarra
         highest=high,
     )
     return examples, labels
-
-
-def finite(array: np.ndarray, dtype: Any, name: str) -> np.ndarray:
-    """An array in another type; raises `BadInput` where a value is not finite, or not in it."""
-    # float64 may be beyond all float32; NaN has no integer.
-    with np.errstate(over="ignore", invalid="ignore"):
-        cast = array.astype(dtype)
-    good = np.isfinite(array) & np.isfinite(cast)
-    if not good.all():
-        first = tuple(int(n) for n in np.unravel_index(good.argmin(), good.shape))
-        raise BadInput(
-            f"Expected finite {cast.dtype} numbers in {name}. Received: {array[first]:g} at index "
-            f"{first}, the first of {np.count_nonzero(~good):,} such values."
-        )
-    return cast
 
 
 def _examples(network: keras.Model, x: Any) -> list[np.ndarray]:

@@ -118,7 +118,7 @@ def _value(text: str) -> bool | int | float | str:
     """The value that a text writes; the spec checks whether it fits."""
     if text in ("true", "false"):
         return text == "true"
-    if re.fullmatch(r"\d{1,18}", text, re.ASCII):
+    if re.fullmatch(r"\d{1,4000}", text, re.ASCII):
         return int(text)
     if re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?%?", text, re.ASCII):
         return float(text[:-1]) / 100 if text.endswith("%") else float(text)

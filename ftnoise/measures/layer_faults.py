@@ -29,8 +29,8 @@ class LayerFaults(Measure):
     with the lowest accuracy, on average over the rates). Arrays: `rates` `[rates]` (percent of the
     layer's sites), `layer_accuracy` `[layers, rates]` (percent, means over trials), `layer_spread`
     `[layers, rates]` (standard deviation over trials, points), and `layer_due_rate`, ...,
-    `[layers, rates]`: the outcomes of `Outcomes.outcome_rates` (percent, means over trials). Info:
-    `layers`, labels of the layers: position, class and number of sites.
+    `[layers, rates]`: the outcomes of `Outcomes.outcome_rates` (percent, means over trials, without
+    intervals). Info: `layers`, labels of the layers: position, class and number of sites.
 
     Args:
         faults: the campaign that runs on each layer.

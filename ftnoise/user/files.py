@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.checks import expect, listed
+from ftnoise.core.data import finite
 from ftnoise.core.errors import BadInput, one_line
 from ftnoise.datasets.npz_file import opened
 from ftnoise.user import hdf5
@@ -99,8 +100,6 @@ def read_weights(path: Path, model: keras.Model) -> list[ndarray]:
         BadInput: naming the file, if it is not readable, and the first array that differs or is
             not finite in the model's type.
     """
-    from ftnoise.faults.compatibility import finite
-
     read = hdf5.read if path.suffix in hdf5.SUFFIXES else read_arrays
     return [
         finite(array, variable.dtype.as_numpy_dtype, f"{variable.name} in {path}")

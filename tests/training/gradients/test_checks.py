@@ -220,7 +220,7 @@ def test_mixing_in_training_is_caught_beside_a_layer_that_draws(place, mix):
             check(place(Training(mix)))
 
 
-@pytest.mark.parametrize("count", [*range(1, 12), 250])
+@pytest.mark.parametrize("count", [*range(1, 12), 35, 70, 250])
 @pytest.mark.parametrize("wrap", [layers.Lambda, Training])
 def test_no_shift_of_a_batch_hides_that_it_mixes(wrap, count):
     for place in (with_dropout, lambda layer: sequential((4,), layer)):
