@@ -33,7 +33,8 @@ class Attacked:
         clean: whether each is right without the attack, bool `[n]`.
         survives: whether it is right without and with it, bool `[n]`.
         distortion: norm of the perturbation that the attack found, in its ball, `[n]`.
-        single: `survives` by a single pass, where a vote of many decides; else None.
+        single: the share of single passes that are right without and with it, `[n]`, where a vote
+            of many decides; else None.
     """
 
     clean: ndarray
@@ -60,7 +61,7 @@ class Attacked:
         if self.single is None or other.single is None:
             return Attacked(self.clean, survives, distortion)
         single = self.single.copy()
-        single[self.survives] &= other.single
+        single[self.survives] = np.minimum(single[self.survives], other.single)
         return Attacked(self.clean, survives, distortion, single)
 
     @property
@@ -75,7 +76,7 @@ class Attacked:
 
     @property
     def single_pass_accuracy(self) -> float | None:
-        """Under attack in a single pass, in percent; None if no vote decides."""
+        """Under attack in a single pass, the mean over passes, in percent; None without a vote."""
         return None if self.single is None else 100.0 * float(self.single.mean())
 
     @property
@@ -131,9 +132,9 @@ class Evaluation:
             x: examples `[n, ...]` in [0, 1].
             y: labels `[n]`, integers.
             judge: the network that has to be right, if it is another one (transfer).
-            votes: draws of a network that draws whose majority has to be right; its first one is
-                the single pass.
+            votes: draws of a network that draws whose majority has to be right.
         """
+        import numpy as np
         import tensorflow as tf
 
         check_range(x)
@@ -153,7 +154,7 @@ class Evaluation:
             moved = tf.where(tf.math.is_finite(moved), moved, images)
             before, after = (passes(judging, part, draw, votes) for part in (images, moved))
             clean, survives = (right(part.sum(axis=0), labels) for part in (before, after))
-            single = right(before[0], labels) & right(after[0], labels)
+            single = (before * after)[:, np.arange(len(labels)), labels.numpy()].mean(axis=0)
             return {
                 "clean": clean,
                 "survives": clean & survives,

@@ -3,7 +3,7 @@
 Source: Narodytska and Kasiviswanathan (2016), "Simple Black-Box Adversarial Perturbations for Deep
 Networks", in the form of Foolbox 1.8. A round makes variants of the image, each with one pixel
 pushed far outside the range, and changes the pixels whose variants leave the label the highest
-probability. That change is bounded: it takes them to the other side of gray.
+probability. That change stays in the range, whose ends are joined.
 
 Deviations
 1. A variant ends no search, even if it is wrong: it is outside [0, 1], unless its pixel is gray.
@@ -38,7 +38,7 @@ class LocalSearch(Search):
         variants: number of pixels that a round tries, at least 1; the first one tries at most a
             tenth of the image, later ones draw from the neighbors of the changed pixels.
         half_side: of the square of neighbors, in pixels, at least 1.
-        push: factor of a tried pixel's distance from gray, which is 1/2 first; > 0.
+        push: distance from gray, in widths of the range, to which a tried pixel is moved; > 0.
         change: factor of a changed pixel's difference from gray, in (0, 2]; beyond the range it
             comes in from the other end.
         lowest: change the pixels whose variants leave the label the lowest probability instead, as

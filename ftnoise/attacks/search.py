@@ -5,8 +5,9 @@ learning models", release 1.8, as Khan et al. (2019), "Non-Determinism in Neural
 Adversarial Robustness", used it.
 
 A search stops at the first forward pass that errs, the one without a perturbation included. Each
-pass of a network that draws is a draw of its own, so one unlucky draw ends the search at an example
-that most draws get right. What the score of a fresh draw then shows is not robustness.
+pass of a network that draws is a draw of its own, which the images of a call share, so one unlucky
+draw ends the search at an example that most draws get right. What the score of a fresh draw then
+shows is not robustness.
 """
 
 from __future__ import annotations

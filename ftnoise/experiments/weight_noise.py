@@ -1,13 +1,14 @@
 """Noise in the weights against faults: does training with it make a network tolerate them?
 
-Source: none prints it. Duddu et al. and Khan et al. hold that noise in inputs, gradients or weights
-makes a network tolerate faults. These are the networks and the schedule of Duddu et al., Table 5,
-with each kind of noise in the weights, beside natural training, Tikhonov and TRADES.
+Source: no paper prints this experiment. Duddu et al. and Khan et al. hold that noise in inputs,
+gradients or weights makes a network tolerate faults. These are the fmnist_dnn and the schedule of
+Duddu et al., Table 5, with each kind of noise in the weights, beside natural training, Tikhonov and
+TRADES.
 
 Deviations
 1. Networks that draw their weights draw them at test time too. Faults hit the stored means, then
-   the network draws, anew in each trial; at rate 0 the trials differ in the draws alone. Training
-   and testing accuracy, generalization error and membership are of one draw.
+   the network draws, anew in each trial, and is compared with the same draw without faults.
+   Training and testing accuracy, generalization error and membership are of one draw.
 2. No paper has parameters of the noise for this network. DropConnect's rate is that of Khan et al.;
    beta, zeta and tau of SDR-Decay are those of `nondeterminism`.
 """

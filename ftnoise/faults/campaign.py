@@ -12,7 +12,7 @@ with activations in these calls, which would make a NaN 0, or not, by processor 
 
 A campaign has the sites, effect and duration of a fault; the rate is an argument of each call. A
 network that draws (`layers.drawing`) makes one draw for each trial, the same for all examples of a
-call; the golden network makes that of trial 0.
+call, and is compared with itself in that draw without faults.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from ftnoise.faults.injection import faulty_parameters, strike_few
 from ftnoise.faults.outcomes import OUTCOMES, TrialResults
 from ftnoise.faults.rates import Rate, Share
 from ftnoise.faults.trials import Trial, TrialSampler, TrialStream
-from ftnoise.layers.drawing import drawing
+from ftnoise.layers.drawing import drawing, is_stochastic
 
 # Measured by tests/benchmarks/faults.py on two cores, 10,000 images: 8 trials were no faster than 4
 # for whole networks; 2 took 1.3 times as long on fmnist_dnn.
@@ -76,8 +76,8 @@ class Campaign:
 
     Attributes:
         site_count: the number of sites that may be hit.
-        golden: the outputs without faults, `[n, classes]`.
-        correct: whether the network is right without faults, bool `[n]`.
+        golden: the outputs without faults, `[n, classes]`, in the draw of trial 0.
+        correct: whether they are right, bool `[n]`.
 
     Raises:
         BadInput: the network has no such sites, or does not fit the examples or labels, or its
@@ -112,6 +112,7 @@ class Campaign:
         self.trials_per_call = 1 if self.one_by_one else trials_per_call
         self.decisions = Decisions.of(network, threshold)
         self.faulty = FaultyNetwork(graph, fault, self.targets)
+        self._stochastic = is_stochastic(network)
         self.examples_per_call = self._examples_per_call(examples_per_call)
         each = fault.transient and fault.where.outputs
         self._clean = Traced(self.faulty.clean, (True,))
@@ -174,9 +175,9 @@ class Campaign:
         """The results of one group of trials, in the order of `TrialResults`."""
         found, faults = zip(*self._calls(trials, rate), strict=True)
         correct = np.concatenate([part["correct"].numpy() for part in found], axis=1)
-        sums, largest, bad, outcomes = (
+        sums, largest, bad, golden_right, outcomes = (
             np.stack([part[name].numpy() for part in found])
-            for name in ("sums", "largest", "not_finite", "outcomes")
+            for name in ("sums", "largest", "not_finite", "golden_right", "outcomes")
         )
         counts = outcomes.sum(axis=0)
         finite = len(self.y) - counts[:, list(OUTCOMES).index("due_rate")]
@@ -186,6 +187,7 @@ class Campaign:
             np.where(finite, largest.max(axis=0), math.inf),
             bad.any(axis=0).astype(np.float64),
             sum(faults, np.zeros(len(trials))),
+            golden_right.sum(axis=0),
             counts,
         )
 
@@ -203,7 +205,7 @@ class Campaign:
         inputs = [self._inputs_of(trial) for trial in drawn]
         for start in range(0, len(self.y), self.examples_per_call):
             part = slice(start, start + self.examples_per_call)
-            reference = [tf.constant(array[part]) for array in self._reference]
+            reference = [tensor[part] for tensor in self._reference]
             examples = len(self.y[part])
             if transient:
                 drawn = [stream.trial(examples) for stream in streams]
@@ -242,6 +244,12 @@ class Campaign:
         finite = [tf.reduce_all(tf.math.is_finite(value)) for value in checked]
         return values, tf.reduce_all(tf.stack([tf.constant(True), *finite]))
 
+    def _without_faults(self, trial: Any) -> Any:
+        """The trial with no site hit."""
+        if self.fault.where.outputs:
+            return [(tf.zeros_like(hit), draw) for hit, draw in trial]
+        return [tf.convert_to_tensor(target.variable) for target in self.targets]
+
     def _clean_part(self, part: slice) -> Any:
         return self._clean([tf.constant(x[part]) for x in self.x])
 
@@ -264,9 +272,13 @@ class Campaign:
         finite outputs, and `not_finite`, whether hit values are not; `outcomes` `[trials,
         outcomes]`; `outputs` `[examples, classes]` of the first trial.
         """
-        golden, y, *_ = reference
         found: dict[str, list[Any]] = {}
         for n, (trial, finite) in enumerate(trials):
+            if self._stochastic:
+                with drawing(draws[n]):
+                    clean, _ = self.faulty.outputs(before, self._without_faults(trial))
+                reference = self.decisions.reference(clean, reference[1])
+            golden, y, *_ = reference
             with drawing(draws[n]):
                 outputs, struck_finite = self.faulty.outputs(before, trial)
             # The square of a float32 may be beyond all float32.
@@ -278,6 +290,9 @@ class Campaign:
                 "sums": tf.reduce_sum(far),
                 "largest": tf.reduce_max(far),
                 "not_finite": ~(finite & struck_finite),
+                "golden_right": tf.math.count_nonzero(
+                    self.decisions.right(golden, y), dtype=tf.float64
+                ),
                 "outcomes": self.decisions.outcomes(outputs, reference),
                 "outputs": outputs,
             }

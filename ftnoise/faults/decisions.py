@@ -63,11 +63,11 @@ class Decisions:
         """Whether outputs are right, bool `[n]`; NaN never is."""
         return (self.top(outputs) == y) & ~tf.reduce_any(tf.math.is_nan(outputs), axis=-1)
 
-    def reference(self, golden: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+    def reference(self, golden: Any, y: Any) -> list[Any]:
         """What `outcomes` compares with: fault-free outputs, labels, and what follows from them."""
-        fifth = np.sort(golden, axis=1)[:, -min(FIRST, golden.shape[1])]
-        outputs = tf.constant(golden)
-        return [golden, y, self.top(outputs).numpy(), self.confidence(outputs).numpy(), fifth]
+        golden, y = tf.convert_to_tensor(golden), tf.convert_to_tensor(y)
+        fifth = tf.math.top_k(golden, min(FIRST, golden.shape[1])).values[:, -1]
+        return [golden, y, self.top(golden), self.confidence(golden), fifth]
 
     def outcomes(self, outputs: Any, reference: list[Any]) -> Any:
         """The number of examples with each of the `OUTCOMES`, float64 `[outcomes]`.

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-# So many standard deviations from its mean the boundary never lies.
+# The boundary lies within this many standard deviations of its mean.
 SIGMAS = 8.0
 
 

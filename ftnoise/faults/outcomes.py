@@ -20,6 +20,7 @@ NUMBERS = (
     "output_deviation_max",
     "values_not_finite",
     "faults",
+    "golden_right",
     "outcomes",
 )
 # Rates of outcomes in percent, with short titles. `decisions.py` decides which an example has.
@@ -47,6 +48,8 @@ class TrialResults:
         values_not_finite: 1 where the trial makes a parameter or the output of a neuron that it
             hits NaN or infinite, else 0, `[trials]`.
         faults: number of sites that are hit, `[trials]`; the mean over examples if transient.
+        golden_right: number of examples that are right without faults, in the trial's draw of a
+            network that draws, `[trials]`.
         outcomes: number of examples with each of the `OUTCOMES`, `[trials, outcomes]`; NaN for
             SDC-5 of at most five classes.
     """
@@ -56,6 +59,7 @@ class TrialResults:
     output_deviation_max: np.ndarray
     values_not_finite: np.ndarray
     faults: np.ndarray
+    golden_right: np.ndarray
     outcomes: np.ndarray
 
     def to_arrays(self) -> dict[str, np.ndarray]:
@@ -72,7 +76,8 @@ class Outcomes:
 
     Attributes:
         rates: how many sites are hit, rising.
-        golden: whether the network is right without faults, bool `[examples]`.
+        golden: whether the network is right without faults, bool `[examples]`; in the draw of trial
+            0 if it draws.
         y: labels `[examples]`.
         results: for each rate, the arrays of `TrialResults.to_arrays`.
     """
@@ -91,8 +96,17 @@ class Outcomes:
 
     @property
     def golden_accuracy(self) -> float:
-        """Without faults, in percent."""
-        return 100 * float(self.golden.mean())
+        """Without faults, in percent; the mean over the draws of a network that draws."""
+        return 100 * (float(self.golden_right.mean()) / len(self.y))
+
+    @property
+    def golden_right(self) -> np.ndarray:
+        """Number of examples that are right without faults, in the draw of each trial."""
+        import numpy as np
+
+        trials = [arrays["golden_right"] for arrays in self.results]
+        most = max(trials, key=len, default=np.zeros(0))
+        return most if len(most) else np.array([float(self.golden.sum())])
 
     def trials(self, index: int) -> int:
         """The number of trials."""
@@ -121,12 +135,14 @@ class Outcomes:
         first changes by more than this share) and `masked_rate` (the outputs are identical). Of the
         examples that are right without faults, `sdc_rate`: those that are wrong, with finite
         outputs. Of those that are wrong without faults, `repaired_rate`: those that are right, with
-        finite outputs. The last two are 0 where there are no such examples.
+        finite outputs. The last two are 0 where there are no such examples. A network that draws is
+        compared with itself in the same draw.
         """
         import numpy as np
 
-        right = np.count_nonzero(self.golden)
-        of = {"sdc_rate": max(1, right), "repaired_rate": max(1, len(self.golden) - right)}
+        right = self.results[index]["golden_right"]
+        wrong = len(self.y) - right
+        of = {"sdc_rate": np.maximum(1, right), "repaired_rate": np.maximum(1, wrong)}
         counts = self.results[index]["outcomes"].T
         return {
             name: 100 * row / of.get(name, len(self.golden))

@@ -12,6 +12,7 @@ import tensorflow as tf
 from ftnoise.core.checks import expect
 from ftnoise.core.errors import BadInput
 from ftnoise.faults.graph import Graph, Step, unfold
+from ftnoise.layers.drawing import noise_weights
 
 LAYERS = keras.layers
 # They have parameters, but act on the units of the layer before.
@@ -153,6 +154,7 @@ def output_targets(network: keras.Model, output_layer: bool) -> list[OutputTarge
 def parameter_targets(network: keras.Model, output_layer: bool) -> list[ParameterTarget]:
     """A target for each parameter, its sites being its elements."""
     graph = unfold(network)
+    noise = {id(variable) for variable in noise_weights(network)}
     holders: dict[int, list[tuple[Any, str]]] = {}
     for layer in network._flatten_layers(include_self=False, recursive=True):
         for attribute, value in vars(layer).items():
@@ -165,7 +167,9 @@ def parameter_targets(network: keras.Model, output_layer: bool) -> list[Paramete
         if not output_layer and graph.output in (*last.outputs, *step.outputs):
             continue
         for variable in layer.weights:
-            if id(variable) in found or not (variable.trainable and variable.dtype.is_floating):
+            if not (variable.trainable and variable.dtype.is_floating):
+                continue
+            if id(variable) in found or id(variable) in noise:
                 continue
             parts = variable.name.split(":")[0].split("/")
             inner = parts[parts.index(layer.name) + 1 :] if layer.name in parts else parts[-1:]

@@ -71,6 +71,13 @@ def is_stochastic(network: keras.Model) -> bool:
     return any(isinstance(layer, StochasticLayer) for layer in layers)
 
 
+def noise_weights(network: keras.Model) -> list[Any]:
+    """The variables of a network that only scale the noise of its layers."""
+    layers = network._flatten_layers(include_self=True, recursive=True)
+    noisy = [layer for layer in layers if isinstance(layer, StochasticLayer)]
+    return [variable for layer in noisy for variable in layer.noise_weights]
+
+
 class StochasticLayer(keras.layers.Layer):
     """Base of the layers that draw, in training and in inference.
 
@@ -90,6 +97,11 @@ class StochasticLayer(keras.layers.Layer):
     def is_mean(self) -> bool:
         """Whether the layer has to use its mean: inside `mean()`."""
         return _MEAN.get()
+
+    @property
+    def noise_weights(self) -> list[Any]:
+        """Variables that only scale the noise: no sites of faults, and not counted in a spread."""
+        return []
 
     def seed(self) -> Any:
         """The int64 pair for stateless generators: that of the draw, or a new one.

@@ -118,6 +118,11 @@ class GaussianWeights(RandomWeights):
         return [self.__dict__[f"{name}_std"] for name in self.drawn_names]
 
     @property
+    def noise_weights(self) -> list[Any]:
+        """The standard deviations."""
+        return self.stds
+
+    @property
     def mean_std(self) -> float:
         """The mean standard deviation of the layer's parameters."""
         stds = [std.numpy().ravel() for std in self.stds]
@@ -139,43 +144,20 @@ class GaussianWeights(RandomWeights):
         return {**super().get_config(), **own}
 
 
-@serializable
-class DropConnectDense(DropConnectWeights, keras.layers.Dense):
-    """`keras.layers.Dense` with DropConnect."""
-
-
-@serializable
-class DropConnectConv2D(DropConnectWeights, keras.layers.Conv2D):
-    """`keras.layers.Conv2D` with DropConnect."""
-
-
-@serializable
-class DropConnectImageConv2D(DropConnectWeights, ImageConv2D):
-    """`ImageConv2D` with DropConnect."""
-
-
-@serializable
-class GaussianDense(GaussianWeights, keras.layers.Dense):
-    """`keras.layers.Dense` with normal weights."""
-
-
-@serializable
-class GaussianConv2D(GaussianWeights, keras.layers.Conv2D):
-    """`keras.layers.Conv2D` with normal weights."""
-
-
-@serializable
-class GaussianImageConv2D(GaussianWeights, ImageConv2D):
-    """`ImageConv2D` with normal weights."""
-
-
 Kinds = Mapping[type, type[RandomWeights]]
-PLAIN = (keras.layers.Dense, keras.layers.Conv2D, ImageConv2D)
-DROP_CONNECT: Kinds = dict(
-    zip(PLAIN, (DropConnectDense, DropConnectConv2D, DropConnectImageConv2D), strict=True)
-)
-GAUSSIAN: Kinds = dict(
-    zip(PLAIN, (GaussianDense, GaussianConv2D, GaussianImageConv2D), strict=True)
+
+
+def _kinds(base: type[RandomWeights], prefix: str) -> Kinds:
+    """Keras' layers with such weights, `DropConnectDense` and so on, by the class they replace."""
+    return {
+        plain: serializable(type(f"{prefix}{plain.__name__}", (base, plain), {}))
+        for plain in (keras.layers.Dense, keras.layers.Conv2D, ImageConv2D)
+    }
+
+
+DROP_CONNECT, GAUSSIAN = (
+    _kinds(DropConnectWeights, "DropConnect"),
+    _kinds(GaussianWeights, "Gaussian"),
 )
 
 

@@ -24,14 +24,12 @@ from ftnoise.measures.robust_accuracy import check
 class EOTConvergence(Measure):
     """The accuracy under attack with each of several numbers of draws.
 
-    Scalars, in percent: `fewest_draws_accuracy` and `most_draws_accuracy`, with the least and the
-    largest number of draws, and `last_drop`, by how much the last increase lowers the accuracy.
-    Arrays: `draws`, and the accuracies `accuracy` with their Clopper-Pearson 95 % intervals
-    `accuracy_low`, `accuracy_high`. Info: `attack`, its label; `examples`, their number; and
-    `red_flags`: a sentence if the last increase breaks significantly more examples.
+    Arrays: `draws`, and the accuracies `accuracy` (percent) with their Clopper-Pearson 95 %
+    intervals `accuracy_low`, `accuracy_high`. Info: `attack`, its label;
+    `examples`, their number; and `red_flags`: a sentence if the last increase breaks significantly more examples.
 
     Args:
-        attack: one that averages over draws, such as PGD.
+        attack: one that averages over draws, such as PGD; its number of draws does not count.
         numbers: of draws, at least two, increasing.
         examples: number of test examples, drawn once for all models; None for all.
         votes: number of draws whose vote is the prediction, at least 1.
@@ -86,11 +84,7 @@ class EOTConvergence(Measure):
             )
         intervals = [one.interval for one in found]
         return Measurement(
-            scalars={
-                "fewest_draws_accuracy": accuracies[0],
-                "most_draws_accuracy": accuracies[-1],
-                "last_drop": accuracies[-2] - accuracies[-1],
-            },
+            scalars={},
             arrays={
                 "draws": np.array(self.numbers, float),
                 "accuracy": np.array(accuracies),

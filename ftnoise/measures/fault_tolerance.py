@@ -38,7 +38,8 @@ class FaultTolerance(Measure):
     """Testing accuracy under faults at rising rates, from `trials` random trials at each.
 
     Scalars, accuracies in percent, drops in points, rates in percent of the sites; those of a rate
-    that is not tested are missing: `golden_accuracy` (without faults), `accuracy_at_50` and
+    that is not tested are missing: `golden_accuracy` (without faults), `golden_spread` (its
+    standard deviation over the draws of the trials, where the network draws), `accuracy_at_50` and
     `accuracy_at_90` (means over trials), `drop_from_50_to_90` (of the means), `sdc_rate_at_50`
     (silent data corruption: examples that are right without faults and wrong with them, with finite
     outputs, in percent of the former); by `stats.curves.summaries` `area_under_curve`,
@@ -141,6 +142,9 @@ def summarized(rates: tuple[float, ...], found: Outcomes, agreed: Agreement) -> 
         rate > 0 and is_unclear(student, sure, golden)
         for rate, student, sure in zip(rates, students, free, strict=True)
     ]
+    if np.ptp(found.golden_right):
+        spread = 100 / len(found.y) * float(found.golden_right.std(ddof=1))
+        scalars["golden_spread"] = spread
     scalars |= {"unclear_rates": float(sum(unclear)), "exceptions": float(agreed.exceptions)}
     arrays = {
         "rates": np.array(percent),

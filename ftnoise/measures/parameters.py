@@ -73,10 +73,14 @@ class ParameterHistogram(Measure):
 
 
 def parameters(network: keras.Model) -> np.ndarray:
-    """All trainable parameters of a network, float64 `[n]`."""
+    """All trainable parameters of a network but those that scale its noise, float64 `[n]`."""
     import numpy as np
 
-    parts = [variable.numpy().ravel() for variable in network.trainable_variables]
+    from ftnoise.layers.drawing import noise_weights
+
+    noise = {id(variable) for variable in noise_weights(network)}
+    counted = [one for one in network.trainable_variables if id(one) not in noise]
+    parts = [variable.numpy().ravel() for variable in counted]
     return np.concatenate(parts).astype(np.float64)
 
 

@@ -32,7 +32,7 @@ class RobustAccuracy(Measure):
     norm of the attack's ball, over the examples that it broke; missing where it broke none.
 
     With votes, a prediction is the class that most draws of a network that draws predict, and
-    `single_pass_robust_accuracy` is the accuracy under attack in one of them.
+    `single_pass_robust_accuracy` is the accuracy under attack of a single one, the mean over them.
 
     Arrays, bits packed into bytes: `survives` and `right`, whether each example is right with and
     without the attack. Info: `attack`, its label, and `examples`, their number; with several

@@ -14,6 +14,7 @@ Deviations
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ftnoise.attacks.search import Search
 from ftnoise.core.checks import boolean, count, instance
@@ -95,17 +96,30 @@ class SearchAccuracy(Measure):
 
 def columns(measure: SearchAccuracy, name: str) -> tuple[Column, ...]:
     """The columns of a table of this measure, named `NAME_accuracy` and so on."""
-    seen = ", mean network" if measure.mean_network else ""
-    norm = measure.search.ball.label
-    titles = {
-        "accuracy": ("search_accuracy", f"Accuracy after {measure.search.label}{seen}", "%", 2),
-        "accuracy_found": ("search_accuracy_found", "Where it succeeded", "%", 2),
-        "distance": ("distance_50", f"Median distance ({norm})", "", 3),
-    }
-    return tuple(
+    label, norm = measure.search.label, measure.search.ball.label
+    shown: Any = {"measure": measure}
+    return (
         Column(
-            name=f"{name}_{end}", scalar=scalar, measure=measure, title=title, unit=unit,
-            digits=digits,
-        )
-        for end, (scalar, title, unit, digits) in titles.items()
+            name=f"{name}_accuracy", scalar="search_accuracy", title=f"Accuracy after {label}",
+            unit="%", **shown,
+        ),
+        found(measure, name),
+        Column(
+            name=f"{name}_distance", scalar="distance_50", title=f"Median distance ({norm})",
+            digits=3, **shown,
+        ),
     )  # fmt: skip
+
+
+def found(measure: SearchAccuracy, name: str) -> Column:
+    """The column `NAME_accuracy_found`."""
+    seen = " on the mean network" if measure.mean_network else ""
+    # A label may end in a clause of its own.
+    label = measure.search.label + ("," if "," in measure.search.label else "")
+    return Column(
+        name=f"{name}_accuracy_found",
+        scalar="search_accuracy_found",
+        measure=measure,
+        title=f"Where {label} succeeded{seen}",
+        unit="%",
+    )

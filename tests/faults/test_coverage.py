@@ -99,7 +99,7 @@ class Replay:
     def run(self, numbers, rate: Rate) -> TrialResults:
         assert rate == FAULT.rate
         correct = np.stack([self.known[hit(self.seed, number)] for number in numbers])
-        return TrialResults(correct, *np.zeros((4, len(correct))), np.zeros((len(correct), 8)))
+        return TrialResults(correct, *np.zeros((5, len(correct))), np.zeros((len(correct), 8)))
 
 
 @functools.cache

@@ -11,6 +11,7 @@ from keras import layers
 from ftnoise.faults.agreement import agreement
 from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.injection import injected
+from ftnoise.faults.outcomes import OUTCOMES, Outcomes
 from ftnoise.faults.parsing import parse_fault
 from ftnoise.faults.rates import Share
 from ftnoise.layers.drawing import StochasticLayer, forward
@@ -77,12 +78,27 @@ def test_each_trial_has_a_draw_of_its_own_and_the_golden_network_that_of_the_fir
     np.testing.assert_array_equal(drawn[0], campaign.golden)
     assert np.abs(drawn[1] - drawn[0]).max() > 0.1
     assert np.abs(drawn[2] - drawn[1]).max() > 0.1
-    # Side by side in one call as one by one.
-    deviations = campaign.run(range(3), NONE).output_deviation_mean
-    expected = [np.linalg.norm(one - drawn[0], axis=1).mean() for one in drawn]
-    np.testing.assert_allclose(deviations, expected, rtol=1e-5)
     other = Campaign(network(), X, Y, parse_fault("weights:stuck_at=0:0.3"), seed=4)
     assert np.abs(other.golden - campaign.golden).max() > 0.1
+
+
+@pytest.mark.parametrize("text", FAULTS)
+def test_a_trial_is_compared_with_the_same_draw_without_faults(text):
+    campaign, rate = Campaign(network(), X, Y, parse_fault(text), seed=3), parse_fault(text).rate
+    clean = [campaign.outputs(number, NONE) for number in range(3)]
+    faulty = [campaign.outputs(number, rate) for number in range(3)]
+    # Side by side in one call as one by one.
+    found = campaign.run(range(3), rate)
+    expected = [np.linalg.norm(a - b, axis=1).mean() for a, b in zip(clean, faulty, strict=True)]
+    np.testing.assert_allclose(found.output_deviation_mean, expected, rtol=1e-5)
+    right = [(one.argmax(axis=1) == Y).sum() for one in clean]
+    assert found.golden_right.tolist() == right
+    assert len({*right}) > 1
+    masked = campaign.run(range(3), NONE)
+    assert masked.output_deviation_max.tolist() == [0, 0, 0]
+    assert masked.outcomes[:, list(OUTCOMES).index("masked_rate")].tolist() == [len(Y)] * 3
+    outcomes = Outcomes([rate], campaign.correct, Y, [found.to_arrays()])
+    assert outcomes.golden_accuracy == pytest.approx(100 * np.mean(right) / len(Y))
 
 
 def test_without_faults_it_agrees_with_keras():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -12,10 +14,11 @@ RATES = (Share(rate=0.1), Share(rate=0.5), Count(faults=3))
 CLASSES = 4
 
 
-def drawn(trials, images, seed=0):
+def drawn(trials, images, golden, seed=0):
     draw = np.random.default_rng(seed)
     correct, numbers = draw.random((trials, images)) < 0.7, draw.random((4, trials))
-    return TrialResults(correct, *numbers, draw.integers(0, 9, (trials, len(OUTCOMES))))
+    right = np.full(trials, float(golden.sum()))
+    return TrialResults(correct, *numbers, right, draw.integers(0, 9, (trials, len(OUTCOMES))))
 
 
 def outcomes_of(rates, golden, y, results):
@@ -24,7 +27,8 @@ def outcomes_of(rates, golden, y, results):
 
 def one_trial(golden, y, correct):
     golden, correct = np.array(golden, bool), np.array([correct], bool)
-    results = TrialResults(correct, *np.zeros((4, 1)), np.zeros((1, len(OUTCOMES))))
+    right = np.array([float(golden.sum())])
+    results = TrialResults(correct, *np.zeros((4, 1)), right, np.zeros((1, len(OUTCOMES))))
     return outcomes_of([Count(faults=1)], golden, np.array(y), [results])
 
 
@@ -32,8 +36,9 @@ def made(images=21, trials=(5, 2, 0), seed=0):
     """Outcomes with these numbers of trials, and the results they are made of."""
     draw = np.random.default_rng(seed + 100)
     y = draw.permutation(np.arange(images) % CLASSES)
-    results = [drawn(count, images, seed + n) for n, count in enumerate(trials)]
-    return outcomes_of(RATES, draw.random(images) < 0.8, y, results), results
+    golden = draw.random(images) < 0.8
+    results = [drawn(count, images, golden, seed + n) for n, count in enumerate(trials)]
+    return outcomes_of(RATES, golden, y, results), results
 
 
 @pytest.mark.parametrize("images", [1, 7, 8, 9, 21])
@@ -65,12 +70,24 @@ def test_accuracies_and_outcomes_are_those_of_plain_loops():
         np.testing.assert_allclose(found.class_accuracies(site), expected, rtol=1e-6)
 
 
+def test_a_network_that_draws_is_compared_with_each_draw_by_itself():
+    found, (one, *_) = made(trials=(3, 0, 0))
+    right = np.array([10.0, 12.0, 20.0])
+    one = dataclasses.replace(one, golden_right=right)
+    found = outcomes_of(RATES[:1], found.golden, found.y, [one])
+    assert found.golden_accuracy == pytest.approx(100 * 14 / 21)
+    counts = one.outcomes[:, list(OUTCOMES).index("sdc_rate")]
+    np.testing.assert_allclose(found.outcome_rates(0)["sdc_rate"], 100 * counts / right)
+    counts = one.outcomes[:, list(OUTCOMES).index("repaired_rate")]
+    np.testing.assert_allclose(found.outcome_rates(0)["repaired_rate"], 100 * counts / (21 - right))
+
+
 def test_a_class_without_images_has_no_accuracy():
     found = outcomes_of(
         (Count(faults=1),),
         np.ones(3, bool),
         np.array([0, 2, 2]),
-        [TrialResults(np.array([[True, True, False]]), *np.zeros((4, 1)), np.zeros((1, 8)))],
+        [TrialResults(np.array([[True, True, False]]), *np.zeros((5, 1)), np.zeros((1, 8)))],
     )
     np.testing.assert_array_equal(found.class_accuracies(0), [[100, np.nan, 50]])
 
@@ -85,7 +102,7 @@ def test_trials_with_values_and_with_outputs_that_are_not_finite_are_counted():
     counts = np.zeros((4, len(OUTCOMES)))
     counts[:2, 0] = 3
     put = np.array([0.0, 1.0, 1.0, 1.0])
-    results = TrialResults(np.ones((4, 5), bool), *np.zeros((2, 4)), put, put, counts)
+    results = TrialResults(np.ones((4, 5), bool), *np.zeros((2, 4)), put, put, put, counts)
     found = outcomes_of([Count(faults=1)], np.ones(5, bool), np.zeros(5, int), [results])
     assert found.trials_not_finite(0) == (3, 2)
 
@@ -126,9 +143,9 @@ def test_arrays_of_something_else_are_refused(change):
 def test_the_output_deviation_is_over_trials_that_leave_finite_outputs():
     far = np.array([1.0, np.inf, 3.0])
     counts = np.zeros((3, len(OUTCOMES)))
-    some = TrialResults(np.ones((3, 4), bool), far, 2 * far, np.zeros(3), np.ones(3), counts)
+    some = TrialResults(np.ones((3, 4), bool), far, 2 * far, *np.ones((3, 3)), counts)
     far, one = far[1:2], np.ones(1)
-    none = TrialResults(np.ones((1, 4), bool), far, far, one, one, counts[:1])
+    none = TrialResults(np.ones((1, 4), bool), far, far, one, one, one, counts[:1])
     found = outcomes_of(RATES[:2], np.ones(4, bool), np.zeros(4, int), [some, none])
     assert found.output_deviation(0) == (2.0, 6.0)
     assert found.output_deviation(1) == (np.inf, np.inf)

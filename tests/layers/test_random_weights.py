@@ -226,12 +226,12 @@ def test_a_fault_hits_the_mean_for_the_time_of_a_block():
     np.testing.assert_array_equal(forward(network, x, [1, 2]), golden)
 
 
-def test_standard_deviations_are_parameters_and_no_weights():
+def test_standard_deviations_are_no_sites_of_faults():
     network = noisy(small(), "normal")
     names = [target.name for target in Weights(layers=("own",)).targets(network)]
     assert names == ["own/kernel"]
     names = [target.name for target in Parameters(layers=("own",)).targets(network)]
-    assert names == ["own/kernel", "own/bias", "own/kernel_std", "own/bias_std"]
+    assert names == ["own/kernel", "own/bias"]
 
 
 def test_a_network_without_such_layers_is_refused():

@@ -39,7 +39,9 @@ def by_hand(rates=RATES, right=RIGHT) -> Outcomes:
         outcomes[:, list(OUTCOMES).index("sdc_rate")] = 90 - np.minimum(counts, 90)
         outcomes[:, list(OUTCOMES).index("due_rate")] = n * np.arange(len(counts)) % 3
         hit = np.full(len(counts), 7.0 * n)
-        one = TrialResults(correct, far, 3 * far, hit > 7, hit, outcomes)
+        one = TrialResults(
+            correct, far, 3 * far, hit > 7, hit, np.full(len(counts), 90.0), outcomes
+        )
         results.append(one.to_arrays())
     shares = [Share(rate=rate) for rate in rates]
     return Outcomes(shares, first < 90, first % CLASSES, results)

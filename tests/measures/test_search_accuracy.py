@@ -12,7 +12,7 @@ from ftnoise.attacks.local_search import LocalSearch
 from ftnoise.core.errors import BadInput
 from ftnoise.core.preset import PRESETS
 from ftnoise.layers.drawing import forward
-from ftnoise.measures.search_accuracy import SearchAccuracy, columns
+from ftnoise.measures.search_accuracy import SearchAccuracy, columns, found
 from tests.attacks.small import Around, Noise, noisy, trained
 from tests.core.test_resumable import Memory
 from tests.measures.given import attackable, evaluate
@@ -110,10 +110,8 @@ def test_columns_presets_and_bad_fields():
     assert {column.scalar for column in made} <= set(measured(FOOL).scalars)
     assert made[2].title == "Median distance (l_2)"
     at_mean = SearchAccuracy(search=LocalSearch(lowest=True), mean_network=True)
-    assert (
-        columns(at_mean, "search")[0].title
-        == "Accuracy after LocalSearch, lowest first, mean network"
-    )
+    title = "Where LocalSearch, lowest first, succeeded on the mean network"
+    assert found(at_mean, "search").title == title
     quick = SearchAccuracy(search=DeepFool(), draws=4, examples=200)
     assert FOOL.scaled(PRESETS["quick"]) == quick
     for fields, message in (

@@ -56,7 +56,8 @@ def result(
     for rate, row in zip(asked.rates, accuracies, strict=True):
         share = rate.rate if isinstance(rate, Share) else 1 / sites
         hits = sites * share if faults is None else faults
-        numbers = [np.full(len(row), value) for value in (deviation, 2, not_finite > 0, hits)]
+        numbers = (deviation, 2, not_finite > 0, hits, 10.0 * golden)
+        numbers = [np.full(len(row), value) for value in numbers]
         correct = np.stack([order < 10 * accuracy for accuracy in row])
         outcomes = np.zeros((len(row), len(OUTCOMES)))
         outcomes[:, list(OUTCOMES).index("due_rate")] = not_finite

@@ -4,9 +4,9 @@ Sources: Wan et al. (2013), "Regularization of Neural Networks using DropConnect
 section 5 of Khan et al., "Non-Determinism in Neural Networks for Adversarial Robustness".
 
 Deviations
-1. Wan et al. approximate the mean of the outputs at test time, and the code of Khan et al. drops
-   nothing there. Here a network draws at test time as well, since the paper attributes its
-   robustness to that; `layers.drawing.mean()` gives the network without noise.
+1. Wan et al. approximate the mean of the outputs at test time. The code of Khan et al. drops
+   nothing in the search for adversarial examples, and drops when it scores them. Here a network
+   draws at test time in both; `layers.drawing.mean()` gives the network without noise.
 2. All examples of a batch share a draw, as in Khan et al.; Wan et al. draw for each example.
 """
 

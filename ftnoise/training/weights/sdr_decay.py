@@ -8,10 +8,13 @@ equation (1) and Algorithm 2, which "applies to every parameter"; after Hanson (
 Frazier-Logue and Hanson (2018).
 
 Deviations
-1. Neither beta, zeta and tau nor the start of S are printed. The start is that of the authors'
-   code, standard deviations uniform in [0, 0.5 * sqrt(2 / elements)]; it has beta 5 and zeta 0.99.
+1. Neither beta, zeta and tau nor the start of S are printed. Here the standard deviations start
+   uniform in [0, 0.5 * sqrt(2 / elements)], the range of the authors' code, which rescales normal
+   draws to it; it has beta 5 and zeta 0.99.
 2. That code is another algorithm, `published=True`: it works on standard deviations, grows and
-   decays them only every tau batches (twice an epoch), and multiplies by zeta * exp(-0.1 epoch).
+   decays them at two batches of each epoch, the 32nd and the 64th, and multiplies by zeta in the
+   first two epochs and by zeta * exp(-0.1), zeta * exp(-0.2), ... in those that follow. Here they
+   grow and decay every tau batches.
 3. The batches are counted from the start of the training, not of the epoch.
 4. The gradient is the one that the optimizer gets, with that of a penalty.
 """
@@ -107,6 +110,6 @@ class SDRDecay(Weights):
 
             def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
                 epochs = epoch * self.model.epochs_per_interval
-                state.assign([zeta * math.exp(-COOLING * epochs)])
+                state.assign([zeta * math.exp(-COOLING * max(0, epochs - 1))])
 
         return [Cool()]

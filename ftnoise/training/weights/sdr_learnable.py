@@ -9,6 +9,8 @@ Source: Khan et al., "Non-Determinism in Neural Networks for Adversarial Robustn
 Deviations
 1. The paper's "variance" is the standard deviation here, as in its Algorithm 3.
 2. The paper does not print how s starts; the start is that of the authors' code for SDR-Decay.
+   Their code for this method starts the s of a kernel at Glorot's normal initialization, 10 to 30
+   times as far from 0 on their network; a larger `start` comes close to it.
 3. The paper moves the thresholds when the accuracy on the test data stops rising. `Plateau` looks
    at examples held out of the training data; `PlateauOnTestData` is the paper's way. A plateau,
    which the paper does not define, is an epoch without a new best accuracy since the last raise.
@@ -128,6 +130,9 @@ class _Plateau(ThresholdSchedule):
 @dataclass(frozen=True, kw_only=True)
 class Plateau(_Plateau):
     """Raises both thresholds after an epoch without a new best accuracy on held-out examples.
+
+    Those are not trained on, but measures count them as training examples. After a raise in the
+    last epoch no step follows that would clip the standard deviations.
 
     Args:
         step: by how much, > 0.

@@ -88,12 +88,12 @@ def test_the_authors_factor_falls_from_epoch_to_epoch(run_of, images):
     keras.utils.set_random_seed(0)
     network = training.train(run, images())
     (factor,) = gaussian_layers(network)[0].state.numpy()
-    assert factor == pytest.approx(0.9 * np.exp(-0.2))
+    assert factor == pytest.approx(0.9 * np.exp(-0.1))
     decayed = gaussian_layers(network)[0].kernel_std.numpy().max()
     first = 0.5 * np.sqrt(2 / 36)
     # Once an epoch; the largest of 36 uniforms is close to its bound.
-    assert decayed == pytest.approx(first * 0.9**3 * np.exp(-0.3), rel=0.25)
-    assert decayed <= first * 0.9**3 * np.exp(-0.3) * (1 + 1e-6)
+    assert decayed == pytest.approx(first * 0.9**3 * np.exp(-0.1), rel=0.25)
+    assert decayed <= first * 0.9**3 * np.exp(-0.1) * (1 + 1e-6)
 
 
 @pytest.mark.parametrize(
