@@ -25,8 +25,8 @@ class EOTConvergence(Measure):
     """The accuracy under attack with each of several numbers of draws.
 
     Arrays: `draws`, and the accuracies `accuracy` (percent) with their Clopper-Pearson 95 %
-    intervals `accuracy_low`, `accuracy_high`. Info: `attack`, its label;
-    `examples`, their number; and `red_flags`: a sentence if the last increase breaks significantly more examples.
+    intervals `accuracy_low`, `accuracy_high`. Info: `attack`, its label; `examples`, their number;
+    and `red_flags`: a sentence if the last increase breaks significantly more examples.
 
     Args:
         attack: one that averages over draws, such as PGD; its number of draws does not count.

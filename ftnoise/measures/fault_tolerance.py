@@ -59,8 +59,8 @@ class FaultTolerance(Measure):
     trials that put NaN or infinity into parameters or outputs of neurons, and of those with outputs
     of the network that are not finite); `faults` (number of sites that are hit), `accuracies`
     `[rates, trials]`, `class_accuracy` `[rates, classes]`. `drops` `[1, trials]` is the drop from
-    50 to 90 % in each trial, paired over nested trials, and `drop_to` `[1]` is 90. `correct`
-    `[rates, trials, examples / 8]` and `golden` `[examples / 8]` are the bits themselves, packed.
+    50 to 90 % in each trial, paired over nested trials, and `drop_to` `[1]` is 90. `correct_at`
+    `[1]` is 50, at which `correct` `[1, trials, examples / 8]` are the bits themselves, packed.
     Info: `checks`, how the campaign agrees with Keras, and `examples`, their number.
 
     Args:
@@ -160,8 +160,6 @@ def summarized(rates: tuple[float, ...], found: Outcomes, agreed: Agreement) -> 
         "faults": np.array([one["faults"].mean() for one in found.results]),
         "accuracies": accuracies,
         "class_accuracy": np.stack([found.class_accuracies(index).mean(axis=0) for index in at]),
-        "correct": np.stack([one["correct"] for one in found.results]),
-        "golden": np.packbits(found.golden),
     }
     for name, values in outcomes.items():
         arrays[name] = values.mean(axis=1)
@@ -174,6 +172,8 @@ def summarized(rates: tuple[float, ...], found: Outcomes, agreed: Agreement) -> 
     for rate, index in tested.items():
         scalars[f"accuracy_at_{100 * rate:.0f}"] = float(accuracies[index].mean())
     if DROP[0] in tested:
+        arrays["correct_at"] = np.array([100 * DROP[0]])
+        arrays["correct"] = found.results[tested[DROP[0]]]["correct"][None]
         scalars["sdc_rate_at_50"] = float(arrays["sdc_rate"][tested[DROP[0]]])
     if len(tested) == len(DROP):
         drops = accuracies[tested[DROP[0]]] - accuracies[tested[DROP[1]]]
@@ -263,6 +263,6 @@ def figures(measure: FaultTolerance, compared: tuple[str, ...] = ()) -> tuple[Fi
             bits="correct",
             examples="examples",
             draws="trials",
-            **x,
+            **x | {"x": "correct_at"},
         ),
     )
