@@ -28,6 +28,7 @@ from ftnoise.attacks.mim import MIM
 from ftnoise.attacks.pgd import PGD
 from ftnoise.attacks.search import Search
 from ftnoise.attacks.spsa import SPSA
+from ftnoise.attacks.variation import Variation
 from ftnoise.core import interfaces
 from ftnoise.core.interfaces import Architecture, DataSet, Run
 from ftnoise.core.schedule import Schedule
@@ -140,6 +141,7 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     ),
     StuckAt: (StuckAt(), StuckAt(value=1)),
     FmnistCNN2: (FmnistCNN2(), FmnistCNN2(padding=("same", "valid"), first_stride=2)),
+    Variation: (Variation(attack_epsilon=0.1, steps=2),),
     GaussianNoise: (GaussianNoise(sigma=0.1), GaussianNoise(sigma=0.1, multiplicative=True)),
     ImageFolder: (ImageFolder(path="figures"),),
     DPSGD: (

@@ -5,7 +5,8 @@
 - `bounded`: intervals that only assume bounds on the values, one of them valid at any time;
 - `comparing`: two models on the same trials, and many comparisons at once;
 - `levels`: how much of the variance comes from seeds, trials and images;
-- `curves`: an accuracy against the fault rate, in a few numbers.
+- `curves`: an accuracy against the fault rate, in a few numbers;
+- `sampling`: how many examples a guarantee takes.
 """
 
 from __future__ import annotations
