@@ -72,7 +72,8 @@ def test_an_own_file_is_found_in_the_current_folder_and_may_import_its_neighbors
         (
             "from ftnoise.core.schedule import Schedule\n"
             "S = Schedule(epochs=0, batch_size=1, learning_rate=1)",
-            "BadInput: Expected epochs to be an integer >= 1. Received: epochs=0. (line 2)",
+            "BadInput: Expected epochs to be an integer in 1 to 1,000,000. Received: epochs=0. "
+            "(line 2)",
         ),
         (MINE.replace('"mine"', '"table5"'), "a name of its own"),
         (MINE.replace('"mine"', '"../mine"'), "named in letters, digits"),
