@@ -24,7 +24,8 @@ from ftnoise.measures.robust_accuracy import check
 class EOTConvergence(Measure):
     """The accuracy under attack with each of several numbers of draws.
 
-    Arrays: `draws`, and the accuracies `accuracy` (percent) with their Clopper-Pearson 95 %
+    Scalars: `last_drop`, by how much the last increase lowers the accuracy, in points. Arrays:
+    `draws`, and the accuracies `accuracy` (percent) with their Clopper-Pearson 95 %
     intervals `accuracy_low`, `accuracy_high`. Info: `attack`, its label; `examples`, their number;
     and `red_flags`: a sentence if the last increase breaks significantly more examples.
 
@@ -84,7 +85,7 @@ class EOTConvergence(Measure):
             )
         intervals = [one.interval for one in found]
         return Measurement(
-            scalars={},
+            scalars={"last_drop": accuracies[-2] - accuracies[-1]},
             arrays={
                 "draws": np.array(self.numbers, float),
                 "accuracy": np.array(accuracies),

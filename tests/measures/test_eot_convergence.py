@@ -32,7 +32,7 @@ def test_it_falls_where_noise_hides_the_gradient_and_says_that_it_has_not_ended(
     accuracy = found.arrays["accuracy"]
     assert found.arrays["draws"].tolist() == [1, 4, 64]
     assert accuracy[0] > accuracy[1] > accuracy[2]
-    assert accuracy[1] - accuracy[2] > 5
+    assert found.scalars["last_drop"] == accuracy[1] - accuracy[2] > 5
     (flag,) = found.info["red_flags"]
     assert flag.startswith("64 draws do more than 4 (")
     x, y = given["x_test"], given["y_test"]
