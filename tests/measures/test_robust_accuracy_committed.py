@@ -22,10 +22,12 @@ from ftnoise.measures.robust_accuracy import RobustAccuracy, with_apgd
 from tests.measures.given import evaluate
 
 REFERENCES = Path(__file__).parents[2] / "runs" / "reference"
+FAST = ("table5 fmnist_dnn natural", "table5 fmnist_dnn trades")
 ROWS = [
-    pytest.param(row, id=f"{table.EXPERIMENT.name} {row.name}", marks=marks)
-    for table, marks in ((table5, []), (table8, pytest.mark.slow), (table7, pytest.mark.slow))
+    pytest.param(row, id=name, marks=[] if name in FAST else pytest.mark.slow)
+    for table in (table5, table7, table8)
     for row in table.EXPERIMENT.rows
+    for name in [f"{table.EXPERIMENT.name} {row.name}"]
 ]
 
 

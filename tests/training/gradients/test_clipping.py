@@ -160,7 +160,7 @@ HIDDEN = {
 }
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(
     rank=st.sampled_from([1, 2]),
     hidden=st.lists(st.tuples(st.sampled_from(sorted(HIDDEN)), st.booleans()), max_size=4),
