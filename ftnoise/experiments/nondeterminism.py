@@ -6,8 +6,9 @@ section 6, which prints two numbers without the schedule of the thresholds.
 Deviations
 1. The paper prints no optimizer, number of epochs, beta, zeta or tau. Adam at 0.001, batches of 64,
    15 epochs and a weight decay of 1e-4 (an L2 penalty of half of it, on standard deviations too)
-   are those of the authors' published code; SDR-Decay has beta 0.05, zeta 0.7, tau 10, which are
-   ours.
+   are those of the authors' published code; SDR-Decay has beta 0.003, zeta 0.7 and tau 10, which
+   are ours. With beta 0.02 the accuracy falls below 90 % within 3 epochs, and with 0.05 the loss
+   becomes infinite in the first.
 2. Inputs are in [-1, 1] inside the network and in [0, 1] outside, where radii are counted: a radius
    is a share of the range. The row `unsigned` is in [0, 1] inside, too.
 3. Searches run on 1,000 test images (LocalSearch in the order of Foolbox 1.8 on 200), and 20 single
@@ -98,7 +99,7 @@ EXPERIMENT = Experiment(
         Row(name="mlp", run=MLP, paper=printed(97.59, 0, 0, 0)),
         Row(
             name="sdr_decay",
-            run=noisy(SDRDecay(beta=0.05, zeta=0.7, tau=10)),
+            run=noisy(SDRDecay(beta=0.003, zeta=0.7, tau=10)),
             paper=printed(97.55, 4.61, 3.87, 2.85, mean="_mean"),
         ),
         Row(

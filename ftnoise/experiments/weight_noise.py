@@ -49,7 +49,7 @@ def with_faults(where: Where, share: float) -> Weights:
 
 NOISES: dict[str, Weights] = {
     "dropconnect": DropConnect(rate=0.2),
-    "sdr_decay": SDRDecay(beta=0.05, zeta=0.7, tau=10),
+    "sdr_decay": SDRDecay(beta=0.003, zeta=0.7, tau=10),
     "sdr_learnable": SDRLearnable(schedule=Ramp(target=0.05, epochs=50)),
     "neurons 0.1": with_faults(Neurons(), 0.1),
     "neurons 0.3": with_faults(Neurons(), 0.3),
