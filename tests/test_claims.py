@@ -7,6 +7,7 @@ test images (as if they were drawn for each model) where a model was trained onc
 from __future__ import annotations
 
 import csv
+import json
 import math
 import re
 from pathlib import Path
@@ -14,7 +15,10 @@ from pathlib import Path
 import pytest
 from scipy.stats import norm, t, ttest_ind_from_stats
 
-from ftnoise.stats.comparing import holm
+from ftnoise.core.spec import canonical, spec_id
+from ftnoise.experiments import tradeoff
+from ftnoise.stats.comparing import holm, paired
+from ftnoise.store.folders import RunFolder
 
 ROOT = Path(__file__).parents[1]
 README = re.sub(r"\s+", " ", (ROOT / "README.md").read_text())
@@ -179,6 +183,31 @@ def test_accuracy_with_half_of_the_parameters_stuck_at_0():
     cnn2 = [at_half(f"fmnist_cnn2 {name}") for name in ("natural", "tikhonov", "trades")]
     stands(f"fmnist_cnn2 keeps {min(cnn2):.0f} to {max(cnn2):.0f} % at 50 %")
     assert max(private) > max(cnn2)
+
+
+def test_trade_offs_with_half_of_the_parameters_stuck_at_0():
+    def accuracies(name):
+        run = tradeoff.EXPERIMENT.row(f"fmnist_dnn {name}").run
+        (folder,) = (
+            spec.parent
+            for spec in (ROOT / "runs" / "reference").glob(f"{run.slug}-*/spec.json")
+            if json.loads(spec.read_text())["run"] == canonical(run)
+        )
+        stored = RunFolder(folder.name, folder).read_measure_arrays(spec_id(tradeoff.FAULTS))
+        return stored["accuracies"][0]
+
+    private = accuracies("eps 0.49")
+    stands(f"with half of the parameters stuck at 0 it keeps {private.mean():.0f} % accuracy")
+    for better, worse, words in (
+        ("tikhonov", private, "points less than Tikhonov (seed 0, the same 50 trials)"),
+        ("natural", accuracies("pgd"), "points less than natural training."),
+    ):
+        one = paired(accuracies(better), worse)
+        stands(f"{one.difference:.1f} [{one.low:.1f}, {one.high:.1f}] {words}")
+    most = Cell("tradeoff.paper", "fmnist_dnn pgd", "robust_accuracy").mean
+    others = [float(r["ours"]) for r in rows("tradeoff.paper") if r["measure"] == "robust_accuracy"]
+    assert most == max(others)
+    stands(f"the most robust to the attack ({most:.1f} %)")
 
 
 def significance(row: str, column: str, report: str = "table3.paper") -> dict[str, float]:
