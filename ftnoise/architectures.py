@@ -190,6 +190,55 @@ class MnistMLP(SequentialNetwork):
 
 
 @dataclass(frozen=True, kw_only=True)
+class GridCNN(SequentialNetwork):
+    """A network of the grids of convolutional networks: convolutions, then dense layers, all ReLU.
+
+    Source: "Global Adversarial Robustness Guarantees for Neural Networks", appendix B.2 and B.4,
+    which prints neither strides nor padding nor pooling. Here the strides are 1, without padding or
+    pooling.
+
+    Args:
+        convolutions: their number, at least 1.
+        filters: of each convolution, at least 1.
+        kernel: side of a kernel, at least 1.
+        depth: number of hidden dense layers, at least 1.
+        width: units of each, at least 1.
+    """
+
+    convolutions: int = 1
+    filters: int = 5
+    kernel: int = 3
+    depth: int = 1
+    width: int = 128
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        count(convolutions=self.convolutions, filters=self.filters, kernel=self.kernel)
+        count(depth=self.depth, width=self.width)
+        least = self.convolutions * (self.kernel - 1) + 1
+        expect(
+            len(self.input_shape) == 3 and min(self.input_shape[:2]) >= least,
+            f"images of at least {least} x {least} pixels",
+            input_shape=self.input_shape,
+        )
+
+    def layers(self) -> list[keras.layers.Layer]:
+        from keras.layers import Dense, Flatten
+
+        from ftnoise.layers.convolution import ImageConv2D
+
+        return [
+            *(
+                ImageConv2D(self.filters, self.kernel, activation="relu")
+                for _ in range(self.convolutions)
+            ),
+            Flatten(),
+            *(Dense(self.width, activation="relu") for _ in range(self.depth)),
+            Dense(self.classes),
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
 class CirclesNet(SequentialNetwork):
     """The network of Table 3: one hidden layer of 500 units and a sigmoid unit; 2,001 parameters.
 

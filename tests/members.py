@@ -45,8 +45,10 @@ from ftnoise.faults.where import Neurons, Weights, Where
 from ftnoise.measures.attack_red_flags import AttackRedFlags
 from ftnoise.measures.black_box_accuracy import BlackBoxAccuracy
 from ftnoise.measures.eot_convergence import EOTConvergence
+from ftnoise.measures.global_robustness import GlobalRobustness
 from ftnoise.measures.robust_accuracy import RobustAccuracy
 from ftnoise.measures.robust_curve import RobustCurve
+from ftnoise.measures.robustness_convergence import RobustnessConvergence
 from ftnoise.measures.search_accuracy import SearchAccuracy
 from ftnoise.measures.stochastic_accuracy import StochasticAccuracy
 from ftnoise.measures.stochastic_red_flags import StochasticRedFlags
@@ -65,6 +67,7 @@ from ftnoise.training.weights.sdr_learnable import (
     SDRLearnable,
     ThresholdSchedule,
 )
+from ftnoise.verify.budget import Budget
 
 SCHEDULE = Schedule(epochs=2, batch_size=4, learning_rate=0.1, momentum=0.9, drops=(2,))
 RUN = Run(architecture=FmnistDNN(), data=FashionMNIST(), training=Training(), schedule=SCHEDULE)
@@ -98,6 +101,20 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     FaultsInTraining: (
         FaultsInTraining(fault=FAULT),
         FaultsInTraining(fault=Fault(where=Neurons(), what=StuckAt(), rate=Count(faults=2))),
+    ),
+    GlobalRobustness: (
+        GlobalRobustness(radii=(0.1,), attacks=(PGD(attack_epsilon=0.1, steps=2),), tolerance=None),
+    ),
+    RobustnessConvergence: (
+        RobustnessConvergence(
+            local=GlobalRobustness(
+                radii=(0.1,),
+                attacks=(PGD(attack_epsilon=0.1, steps=2),),
+                verify=Budget(nodes=0),
+                tolerance=None,
+            ),
+            tolerances=(0.9,),
+        ),
     ),
     LocalSearch: (LocalSearch(rounds=2), LocalSearch(rounds=2, lowest=True)),
     MIM: (MIM(attack_epsilon=0.1),),
@@ -165,8 +182,8 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     ),
 }
 
-# Specs that hold others.
-NO_KIND = (Fault, Run, Schedule)
+# Specs that hold others, or are held by arguments.
+NO_KIND = (Budget, Fault, Run, Schedule)
 
 # The base class of each kind.
 KINDS: dict[str, type[Spec]] = {

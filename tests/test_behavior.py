@@ -234,7 +234,9 @@ def test_a_measure_is_deterministic_and_leaves_the_network_as_it_is(spec, networ
         assert type(value) is float
         assert math.isfinite(value)
         assert re.fullmatch(r"[a-z][a-z0-9_]*", name)
-        assert name in type(spec).__doc__, f"{name} is not in the docstring"
+        # The number of a radius is documented once for several scalars.
+        documented = re.sub(r"_\d$", "", name) in type(spec).__doc__
+        assert documented, f"{name} is not in the docstring"
     assert two.scalars == one.scalars
     assert two.info == one.info
     assert two.arrays.keys() == one.arrays.keys()

@@ -19,7 +19,7 @@ from ftnoise.core.spec import Spec
 HEAVY = ("tensorflow", "keras", "numpy", "pandas", "matplotlib", "scipy", "PIL")
 
 # Only these rooms have modules that import something heavy at once, for functions to import.
-COMPUTE = {"datasets", "faults", "layers", "training"}
+COMPUTE = {"datasets", "faults", "layers", "training", "verify"}
 
 PACKAGE = Path(ftnoise.__file__).parent
 INJECT = ("inject", "--model", "own:build", "--data", "/nowhere.npz")

@@ -165,6 +165,51 @@ class Evaluation:
         text = f"attack with {attack.label}"
         return Attacked(**self.resumable.batches(batch, len(y), size, series=part, text=text))
 
+    def varied(
+        self, part: str, attack: Attack, network: keras.Model, x: ndarray
+    ) -> dict[str, ndarray]:
+        """How an attack changes the outputs, with the predictions as labels; raises as `attacked`.
+
+        Args:
+            part: name of this attack in the measurement, in lower case letters and _.
+            attack: the attack.
+            network: gives logits.
+            x: examples `[n, ...]` in [0, 1].
+
+        Returns:
+            `predicted` class `[n]`; `changed`, whether another class reaches it before or under the
+            attack, bool `[n]`; `variation`, the largest change of a class's probability, `[n]`.
+        """
+        import numpy as np
+        import tensorflow as tf
+
+        check_range(x)
+        target = self.target(network, x.shape[1:])
+        size = attack.at_a_time(x.shape[1:])
+
+        def batch(start: int, stop: int) -> dict[str, Any]:
+            images = tf.constant(x[start:stop], tf.float32)
+            draw = seed("judge", start // size)
+            before = target.logits(images, draw).numpy()
+            check_outputs(before, network)
+            predicted = before.argmax(axis=1)
+            labels = tf.constant(predicted, tf.int32)
+            moved = attack.perturb(target, images, labels, seed("attack", start // size))
+            moved = tf.where(tf.math.is_finite(moved), moved, images)
+            after = target.logits(moved, draw).numpy()
+            rows = np.arange(len(before))
+            changed = np.zeros(len(before), bool)
+            for outputs in (before, after):
+                own, others = outputs[rows, predicted], outputs.copy()
+                others[rows, predicted] = -np.inf
+                changed |= ~(own > others.max(axis=1))
+            shares = [tf.nn.softmax(outputs).numpy() for outputs in (before, after)]
+            variation = np.abs(shares[1] - shares[0]).max(axis=1)
+            return {"predicted": predicted, "changed": changed, "variation": variation}
+
+        text = f"attack with {attack.label}"
+        return self.resumable.batches(batch, len(x), size, series=part, text=text)
+
     def searched(
         self,
         part: str,

@@ -36,12 +36,12 @@ from ftnoise.faults.compatibility import check_examples
 from ftnoise.faults.decisions import Decisions
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.faulty_network import FaultyNetwork
-from ftnoise.faults.graph import unfold
 from ftnoise.faults.injection import faulty_parameters, strike_few
 from ftnoise.faults.outcomes import OUTCOMES, TrialResults
 from ftnoise.faults.rates import Rate, Share
 from ftnoise.faults.trials import Trial, TrialSampler, TrialStream
 from ftnoise.layers.drawing import drawing, is_stochastic
+from ftnoise.layers.graph import unfold
 
 # Measured by tests/benchmarks/faults.py on two cores, 10,000 images: 8 trials were no faster than 4
 # for whole networks; 2 took 1.3 times as long on fmnist_dnn.

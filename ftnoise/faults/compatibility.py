@@ -10,7 +10,7 @@ import numpy as np
 from ftnoise.core.checks import expect, is_number
 from ftnoise.core.data import finite
 from ftnoise.core.errors import BadInput
-from ftnoise.faults.graph import Step, unfold
+from ftnoise.layers.graph import Step, unfold
 
 # Threshold between two classes, by the activation of the output.
 MIDDLES = {"sigmoid": 0.5, "hard_sigmoid": 0.5, "tanh": 0.0, "softsign": 0.0, "linear": 0.0}

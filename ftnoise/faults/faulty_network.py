@@ -23,11 +23,11 @@ import tensorflow as tf
 from ftnoise.core.checks import expect
 from ftnoise.faults.effects import StuckAt
 from ftnoise.faults.fault import Fault
-from ftnoise.faults.graph import Graph, Key, Step
 from ftnoise.faults.injection import replaced, strike, taps
 from ftnoise.faults.sites import OutputTarget
 from ftnoise.layers.convolution import ImageConv2D
 from ftnoise.layers.drawing import is_stochastic
+from ftnoise.layers.graph import Graph, Key, Step
 
 LAYERS = keras.layers
 # Unit by unit, they give 0 where all they are given is 0. These classes, and none below them: a

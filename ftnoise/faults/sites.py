@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from ftnoise.core.checks import expect
 from ftnoise.core.errors import BadInput
-from ftnoise.faults.graph import Graph, Step, unfold
 from ftnoise.layers.drawing import noise_weights
+from ftnoise.layers.graph import Graph, Step, unfold
 
 LAYERS = keras.layers
 # They have parameters, but act on the units of the layer before.

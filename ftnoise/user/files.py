@@ -43,7 +43,7 @@ def build(name: str) -> keras.Model:
         BadInput: there is no such function, it fails, or it returns no Sequential or functional
             model that is built.
     """
-    from ftnoise.faults.graph import unfold
+    from ftnoise.layers.graph import unfold
 
     module, _, function = name.partition(":")
     folder = os.getcwd()

@@ -1,6 +1,6 @@
 """A Keras model as the list of its layers' calls, in the order in which they are computed.
 
-Models inside a model are unfolded, so the part before the first fault is computed once.
+Models inside a model are unfolded, so each layer is a step of its own.
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ from keras import Input, Model, layers
 
 from ftnoise.core.errors import BadInput
 from ftnoise.faults.campaign import Campaign
-from ftnoise.faults.graph import unfold
 from ftnoise.faults.injection import injected
 from ftnoise.faults.parsing import parse_fault
 from ftnoise.faults.where import Neurons, Parameters, Weights
+from ftnoise.layers.graph import unfold
 
 DRAW = np.random.default_rng(0)
 X = DRAW.normal(size=(12, 4, 6)).astype(np.float32)

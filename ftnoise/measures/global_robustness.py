@@ -1,0 +1,372 @@
+"""Global robustness: how likely the prediction of an example can be changed, from both sides.
+
+Source: "Global Adversarial Robustness Guarantees for Neural Networks", Definitions 1 to 4 and
+Theorems 1 and 2.
+
+An attack gives one side: what it changes can be changed. The verifier gives the other: what it
+verifies cannot. The truth lies between, whatever the attack missed, and each side has the
+statistical error of its sample. The class that counts is the predicted one, right or wrong; where
+two classes tie, it can be changed. All intervals speak of the distribution that the test set was
+drawn from.
+
+Deviations
+1. The paper's estimates are of one side, by an exhaustive search or FGSM.
+2. The paper's interval is Hoeffding's, which fixes the number of examples. That of Clopper and
+   Pearson for shares and the betting interval for means hold too, and are narrower.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from ftnoise.attacks.attack import Attack
+from ftnoise.core import seeds
+from ftnoise.core.checks import count, expect, fraction, instance, is_number
+from ftnoise.core.experiment import Column
+from ftnoise.core.figures import Series
+from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.preset import Preset, limited
+from ftnoise.core.spec import spec_id
+from ftnoise.stats.bounded import bounded_interval
+from ftnoise.stats.comparing import holm
+from ftnoise.stats.sampling import samples_needed
+from ftnoise.stats.summary import proportion_interval
+from ftnoise.verify.budget import Budget
+
+if TYPE_CHECKING:
+    import keras
+    from numpy import ndarray
+
+    from ftnoise.attacks.evaluation import Evaluation
+    from ftnoise.core.resumable import Resumable
+
+AT_A_TIME = 100  # examples that are verified between two checkpoints
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlobalRobustness(Measure):
+    """R, the share of examples whose prediction no attack in the ball changes, and D, how far.
+
+    Scalars, for the first radius `..._1`, the second `..._2` and so on. R in percent: `robust` (not
+    attacked), `verified`, and `robust_low` and `robust_high`, between which R lies with the
+    confidence. R_gamma likewise, of a change of the softmax up to gamma: `steady`,
+    `steady_verified`, `steady_low`, `steady_high`. D, the mean of the largest change of a class's
+    probability in the ball, in [0, 1]: `variation` (of the attacks), `variation_bounded`,
+    `variation_low`, `variation_high`. `worst_class` (from 0) has the smallest share of examples not
+    attacked, and `worst_class_p` is the p-value of Fisher's test that it is below that of the
+    others, with Holm's correction for all classes. Without the verifier, as for a network that
+    draws, the verified numbers and the ends that rest on them are missing.
+
+    Arrays, along the radii: `radii`, each of the above but the worst class, `robust_hoeffding_low`
+    and `robust_hoeffding_high`, Hoeffding's interval of `robust`, and `class_robust`,
+    `class_robust_low`, `class_robust_high` `[radii, classes]`, Clopper and Pearson's intervals that
+    hold for all classes at once; NaN for a class that is never predicted. Info: `attacks`, their
+    labels; `examples`, their number; `undecided`, examples at each radius that are neither attacked
+    nor verified.
+
+    Args:
+        radii: rising, >= 0, in units of inputs in [0, 1].
+        attacks: at least one, all in the same kind of ball; their radii do not count.
+        verify: the budget of the verifier, for l_inf balls; None leaves it out.
+        tolerance: largest error of R and D by Hoeffding's bound, in (0, 1), which gives the number
+            of examples; None takes all of the test set.
+        most: examples at most, whatever the tolerance, or None.
+        confidence: in (0, 1).
+        family: number of networks for which the intervals hold at once (union bound), at least 1.
+        gamma: largest change of a steady probability, in [0, 1].
+        seed: >= 0; draws the examples without replacement.
+    """
+
+    radii: tuple[float, ...]
+    attacks: tuple[Attack, ...]
+    verify: Budget | None = None
+    tolerance: float | None = 0.05
+    most: int | None = None
+    confidence: float = 0.95
+    family: int = 1
+    gamma: float = 0.5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        expect(
+            isinstance(self.radii, tuple)
+            and len(self.radii) > 0
+            and all(is_number(radius) and radius >= 0 for radius in self.radii)
+            and all(low < high for low, high in pairwise(self.radii)),
+            "rising radii, >= 0",
+            radii=self.radii,
+        )
+        instance(tuple, "a tuple of attacks", attacks=self.attacks)
+        expect(len(self.attacks) > 0, "at least one attack", attacks=self.attacks)
+        for attack in self.attacks:
+            instance(Attack, "an attack, such as PGD(attack_epsilon=0.1)", attacks=attack)
+            attack.at(self.radii[-1])
+        balls = {attack.ball for attack in self.attacks}
+        expect(len(balls) == 1, "attacks in one kind of ball", attacks=balls)
+        (ball,) = balls
+        if self.verify is not None:
+            instance(Budget, "the budget of the verifier", verify=self.verify)
+            expect(ball.label == "l_inf", "an l_inf ball to verify", attacks=ball.label)
+        if self.tolerance is not None:
+            fraction(zero=False, one=False, tolerance=self.tolerance)
+        fraction(zero=False, one=False, confidence=self.confidence)
+        fraction(gamma=self.gamma)
+        count(family=self.family)
+        count(optional=True, most=self.most)
+        count(least=0, seed=self.seed)
+
+    @property
+    def needed(self) -> int | None:
+        """The number of examples, or None for all."""
+        if self.tolerance is None:
+            return self.most
+        wanted = samples_needed(self.tolerance, self.confidence, self.family)
+        return limited(wanted, self.most)
+
+    def scaled(self, preset: Preset) -> GlobalRobustness:
+        """As many examples as the preset attacks, and CROWN alone where that is a limit."""
+        if preset.attacked is None:
+            return self
+        verify = replace(self.verify, nodes=0) if self.verify else None
+        return replace(self, most=limited(self.most, preset.attacked), verify=verify)
+
+    def evaluate(self, trained: MeasureInput) -> Measurement:
+        """Attacks and verifies at one radius after the other; resumes if interrupted.
+
+        Raises:
+            BadInput: the tolerance takes more examples than there are.
+        """
+        import numpy as np
+
+        from ftnoise.attacks.evaluation import Evaluation
+        from ftnoise.layers.drawing import is_stochastic
+
+        size = len(trained.data.x_test)
+        wanted = size if self.needed is None else self.needed
+        expect(
+            wanted <= size,
+            f"at most {size} examples, as there are; with a tolerance of {self.tolerance} it takes",
+            examples=wanted,
+        )
+        generator = np.random.default_rng(seeds.key(self.seed, "global robustness"))
+        x = trained.data.x_test[np.sort(generator.choice(size, wanted, replace=False))]
+        evaluation = Evaluation(trained.checkpointing, spec_id(self))
+        attacked = self._attacked(evaluation, trained.network, x)
+        bounded = None
+        if self.verify is not None and not is_stochastic(trained.network):
+            work = evaluation.resumable
+            bounded = self._verified(work, trained.network, x, ~attacked["changed"])
+        return self._summary(attacked, bounded)
+
+    def decided(self, trained: MeasureInput) -> tuple[ndarray, ndarray]:
+        """For the test examples at the first radius: verified, and undecided, bool `[n]` each."""
+        from ftnoise.attacks.evaluation import Evaluation
+
+        x = trained.data.x_test[: self.most]
+        evaluation = Evaluation(trained.checkpointing, spec_id(self))
+        left = self._attacked(evaluation, trained.network, x)["changed"] == 0
+        found = self._verified(evaluation.resumable, trained.network, x, left)
+        verified, refuted = (found[name][0] for name in ("verified", "refuted"))
+        return verified, left[0] & ~verified & ~refuted
+
+    def _attacked(
+        self, evaluation: Evaluation, network: keras.Model, x: ndarray
+    ) -> dict[str, ndarray]:
+        """`changed` and `variation` `[radii, n]`, and `predicted` `[n]`, by the worst attack.
+
+        What is found in a ball is in the larger ones, too.
+        """
+        import numpy as np
+
+        found: list[dict[str, ndarray]] = []
+        for n, radius in enumerate(self.radii):
+            parts = [
+                evaluation.varied(f"at_{n}_by_{m}", attack.at(radius), network, x)
+                for m, attack in enumerate(self.attacks)
+            ]
+            before = found[-1:]
+            found.append(
+                {
+                    name: np.max([part[name] for part in (*parts, *before)], axis=0)
+                    for name in ("changed", "variation")
+                }
+                | {"predicted": parts[0]["predicted"]}
+            )
+        stacked = {name: np.stack([part[name] for part in found]) for name in found[0]}
+        return stacked | {"predicted": stacked["predicted"][0]}
+
+    def _verified(
+        self, work: Resumable, network: keras.Model, x: ndarray, left: ndarray
+    ) -> dict[str, ndarray]:
+        """`verified`, `refuted` and `variation` `[radii, n]`, the first two where `left`.
+
+        What is verified in a ball is so in the smaller ones, too.
+        """
+        import numpy as np
+
+        from ftnoise.verify.verifier import ATTACKED, VERIFIED, Verifier
+
+        verifier = Verifier(network, clip=(0.0, 1.0))
+        found: list[dict[str, ndarray]] = []
+        for n, radius in enumerate(self.radii):
+
+            def batch(start: int, stop: int, n: int = n, radius: float = radius) -> dict[str, Any]:
+                part = np.arange(start, stop)
+                status = np.full(len(part), "", object)
+                if len(wanted := np.flatnonzero(left[n, part])):
+                    outcomes = verifier.verify(x[part[wanted]], radius, budget=self.verify)
+                    status[wanted] = outcomes.status
+                return {
+                    "verified": status == VERIFIED,
+                    "refuted": status == ATTACKED,
+                    "variation": verifier.variation_bounds(x[part], radius),
+                }
+
+            text = f"verifying at {radius:.3g}"
+            found.append(
+                work.batches(batch, len(x), AT_A_TIME, series=f"verified_at_{n}", text=text)
+            )
+        stacked = {name: np.stack([part[name] for part in found]) for name in found[0]}
+        later = np.flip(np.maximum.accumulate(np.flip(stacked["verified"], 0)), 0)
+        least = np.flip(np.minimum.accumulate(np.flip(stacked["variation"], 0)), 0)
+        refuted = np.maximum.accumulate(stacked["refuted"])
+        return {"verified": later, "refuted": refuted, "variation": least}
+
+    def _summary(
+        self, attacked: dict[str, ndarray], bounded: dict[str, ndarray] | None
+    ) -> Measurement:
+        import numpy as np
+
+        from ftnoise.stats.sampling import hoeffding_interval
+
+        changed, variation = attacked["changed"] > 0, attacked["variation"]
+        if bounded is not None:
+            changed |= bounded["refuted"]
+        confidence = 1 - (1 - self.confidence) / self.family
+        arrays: dict[str, ndarray] = {"radii": np.array(self.radii)}
+        for name, kept in {"robust": ~changed, "steady": variation <= self.gamma}.items():
+            arrays[name] = 100 * kept.mean(axis=1)
+            arrays[f"{name}_high"] = np.array([_share(row, confidence)[1] for row in kept])
+        undecided = []
+        if bounded is not None:
+            verified = bounded["verified"] & ~changed
+            undecided = (~changed & ~verified).sum(axis=1).tolist()
+            surely = {
+                ("verified", "robust_low"): verified,
+                ("steady_verified", "steady_low"): bounded["variation"] <= self.gamma,
+            }
+            for (name, low), kept in surely.items():
+                arrays[name] = 100 * kept.mean(axis=1)
+                arrays[low] = np.array([_share(row, confidence)[0] for row in kept])
+        hoeffding = [
+            hoeffding_interval(float(row.mean()), len(row), confidence) for row in ~changed
+        ]
+        arrays["robust_hoeffding_low"], arrays["robust_hoeffding_high"] = 100 * np.transpose(
+            hoeffding
+        )
+        arrays["variation"] = variation.mean(axis=1)
+        arrays["variation_low"] = np.array([_mean(row, confidence)[0] for row in variation])
+        if bounded is not None:
+            most = np.maximum(bounded["variation"], variation)
+            arrays["variation_bounded"] = most.mean(axis=1)
+            arrays["variation_high"] = np.array([_mean(row, confidence)[1] for row in most])
+        classes = _by_class(~changed, attacked["predicted"], confidence)
+        scalars = {
+            f"{name}_{n}": float(value)
+            for name, values in arrays.items()
+            if name != "radii"
+            for n, value in enumerate(values, 1)
+        }
+        for n, (worst, p) in enumerate(classes.pop("worst"), 1):
+            scalars |= {f"worst_class_{n}": float(worst), f"worst_class_p_{n}": p}
+        return Measurement(
+            scalars=scalars,
+            arrays=arrays | classes,
+            info={
+                "attacks": [attack.at(self.radii[-1]).name for attack in self.attacks],
+                "examples": changed.shape[1],
+                "undecided": undecided,
+            },
+        )
+
+
+def _share(kept: ndarray, confidence: float) -> tuple[float, float]:
+    """Clopper and Pearson's interval of a share, in percent."""
+    low, high = proportion_interval(int(kept.sum()), len(kept), confidence)
+    return 100 * low, 100 * high
+
+
+def _mean(values: ndarray, confidence: float) -> tuple[float, float]:
+    """The betting interval of a mean of values in [0, 1]."""
+    found = bounded_interval(values, confidence)
+    return found.low, found.high
+
+
+def _by_class(kept: ndarray, predicted: ndarray, confidence: float) -> dict[str, Any]:
+    """Shares of each predicted class `[radii, classes]`, and the worst class with its p-value."""
+    import numpy as np
+    from scipy.stats import fisher_exact
+
+    number = int(predicted.max()) + 1
+    shares = np.full((3, len(kept), number), np.nan)
+    worst = []
+    for n, row in enumerate(kept):
+        p = []
+        for c in range(number):
+            own, others = row[predicted == c], row[predicted != c]
+            if not len(own):
+                p.append(1.0)
+                continue
+            each = 1 - (1 - confidence) / number
+            shares[:, n, c] = (100 * own.mean(), *_share(own, each))
+            table = [[part.sum(), len(part) - part.sum()] for part in (own, others)]
+            p.append(float(fisher_exact(table, alternative="less").pvalue))
+        lowest = int(np.nanargmin(shares[0, n]))
+        worst.append((lowest, holm(p)[lowest]))
+    names = ("class_robust", "class_robust_low", "class_robust_high")
+    return dict(zip(names, shares, strict=True)) | {"worst": worst}
+
+
+def columns(measure: GlobalRobustness) -> tuple[Column, ...]:
+    """For each radius the two sides of R and D, and the interval of R; `robust_1` and so on."""
+    found = []
+    for n, radius in enumerate(measure.radii, 1):
+        at = measure.attacks[0].at(radius).region
+        titles = {
+            "verified": (f"R, verified ({at})", "%", 2),
+            "robust": (f"R, not attacked ({at})", "%", 2),
+            "robust_low": (f"Low end of the interval of R ({at})", "%", 2),
+            "robust_high": (f"High end of the interval of R ({at})", "%", 2),
+            "variation": (f"D, attacked ({at})", "", 3),
+            "variation_bounded": (f"D, bounded ({at})", "", 3),
+        }
+        found += [
+            Column(name=f"{name}_{n}", measure=measure, title=title, unit=unit, digits=digits)
+            for name, (title, unit, digits) in titles.items()
+            if measure.verify is not None or name in ("robust", "robust_high", "variation")
+        ]
+    return tuple(found)
+
+
+def picture(measure: GlobalRobustness) -> Series:
+    """R against the radius: the share that is not attacked, and the interval of R."""
+    sure = measure.verify is not None
+    low, high = ("robust_low", "robust_high") if sure else ("robust_hoeffding_low", "robust_high")
+    return Series(
+        name="radius",
+        title="Global robustness against the radius",
+        measure=measure,
+        x="radii",
+        x_title="Radius of the attack",
+        y="robust",
+        y_title="Examples whose prediction is not changed",
+        y_unit="%",
+        low=low,
+        high=high,
+        band="R lies in it with 95 % confidence, whatever the attacks missed"
+        if sure
+        else "from Hoeffding's lower end for these attacks to Clopper and Pearson's upper one",
+        table=("verified", "variation", "variation_bounded") if sure else ("variation",),
+    )
