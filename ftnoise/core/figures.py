@@ -188,12 +188,14 @@ class HeatMap(ArrayFigure):
         values: name of an array [labels, x]; NaN is an empty cell.
         labels: name of a list of strings in the measurement's `info`, one for each line of cells.
         value_title, value_unit: the values.
+        digits: digits after the point in print.
     """
 
     values: str
     labels: str
     value_title: str
     value_unit: str = ""
+    digits: int = 1
 
     @property
     def arrays(self) -> dict[str, tuple[str, ...]]:

@@ -44,4 +44,5 @@ PICTURE = HeatMap(
     values="std",
     labels="layers",
     value_title="Standard deviation",
+    digits=2,
 )

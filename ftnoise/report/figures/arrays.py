@@ -210,7 +210,7 @@ def _draw_heat_map(canvas: Canvas, figure: HeatMap, shown: Readings) -> None:
         for (i, k), value in np.ndenumerate(mean) if widest <= MOST else ():
             known = np.isfinite(value)
             axes.text(
-                *(k, i, fixed(float(value), 1) if known else MISSING),
+                *(k, i, fixed(float(value), figure.digits) if known else MISSING),
                 ha="center",
                 va="center_baseline",
                 fontsize=6.5,
