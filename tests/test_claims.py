@@ -210,6 +210,27 @@ def test_trade_offs_with_half_of_the_parameters_stuck_at_0():
     stands(f"the most robust to the attack ({most:.1f} %)")
 
 
+def test_noise_in_the_weights_against_searches_and_an_adaptive_attack():
+    def kept(row, column):
+        return Cell("nondeterminism.paper", row, column)
+
+    found = [
+        kept("sdr_learnable", f"{name}_accuracy_found")
+        for name in ("fgsm", "deep_fool", "local_search")
+    ]
+    stands(
+        f"keeps {found[0].mean:.1f} % of 1,000 MNIST images after `FGSMSearch` (paper "
+        f"{found[0].paper:.2f}), {found[1].mean:.1f} % after DeepFool ({found[1].paper:.2f}) and "
+        f"{found[2].mean:.1f} % after LocalSearch ({found[2].paper:.2f};"
+    )
+    noisy, plain = (kept(row, "adaptive_3").mean for row in ("sdr_learnable", "mlp"))
+    stands(f"it keeps {noisy:.1f} % at a radius of 0.2, where the network without noise keeps")
+    stands(f"without noise keeps {plain:.1f} %")
+    noisy, plain = (kept(row, "adaptive_2").mean for row in ("sdr_learnable", "mlp"))
+    stands(f"{noisy:.1f} % against {plain:.1f} %")
+    assert noisy - plain > 2 * 3.1
+
+
 def significance(row: str, column: str, report: str = "table3.paper") -> dict[str, float]:
     (found,) = (
         r for r in rows(f"{report}.significance") if (r["row"], r["column"]) == (row, column)
