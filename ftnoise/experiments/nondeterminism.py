@@ -154,5 +154,5 @@ EXPERIMENT = Experiment(
         "judged by a vote of 50.",
     ),
     seeds=3,
-    minutes={"paper": 90, "quick": 12, "smoke": 2},
+    minutes={"paper": 90, "quick": 16, "smoke": 2},
 )
