@@ -139,19 +139,14 @@ class Evaluation:
 
         check_range(x)
         target, judging = (self.target(one, x.shape[1:]) for one in (network, judge or network))
-        perturb: Callable[..., Any] = partial(attack.perturb, target)
-        if attack.one_graph:
-            perturb = compiled(perturb, target.x, target.y, target.seed)
-        size = attack.at_a_time(x.shape[1:])
+        size, perturb = attack.at_a_time(x.shape[1:]), perturbing(attack, target)
 
         def batch(start: int, stop: int) -> dict[str, Any]:
             images = tf.constant(x[start:stop], tf.float32)
             labels = tf.constant(y[start:stop], tf.int32)
             draw = seed("judge", start // size)
             check_outputs(target.logits(images, draw).numpy(), network)
-            moved = perturb(images, labels, seed("attack", start // size))
-            # An attack with NaN gradients has not moved the example.
-            moved = tf.where(tf.math.is_finite(moved), moved, images)
+            moved = perturb(images, labels, start // size)
             before, after = (passes(judging, part, draw, votes) for part in (images, moved))
             clean, survives = (right(part.sum(axis=0), labels) for part in (before, after))
             single = (before * after)[:, np.arange(len(labels)), labels.numpy()].mean(axis=0)
@@ -185,7 +180,7 @@ class Evaluation:
 
         check_range(x)
         target = self.target(network, x.shape[1:])
-        size = attack.at_a_time(x.shape[1:])
+        size, perturb = attack.at_a_time(x.shape[1:]), perturbing(attack, target)
 
         def batch(start: int, stop: int) -> dict[str, Any]:
             images = tf.constant(x[start:stop], tf.float32)
@@ -194,8 +189,7 @@ class Evaluation:
             check_outputs(before, network)
             predicted = before.argmax(axis=1)
             labels = tf.constant(predicted, tf.int32)
-            moved = attack.perturb(target, images, labels, seed("attack", start // size))
-            moved = tf.where(tf.math.is_finite(moved), moved, images)
+            moved = perturb(images, labels, start // size)
             after = target.logits(moved, draw).numpy()
             rows = np.arange(len(before))
             changed = np.zeros(len(before), bool)
@@ -286,6 +280,22 @@ class Evaluation:
         """The compiled network for examples of this shape, the same at every call."""
         # A target keeps its network, so no other one gets its id meanwhile.
         return self.targets.setdefault(id(network), Compiled(network, shape))
+
+
+def perturbing(attack: Attack, target: Compiled) -> Callable[[Any, Any, int], Any]:
+    """The attack as a function of images, labels and the number of their batch."""
+    import tensorflow as tf
+
+    perturb: Callable[..., Any] = partial(attack.perturb, target)
+    if attack.one_graph:
+        perturb = compiled(perturb, target.x, target.y, target.seed)
+
+    def moved(images: Any, labels: Any, batch: int) -> Any:
+        found = perturb(images, labels, seed("attack", batch))
+        # An attack with NaN gradients has not moved the example.
+        return tf.where(tf.math.is_finite(found), found, images)
+
+    return moved
 
 
 def seed(purpose: str, batch: int) -> Any:

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import pairwise
 
 from ftnoise.core.errors import BadInput, cut
 
@@ -59,6 +60,15 @@ def fraction(*, zero: bool = True, one: bool = True, **values: object) -> None:
         inside = is_number(value) and 0 <= value <= 1  # type: ignore[operator]
         inside = inside and (zero or value != 0) and (one or value != 1)
         expect(inside, f"{name} in {interval}", **{name: value})
+
+
+def rising(**values: object) -> None:
+    """Tuples of one or more numbers >= 0, each above the one before."""
+    for name, value in values.items():
+        numbers = value if isinstance(value, tuple) else ()
+        allowed = len(numbers) > 0 and all(is_number(one) and one >= 0 for one in numbers)
+        allowed = allowed and all(low < high for low, high in pairwise(numbers))
+        expect(allowed, f"rising {name}, >= 0", **{name: value})
 
 
 def count(

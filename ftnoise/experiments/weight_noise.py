@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from ftnoise.attacks.pgd import PGD
 from ftnoise.core.experiment import Column, Experiment, Row
-from ftnoise.core.figures import Contrasts, Pairs
+from ftnoise.core.figures import Contrasts
 from ftnoise.core.interfaces import Weights
 from ftnoise.experiments import faults_neurons, figure3, table5
 from ftnoise.faults.effects import StuckAt
@@ -94,10 +94,9 @@ EXPERIMENT = Experiment(
     ),
     figures=(
         *(
-            replace(figure, name=f"{sites}_{figure.name}", **against)
+            replace(figure, name=f"{sites}_{figure.name}")
             for sites, one in CAMPAIGNS.items()
-            for figure in fault_tolerance.figures(one)
-            for against in [{"baseline": BASELINE} if isinstance(figure, Pairs) else {}]
+            for figure in fault_tolerance.figures(one, baseline=BASELINE)
         ),
         Contrasts(
             name="trainings",

@@ -211,11 +211,17 @@ def columns(measure: FaultTolerance) -> tuple[Column, ...]:
     )
 
 
-def figures(measure: FaultTolerance, compared: tuple[str, ...] = ()) -> tuple[Figure, ...]:
-    """What is shown beside a table of this measure; `compared` are rows, all if it is empty."""
+def figures(
+    measure: FaultTolerance, compared: tuple[str, ...] = (), baseline: str = ""
+) -> tuple[Figure, ...]:
+    """What is shown beside a table of this measure.
+
+    `compared` are rows, all if it is empty; with a `baseline` each is compared with it alone.
+    """
     hit = f"{measure.where.label} {measure.what.label}"
     x: Any = {"measure": measure, "x": "rates", "x_title": f"Share of {hit}", "x_unit": "%"}
-    pairs: Any = {"value_unit": "points", "rows": compared, "draws": "trials"}
+    pairs: Any = {"value_unit": "points", "rows": compared, "baseline": baseline}
+    pairs["draws"] = "trials"
     return (
         Series(
             name="curve",

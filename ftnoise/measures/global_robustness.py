@@ -18,12 +18,11 @@ Deviations
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.attacks.attack import Attack
 from ftnoise.core import seeds
-from ftnoise.core.checks import count, expect, fraction, instance, is_number
+from ftnoise.core.checks import count, expect, fraction, instance, rising
 from ftnoise.core.experiment import Column
 from ftnoise.core.figures import Series
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
@@ -90,14 +89,7 @@ class GlobalRobustness(Measure):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        expect(
-            isinstance(self.radii, tuple)
-            and len(self.radii) > 0
-            and all(is_number(radius) and radius >= 0 for radius in self.radii)
-            and all(low < high for low, high in pairwise(self.radii)),
-            "rising radii, >= 0",
-            radii=self.radii,
-        )
+        rising(radii=self.radii)
         instance(tuple, "a tuple of attacks", attacks=self.attacks)
         expect(len(self.attacks) > 0, "at least one attack", attacks=self.attacks)
         for attack in self.attacks:
@@ -166,7 +158,7 @@ class GlobalRobustness(Measure):
 
         x = trained.data.x_test[: self.most]
         evaluation = Evaluation(trained.checkpointing, spec_id(self))
-        left = self._attacked(evaluation, trained.network, x)["changed"] == 0
+        left = ~self._attacked(evaluation, trained.network, x)["changed"]
         found = self._verified(evaluation.resumable, trained.network, x, left)
         verified, refuted = (found[name][0] for name in ("verified", "refuted"))
         return verified, left[0] & ~verified & ~refuted
@@ -180,22 +172,20 @@ class GlobalRobustness(Measure):
         """
         import numpy as np
 
-        found: list[dict[str, ndarray]] = []
-        for n, radius in enumerate(self.radii):
-            parts = [
+        found = [
+            [
                 evaluation.varied(f"at_{n}_by_{m}", attack.at(radius), network, x)
                 for m, attack in enumerate(self.attacks)
             ]
-            before = found[-1:]
-            found.append(
-                {
-                    name: np.max([part[name] for part in (*parts, *before)], axis=0)
-                    for name in ("changed", "variation")
-                }
-                | {"predicted": parts[0]["predicted"]}
+            for n, radius in enumerate(self.radii)
+        ]
+        worst = {
+            name: np.maximum.accumulate(
+                [np.max([part[name] for part in parts], axis=0) for parts in found]
             )
-        stacked = {name: np.stack([part[name] for part in found]) for name in found[0]}
-        return stacked | {"predicted": stacked["predicted"][0]}
+            for name in ("changed", "variation")
+        }
+        return worst | {"predicted": found[0][0]["predicted"]}
 
     def _verified(
         self, work: Resumable, network: keras.Model, x: ndarray, left: ndarray
@@ -241,9 +231,9 @@ class GlobalRobustness(Measure):
 
         from ftnoise.stats.sampling import hoeffding_interval
 
-        changed, variation = attacked["changed"] > 0, attacked["variation"]
+        changed, variation = attacked["changed"], attacked["variation"]
         if bounded is not None:
-            changed |= bounded["refuted"]
+            changed = changed | bounded["refuted"]
         confidence = 1 - (1 - self.confidence) / self.family
         arrays: dict[str, ndarray] = {"radii": np.array(self.radii)}
         for name, kept in {"robust": ~changed, "steady": variation <= self.gamma}.items():

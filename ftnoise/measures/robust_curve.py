@@ -7,10 +7,9 @@ it has to fall, to 0 in the end.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from ftnoise.attacks.attack import Attack
-from ftnoise.core.checks import count, expect, is_number
+from ftnoise.core.checks import count, rising
 from ftnoise.core.experiment import Column
 from ftnoise.core.figures import Series
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
@@ -43,14 +42,7 @@ class RobustCurve(Measure):
 
     def __post_init__(self) -> None:
         check(self.attack, self.examples)
-        expect(
-            isinstance(self.radii, tuple)
-            and len(self.radii) > 0
-            and all(is_number(radius) and radius >= 0 for radius in self.radii)
-            and all(low < high for low, high in pairwise(self.radii)),
-            "rising radii, >= 0",
-            radii=self.radii,
-        )
+        rising(radii=self.radii)
         count(votes=self.votes)
 
     def scaled(self, preset: Preset) -> RobustCurve:

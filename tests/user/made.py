@@ -48,7 +48,7 @@ def result(
 ) -> InjectionResult:
     """A result with these accuracies (percent, `[rates][trials]`) on 1,000 examples.
 
-    In each trial so many outputs are not finite; SDC-5 is not defined.
+    `not_finite` outputs are not finite in each trial; SDC-5 is not defined.
     """
     asked = CampaignSettings.of(fault, list(rates), **settings)
     order = np.arange(1000)

@@ -92,16 +92,16 @@ def _curve(readings: Sequence[Reading], figure: Series) -> Sequence[Any]:
         names = (figure.x, figure.y, figure.low, figure.high)
         return [first[name] for name in names if name is not None]
     drawn = [reading.arrays[figure.values or figure.y] for reading in readings]
-    most = 100.0 if figure.y_unit == "%" else math.inf
-    points = [_over_seeds(values, most) for values in zip(*drawn, strict=True)]
+    bounds = (0.0, 100.0) if figure.y_unit == "%" else (-math.inf, math.inf)
+    points = [_over_seeds(values, *bounds) for values in zip(*drawn, strict=True)]
     return [first[figure.x], *zip(*points, strict=True)]
 
 
-def _over_seeds(values: Sequence[Any], most: float) -> tuple[float, float, float]:
+def _over_seeds(values: Sequence[Any], low: float, high: float) -> tuple[float, float, float]:
     """Mean and interval at one x of a number or an array [draws] of each seed.
 
-    A gap in one seed is a gap: the mean of the others is another quantity. With a finite `most` the
-    values are in [0, most].
+    A gap in one seed is a gap: the mean of the others is another quantity. All values are in
+    [low, high].
     """
     import numpy as np
 
@@ -109,8 +109,7 @@ def _over_seeds(values: Sequence[Any], most: float) -> tuple[float, float, float
     if not np.isfinite(array).all():
         return math.nan, math.nan, math.nan
     found: Any = summarize(array.tolist()) if array.ndim == 1 else crossed_interval(array)
-    least = 0.0 if math.isfinite(most) else -math.inf
-    return found.mean, max(found.low, least), min(found.high, most)
+    return found.mean, max(found.low, low), min(found.high, high)
 
 
 def _plot(
