@@ -28,6 +28,7 @@ EXPERIMENT = Experiment(
         *attack_red_flags.columns(AttackRedFlags(attack=table5.ATTACK)),
     ),
     notes=(
+        table5.RADII,
         "The surrogate is a natural network with another seed, one for all rows of a network and "
         "a seed; the attack does not use the attacked model.",
     ),

@@ -25,6 +25,7 @@ EXPERIMENT = Experiment(
         for radius, numbers in PAPER.items()
     ),
     columns=table4.COLUMNS,
+    notes=("Each row trains with the radius in its name; all rows are attacked within 8/255.",),
     presets=table4.EXPERIMENT.presets,
     minutes={"paper": 2990, "quick": 9, "smoke": 0.4},
 )

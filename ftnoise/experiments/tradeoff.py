@@ -85,7 +85,7 @@ EXPERIMENT = Experiment(
         named("accuracy_at_50", fault_tolerance.columns(FAULTS)),
         named("privacy_epsilon", privacy.COLUMNS),
     ),
-    notes=(privacy.NOTE,),
+    notes=(table5.RADII, privacy.NOTE),
     figures=(
         scatter(
             ("generalization_error", "test_accuracy"),
