@@ -1,6 +1,7 @@
 """Train networks with noise and measure their fault tolerance, robustness and privacy.
 
-`inject` measures the accuracy of your own model under faults, `injected` puts a fault into it for
+`inject` measures the accuracy of your own model under faults, `global_robustness` how likely a
+prediction of it can be changed, `injected` puts a fault into it for
 the time of a `with` block, `FaultInjection` is a Keras callback that injects faults in training,
 and `plan_trials` estimates the number of trials that a precision takes. The names are imported on
 first use: `import ftnoise` alone imports nothing else.
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ftnoise.faults.where import Biases, Channels, Filters, Neurons, Parameters, Weights
     from ftnoise.user.inject import inject, plan_trials
     from ftnoise.user.result import InjectionComparison, InjectionResult
+    from ftnoise.user.robustness import RobustnessResult, RobustnessSettings, global_robustness
     from ftnoise.user.settings import CampaignSettings
 
 __version__ = "0.1.0"
@@ -32,6 +34,7 @@ _HOMES = {
     "faults.injection": ("injected",),
     "faults.where": ("Biases", "Channels", "Filters", "Neurons", "Parameters", "Weights"),
     "user.inject": ("inject", "plan_trials"),
+    "user.robustness": ("RobustnessResult", "RobustnessSettings", "global_robustness"),
     "user.result": ("InjectionComparison", "InjectionResult"),
     "user.settings": ("CampaignSettings",),
 }
@@ -53,10 +56,13 @@ __all__ = [
     "Neurons",
     "Parameters",
     "RandomValue",
+    "RobustnessResult",
+    "RobustnessSettings",
     "Share",
     "SignFlip",
     "StuckAt",
     "Weights",
+    "global_robustness",
     "inject",
     "injected",
     "plan_trials",

@@ -25,7 +25,7 @@ from ftnoise.core.progress import discard, line, log
 
 FOLDER = Path(__file__).parent
 # Files of this folder that are no commands; `reproduce` is called by an experiment's name.
-SHARED = ("main", "arguments", "catalog", "overrides", "reproduce")
+SHARED = ("main", "arguments", "catalog", "overrides", "own_model", "reproduce")
 STOPPED = "Stopped."
 
 

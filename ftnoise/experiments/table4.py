@@ -102,8 +102,8 @@ EXPERIMENT = Experiment(
     ),
     columns=COLUMNS,
     notes=(
-        "Row trades trains with a radius of 8/255, row pgd with one of 2/255; all rows are attacked "
-        "within 8/255.",
+        "Row trades trains with a radius of 8/255, row pgd with one of 2/255; all rows are "
+        "attacked within 8/255.",
     ),
     presets=(CPU, QUICK),
     minutes={"paper": 2050, "quick": 8, "smoke": 0.4},

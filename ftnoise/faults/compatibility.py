@@ -97,14 +97,13 @@ def check_examples(network: keras.Model, x: Any, y: Any) -> tuple[list[np.ndarra
     Raises:
         BadInput: they do not fit the network or each other.
     """
-    check_precision(network)
     shape = tuple(network.output_shape)
     expect(
         len(shape) == 2 and shape[1] is not None,
         f"outputs of {network.name} of shape [n, classes]",
         shape=shape,
     )
-    examples = _examples(network, x)
+    examples = check_inputs(network, x)
     labels = _labels(y, len(examples[0]))
     classes = max(2, shape[1])
     low, high = int(labels.min()), int(labels.max())
@@ -117,8 +116,13 @@ def check_examples(network: keras.Model, x: Any, y: Any) -> tuple[list[np.ndarra
     return examples, labels
 
 
-def _examples(network: keras.Model, x: Any) -> list[np.ndarray]:
-    """The examples as arrays in the types of the network's inputs."""
+def check_inputs(network: keras.Model, x: Any) -> list[np.ndarray]:
+    """The examples as arrays in the types of the network's inputs.
+
+    Raises:
+        BadInput: they do not fit the network, or it does not compute in float32.
+    """
+    check_precision(network)
     arrays = [_array(one, "x") for one in (x if isinstance(x, list | tuple) else [x])]
     shapes = [["n", *tensor.shape[1:]] for tensor in network.inputs]
     wanted = ["[" + ", ".join(str(size or "any") for size in shape) + "]" for shape in shapes]

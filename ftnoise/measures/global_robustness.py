@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
     from ftnoise.attacks.evaluation import Evaluation
+    from ftnoise.core.checkpointing import Checkpointing
     from ftnoise.core.resumable import Resumable
 
 AT_A_TIME = 100  # examples that are verified between two checkpoints
@@ -63,12 +64,14 @@ class GlobalRobustness(Measure):
     `class_robust_low`, `class_robust_high` `[radii, classes]`, Clopper and Pearson's intervals that
     hold for all classes at once; NaN for a class that is never predicted. Info: `attacks`, their
     labels; `examples`, their number; `undecided`, examples at each radius that are neither attacked
-    nor verified.
+    nor verified; and, where some are verified, the smallest `margin` and the largest `float_error`
+    that a margin had to exceed (`verify/verifier.py`).
 
     Args:
         radii: rising, >= 0, in units of inputs in [0, 1].
         attacks: at least one, all in the same kind of ball; their radii do not count.
-        verify: the budget of the verifier, for l_inf balls; None leaves it out.
+        verify: the budget of the verifier, for l_inf balls, its seconds those of all radii and
+            examples together; None leaves it out.
         tolerance: largest error of R and D by Hoeffding's bound, in (0, 1), which gives the number
             of examples; None takes all of the test set.
         most: examples at most, whatever the tolerance, or None.
@@ -125,32 +128,49 @@ class GlobalRobustness(Measure):
         return replace(self, most=limited(self.most, preset.attacked), verify=verify)
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
-        """Attacks and verifies at one radius after the other; resumes if interrupted.
+        """Measures the testing examples; raises as `measured`."""
+        return self.measured(trained.network, trained.data.x_test, trained.checkpointing)
+
+    def measured(
+        self, network: keras.Model, x: ndarray, checkpointing: Checkpointing
+    ) -> Measurement:
+        """Attacks and verifies examples at one radius after the other; resumes if interrupted.
+
+        Args:
+            network: gives logits.
+            x: the examples to draw from, `[n, ...]` in [0, 1].
+            checkpointing: of the work.
 
         Raises:
             BadInput: the tolerance takes more examples than there are.
         """
-        import numpy as np
-
         from ftnoise.attacks.evaluation import Evaluation
         from ftnoise.layers.drawing import is_stochastic
 
-        size = len(trained.data.x_test)
+        x = x[self.drawn(len(x))]
+        evaluation = Evaluation(checkpointing, spec_id(self))
+        attacked = self._attacked(evaluation, network, x)
+        bounded = None
+        if self.verify is not None and not is_stochastic(network):
+            bounded = self._verified(evaluation.resumable, network, x, ~attacked["changed"])
+        return self._summary(attacked, bounded)
+
+    def drawn(self, size: int) -> ndarray:
+        """The numbers of the examples that are drawn from `size` ones without replacement, rising.
+
+        Raises:
+            BadInput: the tolerance takes more.
+        """
+        import numpy as np
+
         wanted = size if self.needed is None else self.needed
         expect(
             wanted <= size,
-            f"at most {size} examples, as there are; with a tolerance of {self.tolerance} it takes",
-            examples=wanted,
+            f"a tolerance that takes at most the {size:,} examples there are",
+            tolerance=self.tolerance,
+            takes=wanted,
         )
-        generator = np.random.default_rng(seeds.key(self.seed, "global robustness"))
-        x = trained.data.x_test[np.sort(generator.choice(size, wanted, replace=False))]
-        evaluation = Evaluation(trained.checkpointing, spec_id(self))
-        attacked = self._attacked(evaluation, trained.network, x)
-        bounded = None
-        if self.verify is not None and not is_stochastic(trained.network):
-            work = evaluation.resumable
-            bounded = self._verified(work, trained.network, x, ~attacked["changed"])
-        return self._summary(attacked, bounded)
+        return np.sort(seeds.generator(self.seed, "global robustness").choice(size, wanted, False))
 
     def decided(self, trained: MeasureInput) -> tuple[ndarray, ndarray]:
         """For the test examples at the first radius: verified, and undecided, bool `[n]` each."""
@@ -190,27 +210,45 @@ class GlobalRobustness(Measure):
     def _verified(
         self, work: Resumable, network: keras.Model, x: ndarray, left: ndarray
     ) -> dict[str, ndarray]:
-        """`verified`, `refuted` and `variation` `[radii, n]`, the first two where `left`.
+        """`verified`, `refuted`, `margin`, `float_error` and `variation` `[radii, n]`.
 
-        What is verified in a ball is so in the smaller ones, too.
+        All but the last where `left`. What is verified in a ball is so in the smaller ones, too.
         """
         import numpy as np
 
         from ftnoise.verify.verifier import ATTACKED, VERIFIED, Verifier
 
         verifier = Verifier(network, clip=(0.0, 1.0))
+        budget = self.verify
+        if budget is not None and budget.seconds is not None:
+            calls = len(self.radii) * -(-len(x) // AT_A_TIME)
+            budget = replace(budget, seconds=budget.seconds / calls)
         found: list[dict[str, ndarray]] = []
-        for n, radius in enumerate(self.radii):
+        # From the largest radius down.
+        for n, radius in reversed(list(enumerate(self.radii))):
+            already = found[-1]["verified"] if found else np.zeros(len(x), bool)
 
-            def batch(start: int, stop: int, n: int = n, radius: float = radius) -> dict[str, Any]:
+            def batch(
+                start: int,
+                stop: int,
+                radius: float = radius,
+                already: ndarray = already,
+                undecided: ndarray = left[n] & ~already,
+            ) -> dict[str, Any]:
                 part = np.arange(start, stop)
                 status = np.full(len(part), "", object)
-                if len(wanted := np.flatnonzero(left[n, part])):
-                    outcomes = verifier.verify(x[part[wanted]], radius, budget=self.verify)
+                margin, error = np.full(len(part), np.nan), np.full(len(part), np.nan)
+                if len(wanted := np.flatnonzero(undecided[part])):
+                    outcomes = verifier.verify(x[part[wanted]], radius, budget=budget)
                     status[wanted] = outcomes.status
+                    proved = wanted[outcomes.status == VERIFIED]
+                    margin[proved] = outcomes.margin[outcomes.status == VERIFIED]
+                    error[proved] = outcomes.float_error
                 return {
-                    "verified": status == VERIFIED,
+                    "verified": (status == VERIFIED) | already[part],
                     "refuted": status == ATTACKED,
+                    "margin": margin,
+                    "float_error": error,
                     "variation": verifier.variation_bounds(x[part], radius),
                 }
 
@@ -218,11 +256,10 @@ class GlobalRobustness(Measure):
             found.append(
                 work.batches(batch, len(x), AT_A_TIME, series=f"verified_at_{n}", text=text)
             )
-        stacked = {name: np.stack([part[name] for part in found]) for name in found[0]}
-        later = np.flip(np.maximum.accumulate(np.flip(stacked["verified"], 0)), 0)
+        stacked = {name: np.stack([part[name] for part in found[::-1]]) for name in found[0]}
         least = np.flip(np.minimum.accumulate(np.flip(stacked["variation"], 0)), 0)
         refuted = np.maximum.accumulate(stacked["refuted"])
-        return {"verified": later, "refuted": refuted, "variation": least}
+        return stacked | {"refuted": refuted, "variation": least}
 
     def _summary(
         self, attacked: dict[str, ndarray], bounded: dict[str, ndarray] | None
@@ -239,8 +276,14 @@ class GlobalRobustness(Measure):
         for name, kept in {"robust": ~changed, "steady": variation <= self.gamma}.items():
             arrays[name] = 100 * kept.mean(axis=1)
             arrays[f"{name}_high"] = np.array([_share(row, confidence)[1] for row in kept])
-        undecided = []
+        undecided, margins = [], {}
         if bounded is not None:
+            proved = np.isfinite(bounded["margin"])
+            if proved.any():
+                margins = {
+                    "margin": float(bounded["margin"][proved].min()),
+                    "float_error": float(bounded["float_error"][proved].max()),
+                }
             verified = bounded["verified"] & ~changed
             undecided = (~changed & ~verified).sum(axis=1).tolist()
             surely = {
@@ -278,6 +321,7 @@ class GlobalRobustness(Measure):
                 "attacks": [attack.at(self.radii[-1]).name for attack in self.attacks],
                 "examples": changed.shape[1],
                 "undecided": undecided,
+                **margins,
             },
         )
 

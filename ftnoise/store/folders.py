@@ -9,7 +9,7 @@
                   failure.log                              why the last attempt failed
                   .lock                                    held by the one process that writes
     runs/reports/                                          tables and figures
-    runs/injections/                                       campaigns on users' own models
+    runs/injections/, runs/robustness/                     results of users' own models
 
 JSON and array files are records (see `records.py`). Nothing stored holds an absolute path, so a
 folder can be moved, committed, and read where nothing can be written. Writers, and readers that set
@@ -52,7 +52,8 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
 # The last belongs to the file system of a disk of its own.
-OTHER_FOLDERS = ("reports", "reference", "injections", "lost+found")
+OWN_FOLDERS = ("injections", "robustness")  # of users' own models
+OTHER_FOLDERS = ("reports", "reference", *OWN_FOLDERS, "lost+found")
 # Between two looks at a lock, and between two reports that it is held.
 POLL_SECONDS, WAITING_SECONDS = 0.2, 60.0
 # What is read of an environment and of spec.json by whoever does not hold the lock.
@@ -83,10 +84,9 @@ class Store:
         """Folder for reports; the first file written into it makes it."""
         return self.root / "reports"
 
-    @property
-    def injections(self) -> Path:
-        """Folder for what `ftnoise inject` keeps, a folder in it for each campaign."""
-        return self.root / "injections"
+    def own(self, kind: str) -> Path:
+        """The one of `OWN_FOLDERS` for a kind of result; a folder in it for each."""
+        return self.root / kind
 
     def prepare(self) -> None:
         """Makes the folder and proves, by writing 1 MiB, that there is space in it.

@@ -1,73 +1,102 @@
-"""The folder of a campaign: its result, and unfinished work that the next process continues.
+"""The folder of a measurement of a user's model: its result, and unfinished work to go on from.
 
-    injection.json, .npz     the result, what it was made of, and the results of each trial
-    injection.csv            a line for each rate
-    injection.png, .pdf      accuracy against the rate of faults
-    partial-<id>.json, .npz  the trials so far, until there is a result
+    <name>.json, .npz        the result, what it was made of, and its arrays
+    <name>.csv               its lines
+    <name>.png, .pdf         its curve
+    partial-<id>.json, .npz  the work so far, until there is a result
     .lock                    held by the process that works here
 
-The files do not depend on the time or on interruptions: equal campaigns have equal bytes.
+The files do not depend on the time or on interruptions: equal work has equal bytes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput, RunFailed
 from ftnoise.core.files import TEMPORARIES, holder, locked, remove, write_bytes, write_text
 from ftnoise.core.progress import log
 from ftnoise.core.spec import JSON, digest
-from ftnoise.report.figures.arrays import fault_curve
 from ftnoise.store.partial_work import PartialWork
-from ftnoise.store.records import Record, Shape
-from ftnoise.user.inject import run
-from ftnoise.user.result import InjectionResult
+from ftnoise.store.records import Record
 
 if TYPE_CHECKING:
-    from ftnoise.faults.campaign import Campaign
-    from ftnoise.user.settings import CampaignSettings
+    import keras
+    from numpy import ndarray
 
 SUFFIXES = ("json", "npz", "csv", "png", "pdf")
-SHAPE: Shape = {
-    **dict.fromkeys(("identity", "model", "checks", "weights"), str),
-    "sites": int,
-    "array_file": dict,
-}
+
+
+class Result(Protocol):
+    """What a measurement gives."""
+
+    def to_json(self) -> dict[str, JSON]:
+        """All numbers."""
+
+    def to_arrays(self) -> dict[str, ndarray]:
+        """What it is made again from, beside the JSON."""
+
+    def to_csv(self) -> str:
+        """Its lines."""
+
+    def figure(self) -> dict[str, bytes]:
+        """Its curve, by suffix (`png`, `pdf`)."""
+
+
+R = TypeVar("R", bound=Result)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(Generic[R]):
+    """A measurement of a model.
+
+    Attributes:
+        name: of the result's files.
+        model: name of the model.
+        identity: SHA-256 (hex) of all that the result depends on.
+        shape: of the stored JSON, beside `identity`.
+        run: measures, with checkpoints.
+        load: the result from the stored JSON and arrays.
+        about: further facts for a reader of the JSON.
+    """
+
+    name: str
+    model: str
+    identity: str
+    shape: dict[str, Any]
+    run: Callable[[Checkpointing], R]
+    load: Callable[[dict[str, Any], Mapping[str, ndarray]], R]
+    about: dict[str, JSON] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> str:
+        """The name of its own folder."""
+        name = re.sub(r"\W+", "-", self.model.lower())
+        return f"{name}-{self.identity[:8]}"
 
 
 @contextlib.contextmanager
-def stored(
-    campaign: Campaign,
-    settings: CampaignSettings,
-    identity: str,
-    path: Path,
-    report: Callable[[int, int, str], None],
-    about: dict[str, JSON],
-) -> Iterator[InjectionResult]:
-    """The stored result of a campaign, or a new one; missing files are written after the block.
+def stored(job: Job[R], path: Path, report: Callable[[int, int, str], None]) -> Iterator[R]:
+    """The stored result of a job, or a new one; missing files are written after the block.
 
     Args:
-        campaign: as `prepared` makes it from the settings.
-        settings: of the campaign.
-        identity: `content_id` of both.
+        job: the measurement.
         path: of the folder, which need not exist.
-        report: gets the number of completed and of all trials, and a text.
-        about: further facts for a reader of the JSON.
+        report: gets the number of completed and of all units of work, and a text.
 
     Raises:
-        BadInput: the result or the unfinished work of another campaign is here.
+        BadInput: the result or the unfinished work of another job is here.
         RunFailed: another process works here, or a file cannot be written (no space, ...).
     """
-    from ftnoise.faults.outcomes import Outcomes
-
-    record, partial = (
-        Record(path, "injection", shape=SHAPE),
-        Record(path, f"partial-{identity[:8]}"),
-    )
+    record = Record(path, job.name, shape={"identity": str, "array_file": dict, **job.shape})
+    partial = Record(path, f"partial-{job.identity[:8]}")
     with locked(path) as mine:
         if not mine:
             raise RunFailed(
@@ -77,70 +106,38 @@ def stored(
         remove(path.glob(TEMPORARIES))  # of a killed process
         known = record.load()
         others = set(path.glob("partial-*.json")) - {partial.path}
-        if others or (known and known[0].get("identity") != identity):
+        if others or (known and known[0].get("identity") != job.identity):
             raise BadInput(
-                f"Expected {path} to be empty or of this campaign. Received: one of another model, "
-                "data or settings; choose another folder."
+                f"Expected {path} to be empty or of this measurement. Received: one of "
+                "another model, data or settings; choose another folder."
             )
         if known is None:
-            result = run(campaign, settings, PartialWork(partial, report))
+            result = job.run(PartialWork(partial, report))
         else:
-            log("Cached: this campaign was run before.")
-            result = InjectionResult(
-                settings=settings,
-                outcomes=Outcomes.from_arrays(settings.rates, campaign.y, dict(known[1])),
-                **{name: known[0][name] for name in ("model", "sites", "checks", "weights")},
-            )
+            log("Cached: this was measured before.")
+            result = job.load(known[0], dict(known[1]))
         yield result
-        files = {suffix: path / f"injection.{suffix}" for suffix in SUFFIXES}
+        files = {suffix: path / f"{job.name}.{suffix}" for suffix in SUFFIXES}
         if known is None or not all(file.exists() for file in files.values()):
-            write_text(files["csv"], table(result))
-            for suffix, picture in figure(result).items():
+            write_text(files["csv"], result.to_csv())
+            for suffix, picture in result.figure().items():
                 write_bytes(files[suffix], picture)
         if known is None:  # last: it marks the others as complete
-            arrays = {**result.outcomes.to_arrays(), "y": result.outcomes.y}
-            content = {"identity": identity, **about, **result.to_json()}
-            record.save(content, list(arrays.items()))
+            content = {"identity": job.identity, **job.about, **result.to_json()}
+            record.save(content, list(result.to_arrays().items()))
         partial.drop()
 
 
-def content_id(campaign: Campaign, settings: CampaignSettings) -> str:
-    """SHA-256 (hex) of the architecture, weights, examples, golden outputs and settings.
+def content_id(network: keras.Model, settings: JSON, arrays: Sequence[ndarray]) -> str:
+    """SHA-256 (hex) of a network's architecture and weights, of settings and arrays.
 
-    The code of a user's own layers enters by the golden outputs only.
+    The code of a user's own layers enters by the arrays only, if their outputs are among them.
     """
-    network = campaign.network
     try:
         architecture = network.to_json()
     except (NotImplementedError, TypeError, ValueError):  # a layer without a config
         architecture = " ".join(type(layer).__qualname__ for layer in network.layers)
-    found = hashlib.sha256(digest([architecture, settings.to_json()]).encode())
-    for array in (*network.get_weights(), *campaign.x, campaign.y, campaign.golden):
+    found = hashlib.sha256(digest([architecture, settings]).encode())
+    for array in (*network.get_weights(), *arrays):
         found.update(array.tobytes())
     return found.hexdigest()
-
-
-def table(result: InjectionResult) -> str:
-    """The lines of a result as CSV, with the model, the golden accuracy and the seed in front."""
-    frame = result.lines.drop(columns="class_accuracies")
-    frame.insert(0, "seed", result.settings.seed)
-    frame.insert(0, "golden_accuracy", result.golden_accuracy)
-    frame.insert(0, "model", result.model)
-    return frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
-
-
-def figure(result: InjectionResult) -> dict[str, bytes]:
-    """The curve of a result, by suffix (`png`, `pdf`)."""
-    rows = result.rows
-    shares = [100 * row.share for row in rows if row.share is not None]
-    are_shares = len(shares) == len(rows)
-    return fault_curve(
-        shares if are_shares else [row.faults for row in rows],
-        [row.accuracy for row in rows],
-        [row.low for row in rows],
-        [row.high for row in rows],
-        golden=result.golden_accuracy,
-        x_title=f"{'Fault rate (%)' if are_shares else 'Faults'}: {result.settings.fault.label}",
-        band=f"{100 * result.settings.confidence:g} % interval of the mean over trials: "
-        f"{rows[0].method}",
-    )

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.spec import JSON
 from ftnoise.stats.bounded import trials_needed
 from ftnoise.stats.summary import summarize
+from ftnoise.user.folder import Job, content_id
 from ftnoise.user.plausibility import check_scaling, has_pixels, scaled
-from ftnoise.user.result import InjectionResult, counted
+from ftnoise.user.result import InjectionResult
 from ftnoise.user.settings import CampaignSettings
+from ftnoise.user.text import counted
 
 if TYPE_CHECKING:
     import keras
@@ -108,6 +111,34 @@ def run(
         checks=checks,
         weights=before,
         outcomes=outcomes,
+    )
+
+
+def job(
+    campaign: Campaign, settings: CampaignSettings, about: dict[str, JSON]
+) -> Job[InjectionResult]:
+    """A campaign that `prepared` made, for `folder.stored`.
+
+    It depends on the golden outputs too: the code of a user's own layers enters by them only.
+    """
+    from ftnoise.faults.outcomes import Outcomes
+
+    arrays, names = (
+        (*campaign.x, campaign.y, campaign.golden),
+        ("model", "sites", "checks", "weights"),
+    )
+    return Job(
+        name="injection",
+        model=campaign.network.name,
+        identity=content_id(campaign.network, settings.to_json(), arrays),
+        shape=dict.fromkeys(names, str) | {"sites": int},
+        run=lambda checkpointing: run(campaign, settings, checkpointing),
+        load=lambda content, stored: InjectionResult(
+            settings=settings,
+            outcomes=Outcomes.from_arrays(settings.rates, campaign.y, dict(stored)),
+            **{name: content[name] for name in names},
+        ),
+        about=about,
     )
 
 

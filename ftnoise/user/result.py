@@ -6,18 +6,19 @@ All numbers follow from the results of each trial; intervals are over trials, on
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import expect
 from ftnoise.core.spec import JSON
+from ftnoise.report.figures.arrays import fault_curve
 from ftnoise.stats import curves
 from ftnoise.stats.comparing import holm, paired
 from ftnoise.user.plausibility import guessing
 from ftnoise.user.rate_result import RateResult
 from ftnoise.user.settings import CampaignSettings
+from ftnoise.user.text import counted, table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -163,6 +164,33 @@ class InjectionResult:
             "lines": [row.to_json() for row in self.rows],
         }
 
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """The results of each trial and example, and the labels."""
+        return {**self.outcomes.to_arrays(), "y": self.outcomes.y}
+
+    def to_csv(self) -> str:
+        """A line for each rate, with the model, the golden accuracy and the seed in front."""
+        frame = self.lines.drop(columns="class_accuracies")
+        frame.insert(0, "seed", self.settings.seed)
+        frame.insert(0, "golden_accuracy", self.golden_accuracy)
+        frame.insert(0, "model", self.model)
+        return frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+
+    def figure(self) -> dict[str, bytes]:
+        """Accuracy against the rate of faults, by suffix (`png`, `pdf`)."""
+        rows = self.rows
+        shares = [100 * row.share for row in rows if row.share is not None]
+        are_shares = len(shares) == len(rows)
+        return fault_curve(
+            shares if are_shares else [row.faults for row in rows],
+            [row.accuracy for row in rows],
+            [row.low for row in rows],
+            [row.high for row in rows],
+            golden=self.golden_accuracy,
+            x_title=f"{'Fault rate (%)' if are_shares else 'Faults'}: {self.settings.fault.label}",
+            band=f"{_percent(self.settings)} interval of the mean over trials: {rows[0].method}",
+        )
+
     def __str__(self) -> str:
         """The table, the summaries and the warnings, for a terminal."""
         settings, rows, free = self.settings, self.rows, self.settings.precision is None
@@ -175,11 +203,11 @@ class InjectionResult:
         lines = [
             f"{self.model}, {self.title}.",
             "",
-            *_table([head, golden, *(row.cells(free) for row in rows)]),
+            *table([head, golden, *(row.cells(free) for row in rows)]),
             "",
             "Outcomes of faults on the examples, in % (second line: interval over trials):",
             "",
-            *_table(
+            *table(
                 [rows[0].outcome_titles, *(line for row in rows for line in row.outcome_cells())]
             ),
             "",
@@ -314,7 +342,7 @@ class InjectionComparison:
         lines = [
             f"{self.names[0]} (first) against {self.names[1]} (second), {self.first.title}.",
             "",
-            *_table(cells),
+            *table(cells),
             "",
             "Difference: first minus second, in points, over the same trials; Student's interval "
             "over pairs for each rate alone. p: of no difference, paired t test after Holm's "
@@ -328,18 +356,5 @@ class InjectionComparison:
         return "\n".join(lines)
 
 
-def counted(number: float, noun: str) -> str:
-    """`1 point`, `0.5 points`, `10,000 trials`."""
-    digits = f"{number:,}" if isinstance(number, int) else f"{number:g}"
-    return f"{digits} {noun}{'' if number == 1 else 's'}"
-
-
 def _percent(settings: CampaignSettings) -> str:
     return f"{100 * settings.confidence:g} %"
-
-
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of a table with right-aligned columns, the first row being its head."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    head, *rest = ["  ".join(map(str.rjust, row, widths)).rstrip() for row in rows]
-    return [head, "-" * max(map(len, (head, *rest))), *rest]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -91,14 +89,6 @@ class CampaignSettings:
     def to_json(self) -> dict[str, JSON]:
         """The settings as JSON."""
         return {f.name: canonical(getattr(self, f.name), everything=True) for f in fields(self)}
-
-
-def descriptions() -> dict[str, str]:
-    """The description of each setting, from the documentation of `CampaignSettings`."""
-    text = inspect.getdoc(CampaignSettings) or ""
-    nothing = {field.name: "" for field in fields(CampaignSettings)}  # python -OO has no docstrings
-    entries = re.findall(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", text, re.MULTILINE)
-    return nothing | {name: " ".join(body.split()) for name, body in entries}
 
 
 def curve(rate: Rate) -> list[Rate]:

@@ -22,8 +22,9 @@ from ftnoise.core.checks import expect
 from ftnoise.core.errors import BadInput
 from ftnoise.layers.convolution import ImageConv2D, TwoLogits
 from ftnoise.layers.drawing import is_stochastic
-from ftnoise.layers.graph import Key, Step, unfold
-from ftnoise.verify.activations import KNOWN, Activation, Rectifier, Sigmoid
+from ftnoise.layers.graph import Key, Step
+from ftnoise.layers.logits import Logits
+from ftnoise.verify.activations import KNOWN, Activation, Rectifier
 
 DTYPE = tf.float64
 # The exact classes, as a subclass may compute anything. These map each number by itself or move it.
@@ -101,7 +102,7 @@ class Program:
         operations: in order of computation.
         input, output: keys of the tensors.
         plain: the logits in the network's own precision, by its own layers.
-        outputs: what the network itself ends in: "logits", "softmax" or "sigmoid".
+        ending: what the network itself ends in: "logits", "softmax" or "sigmoid".
     """
 
     operations: tuple[Affine | Unary, ...]
@@ -110,7 +111,7 @@ class Program:
     shape: tuple[int, ...]
     classes: int
     plain: Callable[[Any], Any]
-    outputs: str
+    ending: str
 
     @property
     def unaries(self) -> list[Unary]:
@@ -131,7 +132,7 @@ class Program:
 
 
 def program(network: keras.Model) -> Program:
-    """The program of a Sequential or functional model with the weights that it has now.
+    """The program of a Sequential or functional model, or of its `Logits`, with its weights of now.
 
     Raises:
         BadInput: a layer is unknown, the network draws, or it does not give at least two logits,
@@ -144,47 +145,24 @@ class _Builder:
     """Collects the operations of a network."""
 
     def __init__(self, network: keras.Model) -> None:
-        self.network = network
-        self.graph = unfold(network)
+        self.logits = network if isinstance(network, Logits) else Logits(network)
         expect(not is_stochastic(network), "a network that draws nothing", network=network.name)
-        expect(len(network.inputs) == 1, "one input", inputs=len(network.inputs))
         self.operations: list[Affine | Unary] = []
-        self.shapes = {self.graph.inputs[0]: self._fixed("the input", network.inputs[0].shape[1:])}
-        self.plain: list[Step] = []
-        self.output, self.ends = self.graph.output, "logits"
+        self.shapes = {self.logits.start: self._fixed("the input", self.logits.shape)}
         self.twins: dict[int, tuple[Any, Any]] = {}
 
     def program(self) -> Program:
-        for step in self.graph.steps:
+        start, ending = self.logits.start, self.logits.ending
+        for step in ending.steps:
             self._step(step)
-        steps, ends = tuple(self.plain), (self.graph.inputs[0], self.output)
-        shape = self.shapes[self.output]
-        if self.ends == "sigmoid":
+        output = ending.output
+        if ending.kind == "sigmoid":
             two = TwoLogits(dtype="float64")
-            one, self.output = self.output, (*self.output, "two")
-            self._affine((one,), self.output, two, two)
-            shape = self.shapes[self.output]
-        several = any(
-            isinstance(one.activation, Sigmoid) and one.output == self.output
-            for one in self.operations
-            if isinstance(one, Unary)
-        )
-        expect(
-            len(shape) == 1 and shape[0] >= 2 and not several,
-            "a network that ends in at least 2 logits, their softmax or one sigmoid",
-            output=shape,
-        )
-
-        def plain(x: Any) -> Any:
-            values = {ends[0]: x}
-            for step in steps:
-                step.run(values)
-            logits = values[ends[1]]
-            return TwoLogits()(logits) if self.ends == "sigmoid" else logits
-
-        operations, start = tuple(self.operations), self.graph.inputs[0]
-        where = (start, self.output, self.shapes[start], shape[0])
-        return Program(operations, *where, plain, self.ends)
+            one, output = output, (*output, "two")
+            self._affine((one,), output, two, two)
+        shape = self.shapes[output]
+        where = (start, output, self.shapes[start], shape[0])
+        return Program(tuple(self.operations), *where, self.logits, ending.kind)
 
     def _step(self, step: Step) -> None:
         layer, kind, (key, *others) = step.layer, type(step.layer), step.outputs
@@ -195,7 +173,7 @@ class _Builder:
         if kind in MAXIMA:
             self._max_pooling(step)
         elif kind in ACTIVATIONS or getattr(layer, "symbol", None) == "nn.relu":
-            self._activation(step, layer, step.inputs[0], key)
+            self._activation(layer, layer, step.inputs[0], key)
         elif kind in SEPARATE | MIXING:
             self._layer(step)
             return
@@ -203,8 +181,6 @@ class _Builder:
             self._affine(step.inputs, key, lambda a, b: a + b, lambda a, b: a + b)
         else:
             self._refuse(layer, kind.__name__)
-        if key in self.shapes:
-            self.plain.append(step)
 
     def _layer(self, step: Step) -> None:
         """An affine layer, and its activation if it has one."""
@@ -217,53 +193,34 @@ class _Builder:
         linear = active is None or KNOWN.get(active, active) is None
         affine = key if linear else (*key, "linear")
         self._affine(step.inputs, affine, *functions, separate=type(layer) in SEPARATE)
-        if linear or self._activation(step, active, affine, key):
-            self.plain.append(step)
-            return
-        # The last layer without its softmax or sigmoid.
-        bare = type(layer).from_config(layer.get_config() | {"activation": None})
-        shapes = [tf.zeros([1, *self.shapes[one]], layer.compute_dtype) for one in step.inputs]
-        self._call(step, bare)(*shapes)
-        bare.set_weights(layer.get_weights())
-        self.plain.append(replace(step, layer=bare, outputs=(affine,)))
+        if not linear:
+            self._activation(layer, active, affine, key)
 
-    def _activation(self, step: Step, active: Any, taken: Key, key: Key) -> bool:
-        """Adds an activation; False if it was the last one and is taken off."""
-        layer = step.layer
-        found, function = self._known(active)
-        shape = self.shapes[taken]
-        last = key == self.graph.output and isinstance(function, str)
-        if last and (function == "softmax" or (function == "sigmoid" and shape == (1,))):
-            self.output, self.ends = taken, function
-            return False
-        if found is None and function is not None:
-            self._refuse(layer, str(function))
-        if found is None:
+    def _activation(self, layer: Any, active: Any, taken: Key, key: Key) -> None:
+        """Adds the activation that a layer is or has."""
+        found = self._known(active)
+        if isinstance(found, str):
+            self._refuse(layer, found)
+        elif found is None:
             self._affine((taken,), key, tf.identity, tf.identity, separate=True)
         else:
             self._unary(taken, key, found)
-        return True
 
-    def _known(self, active: Any) -> tuple[Activation | None, str | None]:
-        """An activation and its name; neither for the identity, the name alone if unknown."""
+    def _known(self, active: Any) -> Activation | str | None:
+        """An activation; None for the identity, or the name of an unknown one."""
         if isinstance(active, kl.ReLU):
             slope = float(active.negative_slope)
             plain = active.max_value is None and not active.threshold and 0 <= slope <= 1
-            return (Rectifier(slope), None) if plain else (None, str(active.get_config()))
+            return Rectifier(slope) if plain else str(active.get_config())
         if isinstance(active, kl.LeakyReLU):
             slope = float(active.alpha)
-            return (Rectifier(slope), None) if 0 <= slope <= 1 else (None, f"alpha={slope:g}")
-        if isinstance(active, kl.Softmax):
-            return None, "softmax" if active.axis in (-1, 1) else f"softmax of axis {active.axis}"
-        function = getattr(active, "activation", active)
+            return Rectifier(slope) if 0 <= slope <= 1 else f"alpha={slope:g}"
         if getattr(active, "symbol", None) == "nn.relu":
-            return Rectifier(), None
-        if function in (keras.activations.softmax, tf.nn.softmax):
-            return None, "softmax"
+            return Rectifier()
+        function = getattr(active, "activation", active)
         if function in KNOWN:
-            name = "sigmoid" if function in (keras.activations.sigmoid, tf.nn.sigmoid) else None
-            return KNOWN[function], name
-        return None, getattr(function, "__name__", type(function).__name__)
+            return KNOWN[function]
+        return getattr(function, "__name__", type(function).__name__)
 
     def _affine(
         self, inputs: Sequence[Key], key: Key, function: Maps, magnitude: Maps, **options: Any

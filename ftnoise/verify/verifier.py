@@ -28,6 +28,7 @@ import numpy as np
 import tensorflow as tf
 
 from ftnoise.core.checks import expect, is_number, non_negative
+from ftnoise.layers.logits import Logits
 from ftnoise.verify.budget import Budget
 from ftnoise.verify.crown import Boxes, Crown, Intervals, corner
 from ftnoise.verify.program import DTYPE, program
@@ -76,7 +77,7 @@ class Verifier:
 
     Args:
         network: Sequential or functional Keras model with one input, that ends in logits, their
-            softmax or one sigmoid. Its weights are those of now.
+            softmax or one sigmoid; or its `Logits`. Its weights are those of now.
         clip: lowest and highest value of an input; a ball ends there. None is no limit.
 
     Raises:
@@ -88,10 +89,10 @@ class Verifier:
         if clip is not None:
             good = isinstance(clip, tuple | list) and len(clip) == 2 and all(map(is_number, clip))
             expect(good and clip[0] < clip[1], "clip to be a range (low, high)", clip=clip)
-        self.network, self.clip = network, clip
-        self.program = program(network)
+        self.program, self.clip = program(network), clip
+        self.network = network.network if isinstance(network, Logits) else network
         self.crown = Crown(self.program)
-        shape = [tf.TensorSpec([None, *self.program.shape], network.inputs[0].dtype)]
+        shape = [tf.TensorSpec([None, *self.program.shape], self.network.inputs[0].dtype)]
         self._scores = tf.function(self._outputs, input_signature=shape, autograph=False)
         self._plain = tf.function(self.program.plain, input_signature=shape, autograph=False)
 
@@ -279,7 +280,7 @@ class Verifier:
     def _outputs(self, x: Any) -> Any:
         """The network's own outputs; of one sigmoid unit the probability beside 1/2."""
         outputs = self.network(x, training=False)
-        if self.program.outputs == "sigmoid":
+        if self.program.ending == "sigmoid":
             return tf.concat([tf.fill(tf.shape(outputs), tf.cast(0.5, outputs.dtype)), outputs], -1)
         return outputs
 

@@ -8,8 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from ftnoise.cli import inject
-from ftnoise.user import folder as folders
+from ftnoise.cli import own_model
+from ftnoise.user.result import InjectionResult
+from ftnoise.user.robustness import RobustnessResult
 from tests.user.made import FAULT, examples, model
 
 SOURCE = """
@@ -108,7 +109,7 @@ def weights():
 
 @pytest.fixture
 def own(ftnoise, tmp_path, monkeypatch, data, weights):
-    """Runs `ftnoise inject` on a model of a module in the current folder, a new one each time."""
+    """Runs a command on a model of a module in the current folder, a new one each time."""
     import keras
 
     name = f"own_{next(NUMBERS)}"
@@ -121,17 +122,20 @@ def own(ftnoise, tmp_path, monkeypatch, data, weights):
     np.savez(tmp_path / "w2.npz", *[weight + 0.1 for weight in weights])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(inject, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(own_model, "RUNS", tmp_path / "runs")
     # Drawing takes longer than all the rest.
-    monkeypatch.setattr(folders, "figure", lambda found: {"png": b"a figure", "pdf": b"another"})
+    for kind in (InjectionResult, RobustnessResult):
+        monkeypatch.setattr(kind, "figure", lambda found: {"png": b"a figure", "pdf": b"another"})
 
-    def run(*argv, function="build", **changes):
-        given = {"model": f"{name}:{function}", "data": "d.npz", "fault": FAULT, "trials": "4"}
+    def run(*argv, function="build", command="inject", **changes):
+        given = {"model": f"{name}:{function}", "data": "d.npz"}
+        if command == "inject":
+            given |= {"fault": FAULT, "trials": "4"}
         if any(word.startswith(("--half-width", "--trials")) for word in argv):
-            del given["trials"]
+            given.pop("trials", None)
         keras.backend.clear_session()  # names layers as in a new process
         flags = [f"--{flag}={value}" for flag, value in {**given, **changes}.items() if value]
-        return ftnoise("inject", *flags, *argv)
+        return ftnoise(command, *flags, *argv)
 
     yield run
     sys.modules.pop(name, None)

@@ -1,6 +1,6 @@
-"""Kills `ftnoise inject` at random moments, starts two at once, and prints the exit codes as JSON.
+"""Kills a command at random moments, starts two at once, and prints the exit codes as JSON.
 
-    python -m tests.cli.kills FOLDER KILLS
+    python -m tests.cli.kills inject|robustness FOLDER KILLS
 
 TensorFlow is imported once; each command is a fork, made before TensorFlow has computed anything.
 """
@@ -21,17 +21,23 @@ import numpy as np
 import pandas
 import tensorflow
 
-from ftnoise.cli import inject
+from ftnoise.cli import inject, robustness
 from ftnoise.cli import main as cli
 from ftnoise.core import resumable
-from ftnoise.user import folder as folders
+from ftnoise.user.result import InjectionResult
+from ftnoise.user.robustness import RobustnessResult
 from tests.user.made import examples
 
 # What a command would import, slowly, after each fork.
-IMPORTED = (pandas, tensorflow, inject)
+IMPORTED = (pandas, tensorflow, inject, robustness)
 
-ARGV = ["inject", "--model", "own_killed:build", "--data", "d.npz", "--seed", "3"]
-ARGV += ["--fault", "weights:stuck_at_zero:0.5", "--half-width", "2", "--max-trials", "160"]
+OPTIONS = {
+    "inject": "--fault weights:stuck_at_zero:0.5 --half-width 2 --max-trials 160",
+    "robustness": "--radius 0.1,0.4 --tolerance 0 --low -9 --high 9 --budget 3",
+}
+# What the units of the command's work are counted by, in the arrays of unfinished work.
+UNITS = {"inject": "/correct", "robustness": ""}
+RESULT = {"inject": "injection", "robustness": "robustness"}
 # A single layer, as most of a command's time goes into compiling.
 SOURCE = """
 import keras
@@ -43,14 +49,15 @@ def build():
 """
 
 
-def start(folder: Path) -> int:
+def start(command: str, folder: Path) -> int:
     """A command that works in the folder; its process id."""
     if child := os.fork():
         return child
     with open(f"{folder}.log", "a") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
-        os._exit(cli.main([*ARGV, "--out", str(folder)]))
+        argv = [command, "--model", "own_killed:build", "--data", "d.npz", "--seed", "3"]
+        os._exit(cli.main([*argv, *OPTIONS[command].split(), "--out", str(folder)]))
 
 
 def ended(child: int) -> int:
@@ -70,14 +77,14 @@ def killed(child: int, when: Callable[[], bool]) -> bool:
     return ended(child) == -signal.SIGKILL
 
 
-def trials(folder: Path) -> int:
-    """The number of trials that are kept; all of them with the result."""
-    if (folder / "injection.json").exists():
+def units(command: str, folder: Path) -> int:
+    """The number of units of work that are kept; all of them with the result."""
+    if (folder / f"{RESULT[command]}.json").exists():
         return sys.maxsize
     with contextlib.suppress(FileNotFoundError, ValueError):
         (partial,) = folder.glob("partial-*.json")
         entries = json.loads(partial.read_text())["array_file"]["entries"]
-        return sum(entry["shape"][0] for entry in entries if entry["name"].endswith("/correct"))
+        return sum(entry["shape"][0] for entry in entries if entry["name"].endswith(UNITS[command]))
     return 0
 
 
@@ -87,7 +94,7 @@ def wait(seconds: float) -> Callable[[], bool]:
     return lambda: time.monotonic() > until
 
 
-def main(here: Path, kills: int) -> None:
+def main(command: str, here: Path, kills: int) -> None:
     """Runs, kills, starts two at once."""
     os.chdir(here)
     (here / "own_killed.py").write_text(SOURCE)
@@ -103,36 +110,37 @@ def main(here: Path, kills: int) -> None:
     resumable.SAVE_SECONDS = -1.0
     # A killed process needs no disk; only a machine without power does.
     os.fsync = lambda descriptor: None
-    folders.figure = lambda result: {"png": b"a figure", "pdf": b"the same"}
+    for kind in (InjectionResult, RobustnessResult):
+        kind.figure = lambda result: {"png": b"a figure", "pdf": b"the same"}
 
     began = time.monotonic()
-    whole = ended(start(here / "whole"))
+    whole = ended(start(command, here / "whole"))
     seconds = time.monotonic() - began
 
     moments, folder, kept = random.Random(1), here / "killed", [0]
     for number in range(kills):
-        child, before = start(folder), kept[-1]
+        child, before = start(command, folder), kept[-1]
         # In the middle of a file that is written while trials run.
         more = before + moments.randint(1, 40)
         if number == kills - 1:
             # While the result is written.
-            landed = killed(child, (folder / "injection.csv").exists)
+            landed = killed(child, (folder / f"{RESULT[command]}.csv").exists)
         elif number % 2:
-            landed = killed(child, lambda more=more: trials(folder) > more)
+            landed = killed(child, lambda more=more: units(command, folder) > more)
         else:
             # Wherever it is then, but before there is a result.
             over = wait(moments.uniform(0.1, 0.9) * seconds)
             landed = killed(
-                child, lambda over=over, more=more: over() or trials(folder) > more + 40
+                child, lambda over=over, more=more: over() or units(command, folder) > more + 40
             )
         if landed:
-            kept.append(trials(folder))
-    last = ended(start(folder))
+            kept.append(units(command, folder))
+    last = ended(start(command, folder))
 
-    both = [start(here / "both"), start(here / "both")]
+    both = [start(command, here / "both"), start(command, here / "both")]
     codes = sorted(ended(child) for child in both)
     print(json.dumps({"whole": whole, "kept": kept, "last": last, "both": codes}))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))

@@ -12,11 +12,11 @@ import numpy as np
 import pandas
 import pytest
 
-from ftnoise.cli import inject
+from ftnoise.cli import own_model
 from ftnoise.core import files
 from ftnoise.core.errors import BadInput
 from ftnoise.store.folders import Store
-from ftnoise.user import folder as folders
+from ftnoise.user.result import InjectionResult
 from tests.user.made import model
 
 
@@ -24,12 +24,12 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"}
 
 
-FIGURE = folders.figure
+FIGURE = InjectionResult.figure
 FILES = [f"injection.{suffix}" for suffix in ("csv", "json", "npz", "pdf", "png")]
 
 
 def test_a_table_a_curve_and_a_json(own, tmp_path, monkeypatch):
-    monkeypatch.setattr(folders, "figure", FIGURE)
+    monkeypatch.setattr(InjectionResult, "figure", FIGURE)
     code, out, err = own("--weights", "w.npz")
     assert code == 0
     assert out.startswith("own, weights stuck at 0: 64 sites, 60 examples, seed 0.\n")
@@ -73,10 +73,10 @@ def test_the_same_campaign_is_answered_from_the_store(own, monkeypatch, tmp_path
     _, out, _ = own("--out", "there")
     before = contents(tmp_path / "there")
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "there").glob("[!.]*")}
-    monkeypatch.setattr("ftnoise.user.folder.run", None)
+    monkeypatch.setattr("ftnoise.user.inject.run", None)
     code, again, err = own("--out", "there", "--weights", "w.npz")
     assert (code, again) == (0, out)
-    assert "Cached: this campaign was run before." in err
+    assert "Cached: this was measured before." in err
     assert contents(tmp_path / "there") == before
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "there").glob("[!.]*")} == times
     for name in ("injection.csv", "injection.pdf"):
@@ -200,13 +200,13 @@ def test_the_folder_of_another_campaign_is_left_alone(own, tmp_path):
     before = contents(tmp_path / "there")
     code, out, err = own("--out", "there", "--seed", "1")
     assert (code, out) == (2, "")
-    assert f"Expected {tmp_path / 'there'} to be empty or of this campaign" in err
+    assert f"Expected {tmp_path / 'there'} to be empty or of this measurement" in err
     assert contents(tmp_path / "there") == before
 
 
 def test_the_unfinished_work_of_another_campaign_is_left_alone(own, tmp_path, monkeypatch):
     monkeypatch.setattr("ftnoise.core.resumable.SAVE_SECONDS", -1.0)
-    monkeypatch.setattr(inject, "trial_report", lambda limit: stops)
+    monkeypatch.setattr(own_model, "reporting", lambda words, limit: stops)
     assert own("--out", "there")[0] == 130
     before = contents(tmp_path / "there")
     partial = next((tmp_path / "there").glob("partial-*.json"))
@@ -220,7 +220,7 @@ def stops(*arguments):
 
 
 def test_ctrl_c_tells_how_to_resume(own, monkeypatch):
-    monkeypatch.setattr(inject, "trial_report", lambda limit: stops)
+    monkeypatch.setattr(own_model, "reporting", lambda words, limit: stops)
     code, out, err = own()
     assert (code, out) == (130, "")
     assert err.endswith("Stopped. What was finished is kept; the same command resumes.\n")
@@ -261,16 +261,13 @@ def test_a_full_disk_is_one_line_and_exit_code_1(own, monkeypatch, tmp_path):
     assert sorted(contents(tmp_path / "there")) == FILES
 
 
-@pytest.mark.parametrize(("limit", "about"), [("", "about "), ("at most ", "at most ")])
-def test_progress_shows_the_time_left(monkeypatch, limit, about):
+def test_progress_shows_the_time_left_of_each_part(monkeypatch):
     lines = []
-    monkeypatch.setattr(inject.Progress, "update", lambda progress, text: lines.append(text))
-    report = inject.trial_report(limit)
-    times = iter([0.0, 10.0])
+    monkeypatch.setattr(own_model.Progress, "update", lambda progress, text: lines.append(text))
+    report = own_model.reporting(lambda done, total, part: f"{part} {done} of {total}", "about ")
+    times = iter([0.0, 10.0, 20.0])
     monkeypatch.setattr("time.monotonic", lambda: next(times))
-    report(100, 1000, "")
-    report(200, 1000, "")
-    assert lines == [
-        f"inject: 100 of {limit}1,000 trials",
-        f"inject: 200 of {limit}1,000 trials, {about}80 s left",
-    ]
+    report(100, 1000, "a")
+    report(200, 1000, "a")
+    report(10, 20, "b")
+    assert lines == ["a 100 of 1000", "a 200 of 1000, about 80 s left", "b 10 of 20"]

@@ -132,7 +132,7 @@ def test_examples_are_drawn_by_the_seed_in_the_number_that_the_tolerance_takes()
     assert measured(measure).scalars == found.scalars
     assert measured(replace(measure, seed=1)).scalars != found.scalars
     assert replace(BOTH, tolerance=0.05, family=3800).needed == 2387
-    with pytest.raises(BadInput, match=r"at most 300 examples.*0\.05 it takes.*examples=738"):
+    with pytest.raises(BadInput, match=r"at most the 300 examples.*tolerance=0\.05, takes=738"):
         measured(replace(measure, tolerance=0.05))
 
 

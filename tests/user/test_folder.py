@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ftnoise.user.folder import content_id
-from ftnoise.user.inject import prepared
+from ftnoise.user.inject import job, prepared
 from ftnoise.user.settings import CampaignSettings
 from tests.user.made import FAULT, examples, model
 
@@ -22,7 +21,7 @@ def as_in_a_new_process():
 
 
 def identity(network, x, y, settings=SETTINGS):
-    return content_id(prepared(network, x, y, settings), settings)
+    return job(prepared(network, x, y, settings), settings, {}).identity
 
 
 def test_every_part_counts():

@@ -7,10 +7,11 @@ from dataclasses import fields
 
 import pytest
 
+from ftnoise.cli.own_model import descriptions
 from ftnoise.core.errors import BadInput
 from ftnoise.faults.parsing import parse_fault
 from ftnoise.faults.rates import Bernoulli, Count, Share
-from ftnoise.user.settings import CampaignSettings, curve, descriptions
+from ftnoise.user.settings import CampaignSettings, curve
 from tests.user.made import FAULT
 
 
@@ -78,7 +79,7 @@ def test_a_wrong_value_is_refused_in_one_line(changes, message):
 
 
 def test_every_setting_is_described():
-    found = descriptions()
+    found = descriptions(CampaignSettings)
     assert [*found] == [field.name for field in fields(CampaignSettings)]
     assert found["fault"] == "a fault or its text form, such as weights:stuck_at_zero:0.5"
     assert found["max_trials"].endswith("2 to 1,000,000")

@@ -27,10 +27,10 @@ def truth(network: Any, x: Any, radius: float) -> np.ndarray:
 
     def values(z: Any) -> Any:
         outputs = double(z)
-        if program.outputs == "softmax":
+        if program.ending == "softmax":
             outputs = tf.math.log(outputs)
             return outputs[:, :, None] - outputs[:, None]
-        if program.outputs == "sigmoid":
+        if program.ending == "sigmoid":
             two = tf.concat([tf.zeros_like(outputs), tf.math.log(outputs / (1 - outputs))], 1)
             return two[:, :, None] - two[:, None]
         return outputs[:, :, None] - outputs[:, None]

@@ -33,8 +33,8 @@ def test_it_computes_what_the_network_computes(name):
     logits, taken = found.forward(tf.constant(x, tf.float64))
     np.testing.assert_allclose(found.plain(tf.constant(x)), logits, rtol=1e-4, atol=1e-5)
     ends = {"softmax": tf.nn.softmax, "sigmoid": tf.nn.softmax, "logits": tf.identity}
-    outputs = ends[found.outputs](logits).numpy()
-    outputs = outputs[:, 1:] if found.outputs == "sigmoid" else outputs
+    outputs = ends[found.ending](logits).numpy()
+    outputs = outputs[:, 1:] if found.ending == "sigmoid" else outputs
     np.testing.assert_allclose(network(x), outputs, rtol=1e-4, atol=1e-5)
     assert [unary.shape for unary in found.unaries] == [tuple(z.shape[1:]) for z in taken]
 
