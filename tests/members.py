@@ -49,6 +49,7 @@ from ftnoise.measures.global_robustness import GlobalRobustness
 from ftnoise.measures.robust_accuracy import RobustAccuracy
 from ftnoise.measures.robust_curve import RobustCurve
 from ftnoise.measures.robustness_convergence import RobustnessConvergence
+from ftnoise.measures.robustness_under_faults import RobustnessUnderFaults
 from ftnoise.measures.search_accuracy import SearchAccuracy
 from ftnoise.measures.stochastic_accuracy import StochasticAccuracy
 from ftnoise.measures.stochastic_red_flags import StochasticRedFlags
@@ -104,6 +105,15 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     ),
     GlobalRobustness: (
         GlobalRobustness(radii=(0.1,), attacks=(PGD(attack_epsilon=0.1, steps=2),), tolerance=None),
+    ),
+    RobustnessUnderFaults: (
+        RobustnessUnderFaults(
+            local=GlobalRobustness(
+                radii=(0.1,), attacks=(PGD(attack_epsilon=0.1, steps=2),), tolerance=None
+            ),
+            fault=FAULT,
+            trials=2,
+        ),
     ),
     RobustnessConvergence: (
         RobustnessConvergence(

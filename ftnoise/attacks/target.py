@@ -42,11 +42,13 @@ class Target:
     def expected_gradient(self, x: Any, y: Any, seed: Any, draws: int) -> Any:
         """The gradient averaged over draws of the network, which follow from the seed.
 
-        One draw is that of the seed itself.
+        One draw is that of the seed itself, and enough for a network that does not draw.
         """
         import tensorflow as tf
 
-        if draws == 1:
+        from ftnoise.layers.drawing import is_stochastic
+
+        if draws == 1 or not is_stochastic(self.network):
             return self.gradient(x, y, seed)
         fold = tf.random.experimental.stateless_fold_in
         total = self.gradient(x, y, fold(seed, 0))

@@ -58,6 +58,12 @@ NOISES: dict[str, Weights] = {
 }
 
 
+NOISY = tuple(
+    Row(name=f"fmnist_dnn {name}", run=with_slots(table5.DNN, weights=noise))
+    for name, noise in NOISES.items()
+)
+
+
 def summaries(sites: str, measure: FaultTolerance) -> tuple[Column, ...]:
     """Columns of one campaign, named after its sites."""
     titles = {
@@ -80,10 +86,7 @@ EXPERIMENT = Experiment(
             table5.EXPERIMENT.row(f"fmnist_dnn {training}").with_paper()
             for training in (BASELINE, "tikhonov", "trades")
         ),
-        *(
-            Row(name=f"fmnist_dnn {name}", run=with_slots(table5.DNN, weights=noise))
-            for name, noise in NOISES.items()
-        ),
+        *NOISY,
     ),
     columns=(
         *generalization.COLUMNS,

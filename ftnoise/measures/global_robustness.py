@@ -17,6 +17,7 @@ Deviations
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +72,7 @@ class GlobalRobustness(Measure):
         radii: rising, >= 0, in units of inputs in [0, 1].
         attacks: at least one, all in the same kind of ball; their radii do not count.
         verify: the budget of the verifier, for l_inf balls, its seconds those of all radii and
-            examples together; None leaves it out.
+            examples together; None leaves it out, as do networks that it does not allow.
         tolerance: largest error of R and D by Hoeffding's bound, in (0, 1), which gives the number
             of examples; None takes all of the test set.
         most: examples at most, whatever the tolerance, or None.
@@ -149,9 +150,9 @@ class GlobalRobustness(Measure):
 
         x = x[self.drawn(len(x))]
         evaluation = Evaluation(checkpointing, spec_id(self))
-        attacked = self._attacked(evaluation, network, x)
+        attacked = self.attacked(evaluation, network, x)
         bounded = None
-        if self.verify is not None and not is_stochastic(network):
+        if self.verify is not None and not is_stochastic(network) and self.verify.allows(network):
             bounded = self._verified(evaluation.resumable, network, x, ~attacked["changed"])
         return self._summary(attacked, bounded)
 
@@ -178,23 +179,24 @@ class GlobalRobustness(Measure):
 
         x = trained.data.x_test[: self.most]
         evaluation = Evaluation(trained.checkpointing, spec_id(self))
-        left = ~self._attacked(evaluation, trained.network, x)["changed"]
+        left = ~self.attacked(evaluation, trained.network, x)["changed"]
         found = self._verified(evaluation.resumable, trained.network, x, left)
         verified, refuted = (found[name][0] for name in ("verified", "refuted"))
         return verified, left[0] & ~verified & ~refuted
 
-    def _attacked(
-        self, evaluation: Evaluation, network: keras.Model, x: ndarray
+    def attacked(
+        self, evaluation: Evaluation, network: keras.Model, x: ndarray, part: str = ""
     ) -> dict[str, ndarray]:
         """`changed` and `variation` `[radii, n]`, and `predicted` `[n]`, by the worst attack.
 
-        What is found in a ball is in the larger ones, too.
+        What is found in a ball is in the larger ones, too. `part` separates the work from other
+        work of one evaluation.
         """
         import numpy as np
 
         found = [
             [
-                evaluation.varied(f"at_{n}_by_{m}", attack.at(radius), network, x)
+                evaluation.varied(f"{part}at_{n}_by_{m}", attack.at(radius), network, x)
                 for m, attack in enumerate(self.attacks)
             ]
             for n, radius in enumerate(self.radii)
@@ -219,10 +221,8 @@ class GlobalRobustness(Measure):
         from ftnoise.verify.verifier import ATTACKED, VERIFIED, Verifier
 
         verifier = Verifier(network, clip=(0.0, 1.0))
-        budget = self.verify
-        if budget is not None and budget.seconds is not None:
-            calls = len(self.radii) * -(-len(x) // AT_A_TIME)
-            budget = replace(budget, seconds=budget.seconds / calls)
+        budget = self.verify or Budget()
+        clock = _Clock(budget.seconds, 2 * len(self.radii) * -(-len(x) // AT_A_TIME))
         found: list[dict[str, ndarray]] = []
         # From the largest radius down.
         for n, radius in reversed(list(enumerate(self.radii))):
@@ -238,18 +238,23 @@ class GlobalRobustness(Measure):
                 part = np.arange(start, stop)
                 status = np.full(len(part), "", object)
                 margin, error = np.full(len(part), np.nan), np.full(len(part), np.nan)
-                if len(wanted := np.flatnonzero(undecided[part])):
-                    outcomes = verifier.verify(x[part[wanted]], radius, budget=budget)
+                wanted, seconds = np.flatnonzero(undecided[part]), clock.share()
+                if len(wanted) and seconds != 0:
+                    limits = replace(budget, seconds=seconds)
+                    outcomes = verifier.verify(x[part[wanted]], radius, budget=limits)
                     status[wanted] = outcomes.status
                     proved = wanted[outcomes.status == VERIFIED]
                     margin[proved] = outcomes.margin[outcomes.status == VERIFIED]
                     error[proved] = outcomes.float_error
+                variation, seconds = np.ones(len(part)), clock.share()
+                if seconds != 0:
+                    variation = verifier.variation_bounds(x[part], radius, seconds)
                 return {
                     "verified": (status == VERIFIED) | already[part],
                     "refuted": status == ATTACKED,
                     "margin": margin,
                     "float_error": error,
-                    "variation": verifier.variation_bounds(x[part], radius),
+                    "variation": variation,
                 }
 
             text = f"verifying at {radius:.3g}"
@@ -324,6 +329,21 @@ class GlobalRobustness(Measure):
                 **margins,
             },
         )
+
+
+class _Clock:
+    """Shares seconds out among calls; what one does not take is left for the others."""
+
+    def __init__(self, seconds: float | None, calls: int) -> None:
+        self.seconds, self.calls, self.began = seconds, calls, time.monotonic()
+
+    def share(self) -> float | None:
+        """The seconds of the next call, 0 if there are none left; None without a limit."""
+        if self.seconds is None:
+            return None
+        left = max(0.0, self.seconds - (time.monotonic() - self.began))
+        self.calls -= 1
+        return left / max(1, self.calls + 1)
 
 
 def _share(kept: ndarray, confidence: float) -> tuple[float, float]:

@@ -40,8 +40,8 @@ class RobustnessSettings:
         tolerance: largest error of the sample, in (0, 1), by Hoeffding's bound, which gives the
             number of examples; 0 takes all of them
         confidence: of all intervals, in (0, 1)
-        budget: of the verifier: 60s for that much time in total after the first bounds, a whole
-            number of bounds for each class of an example, whose result repeats exactly, or none
+        budget: of the verifier: 60s for about that much time in total, a whole number of bounds for
+            each class of an example, whose result repeats exactly, or none
         norm: l_inf, or l_2, which has no verifier
         gamma: largest change of a probability that counts as steady, in [0, 1]
         low: lowest value of an input

@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import count, positive
 from ftnoise.core.spec import Spec
 
+if TYPE_CHECKING:
+    import keras
+
 
 @dataclass(frozen=True, kw_only=True)
 class Budget(Spec):
-    """The limits of branch and bound.
+    """The limits of verifying.
 
     Args:
         nodes: bounds with optimized slopes for each rival class of a point, at least 0. 0 is CROWN
             alone, 1 adds optimized slopes, and more splits units. The result repeats exactly.
-        seconds: of wall time for all points of a call after CROWN, > 0, or None for no limit. The
-            result depends on the machine where this limit is reached.
+        seconds: of wall time for all points of a call, > 0, or None for no limit. Points that are
+            not begun by then stay undecided, so the result depends on the machine.
+        widest: units of the widest layer of a network that is worth it, at least 1, or None for no
+            limit. CROWN's time grows with the number of units times that of parameters.
     """
 
     nodes: int = 1000
     seconds: float | None = None
+    widest: int | None = None
 
     def __post_init__(self) -> None:
         count(least=0, nodes=self.nodes)
         if self.seconds is not None:
             positive(seconds=self.seconds)
+        count(optional=True, widest=self.widest)
+
+    def allows(self, network: keras.Model) -> bool:
+        """Whether the network has no layer that is too wide; its inputs do not count."""
+        if self.widest is None:
+            return True
+        import math
+
+        from ftnoise.layers.graph import unfold
+
+        shapes = [step.shapes[0][1:] for step in unfold(network).steps if step.layer.weights]
+        return max(math.prod(size or 1 for size in shape) for shape in shapes) <= self.widest

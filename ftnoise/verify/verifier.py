@@ -123,12 +123,11 @@ class Verifier:
         tied = np.flatnonzero(rivaled(points.scores, points.predicted))
         points.refuted(tied, x[tied])
         error = self.float_error(x, radius)
-        deadline = math.inf
+        deadline = math.inf if budget.seconds is None else time.monotonic() + budget.seconds
         for start in range(0, len(x), self.crown.examples):
             part = np.arange(start, min(start + self.crown.examples, len(x)))
-            self._verify(points, part, error, budget, attack, deadline)
-            if budget.seconds is not None and deadline == math.inf:
-                deadline = time.monotonic() + budget.seconds
+            if not start or time.monotonic() < deadline:
+                self._verify(points, part, error, budget, attack, deadline)
         return points.outcomes(error)
 
     def logit_bounds(self, x: Any, radius: float, *, crown: bool = True) -> tuple[Any, Any]:
@@ -175,18 +174,26 @@ class Verifier:
             high = 1 / np.exp(least).sum(1)
         return low, high
 
-    def variation_bounds(self, x: Any, radius: float) -> Any:
+    def variation_bounds(self, x: Any, radius: float, seconds: float | None = None) -> Any:
         """Upper bounds on the largest change of a probability in the ball, `[batch]` in [0, 1].
 
-        Definition 3 with the l_inf distance of softmax outputs.
+        Definition 3 with the l_inf distance of softmax outputs. It is 1 for points that are not
+        begun within the seconds, if they are given.
 
         Raises:
             BadInput: as `verify`.
         """
-        low, high = self.probability_bounds(x, radius)
-        logits = self.program.forward(tf.cast(self._checked(x, radius), DTYPE))[0]
-        now = tf.nn.softmax(logits).numpy()
-        return np.clip(np.maximum(high - now, now - low).max(1), 0, 1)
+        x = self._checked(x, radius)
+        deadline = math.inf if seconds is None else time.monotonic() + seconds
+        found = np.ones(len(x))
+        for start in range(0, len(x), self.crown.examples):
+            if not start or time.monotonic() < deadline:
+                part = x[start : start + self.crown.examples]
+                low, high = self.probability_bounds(part, radius)
+                now = tf.nn.softmax(self.program.forward(tf.cast(part, DTYPE))[0]).numpy()
+                most = np.maximum(high - now, now - low).max(1)
+                found[start : start + len(part)] = np.clip(most, 0, 1)
+        return found
 
     def float_error(self, x: Any, radius: float) -> float:
         """What a margin has to exceed, from margins in both precisions at points of the balls."""
@@ -216,6 +223,7 @@ class Verifier:
         part = part[~points.attacked[part]]
         if not len(part):
             return
+        points.margin[part] = np.inf
         boxes = self._boxes(points.x[part], points.radius)
         intervals, *_ = self.crown.intervals(boxes)
         of, rows = _margins(points.predicted[part], self.program.classes)
@@ -234,8 +242,6 @@ class Verifier:
         left = left[~points.attacked[part[of[left]]]]
         if not len(left) or not budget.nodes or not self.crown.unaries:
             return
-        if budget.seconds is not None and deadline == math.inf:
-            deadline = time.monotonic() + budget.seconds
         problems = Problems(of[left], rows[left], boxes, intervals, error)
         search = Search(
             self.crown, problems, lambda of, x: points.refuted(part[of], x), budget, deadline
@@ -317,7 +323,7 @@ class _Points:
         self.predicted = self.scores.argmax(1)
         self.examples = x.copy()
         self.attacked = np.zeros(len(x), bool)
-        self.margin = np.full(len(x), np.inf)
+        self.margin = np.full(len(x), -np.inf)
         self.nodes = np.zeros(len(x), int)
 
     def refuted(self, of: Any, candidates: Any) -> Any:

@@ -167,6 +167,22 @@ def test_intervals_hold_in_at_least_95_of_100_campaigns(mean, replacement):
     assert held[1] >= 0.95 * 300
 
 
+def test_without_time_nothing_is_verified_and_the_interval_is_wide(monkeypatch):
+    monkeypatch.setattr("ftnoise.measures.global_robustness.AT_A_TIME", 50)
+    found = measured(replace(BOTH, verify=Budget(seconds=1e-9)))
+    # From the largest radius down, the first call has at most its first points.
+    assert found.arrays["verified"][-1] <= 100 / 3
+    assert np.all(found.arrays["robust_low"] <= found.arrays["verified"])
+    assert np.all(found.arrays["variation_bounded"] >= both().arrays["variation_bounded"])
+    assert np.all(found.arrays["robust"] >= both().arrays["robust"])
+
+
+def test_what_the_verifier_does_not_allow_is_attacked_only():
+    found = measured(replace(BOTH, verify=Budget(nodes=0, widest=3)))
+    assert "verified" not in found.arrays
+    assert np.all(found.arrays["robust"] >= both().arrays["robust"])
+
+
 def test_it_resumes_with_the_same_result():
     class Cut(Memory):
         saves = 0

@@ -370,6 +370,25 @@ def test_seconds_end_the_search():
     assert outcomes.nodes[0] == 0
 
 
+def test_points_that_are_not_begun_in_time_stay_undecided(monkeypatch):
+    monkeypatch.setattr("ftnoise.verify.crown.CHUNK", 1)
+    network = made("dense")
+    found, x = Verifier(network), points(network, 4)
+    outcomes = found.verify(x, 1e-4, budget=Budget(seconds=1e-9))
+    assert outcomes.status.tolist() == [VERIFIED, *[UNDECIDED] * 3]
+    assert np.all(outcomes.margin[1:] == -np.inf)
+    bounds = found.variation_bounds(x, 1e-4, seconds=1e-9)
+    assert bounds[0] < 0.1
+    assert np.all(bounds[1:] == 1)
+
+
+def test_networks_with_wide_layers_are_not_worth_it():
+    network = made("dense")
+    widest = max(layer.output_shape[-1] for layer in network.layers if layer.weights)
+    assert Budget(widest=widest).allows(network)
+    assert not Budget(widest=widest - 1).allows(network)
+
+
 def test_nodes_end_the_search():
     network, x, _ = bump()
     outcomes = Verifier(network).verify(x, 0.1, budget=Budget(nodes=3))
