@@ -70,16 +70,17 @@ def test_the_own_model_is_asked_as_shown(monkeypatch, tmp_path, capsys):
     (tmp_path / "own.py").write_text(own)
     names: dict = {"__name__": "__main__"}
     exec(own, names)
-    (words,) = [words for words in commands() if words[:2] == ["inject", "--model"]]
-    assert cli.main([*words, "--out", "there"]) == 0
-    (shown,) = re.findall(r"<!-- inject -->\n```\n(.*?)```", README, re.DOTALL)
-    # The text goes on with what its numbers are.
-    out = "\n".join(capsys.readouterr().out.splitlines()[: shown.count("\n")])
-    # A training ends with other last bits on another processor.
-    assert re.sub(NUMBER, "0", out).split() == re.sub(NUMBER, "0", shown).split()
-    for ours, theirs in zip(re.findall(NUMBER, out), re.findall(NUMBER, shown), strict=True):
-        assert float(ours) == pytest.approx(float(theirs), rel=0.1, abs=3)
-    assert (tmp_path / "there" / "injection.png").is_file()
+    for name, kind in (("inject", "injection"), ("robustness", "robustness")):
+        (words,) = [words for words in commands() if words[:2] == [name, "--model"]]
+        assert cli.main([*words, "--out", name]) == 0
+        (shown,) = re.findall(rf"<!-- {name} -->\n```\n(.*?)```", README, re.DOTALL)
+        # The text goes on with what its numbers are.
+        out = "\n".join(capsys.readouterr().out.splitlines()[: shown.count("\n")])
+        # A training ends with other last bits on another processor.
+        assert re.sub(NUMBER, "0", out).split() == re.sub(NUMBER, "0", shown).split()
+        for ours, theirs in zip(re.findall(NUMBER, out), re.findall(NUMBER, shown), strict=True):
+            assert float(ours) == pytest.approx(float(theirs), rel=0.1, abs=3)
+        assert (tmp_path / name / f"{kind}.png").is_file()
 
     before = names["model"].get_weights()
     exec(again, names)
@@ -99,7 +100,7 @@ def tables(text: str) -> list[str]:
     return [found for found in text.split("\n\n") if found.startswith("|")]
 
 
-@pytest.mark.parametrize("title", re.findall(r"<!-- (?!inject)([a-z]+\d*(?: quick)?) -->", README))
+@pytest.mark.parametrize("title", re.findall(r"<!-- (?!inject|robustness)([a-z]+\d*(?: quick)?) -->", README))
 def test_a_table_is_that_of_the_reference_runs(title):
     (shown,) = re.findall(rf"<!-- {title} -->\n(.*)<!-- /{title} -->", README, re.DOTALL)
     name, _, preset = title.partition(" ")
