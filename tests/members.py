@@ -49,10 +49,10 @@ from ftnoise.measures.global_robustness import GlobalRobustness
 from ftnoise.measures.robust_accuracy import RobustAccuracy
 from ftnoise.measures.robust_curve import RobustCurve
 from ftnoise.measures.robustness_convergence import RobustnessConvergence
-from ftnoise.measures.robustness_under_faults import RobustnessUnderFaults
 from ftnoise.measures.search_accuracy import SearchAccuracy
 from ftnoise.measures.stochastic_accuracy import StochasticAccuracy
 from ftnoise.measures.stochastic_red_flags import StochasticRedFlags
+from ftnoise.measures.under_faults import UnderFaults
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD, Engine, Reference, Sampler, Shuffled
 from ftnoise.training.inputs.adversarial import AdversarialTraining
@@ -106,11 +106,12 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     GlobalRobustness: (
         GlobalRobustness(radii=(0.1,), attacks=(PGD(attack_epsilon=0.1, steps=2),), tolerance=None),
     ),
-    RobustnessUnderFaults: (
-        RobustnessUnderFaults(
-            local=GlobalRobustness(
+    UnderFaults: (
+        UnderFaults(
+            measure=GlobalRobustness(
                 radii=(0.1,), attacks=(PGD(attack_epsilon=0.1, steps=2),), tolerance=None
             ),
+            scalars=("robust_1",),
             fault=FAULT,
             trials=2,
         ),

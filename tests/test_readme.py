@@ -100,7 +100,9 @@ def tables(text: str) -> list[str]:
     return [found for found in text.split("\n\n") if found.startswith("|")]
 
 
-@pytest.mark.parametrize("title", re.findall(r"<!-- (?!inject|robustness)([a-z]+\d*(?: quick)?) -->", README))
+@pytest.mark.parametrize(
+    "title", re.findall(r"<!-- (?!inject|robustness)([a-z]+\d*(?: quick)?) -->", README)
+)
 def test_a_table_is_that_of_the_reference_runs(title):
     (shown,) = re.findall(rf"<!-- {title} -->\n(.*)<!-- /{title} -->", README, re.DOTALL)
     name, _, preset = title.partition(" ")

@@ -24,9 +24,9 @@ from ftnoise.faults.effects import StuckAt
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.rates import Share
 from ftnoise.faults.where import Parameters
-from ftnoise.measures import generalization, global_robustness, robustness_under_faults
+from ftnoise.measures import generalization, global_robustness, under_faults
 from ftnoise.measures.global_robustness import GlobalRobustness
-from ftnoise.measures.robustness_under_faults import RobustnessUnderFaults
+from ftnoise.measures.under_faults import UnderFaults
 from ftnoise.verify.budget import Budget
 
 RADIUS = table5.ATTACK.attack_epsilon
@@ -35,10 +35,11 @@ ROBUSTNESS = GlobalRobustness(
     attacks=(PGD(attack_epsilon=RADIUS, restarts=3, draws=20), Variation(attack_epsilon=RADIUS)),
     verify=Budget(nodes=1, widest=1000),
 )
-FAULTY = RobustnessUnderFaults(
-    local=replace(
+FAULTY = UnderFaults(
+    measure=replace(
         ROBUSTNESS, radii=(RADIUS,), attacks=(PGD(attack_epsilon=RADIUS, draws=20),), verify=None
     ),
+    scalars=("robust_1",),
     fault=Fault(where=Parameters(), what=StuckAt(), rate=Share(rate=0.1)),
 )
 
@@ -59,7 +60,7 @@ EXPERIMENT = Experiment(
     columns=(
         *generalization.COLUMNS[1:2],
         *global_robustness.columns(ROBUSTNESS),
-        *robustness_under_faults.columns(FAULTY),
+        *under_faults.columns(FAULTY, "R, not attacked (l_inf 2/255, PGD-20)"),
     ),
     figures=(global_robustness.picture(ROBUSTNESS),),
     notes=(

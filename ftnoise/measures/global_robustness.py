@@ -150,7 +150,7 @@ class GlobalRobustness(Measure):
 
         x = x[self.drawn(len(x))]
         evaluation = Evaluation(checkpointing, spec_id(self))
-        attacked = self.attacked(evaluation, network, x)
+        attacked = self._attacked(evaluation, network, x)
         bounded = None
         if self.verify is not None and not is_stochastic(network) and self.verify.allows(network):
             bounded = self._verified(evaluation.resumable, network, x, ~attacked["changed"])
@@ -179,24 +179,23 @@ class GlobalRobustness(Measure):
 
         x = trained.data.x_test[: self.most]
         evaluation = Evaluation(trained.checkpointing, spec_id(self))
-        left = ~self.attacked(evaluation, trained.network, x)["changed"]
+        left = ~self._attacked(evaluation, trained.network, x)["changed"]
         found = self._verified(evaluation.resumable, trained.network, x, left)
         verified, refuted = (found[name][0] for name in ("verified", "refuted"))
         return verified, left[0] & ~verified & ~refuted
 
-    def attacked(
-        self, evaluation: Evaluation, network: keras.Model, x: ndarray, part: str = ""
+    def _attacked(
+        self, evaluation: Evaluation, network: keras.Model, x: ndarray
     ) -> dict[str, ndarray]:
         """`changed` and `variation` `[radii, n]`, and `predicted` `[n]`, by the worst attack.
 
-        What is found in a ball is in the larger ones, too. `part` separates the work from other
-        work of one evaluation.
+        What is found in a ball is in the larger ones, too.
         """
         import numpy as np
 
         found = [
             [
-                evaluation.varied(f"{part}at_{n}_by_{m}", attack.at(radius), network, x)
+                evaluation.varied(f"at_{n}_by_{m}", attack.at(radius), network, x)
                 for m, attack in enumerate(self.attacks)
             ]
             for n, radius in enumerate(self.radii)

@@ -1,0 +1,156 @@
+"""A layer whose outputs, before its activation, or whose inputs have noise of a fixed scale.
+
+This is the noise layer of PixelDP: what stands before it is deterministic and has a known
+sensitivity, and what follows is post-processing.
+
+Source: Lecuyer et al. (2019), "Certified Robustness to Adversarial Examples with Differential
+Privacy" (arXiv 1802.03471), section 3.2.
+
+In training each example has noise of its own. In inference the examples of a batch share the noise
+of a draw, which takes half of the time: each of them sees independent noise from draw to draw, and
+that is all that a statement about one example needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ftnoise.core.checks import expect
+from ftnoise.layers.convolution import ImageConv2D, serializable
+from ftnoise.layers.drawing import StochasticLayer
+from ftnoise.layers.replacing import layers, replaced
+
+KINDS = ("gaussian", "laplace")
+
+
+class Noisy(StochasticLayer):
+    """Base, in front of a Keras layer.
+
+    Args:
+        scale: of the noise: its standard deviation, or the scale of Laplace's distribution.
+        kind: "gaussian" or "laplace".
+        on_input: the noise is on the layer's input, instead of its output before the activation.
+    """
+
+    def __init__(self, *, scale: float, kind: str, on_input: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale, self.kind, self.on_input = scale, kind, on_input
+
+    def build(self, input_shape: Any) -> None:
+        """Adds the share of the noise that a training step has; a ramp changes it."""
+        super().build(input_shape)
+        self.ramp = self.add_weight("ramp", (), initializer="ones", trainable=False)
+        self.directions: list[Any] = []
+
+    def keep_directions(self, shapes: Sequence[Any]) -> None:
+        """Adds a variable `[1, ...]` for the inputs of each layer up to here, for projections."""
+        start = keras.initializers.RandomNormal(seed=0)
+        self.directions = [
+            self.add_weight(f"direction_{n}", (1, *shape[1:]), initializer=start, trainable=False)
+            for n, shape in enumerate(shapes)
+        ]
+
+    @property
+    def noise_weights(self) -> list[Any]:
+        """The share of the noise in training, and the directions."""
+        return [self.ramp, *self.directions]
+
+    def before(self, inputs: Any) -> Any:
+        """What the noise is added to."""
+        if self.on_input:
+            return inputs
+        # Past Keras, which would track it.
+        kept = self.__dict__["activation"]
+        self.__dict__["activation"] = keras.activations.linear
+        try:
+            return super().call(inputs)
+        finally:
+            self.__dict__["activation"] = kept
+
+    def after(self, noisy: Any) -> Any:
+        """The layer's outputs, from what has its noise."""
+        return super().call(noisy) if self.on_input else self.activation(noisy)
+
+    def noise(self, like: Any, training: bool = False) -> Any:
+        """A draw for inputs of the shape of `like`, `[1, ...]` in inference."""
+        shape = tf.shape(like) if training else tf.concat([[1], tf.shape(like)[1:]], 0)
+        if self.kind == "gaussian":
+            drawn = tf.random.stateless_normal(shape, self.seed(), dtype=like.dtype)
+        else:
+            # Of two exponential draws the difference.
+            uniform = tf.random.stateless_uniform(
+                tf.concat([[2], shape], 0), self.seed(), dtype=like.dtype
+            )
+            drawn = tf.math.log1p(-uniform[0]) - tf.math.log1p(-uniform[1])
+        return self.scale * drawn * (self.ramp if training else 1.0)
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """The Keras layer's outputs with noise, or without it in `mean()`."""
+        quantity = self.before(inputs)
+        if not self.is_mean:
+            quantity += self.noise(quantity, bool(training))
+        return self.after(quantity)
+
+    def get_config(self) -> dict[str, Any]:
+        """Keras' config with the three arguments."""
+        own = {"scale": self.scale, "kind": self.kind, "on_input": self.on_input}
+        return {**super().get_config(), **own}
+
+
+NOISY = {
+    plain: serializable(type(f"Noisy{plain.__name__}", (Noisy, plain), {}))
+    for plain in (keras.layers.Dense, keras.layers.Conv2D, ImageConv2D)
+}
+
+
+def with_noise(
+    network: keras.Model, *, scale: float, kind: str = "gaussian", after: str | None = None
+) -> keras.Model:
+    """A copy of a network with noise in one place; see `replaced`.
+
+    Args:
+        network: Sequential and built, or functional.
+        scale: of the noise.
+        kind: "gaussian" or "laplace".
+        after: "input", the name of a Dense or Conv2D layer, or None for the first layer with
+            weights, which has to be one.
+
+    Raises:
+        BadInput: there is no such layer.
+    """
+    found = {layer.name: layer for layer in layers(network) if layer.weights}
+    on_input = after == "input"
+    names = list(found)
+    name = names[0] if names and (after is None or on_input) else after
+    expect(
+        name in found and type(found[name]) in NOISY,
+        f"{network.name} with a Dense or Conv2D layer to put noise in (its first one for None and "
+        '"input")',
+        after=after,
+        layers=names,
+    )
+    chosen = found[str(name)]
+
+    def replace(layer: keras.layers.Layer) -> keras.layers.Layer | None:
+        if layer is not chosen:
+            return None
+        own = {"scale": scale, "kind": kind, "on_input": on_input, "stream": "noise layer"}
+        return NOISY[type(layer)].from_config({**layer.get_config(), **own})
+
+    return replaced(network, replace)
+
+
+def noisy_layer(network: keras.Model) -> Noisy:
+    """The one noise layer of a network.
+
+    Raises:
+        BadInput: it has none, or another layer draws.
+    """
+    drawing = [layer for layer in layers(network) if isinstance(layer, StochasticLayer)]
+    good = len(drawing) == 1 and isinstance(drawing[0], Noisy)
+    expect(good, f"{network.name} with one noise layer", drawing=[one.name for one in drawing])
+    return drawing[0]

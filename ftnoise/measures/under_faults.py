@@ -1,0 +1,113 @@
+"""Any measure of the networks that random faults make of a trained one.
+
+Source: the faults are those of Duddu et al., "Fault Tolerance of Neural Networks in Adversarial
+Settings", section 4.4. In each trial the measure sees the faulty network: attacks attack it, and
+the class that it predicts is the one that counts where a measure looks at predictions.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.checks import count, expect, instance, is_name
+from ftnoise.core.experiment import Column
+from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.preset import Preset
+from ftnoise.core.spec import spec_id
+from ftnoise.faults.fault import Fault
+from ftnoise.stats.summary import summarize
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnderFaults(Measure):
+    """Scalars of a measure, over random faults.
+
+    Scalars, for each one of the measure that is named and that it gives: `faulty_...`, the mean
+    over trials; `faulty_..._low` and `faulty_..._high`, its 95 % t interval over trials;
+    `drop_of_...`, the scalar without faults minus that mean. Arrays: `by_trial_...` `[trials]`.
+
+    Args:
+        measure: of each faulty network.
+        scalars: names of its scalars, at least one.
+        fault: not transient.
+        trials: random draws of the faults, at least 2.
+        seed: of the trials, >= 0; it draws the same for all networks of an architecture.
+    """
+
+    measure: Measure
+    scalars: tuple[str, ...]
+    fault: Fault
+    trials: int = 10
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        instance(Measure, "a measure", measure=self.measure)
+        names = isinstance(self.scalars, tuple) and all(map(is_name, self.scalars))
+        expect(names and len(self.scalars) > 0, "names of scalars", scalars=self.scalars)
+        instance(Fault, "a fault", fault=self.fault)
+        expect(not self.fault.transient, "a fault that is not transient", fault=self.fault.label)
+        count(least=2, trials=self.trials)
+        count(least=0, seed=self.seed)
+
+    def scaled(self, preset: Preset) -> UnderFaults:
+        """Fewer trials where the preset limits them, of the measure's smaller self."""
+        trials = max(2, min(self.trials, preset.trials or self.trials))
+        return dataclasses.replace(self, measure=self.measure.scaled(preset), trials=trials)
+
+    def evaluate(self, trained: MeasureInput) -> Measurement:
+        """Measures without faults, then trial by trial; resumes at the first unfinished one."""
+        import numpy as np
+
+        from ftnoise.core.resumable import Resumable
+        from ftnoise.faults.injection import injected
+
+        alone = dataclasses.replace(trained, checkpointing=Checkpointing())
+
+        def measured(start: int, stop: int) -> dict[str, Any]:
+            found = []
+            for trial in range(start - 1, stop - 1):
+                if trial < 0:
+                    found.append(self.measure.evaluate(alone).scalars)
+                    continue
+                with injected(trained.network, self.fault, seed=self.seed, trial=trial):
+                    found.append(self.measure.evaluate(alone).scalars)
+            return {name: [one.get(name, np.nan) for one in found] for name in self.scalars}
+
+        work = Resumable(trained.checkpointing, spec_id(self))
+        found = work.batches(measured, self.trials + 1, 1, text="trials with faults")
+        scalars: dict[str, float] = {}
+        arrays: dict[str, Any] = {}
+        for name, (golden, *values) in found.items():
+            if not np.isfinite([golden, *values]).all():
+                continue
+            summary = summarize(values)
+            scalars |= {
+                f"faulty_{name}": summary.mean,
+                f"faulty_{name}_low": summary.mean if summary.low is None else summary.low,
+                f"faulty_{name}_high": summary.mean if summary.high is None else summary.high,
+                f"drop_of_{name}": float(golden - summary.mean),
+            }
+            arrays[f"by_trial_{name}"] = np.array(values)
+        return Measurement(scalars=scalars, arrays=arrays, info={"trials": self.trials})
+
+
+def columns(measure: UnderFaults, title: str, unit: str = "%") -> tuple[Column, ...]:
+    """Mean, interval and drop of each scalar; `title` with `{}` for the number of the scalar."""
+    fault = f"{measure.fault.label}, {measure.fault.rate.label}"
+    found = []
+    for number, name in enumerate(measure.scalars, 1):
+        what = title.format(number)
+        titles = {
+            f"faulty_{name}": f"{what}, {fault}",
+            f"faulty_{name}_low": f"Low end of its interval over trials ({what})",
+            f"faulty_{name}_high": f"High end of its interval over trials ({what})",
+            f"drop_of_{name}": f"Drop by these faults ({what})",
+        }
+        found += [
+            Column(name=column, measure=measure, title=text, unit=unit)
+            for column, text in titles.items()
+        ]
+    return tuple(found)
