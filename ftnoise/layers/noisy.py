@@ -103,7 +103,7 @@ class Noisy(StochasticLayer):
 
 NOISY = {
     plain: serializable(type(f"Noisy{plain.__name__}", (Noisy, plain), {}))
-    for plain in (keras.layers.Dense, keras.layers.Conv2D, ImageConv2D)
+    for plain in (keras.layers.Dense, keras.layers.Conv2D, ImageConv2D, keras.layers.Activation)
 }
 
 
