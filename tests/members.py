@@ -42,8 +42,10 @@ from ftnoise.faults.effects import BitFlip, Drift, Effect, RandomValue, StuckAt
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.rates import Bernoulli, Count, Rate, Share
 from ftnoise.faults.where import Neurons, Weights, Where
+from ftnoise.layers.mechanisms import Gaussian, Laplace, Mechanism
 from ftnoise.measures.attack_red_flags import AttackRedFlags
 from ftnoise.measures.black_box_accuracy import BlackBoxAccuracy
+from ftnoise.measures.certified_accuracy import CertifiedAccuracy
 from ftnoise.measures.eot_convergence import EOTConvergence
 from ftnoise.measures.global_robustness import GlobalRobustness
 from ftnoise.measures.robust_accuracy import RobustAccuracy
@@ -60,6 +62,7 @@ from ftnoise.training.inputs.gaussian import GaussianNoise
 from ftnoise.training.inputs.trades import TRADES
 from ftnoise.training.penalties import L1, L2, Jacobian
 from ftnoise.training.weights.faults_in_training import FaultsInTraining
+from ftnoise.training.weights.pixeldp import PixelDP
 from ftnoise.training.weights.sdr_decay import SDRDecay
 from ftnoise.training.weights.sdr_learnable import (
     Plateau,
@@ -106,6 +109,10 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     GlobalRobustness: (
         GlobalRobustness(radii=(0.1,), attacks=(PGD(attack_epsilon=0.1, steps=2),), tolerance=None),
     ),
+    PixelDP: (PixelDP(), PixelDP(norm="l_1", mechanism=Laplace()), PixelDP(after="input")),
+    Gaussian: (Gaussian(),),
+    Laplace: (Laplace(),),
+    CertifiedAccuracy: (CertifiedAccuracy(draws=10, selection=5, examples=None),),
     UnderFaults: (
         UnderFaults(
             measure=GlobalRobustness(
@@ -205,6 +212,7 @@ KINDS: dict[str, type[Spec]] = {
     "penalty": interfaces.Penalty,
     "gradients": interfaces.Gradients,
     "weights": interfaces.Weights,
+    "mechanism": Mechanism,
     "thresholds": ThresholdSchedule,
     "augmentation": interfaces.Augmentation,
     "sampler": Sampler,

@@ -144,6 +144,11 @@ def with_noise(
     return replaced(network, replace)
 
 
+def has_noise(network: keras.Model) -> bool:
+    """Whether a network has a noise layer."""
+    return any(isinstance(layer, Noisy) for layer in layers(network))
+
+
 def noisy_layer(network: keras.Model) -> Noisy:
     """The one noise layer of a network.
 

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from ftnoise.core import seeds
-from ftnoise.core.checks import count
+from ftnoise.core.checks import count, expect
 from ftnoise.layers.drawing import drawing
 from ftnoise.layers.graph import unfold
 from ftnoise.layers.logits import ending
@@ -75,6 +75,9 @@ class NoisyNetwork:
         found = ending(network, graph)
         place = next(n for n, step in enumerate(found.steps) if step.layer.name == self.layer.name)
         at = found.steps[place]
+        for step in found.steps[: place + 1]:
+            plain = "call" not in vars(step.layer)
+            expect(plain, "no faults of neurons up to the noise", layer=step.layer.name)
         noisy, start = at.layer, graph.inputs[0]
 
         def front(x: Any) -> Any:

@@ -1,0 +1,205 @@
+"""Certified accuracy: right predictions that no input within a radius changes, with its error.
+
+Source and bounds: `verify/certificate.py`.
+
+A certificate speaks of the prediction of infinitely many draws (of votes, or of the mean softmax),
+at one example; the chance that it is wrong comes from the draws, and is at most 1 - confidence. It
+needs no attack. It rests on normal (or Laplace) noise, for which pseudo-random numbers stand in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ftnoise.core import seeds
+from ftnoise.core.checks import boolean, count, expect, fraction, rising
+from ftnoise.core.experiment import Column
+from ftnoise.core.figures import Series
+from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.preset import Preset, limited
+from ftnoise.core.spec import spec_id
+
+if TYPE_CHECKING:
+    import keras
+    from numpy import ndarray
+
+    from ftnoise.core.checkpointing import Checkpointing
+
+AT_A_TIME = 100  # examples between two checkpoints
+POINTS = 61  # of a curve
+KINDS = ("votes", "hoeffding", "bernstein", "gaussian", "cohen")
+NORMS = ("l_1", "l_2")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertifiedAccuracy(Measure):
+    """The share of examples that are right and certified, by each bound; nothing without noise.
+
+    Scalars: `vote_accuracy` and `averaged_accuracy` of the predictions in percent; for each bound
+    (votes, hoeffding, bernstein, gaussian, cohen) and radius, as in `certified_votes_1` for the
+    first, `certified_...`, right and certified in percent, and `share_...`, certified whether right
+    or not; for each bound `median_size_...`; `sensitivity`; `noise`, the scale of the noise. A
+    network without a noise layer has no scalars.
+    Arrays: `at` `[points]`, radii of a curve, and `curve_...` `[points]`, right and certified in
+    percent; `size_...` and `right_...` `[n]` of each example.
+
+    Args:
+        radii: rising, >= 0, in `norm`, in units of inputs in [0, 1].
+        norm: "l_1" or "l_2".
+        draws: that estimate, at least 2.
+        selection: draws that select Cohen's class, at least 1.
+        examples: at most so many of the test set, drawn once for all runs; None is all.
+        confidence: of each certificate, in (0, 1).
+        all_at_once: the confidence is that of all examples' certificates together.
+    """
+
+    radii: tuple[float, ...] = (0.1, 0.2, 0.4)
+    norm: str = "l_2"
+    draws: int = 2000
+    selection: int = 100
+    examples: int | None = 1000
+    confidence: float = 0.95
+    all_at_once: bool = False
+
+    def __post_init__(self) -> None:
+        rising(radii=self.radii)
+        expect(self.norm in NORMS, f"norm {' or '.join(NORMS)}", norm=self.norm)
+        count(least=2, draws=self.draws)
+        count(selection=self.selection)
+        count(optional=True, examples=self.examples)
+        fraction(zero=False, one=False, confidence=self.confidence)
+        boolean(all_at_once=self.all_at_once)
+
+    def scaled(self, preset: Preset) -> CertifiedAccuracy:
+        """Fewer examples, and ten draws for each trial where the preset limits them."""
+        draws = self.draws if preset.trials is None else min(self.draws, 10 * preset.trials)
+        examples = limited(self.examples, preset.attacked)
+        return replace(self, examples=examples, draws=max(2, draws))
+
+    def evaluate(self, trained: MeasureInput) -> Measurement:
+        """Draws for one batch of examples after the other; resumes if interrupted."""
+        from ftnoise.attacks.evaluation import chosen
+        from ftnoise.layers.noisy import has_noise
+
+        if not has_noise(trained.network):
+            return Measurement(scalars={})
+        part = chosen(len(trained.data.x_test), self.examples)
+        x, y = trained.data.x_test[part], trained.data.y_test[part]
+        return self.measured(trained.network, x, y, trained.checkpointing)
+
+    def measured(
+        self, network: keras.Model, x: ndarray, y: ndarray, checkpointing: Checkpointing
+    ) -> Measurement:
+        """The measurement of examples `[n, ...]` with labels `[n]`.
+
+        Args:
+            network: with one noise layer.
+            x: the examples.
+            y: their labels.
+            checkpointing: of the work.
+
+        Raises:
+            BadInput: the sensitivity of what is in front of the noise is not known.
+        """
+        import numpy as np
+
+        from ftnoise.core.resumable import Resumable
+        from ftnoise.layers.noisy import noisy_layer
+        from ftnoise.layers.sensitivity import sensitivity
+        from ftnoise.verify.certificate import certified
+        from ftnoise.verify.smoothing import Draws, NoisyNetwork
+
+        layer, noisy = noisy_layer(network), NoisyNetwork(network)
+        reached = sensitivity(network, self.norm, "l_1" if layer.kind == "laplace" else "l_2")
+        keys = {part: seeds.key(0, "certificate", part) for part in ("selection", "estimation")}
+        numbers = {"selection": self.selection, "estimation": self.draws}
+
+        def batch(start: int, stop: int) -> dict[str, Any]:
+            quantity = noisy.front(x[start:stop])
+            found = {}
+            for name, key in keys.items():
+                drawn = noisy.draws(quantity, numbers[name], key=key)
+                for field in ("votes", "sums", "squares"):
+                    found[f"{name}_{field}"] = getattr(drawn, field)
+            return found
+
+        work = Resumable(checkpointing, spec_id(self))
+        arrays = work.batches(batch, len(x), AT_A_TIME, text=f"{self.draws:,} draws")
+        parts = [
+            Draws(number, *(arrays[f"{name}_{field}"] for field in ("votes", "sums", "squares")))
+            for name, number in numbers.items()
+        ]
+        alpha = (1 - self.confidence) / (len(x) if self.all_at_once else 1)
+        found = certified(
+            *parts, kind=layer.kind, scale=layer.scale, sensitivity=reached, alpha=alpha
+        )
+        scalars = {
+            "vote_accuracy": 100 * float((found["votes"].predicted == y).mean()),
+            "averaged_accuracy": 100 * float((found["bernstein"].predicted == y).mean()),
+            "sensitivity": reached,
+            "noise": layer.scale,
+        }
+        widest = max(float(one.sizes[np.isfinite(one.sizes)].max()) for one in found.values())
+        at = np.linspace(0, max(widest, self.radii[-1]), POINTS)
+        curves = {"at": at}
+        for name, one in found.items():
+            right = one.predicted == y
+            for n, radius in enumerate(self.radii, 1):
+                # Nothing is certified of a size of 0, not even at a radius of 0.
+                sure = (one.sizes >= radius) & (one.sizes > 0)
+                scalars[f"share_{name}_{n}"] = 100 * float(sure.mean())
+                scalars[f"certified_{name}_{n}"] = 100 * float((sure & right).mean())
+            scalars[f"median_size_{name}"] = float(np.median(np.minimum(one.sizes, at[-1])))
+            sizes = np.where(right & (one.sizes > 0), one.sizes, -1.0)
+            curves |= {
+                f"curve_{name}": 100 * (sizes >= at[:, None]).mean(1),
+                f"size_{name}": one.sizes,
+                f"right_{name}": right,
+            }
+        return Measurement(
+            scalars=scalars,
+            arrays=curves,
+            info={"examples": len(x), "kind": layer.kind, "alpha": alpha},
+        )
+
+
+def columns(measure: CertifiedAccuracy, kinds: tuple[str, ...] = KINDS) -> tuple[Column, ...]:
+    """Accuracy of the votes, then for each radius what is certified by each bound."""
+    found = [
+        Column(
+            name="vote_accuracy",
+            measure=measure,
+            title=f"Accuracy of a vote of {measure.draws:,} draws",
+            unit="%",
+        )
+    ]
+    for n, radius in enumerate(measure.radii, 1):
+        for kind in kinds:
+            for what, title in (("share", "Certified"), ("certified", "Right and certified")):
+                found.append(
+                    Column(
+                        name=f"{what}_{kind}_{n}",
+                        measure=measure,
+                        title=f"{title} at {measure.norm} {radius:g} ({kind})",
+                        unit="%",
+                    )
+                )
+    return tuple(found)
+
+
+def pictures(measure: CertifiedAccuracy, kinds: tuple[str, ...] = KINDS) -> tuple[Series, ...]:
+    """Certified accuracy against the radius, a figure for each bound."""
+    return tuple(
+        Series(
+            name=f"certified_{kind}",
+            title=f"Certified accuracy against the radius, bound {kind}",
+            measure=measure,
+            x="at",
+            x_title=f"Radius ({measure.norm})",
+            y=f"curve_{kind}",
+            y_title="Examples that are right and certified",
+            y_unit="%",
+        )
+        for kind in kinds
+    )

@@ -1,0 +1,102 @@
+"""Certified sizes of single predictions, by several bounds on the same draws.
+
+Sources: Lecuyer et al. (2019), "Certified Robustness to Adversarial Examples with Differential
+Privacy" (arXiv 1802.03471), section 3.3, for `votes`, `hoeffding` and `bernstein`; Cohen, Rosenfeld
+and Kolter (2019), "Certified Adversarial Robustness via Randomized Smoothing", for `cohen`; Lecuyer
+(2024), arXiv 2406.10427, whose Gaussian privacy gives Cohen's sizes for means of scores, for
+`gaussian`.
+
+    bound      the prediction has     bounds on probabilities          sizes by
+    votes      most votes             Clopper-Pearson, all classes     (epsilon, delta)-privacy
+    hoeffding  largest mean softmax   Hoeffding, all classes           (epsilon, delta)-privacy
+    bernstein  largest mean softmax   Maurer and Pontil, all classes   (epsilon, delta)-privacy
+    gaussian   largest mean softmax   Maurer and Pontil, all classes   Gaussian privacy
+    cohen      most selecting votes   Clopper-Pearson, that class      normal distribution
+
+With Laplace noise there is no `gaussian` and no `cohen`, and the others rest on epsilon-privacy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ftnoise.stats import certificates
+from ftnoise.verify.smoothing import Draws
+
+PRIVATE = ("votes", "hoeffding", "bernstein")
+NORMAL = ("gaussian", "cohen")
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is certified of each example, by one bound.
+
+    Attributes:
+        predicted: class, int `[batch]`.
+        sizes: no input within this distance has another prediction; 0 where nothing is certified
+            (Cohen et al. abstain there). `[batch]`.
+    """
+
+    predicted: np.ndarray
+    sizes: np.ndarray
+
+
+def certified(
+    selection: Draws,
+    estimation: Draws,
+    *,
+    kind: str,
+    scale: float,
+    sensitivity: float,
+    alpha: float,
+) -> dict[str, Certificate]:
+    """The certificates of the same examples by each bound.
+
+    Args:
+        selection: draws that choose the class of Cohen et al., and no more.
+        estimation: other draws.
+        kind: of the noise, "gaussian" or "laplace".
+        scale: of the noise.
+        sensitivity: of what it is added to, or more; sizes are in the norm of its inputs.
+        alpha: the certificate of an example is wrong with at most this probability, by each bound.
+    """
+    number, classes = estimation.number, estimation.votes.shape[1]
+    each, reach = alpha / classes, scale / sensitivity
+    bounds = {
+        "votes": (estimation.votes, certificates.vote_bounds(estimation.votes, number, each)),
+        "hoeffding": (
+            estimation.means,
+            certificates.hoeffding_bounds(estimation.means, number, each),
+        ),
+        "bernstein": (
+            estimation.means,
+            certificates.bernstein_bounds(estimation.means, estimation.variances, number, each),
+        ),
+    }
+    sizes = certificates.laplace_sizes if kind == "laplace" else certificates.private_sizes
+    found = {
+        name: _against_others(scores, *ends, sizes, reach)
+        for name, (scores, ends) in bounds.items()
+    }
+    if kind == "laplace":
+        return found
+    means, ends = bounds["bernstein"]
+    found["gaussian"] = _against_others(means, *ends, certificates.gaussian_sizes, reach)
+    chosen = selection.votes.argmax(1)
+    votes = estimation.votes[np.arange(len(chosen)), chosen]
+    low, _ = certificates.vote_bounds(votes, number, alpha)
+    found["cohen"] = Certificate(chosen, certificates.gaussian_sizes(low, 1 - low, reach))
+    return found
+
+
+def _against_others(
+    scores: np.ndarray, low: np.ndarray, high: np.ndarray, sizes: Any, reach: float
+) -> Certificate:
+    """The class with the largest score, and its size where its bounds are above all others."""
+    rows, predicted = np.arange(len(scores)), scores.argmax(1)
+    others = high.copy()
+    others[rows, predicted] = 0.0
+    return Certificate(predicted, sizes(low[rows, predicted], others.max(1), reach))
