@@ -60,7 +60,7 @@ EXPERIMENT = Experiment(
     columns=(
         *generalization.COLUMNS[1:2],
         *global_robustness.columns(ROBUSTNESS),
-        *under_faults.columns(FAULTY, "R, not attacked (l_inf 2/255, PGD-20)"),
+        *under_faults.columns(FAULTY, ("R, not attacked (l_inf 2/255, PGD-20)",)),
     ),
     figures=(global_robustness.picture(ROBUSTNESS),),
     notes=(

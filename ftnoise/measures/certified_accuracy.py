@@ -12,8 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ftnoise.attacks.attack import Attack
 from ftnoise.core import seeds
-from ftnoise.core.checks import boolean, count, expect, fraction, rising
+from ftnoise.core.checks import boolean, count, expect, fraction, instance, rising
 from ftnoise.core.experiment import Column
 from ftnoise.core.figures import Series
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
@@ -25,9 +26,12 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
     from ftnoise.core.checkpointing import Checkpointing
+    from ftnoise.core.resumable import Resumable
+    from ftnoise.verify.smoothing import NoisyNetwork
 
 AT_A_TIME = 100  # examples between two checkpoints
 POINTS = 61  # of a curve
+JUDGES = 500  # draws that judge an attack, at most
 KINDS = ("votes", "hoeffding", "bernstein", "gaussian", "cohen")
 NORMS = ("l_1", "l_2")
 
@@ -39,8 +43,10 @@ class CertifiedAccuracy(Measure):
     Scalars: `vote_accuracy` and `averaged_accuracy` of the predictions in percent; for each bound
     (votes, hoeffding, bernstein, gaussian, cohen) and radius, as in `certified_votes_1` for the
     first, `certified_...`, right and certified in percent, and `share_...`, certified whether right
-    or not; for each bound `median_size_...`; `sensitivity`; `noise`, the scale of the noise. A
-    network without a noise layer has no scalars.
+    or not; for each bound `median_size_...`; `sensitivity`; `noise`, the scale of the noise; with
+    an attack for each radius `refuted_...`, the share of the examples that any bound certifies at
+    it whose vote the attack changes beyond doubt, in percent (a certificate is wrong with a chance
+    of 1 - confidence). A network without a noise layer has no scalars.
     Arrays: `at` `[points]`, radii of a curve, and `curve_...` `[points]`, right and certified in
     percent; `size_...` and `right_...` `[n]` of each example.
 
@@ -52,6 +58,8 @@ class CertifiedAccuracy(Measure):
         examples: at most so many of the test set, drawn once for all runs; None is all.
         confidence: of each certificate, in (0, 1).
         all_at_once: the confidence is that of all examples' certificates together.
+        attack: on the certified examples, in an l_2 or l_inf ball that lies within the radius, with
+            their predictions as labels; None leaves it out.
     """
 
     radii: tuple[float, ...] = (0.1, 0.2, 0.4)
@@ -61,6 +69,7 @@ class CertifiedAccuracy(Measure):
     examples: int | None = 1000
     confidence: float = 0.95
     all_at_once: bool = False
+    attack: Attack | None = None
 
     def __post_init__(self) -> None:
         rising(radii=self.radii)
@@ -70,12 +79,17 @@ class CertifiedAccuracy(Measure):
         count(optional=True, examples=self.examples)
         fraction(zero=False, one=False, confidence=self.confidence)
         boolean(all_at_once=self.all_at_once)
+        if self.attack is not None:
+            instance(Attack, "an attack", attack=self.attack)
+            fits = self.norm == "l_2" and self.attack.ball.label in ("l_2", "l_inf")
+            expect(fits, "an attack in an l_2 or l_inf ball with norm l_2", norm=self.norm)
 
     def scaled(self, preset: Preset) -> CertifiedAccuracy:
         """Fewer examples, and ten draws for each trial where the preset limits them."""
         draws = self.draws if preset.trials is None else min(self.draws, 10 * preset.trials)
         examples = limited(self.examples, preset.attacked)
-        return replace(self, examples=examples, draws=max(2, draws))
+        attack = None if self.attack is None else self.attack.scaled(preset)
+        return replace(self, examples=examples, draws=max(2, draws), attack=attack)
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Draws for one batch of examples after the other; resumes if interrupted."""
@@ -134,11 +148,17 @@ class CertifiedAccuracy(Measure):
         found = certified(
             *parts, kind=layer.kind, scale=layer.scale, sensitivity=reached, alpha=alpha
         )
+        if self.attack is not None:
+            best = found["cohen" if "cohen" in found else "votes"]
+            refuted = self._refuted(work, noisy, x, best.predicted, best.sizes)
+        else:
+            refuted = {}
         scalars = {
             "vote_accuracy": 100 * float((found["votes"].predicted == y).mean()),
             "averaged_accuracy": 100 * float((found["bernstein"].predicted == y).mean()),
             "sensitivity": reached,
             "noise": layer.scale,
+            **refuted,
         }
         widest = max(float(one.sizes[np.isfinite(one.sizes)].max()) for one in found.values())
         at = np.linspace(0, max(widest, self.radii[-1]), POINTS)
@@ -163,6 +183,44 @@ class CertifiedAccuracy(Measure):
             info={"examples": len(x), "kind": layer.kind, "alpha": alpha},
         )
 
+    def _refuted(
+        self, work: Resumable, noisy: NoisyNetwork, x: ndarray, predicted: ndarray, sizes: ndarray
+    ) -> dict[str, float]:
+        """`refuted_...`: the attack at each radius, on what is certified there."""
+        import numpy as np
+        import tensorflow as tf
+
+        from ftnoise.attacks.evaluation import perturbing
+        from ftnoise.attacks.target import Compiled
+        from ftnoise.stats.certificates import vote_bounds
+
+        assert self.attack is not None
+        target, key = Compiled(noisy.network, x.shape[1:]), seeds.key(0, "certificate", "attacked")
+        shrinks = float(np.sqrt(x[0].size)) if self.attack.ball.label == "l_inf" else 1.0
+        found = {}
+        for n, radius in enumerate(self.radii, 1):
+            sure = np.flatnonzero((sizes >= radius) & (sizes > 0))
+            attack = self.attack.at(radius / shrinks)
+            perturb = perturbing(attack, target)
+
+            def batch(start: int, stop: int, sure: Any = sure, perturb: Any = perturb) -> Any:
+                part = sure[start:stop]
+                images = tf.constant(x[part], tf.float32)
+                labels = tf.constant(predicted[part], tf.int32)
+                moved = perturb(images, labels, start // AT_A_TIME)
+                number = min(self.draws, JUDGES)
+                votes = noisy.draws(noisy.front(moved), number, key=key).votes
+                low, high = vote_bounds(votes, number, 0.001)
+                own = high[np.arange(len(part)), predicted[part]]
+                return {"refuted": low.max(axis=1) > own}
+
+            if len(sure):
+                parts = work.batches(
+                    batch, len(sure), AT_A_TIME, series=f"attacked_{n}", text=attack.label
+                )
+                found[f"refuted_{n}"] = 100 * float(parts["refuted"].mean())
+        return found
+
 
 def columns(measure: CertifiedAccuracy, kinds: tuple[str, ...] = KINDS) -> tuple[Column, ...]:
     """Accuracy of the votes, then for each radius what is certified by each bound."""
@@ -185,6 +243,10 @@ def columns(measure: CertifiedAccuracy, kinds: tuple[str, ...] = KINDS) -> tuple
                         unit="%",
                     )
                 )
+    if measure.attack is not None:
+        for n, radius in enumerate(measure.radii, 1):
+            title = f"Certificates at {radius:g} refuted by {measure.attack.at(radius).name}"
+            found.append(Column(name=f"refuted_{n}", measure=measure, title=title, unit="%"))
     return tuple(found)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftnoise.core.checkpointing import Checkpointing
-from ftnoise.core.checks import count, expect, instance, is_name
+from ftnoise.core.checks import boolean, count, expect, instance, is_name
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.preset import Preset
@@ -35,6 +35,7 @@ class UnderFaults(Measure):
         fault: not transient.
         trials: random draws of the faults, at least 2.
         seed: of the trials, >= 0; it draws the same for all networks of an architecture.
+        percent: the scalars are in percent, so intervals end at 0 and 100.
     """
 
     measure: Measure
@@ -42,6 +43,7 @@ class UnderFaults(Measure):
     fault: Fault
     trials: int = 10
     seed: int = 0
+    percent: bool = True
 
     def __post_init__(self) -> None:
         instance(Measure, "a measure", measure=self.measure)
@@ -51,6 +53,7 @@ class UnderFaults(Measure):
         expect(not self.fault.transient, "a fault that is not transient", fault=self.fault.label)
         count(least=2, trials=self.trials)
         count(least=0, seed=self.seed)
+        boolean(percent=self.percent)
 
     def scaled(self, preset: Preset) -> UnderFaults:
         """Fewer trials where the preset limits them, of the measure's smaller self."""
@@ -84,30 +87,41 @@ class UnderFaults(Measure):
             if not np.isfinite([golden, *values]).all():
                 continue
             summary = summarize(values)
+            ends = np.array([summary.low, summary.high], float)
+            low, high = (np.clip(ends, 0, 100) if self.percent else ends).tolist()
             scalars |= {
                 f"faulty_{name}": summary.mean,
-                f"faulty_{name}_low": summary.mean if summary.low is None else summary.low,
-                f"faulty_{name}_high": summary.mean if summary.high is None else summary.high,
+                f"faulty_{name}_low": low,
+                f"faulty_{name}_high": high,
                 f"drop_of_{name}": float(golden - summary.mean),
             }
             arrays[f"by_trial_{name}"] = np.array(values)
         return Measurement(scalars=scalars, arrays=arrays, info={"trials": self.trials})
 
 
-def columns(measure: UnderFaults, title: str, unit: str = "%") -> tuple[Column, ...]:
-    """Mean, interval and drop of each scalar; `title` with `{}` for the number of the scalar."""
+def columns(
+    measure: UnderFaults, titles: tuple[str, ...], *, brief: bool = False, suffix: str = ""
+) -> tuple[Column, ...]:
+    """Mean and interval over trials of each scalar, and its drop, in percent.
+
+    Args:
+        measure: its scalars are shown.
+        titles: of its scalars, in their order.
+        brief: the means alone.
+        suffix: of the columns' names, where a table has several of these measures.
+    """
     fault = f"{measure.fault.label}, {measure.fault.rate.label}"
     found = []
-    for number, name in enumerate(measure.scalars, 1):
-        what = title.format(number)
-        titles = {
-            f"faulty_{name}": f"{what}, {fault}",
-            f"faulty_{name}_low": f"Low end of its interval over trials ({what})",
-            f"faulty_{name}_high": f"High end of its interval over trials ({what})",
-            f"drop_of_{name}": f"Drop by these faults ({what})",
-        }
+    for scalar, what in zip(measure.scalars, titles, strict=True):
+        shown = {f"faulty_{scalar}": f"{what}, {fault}"}
+        if not brief:
+            shown |= {
+                f"faulty_{scalar}_low": f"Low end of its interval over trials ({what}, {fault})",
+                f"faulty_{scalar}_high": f"High end of its interval over trials ({what}, {fault})",
+                f"drop_of_{scalar}": f"Drop by these faults ({what})",
+            }
         found += [
-            Column(name=column, measure=measure, title=text, unit=unit)
-            for column, text in titles.items()
+            Column(name=f"{name}{suffix}", scalar=name, measure=measure, title=title, unit="%")
+            for name, title in shown.items()
         ]
     return tuple(found)

@@ -68,7 +68,7 @@ def test_it_resumes(monkeypatch):
 
 def test_columns_have_its_scalars():
     known = set(measured().scalars)
-    assert {one.name for one in columns(MEASURE, "accuracy")} - known == {
+    assert {one.name for one in columns(MEASURE, ("accuracy", "nothing"))} - known == {
         *(f"faulty_none_such{end}" for end in ("", "_low", "_high")),
         "drop_of_none_such",
     }

@@ -11,6 +11,8 @@ import scipy.stats
 import tensorflow as tf
 from keras import layers as kl
 
+from ftnoise.attacks.ascent import L2Ball
+from ftnoise.attacks.pgd import PGD
 from ftnoise.core.errors import BadInput
 from ftnoise.layers.drawing import drawing, mean
 from ftnoise.layers.noisy import noisy_layer, with_noise
@@ -274,6 +276,25 @@ def test_it_resumes_and_its_columns_and_pictures_have_its_numbers(monkeypatch):
     assert evaluate(measure, convolution(), x_test=x, y_test=np.zeros(6, int)).scalars == {}
 
 
+def test_an_attack_refutes_no_certificate_but_those_that_rest_on_too_small_a_sensitivity(
+    monkeypatch,
+):
+    network, x = with_noise(convolution(), scale=0.5), images(40)
+    attack = PGD(attack_epsilon=1, ball=L2Ball(), steps=10, draws=5)
+    measure = CertifiedAccuracy(
+        radii=(0.05, 0.3), draws=500, examples=None, confidence=0.999, attack=attack
+    )
+
+    def refuted() -> list[float]:
+        found = measure.measured(network, x, np.zeros(40, int), Memory())
+        assert {one.name for one in columns(measure)} <= {*found.scalars, "refuted_2"}
+        return [found.scalars.get(f"refuted_{n}", 0.0) for n in (1, 2)]
+
+    assert refuted() == [0, 0]
+    monkeypatch.setattr("ftnoise.layers.sensitivity.sensitivity", lambda *given: 0.01)
+    assert max(refuted()) > 0
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -285,6 +306,8 @@ def test_it_resumes_and_its_columns_and_pictures_have_its_numbers(monkeypatch):
         {"examples": 0},
         {"confidence": 1.0},
         {"all_at_once": 1},
+        {"attack": "pgd"},
+        {"norm": "l_1", "attack": PGD(attack_epsilon=1, ball=L2Ball())},
     ],
 )
 def test_bad_input(changes):
