@@ -1,10 +1,10 @@
 """Train networks with noise and measure their fault tolerance, robustness and privacy.
 
 `inject` measures the accuracy of your own model under faults, `global_robustness` how likely a
-prediction of it can be changed, `injected` puts a fault into it for
-the time of a `with` block, `FaultInjection` is a Keras callback that injects faults in training,
-and `plan_trials` estimates the number of trials that a precision takes. The names are imported on
-first use: `import ftnoise` alone imports nothing else.
+prediction of it can be changed, and `certify` which predictions cannot, with noise on its inputs.
+`injected` puts a fault into it for the time of a `with` block, `FaultInjection` is a Keras callback
+that injects faults in training, and `plan_trials` estimates the number of trials that a precision
+takes. The names are imported on first use: `import ftnoise` alone imports nothing else.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ftnoise.faults.injection import injected
     from ftnoise.faults.rates import Bernoulli, Count, Share
     from ftnoise.faults.where import Biases, Channels, Filters, Neurons, Parameters, Weights
+    from ftnoise.user.certify import CertificationResult, CertificationSettings, certify
     from ftnoise.user.inject import inject, plan_trials
     from ftnoise.user.result import InjectionComparison, InjectionResult
     from ftnoise.user.robustness import RobustnessResult, RobustnessSettings, global_robustness
@@ -33,6 +34,7 @@ _HOMES = {
     "faults.fault": ("Fault",),
     "faults.injection": ("injected",),
     "faults.where": ("Biases", "Channels", "Filters", "Neurons", "Parameters", "Weights"),
+    "user.certify": ("CertificationResult", "CertificationSettings", "certify"),
     "user.inject": ("inject", "plan_trials"),
     "user.robustness": ("RobustnessResult", "RobustnessSettings", "global_robustness"),
     "user.result": ("InjectionComparison", "InjectionResult"),
@@ -45,6 +47,8 @@ __all__ = [
     "Biases",
     "BitFlip",
     "CampaignSettings",
+    "CertificationResult",
+    "CertificationSettings",
     "Channels",
     "Count",
     "Drift",
@@ -62,6 +66,7 @@ __all__ = [
     "SignFlip",
     "StuckAt",
     "Weights",
+    "certify",
     "global_robustness",
     "inject",
     "injected",

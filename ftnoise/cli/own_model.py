@@ -33,6 +33,19 @@ CONFIDENCE = {
 }
 
 
+def radii(text: str) -> tuple[float, ...]:
+    """The type of an argument of one radius or several."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected numbers, such as 0.01 or 0.01,0.02. Received: {text!r}"
+        ) from None
+
+
+RADII = {"type": radii, "metavar": "R[,R,...]"}
+
+
 def files(parser: argparse.ArgumentParser, where: str) -> None:
     """Adds the model, its weights, the examples, and the folder of the result."""
     add = parser.add_argument

@@ -11,7 +11,7 @@ from ftnoise.core.errors import BadInput
 from ftnoise.user.robustness import RobustnessSettings
 
 SPECIAL: dict[str, dict[str, Any]] = {
-    "radius": {"type": lambda text: text.split(","), "required": True, "metavar": "R[,R,...]"},
+    "radius": own_model.RADII | {"required": True},
     "budget": {"type": str, "metavar": "60s|N|none"},
     "norm": {"type": str, "metavar": "NAME"},
     "confidence": own_model.CONFIDENCE,
@@ -60,12 +60,7 @@ def checked(given: argparse.Namespace) -> RobustnessSettings:
         BadInput: an argument is wrong.
     """
     values = own_model.given_settings(given, RobustnessSettings)
-    try:
-        radii = [float(text) for text in values.pop("radius")]
-    except ValueError:
-        raise BadInput(
-            f"Expected --radius as numbers, such as 0.01 or 0.01,0.02. Received: {given.radius}."
-        ) from None
+    radii = values.pop("radius")
     settings = RobustnessSettings.of(radii[0] if len(radii) == 1 else radii, **values)
     if given.plan and given.out is not None:
         raise BadInput("Expected --plan without --out. Received: both.")

@@ -333,18 +333,10 @@ def prepared(
     import numpy as np
     import tensorflow as tf
 
-    from ftnoise.faults.compatibility import check_examples, check_inputs
-    from ftnoise.layers.graph import unfold
     from ftnoise.layers.logits import Logits
+    from ftnoise.user.classifier import checked_classifier
 
-    unfold(model)
-    expect(len(model.inputs) == 1, "a model with one input", inputs=len(model.inputs))
-    labels = None
-    if y is None:
-        (examples,) = check_inputs(model, x)
-    else:
-        (examples,), labels = check_examples(model, x, y)
-    expect(examples.dtype.kind == "f", "a model of numbers", dtype=str(examples.dtype))
+    examples, labels = checked_classifier(model, x, y)
     low, high = float(examples.min()), float(examples.max())
     inside = low >= settings.low and high <= settings.high
     limits = f"[{settings.low:g}, {settings.high:g}]"
@@ -355,14 +347,6 @@ def prepared(
         shape = model.inputs[0].shape[1:]
         model = keras.Sequential([keras.Input(shape), scaling, model], name=model.name)
         examples = ((examples - settings.low) / width).clip(0, 1).astype(np.float32)
-    first = [model(examples[:PILOT], training=False).numpy() for _ in range(2)]
-    expect(
-        bool(np.isfinite(first[0]).all()),
-        f"finite outputs of {model.name}",
-        outputs="NaN or infinity",
-    )
-    same = bool((first[0] == first[1]).all())
-    expect(same, f"{model.name} to repeat its outputs in inference", repeats=same)
     network = Logits(model)
     with tf.GradientTape() as tape:
         inputs = tf.constant(examples[:1])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ftnoise.cli import own_model
+from ftnoise.user.certify import CertificationResult
 from ftnoise.user.result import InjectionResult
 from ftnoise.user.robustness import RobustnessResult
 from tests.user.made import FAULT, examples, model
@@ -124,7 +125,7 @@ def own(ftnoise, tmp_path, monkeypatch, data, weights):
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(own_model, "RUNS", tmp_path / "runs")
     # Drawing takes longer than all the rest.
-    for kind in (InjectionResult, RobustnessResult):
+    for kind in (InjectionResult, RobustnessResult, CertificationResult):
         monkeypatch.setattr(kind, "figure", lambda found: {"png": b"a figure", "pdf": b"another"})
 
     def run(*argv, function="build", command="inject", **changes):

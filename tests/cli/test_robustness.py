@@ -41,7 +41,7 @@ def test_a_plan_measures_few_examples_and_writes_nothing(own, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"radius": "x"}, "--radius as numbers"),
+        ({"radius": "x"}, "expected numbers, such as"),
         ({"radius": "-1"}, "radius > 0"),
         ({"radius": "nan"}, "radius > 0"),
         ({"tolerance": "1"}, "tolerance in [0, 1)"),

@@ -203,6 +203,30 @@ def robustness_curve(
     return rendered(draw)
 
 
+def certified_curves(
+    radii: Sequence[float], curves: Mapping[str, Sequence[float]]
+) -> dict[str, bytes]:
+    """Certified accuracy against the radius, a line for each bound.
+
+    Args:
+        radii: rising.
+        curves: right and certified examples in percent, as long as `radii`, by the bound's name.
+
+    Returns:
+        The contents of the files by suffix, `png` and `pdf`.
+    """
+
+    def draw(canvas: Canvas) -> None:
+        canvas.set_size_inches(WIDTH, 3.5)
+        axes = canvas.subplots()
+        for place, (name, values) in enumerate(curves.items()):
+            _plot(axes, radii, values, label=name, **look(place))
+        axes.set(xlabel="Radius (l_2)", ylabel="Right and certified (%)")
+        legend(canvas, axes.lines)
+
+    return rendered(draw)
+
+
 def heat_map(results: Results, figure: HeatMap) -> Section | None:
     """A panel for each row; with several seeds a cell is their mean. All panels share one scale."""
     shown = results.shown(figure)

@@ -1,0 +1,254 @@
+"""Certified robustness of a user's own model by noise on its inputs (randomized smoothing)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.checks import positive
+from ftnoise.core.spec import JSON
+from ftnoise.measures.certified_accuracy import CertifiedAccuracy
+from ftnoise.user.folder import Job, content_id
+from ftnoise.user.text import counted, table
+
+if TYPE_CHECKING:
+    import keras
+    import pandas
+    from numpy import ndarray
+
+SHARES = (0.25, 0.5, 1.0, 1.5)  # of sigma: the radii of the table
+KINDS = ("votes", "bernstein", "gaussian", "cohen")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificationSettings:
+    """The settings of `ftnoise.certify` and of the command.
+
+    Attributes:
+        sigma: standard deviation of the noise, > 0, in units of the input
+        radius: l_2 radii of the table, rising, in units of the input; by default a quarter, a
+            half, one and one and a half times sigma
+        draws: of each example that estimate, at least 2
+        selection: draws of each example that select its class for Cohen's certificate
+        confidence: of each certificate, in (0, 1)
+        examples: at most so many of the examples, drawn once; by default all
+    """
+
+    sigma: float
+    radius: tuple[float, ...] = ()
+    draws: int = 1000
+    selection: int = 100
+    confidence: float = 0.999
+    examples: int | None = None
+
+    def __post_init__(self) -> None:
+        positive(sigma=self.sigma)
+        if not self.radius:
+            object.__setattr__(self, "radius", tuple(share * self.sigma for share in SHARES))
+        _ = self.measure  # checks the others
+
+    @property
+    def measure(self) -> CertifiedAccuracy:
+        """What is measured."""
+        return CertifiedAccuracy(
+            radii=self.radius,
+            draws=self.draws,
+            selection=self.selection,
+            examples=self.examples,
+            confidence=self.confidence,
+        )
+
+    def to_json(self) -> dict[str, JSON]:
+        """The settings as JSON."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return values | {"radius": list(self.radius)}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CertificationResult:
+    """What is certified of a model with noise on its inputs; printing it gives a table.
+
+    Attributes:
+        model: name of the model.
+        settings: what was measured.
+        examples: their number.
+        scalars, arrays: those of `measures.certified_accuracy.CertifiedAccuracy`; `size_cohen` and
+            so on are the certified sizes of the examples, in their order.
+    """
+
+    model: str
+    settings: CertificationSettings
+    examples: int
+    scalars: dict[str, float]
+    arrays: dict[str, ndarray]
+
+    @cached_property
+    def lines(self) -> pandas.DataFrame:
+        """A line for each radius: right and certified examples in percent, by each bound."""
+        import pandas
+
+        return pandas.DataFrame(
+            [
+                {
+                    "radius": radius,
+                    **{kind: self.scalars[f"certified_{kind}_{n}"] for kind in KINDS},
+                }
+                for n, radius in enumerate(self.settings.radius, 1)
+            ]
+        )
+
+    def to_json(self) -> dict[str, JSON]:
+        """All numbers as JSON."""
+        return {
+            "model": self.model,
+            "examples": self.examples,
+            "scalars": self.scalars,
+            "settings": self.settings.to_json(),
+            "lines": self.lines.to_dict("records"),
+        }
+
+    def to_arrays(self) -> dict[str, ndarray]:
+        """The arrays."""
+        return self.arrays
+
+    def to_csv(self) -> str:
+        """The lines, with the model in front."""
+        frame = self.lines.copy()
+        frame.insert(0, "model", self.model)
+        return frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+
+    def figure(self) -> dict[str, bytes]:
+        """Certified accuracy against the radius, by suffix (`png`, `pdf`)."""
+        from ftnoise.report.figures.arrays import certified_curves
+
+        return certified_curves(
+            self.arrays["at"].tolist(),
+            {kind: self.arrays[f"curve_{kind}"].tolist() for kind in KINDS},
+        )
+
+    def __str__(self) -> str:
+        """The table and what it means, for a terminal."""
+        settings, scalars = self.settings, self.scalars
+        rows = [["radius", *(f"{kind} %" for kind in KINDS)]]
+        rows += [
+            [f"{row['radius']:.4g}", *(f"{row[kind]:.2f}" for kind in KINDS)]
+            for row in self.lines.to_dict("records")
+        ]
+        return "\n".join(
+            [
+                f"{self.model} with noise of {settings.sigma:g} on its inputs: "
+                f"{counted(self.examples, 'example')}, {settings.draws:,} draws each.",
+                "",
+                *table([rows[0], *rows[1:]]),
+                "",
+                f"Right without a certificate: {scalars['vote_accuracy']:.2f} % by vote, "
+                f"{scalars['averaged_accuracy']:.2f} % by the mean of the probabilities.",
+                "A number is the share of examples that are right and whose prediction is the same "
+                "for all inputs within that l_2 radius. votes, bernstein: Lecuyer et al. (2019), "
+                "of votes and of mean probabilities. gaussian, cohen: by the normal distribution, "
+                "of mean probabilities and of votes (Cohen et al. 2019).",
+                f"Each certificate is wrong with a chance of at most {1 - settings.confidence:.3g} "
+                "and speaks of one example, and of the model with this noise and infinitely many "
+                "draws, not of the model without it.",
+            ]
+        )
+
+
+def certify(
+    model: keras.Model,
+    x: Any,
+    y: Any,
+    *,
+    sigma: float,
+    radius: Sequence[float] = (),
+    checkpointing: Checkpointing | None = None,
+    **settings: Any,
+) -> CertificationResult:
+    """Certifies predictions of a model with normal noise on its inputs, example by example.
+
+    The model should have been trained with such noise, or its predictions are poor. Sources: Cohen,
+    Rosenfeld and Kolter (2019), "Certified Adversarial Robustness via Randomized Smoothing";
+    Lecuyer et al. (2019), "Certified Robustness to Adversarial Examples with Differential Privacy".
+
+    Args:
+        model: a Sequential or functional `keras.Model` with one input, that ends in at least two
+            logits, their softmax or one sigmoid; left bit-identical.
+        x: examples `[n, ...]` as the model takes them; nothing is scaled.
+        y: integer labels `[n]`.
+        sigma: standard deviation of the noise, > 0, in units of the input.
+        radius: see `CertificationSettings`.
+        checkpointing: keeps the work on the way, and reports progress.
+        settings: further fields of `CertificationSettings`: `draws`, `selection`, `confidence`,
+            `examples`.
+
+    Raises:
+        BadInput: an argument does not fit, or the model is no classifier or random in inference.
+    """
+    checked = CertificationSettings(sigma=sigma, radius=tuple(radius), **settings)
+    return run(*prepared(model, x, y, checked), checked, checkpointing)
+
+
+def prepared(
+    model: keras.Model, x: Any, y: Any, settings: CertificationSettings
+) -> tuple[keras.Model, ndarray, ndarray]:
+    """The model with noise on its inputs, the examples and the labels.
+
+    Raises:
+        BadInput: the parts do not fit each other.
+    """
+    from ftnoise.attacks.evaluation import chosen
+    from ftnoise.user.classifier import checked_classifier
+    from ftnoise.verify.smoothing import with_input_noise
+
+    examples, labels = checked_classifier(model, x, y)
+    assert labels is not None
+    part = chosen(len(examples), settings.examples)
+    return with_input_noise(model, settings.sigma), examples[part], labels[part]
+
+
+def run(
+    network: keras.Model,
+    x: ndarray,
+    y: ndarray,
+    settings: CertificationSettings,
+    checkpointing: Checkpointing | None = None,
+) -> CertificationResult:
+    """Measures what `prepared` made; see `certify`."""
+    found = settings.measure.measured(network, x, y, checkpointing or Checkpointing())
+    return CertificationResult(
+        model=network.name,
+        settings=settings,
+        examples=len(x),
+        scalars=found.scalars,
+        arrays=found.arrays,
+    )
+
+
+def job(
+    network: keras.Model,
+    x: ndarray,
+    y: ndarray,
+    settings: CertificationSettings,
+    about: dict[str, JSON],
+) -> Job[CertificationResult]:
+    """What `prepared` made, for `folder.stored`."""
+    from ftnoise.layers.drawing import mean
+
+    with mean():
+        golden = network(x[:20]).numpy()
+    return Job(
+        name="certification",
+        model=network.name,
+        identity=content_id(network, settings.to_json(), [x, y, golden]),
+        shape={"model": str, "examples": int, "scalars": dict},
+        run=lambda checkpointing: run(network, x, y, settings, checkpointing),
+        load=lambda content, arrays: CertificationResult(
+            settings=settings,
+            arrays=dict(arrays),
+            **{name: content[name] for name in ("model", "examples", "scalars")},
+        ),
+        about=about,
+    )
