@@ -52,6 +52,7 @@ from ftnoise.measures.robust_accuracy import RobustAccuracy
 from ftnoise.measures.robust_curve import RobustCurve
 from ftnoise.measures.robustness_convergence import RobustnessConvergence
 from ftnoise.measures.search_accuracy import SearchAccuracy
+from ftnoise.measures.sequential_certification import SequentialCertification
 from ftnoise.measures.stochastic_accuracy import StochasticAccuracy
 from ftnoise.measures.stochastic_red_flags import StochasticRedFlags
 from ftnoise.measures.under_faults import UnderFaults
@@ -113,6 +114,7 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     Gaussian: (Gaussian(),),
     Laplace: (Laplace(),),
     CertifiedAccuracy: (CertifiedAccuracy(draws=10, selection=5, examples=None),),
+    SequentialCertification: (SequentialCertification(most=60, selection=5, examples=None),),
     UnderFaults: (
         UnderFaults(
             measure=GlobalRobustness(

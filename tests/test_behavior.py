@@ -17,6 +17,7 @@ from ftnoise.core.data import Data
 from ftnoise.core.interfaces import MeasureInput, Measurement
 from ftnoise.measures.certified_accuracy import CertifiedAccuracy
 from ftnoise.measures.decision_boundary import DecisionBoundary
+from ftnoise.measures.sequential_certification import SequentialCertification
 from ftnoise.training.gradients.plain import Adam
 from tests.members import RUN, each
 from tests.training.test_weights import KernelNoise
@@ -210,7 +211,7 @@ def test_a_measure_is_deterministic_and_leaves_the_network_as_it_is(spec, networ
     if isinstance(spec, DecisionBoundary):
         network = CirclesNet(units=3).build()
         images = images[0].reshape(-1, 2)[:8], images[1] % 2
-    if isinstance(spec, CertifiedAccuracy):
+    if isinstance(spec, CertifiedAccuracy | SequentialCertification):
         from ftnoise.layers.noisy import with_noise
 
         network = with_noise(network, scale=0.2)

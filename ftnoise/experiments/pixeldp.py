@@ -28,9 +28,16 @@ from ftnoise.faults.effects import StuckAt
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.rates import Share
 from ftnoise.faults.where import Parameters
-from ftnoise.measures import certified_accuracy, generalization, robust_accuracy, under_faults
+from ftnoise.measures import (
+    certified_accuracy,
+    generalization,
+    robust_accuracy,
+    sequential_certification,
+    under_faults,
+)
 from ftnoise.measures.certified_accuracy import CertifiedAccuracy
 from ftnoise.measures.robust_accuracy import RobustAccuracy
+from ftnoise.measures.sequential_certification import SequentialCertification
 from ftnoise.measures.under_faults import UnderFaults
 from ftnoise.training import Training, with_slots
 from ftnoise.training.inputs.adversarial import AdversarialTraining
@@ -79,6 +86,7 @@ EXPERIMENT = Experiment(
     columns=(
         *generalization.COLUMNS[1:2],
         *certified_accuracy.columns(CERTIFIED, KINDS),
+        *sequential_certification.columns(SequentialCertification()),
         *robust_accuracy.columns(RobustAccuracy(attack=ATTACK, examples=500, votes=50)),
         *(
             column

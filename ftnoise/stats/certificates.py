@@ -98,6 +98,17 @@ def gaussian_sizes(p_a: Any, p_b: Any, std: float) -> ndarray:
     return np.where(p_a > p_b, sizes, 0.0)
 
 
+def probability_of(size: float, scale: float, kind: str = "gaussian") -> float:
+    """The probability of a class that certifies a size against all others together.
+
+    It is the inverse of `gaussian_sizes`, or of `laplace_sizes`, with p_b = 1 - p_a.
+    """
+    from scipy.special import expit, ndtr
+
+    positive(scale=scale)
+    return float(expit(2 * size / scale) if kind == "laplace" else ndtr(size / scale))
+
+
 def vote_bounds(votes: Any, draws: int, alpha: float) -> tuple[ndarray, ndarray]:
     """Clopper and Pearson's bounds of the probability of a vote.
 

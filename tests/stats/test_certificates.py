@@ -19,6 +19,7 @@ from ftnoise.stats.certificates import (
     hoeffding_bounds,
     laplace_sizes,
     private_sizes,
+    probability_of,
     sequential_bounds,
     vote_bounds,
 )
@@ -54,6 +55,12 @@ def test_cohens_sizes():
     two = scipy.stats.norm.ppf(0.8) - scipy.stats.norm.ppf(0.15)
     assert gaussian_sizes(0.8, 0.15, 0.5) == pytest.approx(0.25 * two)
     assert gaussian_sizes(1.0, 0.0, 0.5) == math.inf
+
+
+def test_the_probability_of_a_size_is_the_inverse():
+    for sizes, kind in ((gaussian_sizes, "gaussian"), (laplace_sizes, "laplace")):
+        p = probability_of(0.3, 0.5, kind)
+        assert sizes(p, 1 - p, 0.5) == pytest.approx(0.3)
 
 
 SIZES = (private_sizes, laplace_sizes, gaussian_sizes)

@@ -18,6 +18,8 @@ from ftnoise.layers.drawing import drawing, mean
 from ftnoise.layers.noisy import noisy_layer, with_noise
 from ftnoise.layers.sensitivity import sensitivity
 from ftnoise.measures.certified_accuracy import CertifiedAccuracy, columns, pictures
+from ftnoise.measures.sequential_certification import SequentialCertification
+from ftnoise.measures.sequential_certification import columns as sequential_columns
 from ftnoise.stats.certificates import gaussian_sizes, vote_bounds
 from ftnoise.verify.certificate import certified
 from ftnoise.verify.smoothing import Draws, NoisyNetwork, with_input_noise
@@ -254,6 +256,25 @@ def test_sequential_statements_are_right_and_take_few_draws():
     assert np.mean(result == 0) < 0.05
     assert draws.mean() < 2000
     assert np.median(draws) <= 170
+
+
+def test_sequential_certificates_agree_with_cohens():
+    network, x = with_noise(convolution(), scale=0.5), images(60)
+    y = NoisyNetwork(network)
+    y = y.draws(y.front(x), 500, key=3).votes.argmax(1)
+    given = {"draws": 3000, "examples": None, "radii": (0.1,)}
+    whole = evaluate(CertifiedAccuracy(**given), network, x_test=x, y_test=y)
+    few = SequentialCertification(most=3000, examples=None)
+    found = evaluate(few, network, x_test=x, y_test=y).scalars
+    assert found["sequential_certified"] == pytest.approx(
+        whole.scalars["certified_cohen_1"], abs=found["sequential_undecided"] + 5
+    )
+    assert found["sequential_draws"] < 1500
+    assert {one.name for one in sequential_columns(few)} <= found.keys()
+    assert evaluate(few, convolution(), x_test=x, y_test=y).scalars == {}
+    for changes in ({"radius": -1.0}, {"norm": "l_inf"}, {"most": 0}, {"confidence": 0.0}):
+        with pytest.raises(BadInput):
+            SequentialCertification(**changes)
 
 
 def test_it_resumes_and_its_columns_and_pictures_have_its_numbers(monkeypatch):
