@@ -121,7 +121,7 @@ class StochasticLayer(keras.layers.Layer):
         return {**super().get_config(), "stream": self.stream}
 
 
-def standard_normals(count: int, seed: Any) -> Any:
+def standard_normals(count: Any, seed: Any) -> Any:
     """`count` independent standard normals, float32, a function of the int64 pair `seed`.
 
     Box and Muller (1958) on TensorFlow's keyed uniforms, which takes two thirds of the time of
