@@ -62,6 +62,7 @@ from ftnoise.training.inputs.adversarial import AdversarialTraining
 from ftnoise.training.inputs.gaussian import GaussianNoise
 from ftnoise.training.inputs.trades import TRADES
 from ftnoise.training.penalties import L1, L2, Jacobian
+from ftnoise.training.procedures.pruning import IterativePruning
 from ftnoise.training.weights.faults_in_training import FaultsInTraining
 from ftnoise.training.weights.pixeldp import PixelDP
 from ftnoise.training.weights.sdr_decay import SDRDecay
@@ -109,6 +110,10 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     ),
     GlobalRobustness: (
         GlobalRobustness(radii=(0.1,), attacks=(PGD(attack_epsilon=0.1, steps=2),), tolerance=None),
+    ),
+    IterativePruning: (
+        IterativePruning(training=Training(), reduction=0.5),
+        IterativePruning(training=Training(), reduction=0.9, rounds=2, rewind=None),
     ),
     PixelDP: (PixelDP(), PixelDP(norm="l_1", mechanism=Laplace()), PixelDP(after="input")),
     Gaussian: (Gaussian(),),

@@ -1,0 +1,179 @@
+"""Iterative magnitude pruning: train, remove the smallest weights, rewind the others, train again.
+
+Sources: Frankle and Carbin (2019), "The Lottery Ticket Hypothesis"; "Global Adversarial Robustness
+Guarantees for Neural Networks", section 4.3 and appendix B.3, whose total reduction P over n rounds
+it takes: each round removes 1 - (1 - P)^(1 / n) of what is left of each kernel.
+
+Deviations
+1. The numbers of weights that are left are exact: round(size (1 - P)^(r / n)) after round r.
+2. The second paper does not say where the weights are rewound to; by default to the initial ones.
+3. Biases are neither pruned nor counted; they are rewound too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ftnoise.core import seeds
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.checks import count, fraction, instance
+from ftnoise.core.data import Data
+from ftnoise.core.interfaces import Procedure, Run, Weights
+from ftnoise.core.preset import Preset
+from ftnoise.training import Training
+
+if TYPE_CHECKING:
+    import keras
+    from numpy import ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class IterativePruning(Procedure):
+    """A dense training, and one more after each round of pruning; pruned weights are exactly 0.
+
+    Args:
+        training: of each round; private gradients are refused, as they have no masks.
+        reduction: P, the share of each kernel that is removed in all, in (0, 1).
+        rounds: n, at least 1.
+        rewind: the weights that are left go back to those after this many epochs of the dense
+            training, at least 0; None lets them keep their values.
+    """
+
+    training: Training
+    reduction: float
+    rounds: int = 1
+    rewind: int | None = 0
+
+    def __post_init__(self) -> None:
+        instance(Training, "a Training", training=self.training)
+        fraction(zero=False, one=False, reduction=self.reduction)
+        count(rounds=self.rounds)
+        if self.rewind is not None:
+            count(least=0, rewind=self.rewind)
+        _masked(self.training, [])  # raises BadInput for private gradients
+
+    @property
+    def noisy(self) -> bool:
+        return self.training.noisy
+
+    @property
+    def attacks(self) -> bool:
+        return self.training.attacks
+
+    def scaled(self, preset: Preset) -> IterativePruning:
+        """The training's smaller self, and the share of the epochs to rewind to."""
+        rewind = self.rewind
+        if rewind and preset.epochs is not None:
+            rewind = max(1, round(preset.epochs * rewind))
+        return dataclasses.replace(self, training=self.training.scaled(preset), rewind=rewind)
+
+    def build(self, run: Run) -> keras.Model:
+        """The untrained network, with all of its weights."""
+        return self.training.build(run)
+
+    def train(
+        self,
+        run: Run,
+        data: Data,
+        checkpointing: Checkpointing | None = None,
+        network: keras.Model | None = None,
+    ) -> keras.Model:
+        """See `Procedure.train`; each training keeps its work in a part of its own.
+
+        Raises:
+            BadInput: the dense training has fewer epochs than those to rewind to.
+        """
+        import keras
+
+        def part(name: str) -> Checkpointing | None:
+            return checkpointing.part(name) if checkpointing else None
+
+        if network is None:
+            keras.backend.clear_session()
+            seeds.fix_initialization(run.seed)
+            network = self.training.build(run)
+        first = network.get_weights()
+        if self.rewind:
+            count(limit=run.schedule.epochs, rewind=self.rewind)
+            early = dataclasses.replace(run.schedule, epochs=self.rewind)
+            begun = dataclasses.replace(run, schedule=early)
+            network = self.training.train(begun, data, part("rewind"), network)
+            back = network.get_weights()
+            network.set_weights(first)
+        else:
+            back = first
+        network = self.training.train(run, data, part("round-0"), network)
+        for number in range(1, self.rounds + 1):
+            share = (1 - self.reduction) ** (number / self.rounds)
+            masks = [_largest(kernel.numpy(), share) for kernel in kernels(network)]
+            if self.rewind is not None:
+                network.set_weights(back)
+            for kernel, mask in zip(kernels(network), masks, strict=True):
+                kernel.assign(kernel * mask)
+            training = _masked(self.training, masks)
+            network = training.train(run, data, part(f"round-{number}"), network)
+        return network
+
+
+def kernels(network: keras.Model) -> list[Any]:
+    """The variables that are pruned: the kernels of all layers, in order."""
+    from ftnoise.layers.replacing import layers
+
+    found = [getattr(layer, "kernel", None) for layer in layers(network)]
+    return [kernel for kernel in found if kernel is not None]
+
+
+def _largest(kernel: ndarray, share: float) -> ndarray:
+    """1 where the weights of the largest magnitude are, exactly so many, and 0 elsewhere.
+
+    Those that were removed are 0 and so the smallest; of equal ones the first stay.
+    """
+    import numpy as np
+
+    kept = np.argsort(-np.abs(kernel).ravel(), kind="stable")[: round(share * kernel.size)]
+    mask = np.zeros(kernel.size, np.float32)
+    mask[kept] = 1
+    return mask.reshape(kernel.shape)
+
+
+def _masked(training: Training, masks: list[ndarray]) -> Training:
+    """The training with pruned kernels held at 0 after each step."""
+    return dataclasses.replace(training, weights=_Masked(masks=masks, inner=training.weights))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Masked(Weights):
+    """Another member of the slot, or none, after whose steps pruned weights are 0.
+
+    It is no part of a run: the masks follow from the trainings before.
+    """
+
+    masks: list[ndarray]
+    inner: Weights | None
+
+    def rebuild(self, network: keras.Model) -> keras.Model:
+        return self.inner.rebuild(network) if self.inner else network
+
+    @property
+    def validation(self) -> float:
+        return self.inner.validation if self.inner else 0.0
+
+    def during_pass(self, network: keras.Model, seed: Any) -> AbstractContextManager[None]:
+        return self.inner.during_pass(network, seed) if self.inner else contextlib.nullcontext()
+
+    def before_step(self, network: keras.Model, seed: Any) -> None:
+        if self.inner:
+            self.inner.before_step(network, seed)
+
+    def after_step(self, network: keras.Model, gradients: list[Any], seed: Any) -> None:
+        if self.inner:
+            self.inner.after_step(network, gradients, seed)
+        for kernel, mask in zip(kernels(network), self.masks, strict=True):
+            kernel.assign(kernel * mask)
+
+    def callbacks(self, network: keras.Model, run: Run) -> list[keras.callbacks.Callback]:
+        return self.inner.callbacks(network, run) if self.inner else []
