@@ -10,6 +10,7 @@ import dataclasses
 import importlib
 import inspect
 import pkgutil
+import re
 from typing import Any
 
 import pytest
@@ -275,3 +276,13 @@ def each(name: str, *others: Spec) -> Any:
     """All instances of a kind, after `others` that are no members of the package."""
     specs = [*others, *(spec for spec in ALL if isinstance(spec, KINDS[name]))]
     return pytest.mark.parametrize("spec", specs, ids=lambda spec: repr(spec)[:70])
+
+
+def documented(name: str, measure: Spec) -> bool:
+    """Whether the docstring of a measure has a scalar or array.
+
+    The number of a radius is documented once for several, as are names that begin in one way.
+    """
+    text = str(type(measure).__doc__)
+    several = tuple(re.findall(r"`(\w+_)\.\.\.", text))
+    return re.sub(r"_\d$", "", name) in text or name.startswith(several)

@@ -19,7 +19,7 @@ from ftnoise.measures.certified_accuracy import CertifiedAccuracy
 from ftnoise.measures.decision_boundary import DecisionBoundary
 from ftnoise.measures.sequential_certification import SequentialCertification
 from ftnoise.training.gradients.plain import Adam
-from tests.members import RUN, each
+from tests.members import RUN, documented, each
 from tests.training.test_weights import KernelNoise
 
 CLASSES = 3
@@ -240,11 +240,7 @@ def test_a_measure_is_deterministic_and_leaves_the_network_as_it_is(spec, networ
         assert type(value) is float
         assert math.isfinite(value)
         assert re.fullmatch(r"[a-z][a-z0-9_]*", name)
-        # The number of a radius is documented once for several scalars.
-        text = str(type(spec).__doc__)
-        documented = re.sub(r"_\d$", "", name) in text
-        several = re.findall(r"`(\w+_)\.\.\.", text)
-        assert documented or name.startswith(tuple(several)), f"{name} is not in the docstring"
+        assert documented(name, spec), f"{name} is not in the docstring"
     assert two.scalars == one.scalars
     assert two.info == one.info
     assert two.arrays.keys() == one.arrays.keys()

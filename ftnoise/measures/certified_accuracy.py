@@ -47,7 +47,7 @@ class CertifiedAccuracy(Measure):
     an attack for each radius `refuted_...`, the share of the examples that any bound certifies at
     it whose vote the attack changes beyond doubt, in percent (a certificate is wrong with a chance
     of 1 - confidence). A network without a noise layer has no scalars.
-    Arrays: `at` `[points]`, radii of a curve, and `curve_...` `[points]`, right and certified in
+    Arrays: `at` `[points]`, radii of a curve, and for each bound `curve_...` `[points]`, right and certified in
     percent; `size_...` and `right_...` `[n]` of each example.
 
     Args:

@@ -13,6 +13,7 @@ import pytest
 import ftnoise
 from ftnoise.core.interfaces import Measure
 from ftnoise.core.preset import PRESETS
+from tests.members import documented
 
 
 def experiments() -> list[Any]:
@@ -40,14 +41,13 @@ def test_an_experiment_is_one_value_under_its_files_name(module):
         assert all(math.isfinite(value) for value in row.paper.values())
     for column in experiment.columns:
         assert isinstance(column.measure, Measure)
-        # The number of a radius is documented once for several scalars.
-        assert re.sub(r"_\d$", "", column.scalar or column.name) in type(column.measure).__doc__
+        assert documented(column.scalar or column.name, column.measure)
     for measure in experiment.drawn():
         for name in shown(experiment, measure):
-            documented = type(measure).__doc__
+            text = type(measure).__doc__
             # The ends of an interval may be documented once for several values.
-            assert name in documented or (
-                re.sub("_(low|high)$", "", name) in documented and "_low`, `..._high" in documented
+            assert documented(name, measure) or (
+                re.sub("_(low|high)$", "", name) in text and "_low`, `..._high" in text
             )
     runs = [row.run for row in experiment.rows]
     assert len(set(runs)) == len(runs)
