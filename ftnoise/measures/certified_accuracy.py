@@ -47,8 +47,8 @@ class CertifiedAccuracy(Measure):
     an attack for each radius `refuted_...`, the share of the examples that any bound certifies at
     it whose vote the attack changes beyond doubt, in percent (a certificate is wrong with a chance
     of 1 - confidence). A network without a noise layer has no scalars.
-    Arrays: `at` `[points]`, radii of a curve, and for each bound `curve_...` `[points]`, right and certified in
-    percent; `size_...` and `right_...` `[n]` of each example.
+    Arrays: `at` `[points]`, radii of a curve; for each bound `curve_...` `[points]`, right and
+    certified in percent, and `size_...` and `right_...` `[n]` of each example.
 
     Args:
         radii: rising, >= 0, in `norm`, in units of inputs in [0, 1].
