@@ -310,3 +310,35 @@ def test_spreads_of_figure_2(row):
     natural = Cell("figure2.paper", "fmnist_dnn natural", "parameter_std").mean
     stands(f"less than those of natural training too ({natural:.3f})")
     assert found[0] < natural
+
+
+def test_noise_in_the_weights_and_faults():
+    table = "weight_noise.paper"
+    names = {
+        "natural": "natural training",
+        "trades": "TRADES",
+        "sdr_learnable": "SDR-Learnable",
+        "sdr_decay": "SDR-Decay",
+        "tikhonov": "Tikhonov",
+        "dropconnect": "DropConnect",
+        "neurons 0.3": "faults in 30 % of the neurons",
+        "parameters 0.3": "faults in 30 % of the parameters",
+    }
+    kept = {
+        name: Cell(table, f"fmnist_dnn {name}", "parameters_accuracy_at_50").mean for name in names
+    }
+    (natural, *others) = (f"{text} {kept[name]:.1f}" for name, text in names.items())
+    stands(
+        f"With half of the parameters stuck at 0, {natural.replace('training', 'training keeps')} "
+        f"% accuracy, {', '.join(others[:-1])} and {others[-1]}"
+    )
+    pairs = {
+        found["first"]: found
+        for found in rows(f"{table}.parameters_pairs")
+        if float(found["x"]) == 50
+    }
+    for name, text in (("parameters 0.3", "by"), ("trades", "costs"), ("sdr_learnable", "costs")):
+        found = pairs[f"fmnist_dnn {name}"]
+        assert float(found["p_holm"]) < 0.001
+        mean, half = float(found["difference"]), (float(found["high"]) - float(found["low"])) / 2
+        stands(f"{text} {abs(mean):.1f} ± {half:.1f} points")

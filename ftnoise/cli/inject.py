@@ -38,7 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--plan",
         action="store_true",
-        help="with --half-width: only estimate the number of trials at the last rate, from 20",
+        help="with --half-width: only estimate the trials needed at the last rate, from 20 trials",
     )
     own_model.settings(parser, CampaignSettings, SPECIAL, ("trials", "half_width"))
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ftnoise.user.folder import Job, R
 
 RUNS = ROOT / "runs"
-# Of both classes of settings; the command line takes it in percent.
+# The field `confidence` of all classes of settings; the command line takes it in percent.
 CONFIDENCE = {
     "type": float,
     "metavar": "PERCENT",
@@ -133,7 +133,7 @@ def given_settings(given: argparse.Namespace, cls: type) -> dict[str, Any]:
 
 
 def check_files(given: argparse.Namespace, *flags: str) -> None:
-    """Raises `BadInput` unless the model has a name, files exist and --out can be written."""
+    """Raises `BadInput` unless --model is a valid name, files exist and --out can be written."""
     from ftnoise.user.files import check_name
 
     check_name(given.model)
@@ -203,11 +203,11 @@ def measured(job: Job[R], path: Path, report: Callable[[int, int, str], None]) -
 
 
 def reporting(words: Callable[[int, int, str], str], limit: str) -> Callable[[int, int, str], None]:
-    """Shows completed work on stderr, and the time left by that since the first call.
+    """Shows progress on stderr, with the remaining time estimated from the rate since the start.
 
     Args:
-        words: the text of completed units, all units, and a text.
-        limit: before the time.
+        words: makes the line from the completed units, the total and the name of the work.
+        limit: put before the remaining time, such as "about ".
     """
     progress = Progress()
     begun: dict[str, tuple[float, int]] = {}

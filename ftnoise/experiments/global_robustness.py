@@ -60,12 +60,12 @@ EXPERIMENT = Experiment(
     columns=(
         *generalization.COLUMNS[1:2],
         *global_robustness.columns(ROBUSTNESS),
-        *under_faults.columns(FAULTY, ("R, not attacked (l_inf 2/255, PGD-20)",)),
+        *under_faults.columns(FAULTY, ("R, not changed by attacks (l_inf 2/255, PGD-20)",)),
     ),
     figures=(global_robustness.picture(ROBUSTNESS),),
     notes=(
-        "Between what is verified and what is not attacked lies what neither side decides. The "
-        "ends of an interval add the error of the sample of 738 examples to either side: R lies "
+        "Examples that are neither verified nor changed by an attack are undecided. The ends of an "
+        "interval add the sampling error (of 738 examples without a preset) on either side: R lies "
         "between them with 95 % confidence, for each model by itself.",
     ),
     adopts=True,

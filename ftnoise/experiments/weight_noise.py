@@ -2,8 +2,8 @@
 
 Source: no paper prints this experiment. Duddu et al. and Khan et al. hold that noise in inputs,
 gradients or weights makes a network tolerate faults. These are the fmnist_dnn and the schedule of
-Duddu et al., Table 5, with each kind of noise in the weights, beside natural training, Tikhonov and
-TRADES.
+Duddu et al., Table 5, with each kind of noise in the weights, compared with natural training,
+Tikhonov and TRADES.
 
 Deviations
 1. Networks that draw their weights draw them at test time too. Faults hit the stored means, then
@@ -35,7 +35,7 @@ from ftnoise.training.weights.sdr_decay import SDRDecay
 from ftnoise.training.weights.sdr_learnable import Ramp, SDRLearnable
 
 BASELINE = "natural"
-# Gradients over 20 draws, judged by a vote of 50; a deterministic network draws the same each time.
+# Gradients over 20 draws, judged by a vote of 50; a deterministic network ignores the draws.
 ADAPTIVE = RobustAccuracy(
     attack=PGD(attack_epsilon=2 / 255, steps=20, draws=20), examples=1000, votes=50
 )

@@ -47,8 +47,8 @@ def ending(network: keras.Model, graph: Graph) -> Ending:
     kind = "logits" if last is None else _kind(last.layer)
     expect(
         len(shape) == 2 and bool(shape[1]) and (shape[1] == 1) == (kind == "sigmoid"),
-        "a network that ends in at least 2 logits, their softmax or one sigmoid (of one logit, if "
-        "it gives one)",
+        "a network that ends in at least 2 logits, their softmax or one sigmoid (a network with "
+        "one output has to end in a sigmoid)",
         output=shape,
         activation=kind,
     )
@@ -91,7 +91,7 @@ class Logits(keras.Model):
             an activation, which are copied.
 
     Raises:
-        BadInput: it is another network.
+        BadInput: the network has several inputs or another ending.
     """
 
     def __init__(self, network: keras.Model) -> None:

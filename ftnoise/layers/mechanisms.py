@@ -32,7 +32,7 @@ class Mechanism(Spec):
 
     @abstractmethod
     def scale(self, construction_size: float) -> float:
-        """Of the noise that makes changes of this size private with an epsilon of 1."""
+        """The scale of noise that makes changes of this size private with an epsilon of 1."""
 
     @abstractmethod
     def sizes(self, p_a: Any, p_b: Any, scale: float) -> ndarray:
@@ -41,10 +41,10 @@ class Mechanism(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class Gaussian(Mechanism):
-    """Normal noise, of (1, delta)-privacy; attacks in l_1 or l_2.
+    """Normal noise that gives (1, delta)-privacy; for changes of the input in l_1 or l_2.
 
     Args:
-        delta: of the construction, in (0, 1); a certificate takes the best one.
+        delta: of the construction, in (0, 1); a certificate searches for the best delta instead.
     """
 
     delta: float = certificates.DELTA
@@ -64,7 +64,7 @@ class Gaussian(Mechanism):
 
 @dataclass(frozen=True, kw_only=True)
 class Laplace(Mechanism):
-    """Laplace noise, of (1, 0)-privacy; attacks in l_1."""
+    """Laplace noise that gives (1, 0)-privacy; for changes of the input in l_1."""
 
     kind: ClassVar[str] = "laplace"
     to: ClassVar[str] = "l_1"

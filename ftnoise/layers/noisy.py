@@ -1,15 +1,15 @@
-"""A layer whose outputs, before its activation, or whose inputs have noise of a fixed scale.
+"""A layer that adds noise of a fixed scale to its input, or to its output before the activation.
 
-This is the noise layer of PixelDP: what stands before it is deterministic and has a known
-sensitivity, and what follows is post-processing.
+This is the noise layer of PixelDP: the layers before it are deterministic and have a known
+sensitivity, and the layers after it are post-processing.
 
 Source: Lecuyer et al. (2019), "Certified Robustness to Adversarial Examples with Differential
 Privacy" (arXiv 1802.03471), section 3.2.
 
-In training each example has noise of its own; that of the second half of a batch is the negative of
-the first's, as the draws would take a third of the step. In inference the examples of a batch share
-the noise of a draw, which takes half of the time: each of them sees independent noise from draw to
-draw, and that is all that a statement about one example needs.
+In training the first half of a batch has independent noise, and the second half its negative, as
+drawing noise for all examples would take a third of the time of a step. In inference all examples
+of a batch share the noise of a draw, which halves the time. The noise of an example is still
+independent from draw to draw, which is all that a certificate of a single example needs.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ class Noisy(StochasticLayer):
         self.scale, self.kind, self.on_input = scale, kind, on_input
 
     def build(self, input_shape: Any) -> None:
-        """Adds the share of the noise that a training step has; a ramp changes it."""
+        """Adds the variable `ramp`, the factor of the noise in training; PixelDP raises it."""
         super().build(input_shape)
         self.ramp = self.add_weight("ramp", (), initializer="ones", trainable=False)
         self.directions: list[Any] = []
 
     def keep_directions(self, shapes: Sequence[Any]) -> None:
-        """Adds a variable `[1, ...]` for the inputs of each layer up to here, for projections."""
+        """Adds a variable `[1, ...]`, an input of each layer up to here, for power iteration."""
         start = keras.initializers.RandomNormal(seed=0)
         self.directions = [
             self.add_weight(f"direction_{n}", (1, *shape[1:]), initializer=start, trainable=False)
@@ -64,7 +64,7 @@ class Noisy(StochasticLayer):
         """What the noise is added to."""
         if self.on_input:
             return inputs
-        # Past Keras, which would track it.
+        # Set in `__dict__`, as Keras would track an attribute.
         kept = self.__dict__["activation"]
         self.__dict__["activation"] = keras.activations.linear
         try:
@@ -73,18 +73,18 @@ class Noisy(StochasticLayer):
             self.__dict__["activation"] = kept
 
     def after(self, noisy: Any) -> Any:
-        """The layer's outputs, from what has its noise."""
+        """The layer's outputs, from the quantity with its noise."""
         return super().call(noisy) if self.on_input else self.activation(noisy)
 
     def noise(self, like: Any, training: bool = False) -> Any:
-        """A draw for inputs of the shape of `like`; for one example, `[1, ...]`, in inference."""
+        """A draw of the shape of `like`; in inference `[1, ...]`, which the batch shares."""
         number = tf.shape(like)[0]
         half = (number + 1) // 2 if training else 1
         shape = tf.concat([[half], tf.shape(like)[1:]], 0)
         if self.kind == "gaussian":
             drawn = tf.reshape(standard_normals(tf.reduce_prod(shape), self.seed()), shape)
         else:
-            # Of two exponential draws the difference.
+            # The difference of two exponential draws has Laplace's distribution.
             uniform = tf.random.stateless_uniform(tf.concat([[2], shape], 0), self.seed())
             drawn = tf.math.log1p(-uniform[0]) - tf.math.log1p(-uniform[1])
         drawn = self.scale * tf.cast(drawn, like.dtype)
@@ -118,8 +118,9 @@ def with_noise(
         network: Sequential and built, or functional.
         scale: of the noise.
         kind: "gaussian" or "laplace".
-        after: "input", the name of a Dense or Conv2D layer, or None for the first layer with
-            weights, which has to be one.
+        after: the name of a Dense or Conv2D layer, None for the first layer with weights, or
+            "input" for the input of that layer. The first layer with weights has to be Dense or
+            Conv2D where it is taken.
 
     Raises:
         BadInput: there is no such layer.
@@ -130,8 +131,8 @@ def with_noise(
     name = names[0] if names and (after is None or on_input) else after
     expect(
         name in found and type(found[name]) in NOISY,
-        f"{network.name} with a Dense or Conv2D layer to put noise in (its first one for None and "
-        '"input")',
+        f"{network.name} to have that Dense or Conv2D layer to put noise in (for None and "
+        '"input", its first layer with weights has to be Dense or Conv2D)',
         after=after,
         layers=names,
     )
@@ -159,5 +160,9 @@ def noisy_layer(network: keras.Model) -> Noisy:
     """
     drawing = [layer for layer in layers(network) if isinstance(layer, StochasticLayer)]
     good = len(drawing) == 1 and isinstance(drawing[0], Noisy)
-    expect(good, f"{network.name} with one noise layer", drawing=[one.name for one in drawing])
+    expect(
+        good,
+        f"{network.name} with one noise layer and no other layer that draws",
+        drawing=[one.name for one in drawing],
+    )
     return drawing[0]

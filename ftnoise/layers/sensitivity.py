@@ -1,6 +1,6 @@
-"""How much farther apart two outputs of the first layers can be than their inputs: from above.
+"""The sensitivity (Lipschitz constant) of the layers in front of the noise, bounded from above.
 
-The linear part of a layer is taken as the matrix that it is. Its norm from l_2 to l_2 is the root
+The linear part of a layer is a matrix A. Its norm from l_2 to l_2 is the root
 of the largest eigenvalue of A A^T, from l_1 to l_2 (or l_1) the largest norm of an image of a unit
 vector. Both are exact but for rounding, which `SAFETY` covers; power iteration would approach the
 first one from below. Norms of several layers are multiplied, which is an upper bound.
@@ -38,13 +38,13 @@ def sensitivity(network: keras.Model, norm: str = "l_2", to: str = "l_2") -> flo
 
     Args:
         network: Sequential or functional, with one noise layer; the layers in front of it form a
-            chain of Dense and Conv2D layers with activations that contract, and of layers that only
-            move numbers.
+            chain of Dense and Conv2D layers with contracting activations, and of layers that
+            increase no distance (Flatten, Reshape, ZeroPadding2D, Dropout, ReLU).
         norm: of distances between inputs, "l_1" or "l_2".
-        to: of distances between what gets the noise: "l_2", or "l_1" for Laplace noise.
+        to: norm of distances of the quantity that gets the noise: "l_2", or "l_1" for Laplace.
 
     Raises:
-        BadInput: another layer or another pair of norms is in front of the noise.
+        BadInput: another kind of layer is in front of the noise, or the pair of norms is another.
     """
     expect(
         (norm, to) in (("l_1", "l_1"), ("l_1", "l_2"), ("l_2", "l_2")),

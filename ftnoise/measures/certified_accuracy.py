@@ -1,10 +1,11 @@
-"""Certified accuracy: right predictions that no input within a radius changes, with its error.
+"""Certified accuracy: the share of examples that are right, and stay right within a radius.
 
 Source and bounds: `verify/certificate.py`.
 
-A certificate speaks of the prediction of infinitely many draws (of votes, or of the mean softmax),
-at one example; the chance that it is wrong comes from the draws, and is at most 1 - confidence. It
-needs no attack. It rests on normal (or Laplace) noise, for which pseudo-random numbers stand in.
+A certificate is for one example, and for the prediction over infinitely many draws, by votes or by
+the mean softmax. As it is computed from a finite number of draws, it is wrong with a probability of
+at most 1 - confidence. No attack is needed. It assumes normal (or Laplace) noise; the draws are
+pseudo-random.
 """
 
 from __future__ import annotations
@@ -40,24 +41,25 @@ NORMS = ("l_1", "l_2")
 class CertifiedAccuracy(Measure):
     """The share of examples that are right and certified, by each bound; nothing without noise.
 
-    Scalars: `vote_accuracy` and `averaged_accuracy` of the predictions in percent; for each bound
-    (votes, hoeffding, bernstein, gaussian, cohen) and radius, as in `certified_votes_1` for the
-    first, `certified_...`, right and certified in percent, and `share_...`, certified whether right
-    or not; for each bound `median_size_...`; `sensitivity`; `noise`, the scale of the noise; with
-    an attack for each radius `refuted_...`, the share of the examples that any bound certifies at
-    it whose vote the attack changes beyond doubt, in percent (a certificate is wrong with a chance
-    of 1 - confidence). A network without a noise layer has no scalars.
+    Scalars, shares in percent: `vote_accuracy` and `averaged_accuracy`, of votes and of the mean
+    softmax; for each bound (votes, hoeffding, bernstein, gaussian, cohen) and each radius (numbered
+    from 1, as in `certified_votes_1`) `certified_...`, right and certified, and `share_...`,
+    certified whether right or not; for each bound `median_size_...`; `sensitivity`; `noise`, the
+    scale of the noise. With an attack, for each radius at which cohen (with Laplace noise: votes)
+    certifies an example, `refuted_...`: the share of these examples for which the attack leads to
+    another vote, by Clopper-Pearson bounds at 0.001 each; up to 1 - confidence of the certificates
+    may be wrong. A network without a noise layer has no scalars.
     Arrays: `at` `[points]`, radii of a curve; for each bound `curve_...` `[points]`, right and
     certified in percent, and `size_...` and `right_...` `[n]` of each example.
 
     Args:
         radii: rising, >= 0, in `norm`, in units of inputs in [0, 1].
         norm: "l_1" or "l_2".
-        draws: that estimate, at least 2.
-        selection: draws that select Cohen's class, at least 1.
-        examples: at most so many of the test set, drawn once for all runs; None is all.
+        draws: number of draws that bound the probabilities, at least 2.
+        selection: number of other draws that select Cohen's class, at least 1.
+        examples: most test examples, one random subset for all runs; None is all.
         confidence: of each certificate, in (0, 1).
-        all_at_once: the confidence is that of all examples' certificates together.
+        all_at_once: the confidence holds for all certificates at once (union bound).
         attack: on the certified examples, in an l_2 or l_inf ball that lies within the radius, with
             their predictions as labels; None leaves it out.
     """

@@ -6,7 +6,7 @@ Theorems 1 and 2.
 An attack gives one side: what it changes can be changed. The verifier gives the other: what it
 verifies cannot. The truth lies between, whatever the attack missed, and each side has the
 statistical error of its sample. The class that counts is the predicted one, right or wrong; where
-two classes tie, it can be changed. All intervals speak of the distribution that the test set was
+two classes tie, it can be changed. All intervals are for the distribution that the test set was
 drawn from.
 
 Deviations
@@ -48,15 +48,15 @@ AT_A_TIME = 100  # examples that are verified between two checkpoints
 
 @dataclass(frozen=True, kw_only=True)
 class GlobalRobustness(Measure):
-    """R, the share of examples whose prediction no attack in the ball changes, and D, how far.
+    """R, the share of examples with one class in the whole ball, and D, the mean largest change.
 
     Scalars, for the first radius `..._1`, the second `..._2` and so on. R in percent: `robust` (not
-    attacked), `verified`, and `robust_low` and `robust_high`, between which R lies with the
-    confidence. R_gamma likewise, of a change of the softmax up to gamma: `steady`,
+    changed by an attack), `verified`, and `robust_low` and `robust_high`, between which R lies with
+    the confidence. R_gamma likewise, for changes of the softmax up to gamma: `steady`,
     `steady_verified`, `steady_low`, `steady_high`. D, the mean of the largest change of a class's
     probability in the ball, in [0, 1]: `variation` (of the attacks), `variation_bounded`,
     `variation_low`, `variation_high`. `worst_class` (from 0) has the smallest share of examples not
-    attacked, and `worst_class_p` is the p-value of Fisher's test that it is below that of the
+    changed, and `worst_class_p` is the p-value of Fisher's test that it is below that of the
     others, with Holm's correction for all classes. Without the verifier, as for a network that
     draws, the verified numbers and the ends that rest on them are missing.
 
@@ -64,15 +64,17 @@ class GlobalRobustness(Measure):
     and `robust_hoeffding_high`, Hoeffding's interval of `robust`, and `class_robust`,
     `class_robust_low`, `class_robust_high` `[radii, classes]`, Clopper and Pearson's intervals that
     hold for all classes at once; NaN for a class that is never predicted. Info: `attacks`, their
-    labels; `examples`, their number; `undecided`, examples at each radius that are neither attacked
+    labels; `examples`, their number; `undecided`, examples at each radius that are neither changed
     nor verified; and, where some are verified, the smallest `margin` and the largest `float_error`
     that a margin had to exceed (`verify/verifier.py`).
 
     Args:
         radii: rising, >= 0, in units of inputs in [0, 1].
-        attacks: at least one, all in the same kind of ball; their radii do not count.
-        verify: the budget of the verifier, for l_inf balls, its seconds those of all radii and
-            examples together; None leaves it out, as do networks that it does not allow.
+        attacks: at least one, all in the same kind of ball; each is run at each of `radii`,
+            whatever its own radius.
+        verify: the budget of the verifier, for l_inf balls; its seconds are for all radii and
+            examples together. With None, or for a network that draws or is wider than the budget
+            allows, there is no verifier.
         tolerance: largest error of R and D by Hoeffding's bound, in (0, 1), which gives the number
             of examples; None takes all of the test set.
         most: examples at most, whatever the tolerance, or None.
@@ -157,10 +159,10 @@ class GlobalRobustness(Measure):
         return self._summary(attacked, bounded)
 
     def drawn(self, size: int) -> ndarray:
-        """The numbers of the examples that are drawn from `size` ones without replacement, rising.
+        """Sorted indices of the examples, drawn from `size` examples without replacement.
 
         Raises:
-            BadInput: the tolerance takes more.
+            BadInput: the tolerance needs more examples than `size`.
         """
         import numpy as np
 
@@ -189,7 +191,7 @@ class GlobalRobustness(Measure):
     ) -> dict[str, ndarray]:
         """`changed` and `variation` `[radii, n]`, and `predicted` `[n]`, by the worst attack.
 
-        What is found in a ball is in the larger ones, too.
+        A change that is found in a ball counts in the larger balls, too.
         """
         import numpy as np
 
@@ -213,7 +215,8 @@ class GlobalRobustness(Measure):
     ) -> dict[str, ndarray]:
         """`verified`, `refuted`, `margin`, `float_error` and `variation` `[radii, n]`.
 
-        All but the last where `left`. What is verified in a ball is so in the smaller ones, too.
+        Only examples where `left` are verified; all have a `variation`. What is verified in a ball
+        is verified in the smaller balls, too.
         """
         import numpy as np
 
@@ -389,7 +392,7 @@ def columns(measure: GlobalRobustness) -> tuple[Column, ...]:
         at = measure.attacks[0].at(radius).region
         titles = {
             "verified": (f"R, verified ({at})", "%", 2),
-            "robust": (f"R, not attacked ({at})", "%", 2),
+            "robust": (f"R, not changed by attacks ({at})", "%", 2),
             "robust_low": (f"Low end of the interval of R ({at})", "%", 2),
             "robust_high": (f"High end of the interval of R ({at})", "%", 2),
             "variation": (f"D, attacked ({at})", "", 3),
@@ -404,7 +407,7 @@ def columns(measure: GlobalRobustness) -> tuple[Column, ...]:
 
 
 def picture(measure: GlobalRobustness) -> Series:
-    """R against the radius: the share that is not attacked, and the interval of R."""
+    """R against the radius: the share that no attack changes, and the interval of R."""
     sure = measure.verify is not None
     low, high = ("robust_low", "robust_high") if sure else ("robust_hoeffding_low", "robust_high")
     return Series(
@@ -418,7 +421,7 @@ def picture(measure: GlobalRobustness) -> Series:
         y_unit="%",
         low=low,
         high=high,
-        band="R lies in it with 95 % confidence, whatever the attacks missed"
+        band=f"R lies in it with {100 * measure.confidence:g} % confidence, whatever attacks miss"
         if sure
         else "from Hoeffding's lower end for these attacks to Clopper and Pearson's upper one",
         table=("verified", "variation", "variation_bounded") if sure else ("variation",),

@@ -1,9 +1,9 @@
-"""Whether each prediction is robust at one radius, in as few draws as the statement needs.
+"""Whether each prediction is certified at one radius, with draws only until it is decided.
 
 Sources: Cohen, Rosenfeld and Kolter (2019), "Certified Adversarial Robustness via Randomized
-Smoothing", for the probability that a radius takes; Voracek (2024), "Treatment of Statistical
-Estimation Problems in Randomized Smoothing for Adversarial Robustness" (arXiv 2406.17830), for
-confidence sequences in the place of a number of draws that is fixed in advance.
+Smoothing", for the class probability that a radius requires; Voracek (2024), "Treatment of
+Statistical Estimation Problems in Randomized Smoothing for Adversarial Robustness" (arXiv
+2406.17830), for confidence sequences instead of a number of draws that is fixed in advance.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class SequentialCertification(Measure):
     Args:
         radius: >= 0, in `norm`, in units of inputs in [0, 1].
         norm: "l_1" or "l_2".
-        most: draws of an example that estimate, at least 1; then it is undecided.
-        selection: draws that select the class, at least 1.
-        examples: at most so many of the test set, drawn once for all runs; None is all.
+        most: most draws that test an example, at least 1; after them it is undecided.
+        selection: number of other draws that select the class, at least 1.
+        examples: most test examples, one random subset for all runs; None is all.
         confidence: of each statement, in (0, 1).
     """
 

@@ -1,8 +1,8 @@
-"""Any measure of the networks that random faults make of a trained one.
+"""Any measure of a trained network under random faults.
 
 Source: the faults are those of Duddu et al., "Fault Tolerance of Neural Networks in Adversarial
-Settings", section 4.4. In each trial the measure sees the faulty network: attacks attack it, and
-the class that it predicts is the one that counts where a measure looks at predictions.
+Settings", section 4.4. In each trial the measure gets the faulty network: attacks attack it, and
+where a measure uses predictions, they are those of the faulty network, not of the fault-free one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ftnoise.stats.summary import summarize
 class UnderFaults(Measure):
     """Scalars of a measure, over random faults.
 
-    Scalars, for each one of the measure that is named and that it gives: `faulty_...`, the mean
+    Scalars, for each of `scalars` that the measure returns in all trials: `faulty_...`, the mean
     over trials; `faulty_..._low` and `faulty_..._high`, its 95 % t interval over trials;
     `drop_of_...`, the scalar without faults minus that mean. Arrays: `by_trial_...` `[trials]`.
 
@@ -35,7 +35,7 @@ class UnderFaults(Measure):
         fault: not transient.
         trials: random draws of the faults, at least 2.
         seed: of the trials, >= 0; it draws the same for all networks of an architecture.
-        percent: the scalars are in percent, so intervals end at 0 and 100.
+        percent: the scalars are in percent, so intervals are clipped to [0, 100].
     """
 
     measure: Measure
@@ -118,10 +118,16 @@ def columns(
             shown |= {
                 f"faulty_{scalar}_low": f"Low end of its interval over trials ({what}, {fault})",
                 f"faulty_{scalar}_high": f"High end of its interval over trials ({what}, {fault})",
-                f"drop_of_{scalar}": f"Drop by these faults ({what})",
+                f"drop_of_{scalar}": f"Drop by {fault} ({what})",
             }
         found += [
-            Column(name=f"{name}{suffix}", scalar=name, measure=measure, title=title, unit="%")
+            Column(
+                name=f"{name}{suffix}",
+                scalar=name,
+                measure=measure,
+                title=title,
+                unit="points" if name.startswith("drop") else "%",
+            )
             for name, title in shown.items()
         ]
     return tuple(found)

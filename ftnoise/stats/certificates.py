@@ -1,8 +1,9 @@
-"""How far an input may move before a class that noise makes likely can lose its first place.
+"""Certified sizes (radii): how far an input may move before a noisy network can change its class.
 
-A network draws noise, so its scores in [0, 1] (a vote, or a softmax) have means. `p_a` is a lower
-bound on that of the predicted class, `p_b` an upper bound on those of all others. With normal noise
-of standard deviation s on a quantity that an input of norm 1 moves by 1, the sizes are in l_2.
+The network draws noise, so each class has a mean score in [0, 1]: of its votes or of its softmax.
+`p_a` is a lower bound on the mean score of the predicted class, `p_b` an upper bound on that of
+every other class. A size is how far the quantity with the noise may move: in l_2 for normal noise,
+in l_1 for Laplace noise. Divided by the sensitivity of that quantity, it is a radius of the input.
 
 Sources: Lecuyer et al. (2019), "Certified Robustness to Adversarial Examples with Differential
 Privacy" (arXiv 1802.03471): Propositions 1 and 2. Cohen, Rosenfeld and Kolter (2019), "Certified
@@ -39,12 +40,12 @@ def gaussian_std(
 def private_sizes(p_a: Any, p_b: Any, std: float) -> ndarray:
     """Sizes by (epsilon, delta)-privacy of normal noise, with the best epsilon <= 1 and delta.
 
-    The class keeps its place where p_a > e^(2 epsilon) p_b + (1 + e^epsilon) delta. A size is 0
+    The prediction cannot change where p_a > e^(2 epsilon) p_b + (1 + e^epsilon) delta. A size is 0
     where nothing is certified.
 
     Args:
         p_a: in [0, 1].
-        p_b: the same, of one shape.
+        p_b: in [0, 1], of the same shape.
         std: of the noise, > 0.
     """
     import numpy as np
@@ -110,7 +111,7 @@ def probability_of(size: float, scale: float, kind: str = "gaussian") -> float:
 
 
 def vote_bounds(votes: Any, draws: int, alpha: float) -> tuple[ndarray, ndarray]:
-    """Clopper and Pearson's bounds of the probability of a vote.
+    """Clopper and Pearson's bounds on the probability of a vote.
 
     Args:
         votes: numbers of votes, in [0, draws].
@@ -131,7 +132,7 @@ def vote_bounds(votes: Any, draws: int, alpha: float) -> tuple[ndarray, ndarray]
 
 
 def hoeffding_bounds(means: Any, draws: int, alpha: float) -> tuple[ndarray, ndarray]:
-    """Hoeffding's bounds of an expectation in [0, 1]; each is wrong with probability <= alpha."""
+    """Hoeffding's bounds on an expectation in [0, 1]; each is wrong with probability <= alpha."""
     import numpy as np
 
     fraction(zero=False, one=False, alpha=alpha)
@@ -142,7 +143,7 @@ def hoeffding_bounds(means: Any, draws: int, alpha: float) -> tuple[ndarray, nda
 def bernstein_bounds(
     means: Any, variances: Any, draws: int, alpha: float
 ) -> tuple[ndarray, ndarray]:
-    """Maurer and Pontil's bounds of an expectation in [0, 1]; each wrong with at most alpha.
+    """Maurer and Pontil's bounds on an expectation in [0, 1]; each wrong with at most alpha.
 
     Args:
         means: of the draws.
@@ -159,11 +160,11 @@ def bernstein_bounds(
 
 
 def sequential_bounds(votes: Any, draws: Any, alpha: float) -> tuple[ndarray, ndarray]:
-    """Bounds of the probability of a vote that hold after any number of draws at once.
+    """Bounds on the probability of a vote that hold for all numbers of draws simultaneously.
 
-    Robbins' mixture of binomial likelihoods with a uniform prior: the prior mean of the likelihood
-    over the likelihood of the true probability is a martingale, which reaches 1 / alpha with a
-    probability of at most alpha (Ville). Both bounds together are wrong with at most alpha.
+    Robbins' mixture with a uniform prior: the mean of the binomial likelihood under the prior,
+    divided by the likelihood of the true probability, is a martingale, which ever reaches 1 / alpha
+    with a probability of at most alpha (Ville). The probability that any bound fails is <= alpha.
 
     Args:
         votes: numbers of votes.
@@ -179,7 +180,7 @@ def sequential_bounds(votes: Any, draws: Any, alpha: float) -> tuple[ndarray, nd
     mode = votes / np.maximum(draws, 1)
 
     def end(outside: float) -> ndarray:
-        """Halves between a point outside the set and the mode, and ends outside."""
+        """Bisects between a point outside the set and the mode; the result is outside."""
         out, inside = np.full_like(mode, outside), mode.copy()
         for _ in range(60):
             middle = (out + inside) / 2

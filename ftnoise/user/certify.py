@@ -29,12 +29,12 @@ class CertificationSettings:
 
     Attributes:
         sigma: standard deviation of the noise, > 0, in units of the input
-        radius: l_2 radii of the table, rising, in units of the input; by default a quarter, a
-            half, one and one and a half times sigma
-        draws: of each example that estimate, at least 2
-        selection: draws of each example that select its class for Cohen's certificate
+        radius: l_2 radii of the table, in rising order, in units of the input; by default 0.25,
+            0.5, 1 and 1.5 times sigma
+        draws: number of noise draws that certify each example, at least 2
+        selection: number of further draws that select the class for Cohen's certificate, at least 1
         confidence: of each certificate, in (0, 1)
-        examples: at most so many of the examples, drawn once; by default all
+        examples: most examples to certify, a random subset; by default all
     """
 
     sigma: float
@@ -144,15 +144,16 @@ class CertificationResult:
                 "",
                 *table([rows[0], *rows[1:]]),
                 "",
-                f"Right without a certificate: {scalars['vote_accuracy']:.2f} % by vote, "
+                f"Accuracy with this noise: {scalars['vote_accuracy']:.2f} % by vote, "
                 f"{scalars['averaged_accuracy']:.2f} % by the mean of the probabilities.",
-                "A number is the share of examples that are right and whose prediction is the same "
-                "for all inputs within that l_2 radius. votes, bernstein: Lecuyer et al. (2019), "
-                "of votes and of mean probabilities. gaussian, cohen: by the normal distribution, "
-                "of mean probabilities and of votes (Cohen et al. 2019).",
-                f"Each certificate is wrong with a chance of at most {1 - settings.confidence:.3g} "
-                "and speaks of one example, and of the model with this noise and infinitely many "
-                "draws, not of the model without it.",
+                "Each number is the share of examples that are right and whose prediction is the "
+                "same for all inputs within that l_2 radius. votes and bernstein certify votes and "
+                "mean probabilities by differential privacy (Lecuyer et al. 2019); cohen (Cohen et "
+                "al. 2019) and gaussian certify votes and mean probabilities by the normal "
+                "distribution.",
+                f"Each certificate is wrong with a chance of at most {1 - settings.confidence:.3g},"
+                " and holds for one example, and for the prediction of the model over infinitely "
+                "many draws of this noise, not for the model without noise.",
             ]
         )
 

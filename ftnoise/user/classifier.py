@@ -1,4 +1,4 @@
-"""What attacks, bounds and certificates need of a user's model and examples."""
+"""Checks of a user's model and examples before attacks, bounds and certificates."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def checked_classifier(model: keras.Model, x: Any, y: Any = None) -> tuple[ndarr
     """The examples `[n, ...]`, float32, and the labels `[n]` if there are any.
 
     Args:
-        model: has one input, of numbers, and repeats its outputs in inference.
+        model: has one floating-point input, and repeats its outputs in inference.
         x: its examples.
         y: integer labels, or None.
 
     Raises:
-        BadInput: they do not fit each other, or the model is another one.
+        BadInput: they do not fit each other, or the model is not of this kind.
     """
     import numpy as np
 
@@ -36,7 +36,8 @@ def checked_classifier(model: keras.Model, x: Any, y: Any = None) -> tuple[ndarr
         (examples,) = check_inputs(model, x)
     else:
         (examples,), labels = check_examples(model, x, y)
-    expect(examples.dtype.kind == "f", "a model of numbers", dtype=str(examples.dtype))
+    floating = examples.dtype.kind == "f"
+    expect(floating, "a model with floating-point inputs", dtype=str(examples.dtype))
     first = [model(examples[:FIRST], training=False).numpy() for _ in range(2)]
     finite = bool(np.isfinite(first[0]).all())
     expect(finite, f"finite outputs of {model.name}", outputs="NaN or infinity")

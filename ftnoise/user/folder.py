@@ -1,4 +1,4 @@
-"""The folder of a measurement of a user's model: its result, and unfinished work to go on from.
+"""The folder of a measurement of a user's model: its result, and unfinished work to resume.
 
     <name>.json, .npz        the result, what it was made of, and its arrays
     <name>.csv               its lines
@@ -41,7 +41,7 @@ class Result(Protocol):
         """All numbers."""
 
     def to_arrays(self) -> dict[str, ndarray]:
-        """What it is made again from, beside the JSON."""
+        """The arrays from which, with the JSON, the result is restored."""
 
     def to_csv(self) -> str:
         """Its lines."""
@@ -61,7 +61,7 @@ class Job(Generic[R]):
         name: of the result's files.
         model: name of the model.
         identity: SHA-256 (hex) of all that the result depends on.
-        shape: of the stored JSON, beside `identity`.
+        shape: types of the fields of the stored JSON, without `identity`.
         run: measures, with checkpoints.
         load: the result from the stored JSON and arrays.
         about: further facts for a reader of the JSON.
@@ -108,8 +108,8 @@ def stored(job: Job[R], path: Path, report: Callable[[int, int, str], None]) -> 
         others = set(path.glob("partial-*.json")) - {partial.path}
         if others or (known and known[0].get("identity") != job.identity):
             raise BadInput(
-                f"Expected {path} to be empty or of this measurement. Received: one of "
-                "another model, data or settings; choose another folder."
+                f"Expected {path} to be empty or of this measurement. Received: a folder with "
+                "work on another model, data or settings; choose another folder."
             )
         if known is None:
             result = job.run(PartialWork(partial, report))

@@ -35,13 +35,13 @@ class RobustnessSettings:
     """The settings of global robustness, as `ftnoise.global_robustness` and the command take them.
 
     Attributes:
-        radius: of the ball, > 0, in units of the input; several, rising, are those of the curve,
-            and one is the last of five
+        radius: of the ball, > 0, in units of the input: several in rising order, which form the
+            curve, or a single one, which becomes the last of five equally spaced radii
         tolerance: largest error of the sample, in (0, 1), by Hoeffding's bound, which gives the
             number of examples; 0 takes all of them
         confidence: of all intervals, in (0, 1)
-        budget: of the verifier: 60s for about that much time in total, a whole number of bounds for
-            each class of an example, whose result repeats exactly, or none
+        budget: of the verifier: a time in total, such as 60s; or a whole number, the most bounds
+            for each rival class of an example, whose result repeats exactly; or none
         norm: l_inf, or l_2, which has no verifier
         gamma: largest change of a probability that counts as steady, in [0, 1]
         low: lowest value of an input
@@ -209,7 +209,7 @@ class RobustnessResult:
         """The table and what it means, for a terminal."""
         settings, sure = self.settings, self.verified
         confidence = f"{100 * settings.confidence:g} %"
-        head = ["radius", *(["verified %"] if sure else []), "not attacked %", "R in %"]
+        head = ["radius", *(["verified %"] if sure else []), "not changed %", "R in %"]
         head += ["undecided"] if sure else []
         head += ["D attacked", *(["D bounded"] if sure else []), "D in"]
         rows = [head]
@@ -229,7 +229,7 @@ class RobustnessResult:
                 ]
             )
         drawn = f"{self.info['examples']:,} of {counted(self.available, 'example')}"
-        accuracy = "" if self.accuracy is None else f", {self.accuracy:.2f} % of all right"
+        accuracy = "" if self.accuracy is None else f", accuracy {self.accuracy:.2f} % on all"
         last = self.lines.iloc[-1]
         moved = "each number of an input is changed by up to"
         if settings.norm == "l_2":
@@ -243,21 +243,22 @@ class RobustnessResult:
             "",
             f"R: {rows[-1][head.index('R in %')]} % of inputs keep the class that is predicted, "
             f"however {moved} {settings.radius[-1]:g}.",
-            f"R_gamma: of {steady} no class's probability changes by more than {settings.gamma:g}.",
-            f"D: {rows[-1][-1]} is the mean of the largest change of a class's probability.",
+            f"R_gamma: for {steady} of inputs, no class's probability changes by more than "
+            f"{settings.gamma:g}.",
+            f"D: the largest change of a class's probability is {rows[-1][-1]} on average.",
             *self._worst(),
-            f"Each interval holds with {confidence} confidence, for its radius, and speaks of the "
-            "inputs that the examples were drawn from. The class that counts is the predicted one, "
-            "right or wrong; a tie counts as changed.",
+            f"Each interval holds with {confidence} confidence, at its own radius, for the "
+            "distribution that the examples were drawn from. An example is robust if it keeps its "
+            "predicted class, right or wrong; a tie counts as changed.",
             f"Attacked by {' and '.join(self.info['attacks'])}.",
         ]
         if not sure:
             return "\n".join([*lines, "Nothing was verified: other attacks may change more."])
         if (margin := self.info.get("margin")) is not None:
             lines.append(
-                f"The smallest verified margin is {margin:.3g}; {self.info['float_error']:.3g} is "
-                "10 times the largest rounding error that was measured. A bound holds for the real "
-                "numbers of the ball."
+                f"The smallest verified margin is {margin:.3g}; it has to exceed "
+                f"{self.info['float_error']:.3g}, 10 times the largest rounding error that was "
+                "measured. The bounds hold for all real-valued inputs in the ball."
             )
         if (
             settings.verify is not None
@@ -265,8 +266,8 @@ class RobustnessResult:
             and any(self.info["undecided"])
         ):
             lines.append(
-                f"What is undecided depends on this machine's speed: the verifier had "
-                f"{settings.budget}. A larger budget may decide more."
+                "Which examples stay undecided depends on the speed of this machine: the verifier "
+                f"had {settings.budget}. A larger budget may decide more."
             )
         return "\n".join(lines)
 
@@ -281,8 +282,9 @@ class RobustnessResult:
         worst = int(np.nanargmin(shares))
         low, high = (self.arrays[f"class_robust_{end}"][-1, worst] for end in ("low", "high"))
         return [
-            f"Class {worst} is changed most often: {shares[worst]:.1f} % of the examples that are "
-            f"predicted as it are not attacked, [{low:.1f}, {high:.1f}] for all classes at once."
+            f"Class {worst} is changed most often: of the examples predicted as {worst}, attacks "
+            f"leave {shares[worst]:.1f} % unchanged; its interval, {low:.1f} to {high:.1f} %, and "
+            "those of the other classes hold at once."
         ]
 
 

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Budget(Spec):
-    """The limits of verifying.
+    """The limits of the verifier.
 
     Args:
         nodes: bounds with optimized slopes for each rival class of a point, at least 0. 0 is CROWN
             alone, 1 adds optimized slopes, and more splits units. The result repeats exactly.
         seconds: of wall time for all points of a call, > 0, or None for no limit. Points that are
             not begun by then stay undecided, so the result depends on the machine.
-        widest: units of the widest layer of a network that is worth it, at least 1, or None for no
-            limit. CROWN's time grows with the number of units times that of parameters.
+        widest: largest number of units in a layer of a network that is verified, at least 1, or
+            None for no limit. CROWN's time grows with units times parameters.
     """
 
     nodes: int = 1000

@@ -2,9 +2,9 @@
 
 Sources: Lecuyer et al. (2019), "Certified Robustness to Adversarial Examples with Differential
 Privacy" (arXiv 1802.03471), section 3.3, for `votes`, `hoeffding` and `bernstein`; Cohen, Rosenfeld
-and Kolter (2019), "Certified Adversarial Robustness via Randomized Smoothing", for `cohen`; Lecuyer
-(2024), arXiv 2406.10427, whose Gaussian privacy gives Cohen's sizes for means of scores, for
-`gaussian`.
+and Kolter (2019), "Certified Adversarial Robustness via Randomized Smoothing", for `cohen`; Lyu et
+al. (2024), "Adaptive Randomized Smoothing" (arXiv 2406.10427), whose Gaussian privacy gives Cohen's
+sizes for means of scores, for `gaussian`.
 
     bound      the prediction has     bounds on probabilities          sizes by
     votes      most votes             Clopper-Pearson, all classes     (epsilon, delta)-privacy
@@ -32,7 +32,7 @@ NORMAL = ("gaussian", "cohen")
 
 @dataclass(frozen=True)
 class Certificate:
-    """What is certified of each example, by one bound.
+    """The predictions and their certified sizes by one bound.
 
     Attributes:
         predicted: class, int `[batch]`.
@@ -60,8 +60,9 @@ def certified(
         estimation: other draws.
         kind: of the noise, "gaussian" or "laplace".
         scale: of the noise.
-        sensitivity: of what it is added to, or more; sizes are in the norm of its inputs.
-        alpha: the certificate of an example is wrong with at most this probability, by each bound.
+        sensitivity: of the quantity with the noise, or an upper bound on it; sizes are distances of
+            inputs, in the norm of this sensitivity.
+        alpha: for each bound, the certificate of an example is wrong with at most this probability.
     """
     number, classes = estimation.number, estimation.votes.shape[1]
     each, reach = alpha / classes, scale / sensitivity
@@ -95,7 +96,7 @@ def certified(
 def _against_others(
     scores: np.ndarray, low: np.ndarray, high: np.ndarray, sizes: Any, reach: float
 ) -> Certificate:
-    """The class with the largest score, and its size where its bounds are above all others."""
+    """The class of the largest score; sizes from its lower and the others' largest upper bound."""
     rows, predicted = np.arange(len(scores)), scores.argmax(1)
     others = high.copy()
     others[rows, predicted] = 0.0

@@ -1,7 +1,7 @@
 """Draws of a network with a noise layer, counted: votes, and sums of its softmax.
 
-What stands in front of the noise is computed once for an example, and only what follows for each
-draw. The examples of a batch share the noise of a draw, and each draw has noise of its own.
+The layers in front of the noise run once for each example, the layers after it once for each draw.
+The examples of a batch share the noise of a draw, and each draw has new noise.
 
 Source: Lecuyer et al. (2019), "Certified Robustness to Adversarial Examples with Differential
 Privacy" (arXiv 1802.03471), section 3.3; Cohen, Rosenfeld and Kolter (2019), "Certified Adversarial
@@ -31,7 +31,7 @@ BLOCK = 50  # draws between two looks of a sequential certificate
 
 @dataclass(frozen=True)
 class Draws:
-    """What a number of draws gave for each example.
+    """Votes and softmax sums of several draws, for each example.
 
     Attributes:
         number: of draws.
@@ -65,19 +65,20 @@ class NoisyNetwork:
             their softmax or one sigmoid. It is in inference mode.
 
     Raises:
-        BadInput: it is another network, or what is in front of the noise is no chain of layers.
+        BadInput: the network has another ending or not one noise layer, or the layers in front of
+            the noise do not form a chain.
     """
 
     def __init__(self, network: keras.Model) -> None:
         self.network, self.layer = network, noisy_layer(network)
-        linear_steps(network)  # refuses what goes around the noise
+        linear_steps(network)  # raises where a path bypasses the noise
         graph = unfold(network)
         found = ending(network, graph)
         place = next(n for n, step in enumerate(found.steps) if step.layer.name == self.layer.name)
         at = found.steps[place]
         for step in found.steps[: place + 1]:
             plain = "call" not in vars(step.layer)
-            expect(plain, "no faults of neurons up to the noise", layer=step.layer.name)
+            expect(plain, "no neuron faults up to the noise layer", layer=step.layer.name)
         noisy, start = at.layer, graph.inputs[0]
 
         def front(x: Any) -> Any:
@@ -144,17 +145,17 @@ class NoisyNetwork:
         selection: int = 20,
         seed: int = 0,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Whether each example's class has a probability above a threshold, in few draws.
+        """Tests whether the probability of each example's class is above a threshold.
 
-        A confidence sequence is looked at after each block of draws. An example that it decides
-        takes no more.
+        A confidence sequence is evaluated after each block of draws. Draws for an example stop as
+        soon as it is decided.
 
         Args:
             x: examples `[batch, ...]`.
-            threshold: of the probability, in [0, 1].
+            threshold: compared with the probability, in [0, 1].
             alpha: a statement is wrong with at most this probability, in (0, 1).
-            most: draws of an example.
-            selection: draws that select the class, which do not count for it.
+            most: largest number of draws of an example, without those of the selection.
+            selection: number of other draws that select the class.
             seed: of the draws.
 
         Returns:

@@ -178,7 +178,7 @@ def robustness_curve(
 
     Args:
         radii: rising.
-        robust: share of examples that are not attacked, in percent, as long as `radii`.
+        robust: share of examples that no attack changes, in percent, as long as `radii`.
         robust_high: upper ends of its intervals.
         verified: share that is verified; empty without a verifier.
         robust_low: lower ends of its intervals.
@@ -194,7 +194,7 @@ def robustness_curve(
         canvas.set_size_inches(WIDTH, 3.5)
         axes = canvas.subplots()
         low = robust_low if len(verified) else [0.0] * len(radii)
-        _plot(axes, radii, robust, low, robust_high, label="not attacked", **look(0))
+        _plot(axes, radii, robust, low, robust_high, label="not changed by attacks", **look(0))
         if len(verified):
             _plot(axes, radii, verified, label="verified", **look(1))
         axes.set(xlabel=wrapped(x_title), ylabel="Inputs that keep their class (%)")

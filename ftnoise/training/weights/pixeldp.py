@@ -4,15 +4,15 @@ Source: Lecuyer et al. (2019), "Certified Robustness to Adversarial Examples wit
 Privacy" (arXiv 1802.03471), sections 3 and 4; abstract "On the Connection between Differential
 Privacy and Adversarial Robustness in Machine Learning".
 
-Training keeps the sensitivity near 1. Certificates divide by the measured one
-(`layers/sensitivity.py`), so they hold whatever the training left.
+Training keeps the sensitivity near 1. Certificates divide by an upper bound on the sensitivity of
+the trained network (`layers/sensitivity.py`), so they hold even where training did not keep it.
 
 Deviations
-1. The authors hold the l_2 sensitivity by Parseval projections; that is `parseval=True`. By default
-   kernels are divided by their largest singular value, by a step of power iteration each time,
-   which holds it closer to 1.
-2. The noise rises with the number of steps as in the authors' code, 1 - min(0.99975^t, 0.9). A
-   preset that trains for a share of the epochs rises as much sooner.
+1. The authors keep the l_2 sensitivity near 1 by Parseval projections; that is `parseval=True`. By
+   default, a kernel whose largest singular value exceeds 1 is divided by it after each training
+   step. The value comes from one step of power iteration. This keeps it closer to 1.
+2. The noise rises with the number of steps as in the authors' code, 1 - min(0.99975^t, 0.9). With a
+   preset that trains for a share of the epochs, the noise rises proportionally sooner.
 3. Inputs are in [0, 1], those of the authors in [-0.5, 0.5].
 """
 
@@ -124,11 +124,14 @@ class PixelDP(Weights):
 
 
 def larger_singular_value(layer: Any, direction: Any) -> Any:
-    """A step of power iteration for the linear part of a layer, at least 1.
+    """The largest singular value of a layer's linear part by one step of power iteration, or 1.
 
     Args:
         layer: Dense or Conv2D.
-        direction: variable `[1, ...]`, the input that is stretched most so far.
+        direction: variable `[1, ...]`, the current estimate of the most stretched input; updated.
+
+    Returns:
+        The estimate, and 1 where it is below 1.
     """
     import tensorflow as tf
 
