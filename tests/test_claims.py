@@ -337,7 +337,7 @@ def test_noise_in_the_weights_and_faults():
         for found in rows(f"{table}.parameters_pairs")
         if float(found["x"]) == 50
     }
-    for name, text in (("parameters 0.3", "by"), ("trades", "costs"), ("sdr_learnable", "costs")):
+    for name, text in (("parameters 0.3", "gains"), ("trades", "costs"), ("sdr_learnable", "costs")):
         found = pairs[f"fmnist_dnn {name}"]
         assert float(found["p_holm"]) < 0.001
         mean, half = float(found["difference"]), (float(found["high"]) - float(found["low"])) / 2

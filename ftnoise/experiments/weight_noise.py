@@ -115,5 +115,5 @@ EXPERIMENT = Experiment(
         ),
     ),
     seeds=3,
-    minutes={"paper": 120, "quick": 5, "smoke": 1},
+    minutes={"paper": 180, "quick": 5, "smoke": 1},
 )
