@@ -337,8 +337,19 @@ def test_noise_in_the_weights_and_faults():
         for found in rows(f"{table}.parameters_pairs")
         if float(found["x"]) == 50
     }
-    for name, text in (("parameters 0.3", "gains"), ("trades", "costs"), ("sdr_learnable", "costs")):
+    for name, text in (
+        ("parameters 0.3", "gains"),
+        ("trades", "costs"),
+        ("sdr_learnable", "costs"),
+    ):
         found = pairs[f"fmnist_dnn {name}"]
         assert float(found["p_holm"]) < 0.001
         mean, half = float(found["difference"]), (float(found["high"]) - float(found["low"])) / 2
         stands(f"{text} {abs(mean):.1f} ± {half:.1f} points")
+
+
+def test_estimates_of_global_robustness_are_within_their_tolerance():
+    names = ("robustness", "undecided", "within")
+    robust, undecided, within = (Cell("convergence.paper", "cnn", name).mean for name in names)
+    stands(f"{robust:.2f} % of its test examples are verified at a radius of 0.01")
+    stands(f"({undecided:.0f} undecided), and {within:.0f} % of the estimates")

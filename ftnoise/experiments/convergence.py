@@ -39,5 +39,5 @@ EXPERIMENT = Experiment(
     rows=(Row(name="cnn", run=CNN),),
     columns=(*generalization.COLUMNS, *robustness_convergence.columns(CONVERGENCE)),
     figures=(robustness_convergence.picture(CONVERGENCE),),
-    minutes={"paper": 10, "quick": 1, "smoke": 0.5},
+    minutes={"paper": 6, "quick": 1, "smoke": 0.5},
 )
