@@ -26,7 +26,7 @@ from ftnoise.core.interfaces import Architecture
 if TYPE_CHECKING:
     import keras
 
-ACTIVATIONS = ("relu", "tanh", "softplus")
+ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +190,35 @@ class MnistMLP(SequentialNetwork):
 
 
 @dataclass(frozen=True, kw_only=True)
+class GridMLP(SequentialNetwork):
+    """A network of the grids of dense networks: hidden layers of one width.
+
+    Source: "Global Adversarial Robustness Guarantees for Neural Networks", appendix B.1, B.3 and
+    B.6 to B.9.
+
+    Args:
+        depth: number of hidden layers, at least 1.
+        width: units of each, at least 1.
+        activation: of the hidden layers, a Keras name.
+    """
+
+    depth: int = 1
+    width: int = 64
+    activation: str = "relu"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        count(depth=self.depth, width=self.width)
+        known_activation(self.activation)
+
+    def layers(self) -> list[keras.layers.Layer]:
+        from keras.layers import Dense, Flatten
+
+        hidden = [Dense(self.width, activation=self.activation) for _ in range(self.depth)]
+        return [Flatten(), *hidden, Dense(self.classes)]
+
+
+@dataclass(frozen=True, kw_only=True)
 class GridCNN(SequentialNetwork):
     """A network of the grids of convolutional networks: convolutions, then dense layers, all ReLU.
 
@@ -239,6 +268,56 @@ class GridCNN(SequentialNetwork):
 
 
 @dataclass(frozen=True, kw_only=True)
+class GridVGG(SequentialNetwork):
+    """A network of the grid of CIFAR-10: blocks, then dense layers, all ReLU.
+
+    Source: "Global Adversarial Robustness Guarantees for Neural Networks", appendix B.5. A block is
+    two convolutions and max pooling. The paper prints neither strides nor padding nor the size of
+    the pooling. Here the strides are 1, the padding is "same", and the pooling is 2 x 2.
+
+    Args:
+        blocks: their number, at least 1.
+        filters: of each convolution, at least 1.
+        kernel: side of a kernel, at least 1.
+        depth: number of hidden dense layers, at least 1.
+        width: units of each, at least 1.
+    """
+
+    input_shape: tuple[int, ...] = (32, 32, 3)
+    blocks: int = 1
+    filters: int = 24
+    kernel: int = 3
+    depth: int = 1
+    width: int = 128
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        count(blocks=self.blocks, filters=self.filters, kernel=self.kernel)
+        count(depth=self.depth, width=self.width)
+        least = 2**self.blocks
+        expect(
+            len(self.input_shape) == 3 and min(self.input_shape[:2]) >= least,
+            f"images of at least {least} x {least} pixels",
+            input_shape=self.input_shape,
+        )
+
+    def layers(self) -> list[keras.layers.Layer]:
+        from keras.layers import Conv2D, Dense, Flatten, MaxPooling2D
+
+        def block() -> list[keras.layers.Layer]:
+            how = {"padding": "same", "activation": "relu"}
+            two = [Conv2D(self.filters, self.kernel, **how) for _ in range(2)]
+            return [*two, MaxPooling2D(2)]
+
+        return [
+            *(layer for _ in range(self.blocks) for layer in block()),
+            Flatten(),
+            *(Dense(self.width, activation="relu") for _ in range(self.depth)),
+            Dense(self.classes),
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
 class CirclesNet(SequentialNetwork):
     """The network of Table 3: one hidden layer of 500 units and a sigmoid unit; 2,001 parameters.
 
@@ -257,11 +336,7 @@ class CirclesNet(SequentialNetwork):
         super().__post_init__()
         count(units=self.units)
         expect(self.classes == 2, "2 classes, as there is one output", classes=self.classes)
-        expect(
-            self.activation in ACTIVATIONS,
-            f"activation to be one of {', '.join(ACTIVATIONS)}",
-            activation=self.activation,
-        )
+        known_activation(self.activation)
 
     def layers(self) -> list[keras.layers.Layer]:
         from keras.layers import Dense
@@ -269,3 +344,12 @@ class CirclesNet(SequentialNetwork):
         from ftnoise.layers.convolution import TwoLogits
 
         return [Dense(self.units, activation=self.activation), Dense(1), TwoLogits()]
+
+
+def known_activation(activation: str) -> None:
+    """Raises `BadInput` unless it is one of `ACTIVATIONS`."""
+    expect(
+        activation in ACTIVATIONS,
+        f"activation to be one of {', '.join(ACTIVATIONS)}",
+        activation=activation,
+    )

@@ -63,6 +63,7 @@ from ftnoise.training.inputs.adversarial import AdversarialTraining
 from ftnoise.training.inputs.gaussian import GaussianNoise
 from ftnoise.training.inputs.trades import TRADES
 from ftnoise.training.penalties import L1, L2, Jacobian
+from ftnoise.training.procedures.hmc import HMC, TemperedHMC
 from ftnoise.training.procedures.pruning import IterativePruning
 from ftnoise.training.weights.faults_in_training import FaultsInTraining
 from ftnoise.training.weights.pixeldp import PixelDP
@@ -112,6 +113,11 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     GlobalRobustness: (
         GlobalRobustness(radii=(0.1,), attacks=(PGD(attack_epsilon=0.1, steps=2),), tolerance=None),
     ),
+    HMC: (
+        HMC(samples=4, step_size=1e-3, steps=2, burn_in=0),
+        HMC(samples=3, step_size=1e-3, steps=2, burn_in=10, acceptance=0.75, chains=2, fan_in=True),
+    ),
+    TemperedHMC: (TemperedHMC(samples=3, step_size=1e-3, steps=2, burn_in=1, batch_size=8),),
     IterativePruning: (
         IterativePruning(training=Training(), reduction=0.5),
         IterativePruning(training=Training(), reduction=0.9, rounds=2, rewind=None),

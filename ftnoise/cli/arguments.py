@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -36,6 +37,19 @@ def folder(text: str) -> Path:
     return Path(text)
 
 
+def percentage(text: str) -> float:
+    """The type of an argument such as `5%`: a share in (0, 1]."""
+    try:
+        share = float(text.removesuffix("%")) / 100 if text.endswith("%") else math.nan
+    except ValueError:
+        share = math.nan
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(
+            f"expected a percentage above 0% and up to 100%. Received: {text!r}"
+        )
+    return share
+
+
 def named(parser: argparse.ArgumentParser) -> None:
     """Adds the experiment, for a command that does not begin with it."""
     parser.add_argument("experiment", help="its name, or the path of its file")
@@ -60,6 +74,12 @@ def common(parser: argparse.ArgumentParser, seeds_help: str) -> None:
         help="draw random data N times (table3; default: 1)",
     )
     add(
+        "--sample",
+        type=percentage,
+        metavar="P%%",
+        help="this share of the trainings of each grid, such as 5%% (default: the grid's own)",
+    )
+    add(
         "--runs",
         type=folder,
         default=ROOT / "runs",
@@ -79,6 +99,8 @@ def chosen(arguments: argparse.Namespace, rows: str | None = None) -> tuple[Expe
         BadInput: there is no such experiment or row, or an argument does not fit the rows.
     """
     whole = catalog.experiment(arguments.experiment)
+    if arguments.sample is not None:
+        whole = whole.sampled(arguments.sample)
     seeds, draws = arguments.seeds, arguments.data_seeds
     within = seeds is None or 1 <= seeds <= MOST_SEEDS
     expect(within, f"--seeds in 1 to {MOST_SEEDS:,}", seeds=seeds)
@@ -91,15 +113,14 @@ def chosen(arguments: argparse.Namespace, rows: str | None = None) -> tuple[Expe
     )
     preset = whole.preset(arguments.preset).with_data_seeds(arguments.data_seeds)
     experiment = preset.of(whole)
-    names = {row.name for row in whole.matching(rows)}
     if arguments.secret_key:
         preset = preset.with_secret_key()
         plain, experiment = experiment, preset.of(whole)
-        if all(experiment.row(name) == plain.row(name) for name in names):
+        if experiment.matching(rows) == plain.matching(rows):
             raise BadInput(
                 "Expected --secret-key with rows that have noise in their gradients. "
                 f"Received: {whole.name}."
             )
-    for name in names:
-        experiment.draws(experiment.row(name))  # refuses --data-seeds of data that are not random
+    for row in experiment.matching(rows):
+        experiment.draws(row)  # refuses --data-seeds of data that are not random
     return experiment, preset

@@ -49,20 +49,51 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="use N processes of one thread each (default: this process with all cores)",
     )
+    add(
+        "--cluster",
+        metavar="ADDRESS",
+        help="use the workers of a dask scheduler, tls://HOST:PORT or on this machine",
+    )
+    add(
+        "--shard",
+        type=part,
+        metavar="I/N",
+        help="only part I of N, from 1, such as 3/10: for N commands that share a runs folder",
+    )
+    add(
+        "--keep-weights",
+        action="store_true",
+        help="keep trained weights of grids, too, whose measures alone are stored otherwise",
+    )
     add("--dry-run", action="store_true", help="show what would be trained")
     add("--fail-fast", action="store_true", help="stop at the first failed run")
     add("--xla", action="store_true", help="compile training steps with XLA (for some GPUs)")
+
+
+def part(text: str) -> tuple[int, int]:
+    """The type of an argument such as `3/10`."""
+    first, _, second = text.partition("/")
+    try:
+        number, of = int(first), int(second)
+    except ValueError:
+        number, of = 0, 0
+    if not 1 <= number <= of:
+        raise argparse.ArgumentTypeError(f"expected I/N with I in 1 to N. Received: {text!r}")
+    return number, of
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Trains and measures what is missing, then draws the table."""
     from ftnoise.core.data import Sources
     from ftnoise.engine import plan
-    from ftnoise.engine.executor import Engine, foreseen
+    from ftnoise.engine.executor import Engine, foreseen, safe_scheduler
     from ftnoise.store.folders import Store
 
     if (workers := arguments.workers) is not None:
         expect(1 <= workers <= MOST_WORKERS, f"--workers in 1 to {MOST_WORKERS:,}", workers=workers)
+    if arguments.cluster is not None:
+        expect(workers is None, "--workers or --cluster, not both", workers=workers)
+        safe_scheduler(arguments.cluster)
     experiment, preset = chosen(arguments, arguments.rows)
     if arguments.settings:
         from ftnoise.cli.overrides import changed
@@ -70,6 +101,8 @@ def run(arguments: argparse.Namespace) -> int:
         experiment, preset = changed(experiment, preset, arguments.settings, arguments.rows)
     seeds = arguments.seeds or experiment.seeds
     tasks = plan.tasks(experiment, seeds, arguments.rows)
+    if arguments.shard:
+        tasks = plan.shard(tasks, *arguments.shard)
     store = Store(arguments.runs)
     references = [Store(REFERENCES)] if experiment.adopts else []
     if arguments.dry_run:
@@ -90,6 +123,8 @@ def run(arguments: argparse.Namespace) -> int:
             xla=arguments.xla,
             fail_fast=arguments.fail_fast,
             workers=workers,
+            cluster=arguments.cluster,
+            keep_weights=experiment.keeps_weights or arguments.keep_weights,
         )
         if adopted := engine.adopt():
             line(f"Copied instead of trained: {', '.join(adopted)}.")

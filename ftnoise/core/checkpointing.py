@@ -9,6 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+# Arrays by name, and a JSON state.
+Checkpoint = tuple[dict[str, Any], dict[str, Any]]
+
 
 class Checkpointing:
     """Base: no checkpoint, no TensorBoard, no progress.
@@ -27,7 +30,7 @@ class Checkpointing:
     repeats: bool = True
     announced: Any = None
 
-    def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    def load(self) -> Checkpoint | None:
         """The newest checkpoint as (arrays by name, JSON state), or None at the start."""
         return None
 
@@ -41,6 +44,19 @@ class Checkpointing:
     def announce(self, announced: Any) -> None:
         """Keeps the value of `at_most`, before the first step and outside any checkpoint."""
         self.announced = announced
+
+    def remember(self, shared: str, size: int, end: Checkpoint) -> None:
+        """Lets later work of this process start where this one has ended.
+
+        Args:
+            shared: identifies all that the two have in common: with it, they differ in size alone.
+            size: of this work: the larger one does all that the smaller one does, and then more.
+            end: what `save` got last.
+        """
+
+    def recall(self, shared: str, size: int) -> Checkpoint | None:
+        """What was remembered of work of at most this size, for work without a checkpoint."""
+        return None
 
     def part(self, name: str) -> Checkpointing:
         """Checkpointing of its own for one part of a procedure, such as `round-3`.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ftnoise.core.checks import count, expect, positive
+from ftnoise.core.checks import count, expect, listed, positive
 from ftnoise.core.errors import BadInput
+from ftnoise.core.grid import Cell, Grid
 from ftnoise.core.interfaces import Figure, Measure, Run
 from ftnoise.core.preset import PRESETS, Preset
 from ftnoise.core.spec import JSON, canonical, digest
@@ -16,11 +18,15 @@ from ftnoise.core.spec import JSON, canonical, digest
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One row of a table: a named run, with the paper's number for each column that has one."""
+    """One row of a table: a named run, with the paper's number for each column that has one.
+
+    `cell` holds the row's value on each axis of its grid, if it is one of a grid's networks.
+    """
 
     name: str
     run: Run
     paper: dict[str, float] = field(default_factory=dict)
+    cell: Cell = field(default_factory=dict)
 
     def with_paper(self, **paper: float) -> Row:
         """The same run with other printed numbers, by column; with none by default."""
@@ -63,11 +69,14 @@ class Column:
 class Experiment:
     """A table, and the figures drawn from it.
 
+    With grids, its rows are all of their networks, from `scaled` on; the table in a report has a
+    row for each grid, and the CSV file a line for each network.
+
     Args:
         name: its file's name, which is the command's argument and begins the report's files.
         title: what it shows.
         source: where the paper prints it.
-        rows: the runs, each with a name of its own.
+        rows: the runs, each with a name of its own; none if there are grids.
         columns: the measures, each with a name of its own.
         notes: sentences under the table.
         figures: drawn from the same runs.
@@ -77,13 +86,15 @@ class Experiment:
         presets: further ones, or in place of the common ones of the same names.
         minutes: measured cost on two cores by preset, in minutes, for the list.
         data_seeds: number of draws of a random data set.
+        grids: each with a name of its own.
+        keeps_weights: trained weights stay stored, so that a measure can be added without training.
     """
 
     name: str
     title: str
     source: str
-    rows: tuple[Row, ...]
     columns: tuple[Column, ...]
+    rows: tuple[Row, ...] = ()
     notes: tuple[str, ...] = ()
     figures: tuple[Figure, ...] = ()
     adopts: bool = False
@@ -91,6 +102,8 @@ class Experiment:
     presets: tuple[Preset, ...] = ()
     minutes: dict[str, float] = field(default_factory=dict)
     data_seeds: int = 1
+    grids: tuple[Grid, ...] = ()
+    keeps_weights: bool = True
 
     def __post_init__(self) -> None:
         expect(
@@ -100,17 +113,17 @@ class Experiment:
         )
         count(seeds=self.seeds, data_seeds=self.data_seeds)
         positive(**self.minutes)
-        for kind, items in (
-            ("rows", self.rows),
-            ("columns", self.columns),
-            ("figures", self.figures),
-        ):
+        kinds: dict[str, Sequence[Row | Column | Figure | Grid]] = {
+            "rows": self.rows,
+            "columns": self.columns,
+            "figures": self.figures,
+            "grids": self.grids,
+        }
+        empty = {"figures", "grids", *(["rows"] if self.grids else [])}
+        for kind, items in kinds.items():
             names = [item.name for item in items]
-            expect(
-                len(names) > 0 or kind == "figures",
-                f"{kind} of {self.name} not to be empty",
-                **{kind: names},
-            )
+            filled = len(names) > 0 or kind in empty
+            expect(filled, f"{kind} of {self.name} not to be empty", **{kind: names})
             expect(len(set(names)) == len(names), f"{kind} with different names", **{kind: names})
         # A stored run is found by its form without the seed.
         forms: dict[str, str] = {}
@@ -131,15 +144,40 @@ class Experiment:
         for figure in self.figures:
             figure.check([row.name for row in self.rows], units)
 
+    def sampled(self, share: float) -> Experiment:
+        """The same experiment with this share, in (0, 1], of the trainings of each grid.
+
+        Raises:
+            BadInput: it has no grid.
+        """
+        expect(
+            len(self.grids) > 0,
+            f"--sample with an experiment of grids, not {self.name}",
+            share=share,
+        )
+        grids = tuple(dataclasses.replace(grid, share=share) for grid in self.grids)
+        return dataclasses.replace(self, grids=grids)
+
+    def _networks(self, preset: Preset) -> dict[Run, Row]:
+        """The rows of the grids by their runs, each run once: a preset can make stages equal."""
+        found: dict[Run, Row] = {}
+        for grid in self.grids:
+            for cell in grid.cells(preset.trainings):
+                name = " ".join([grid.name, *(f"{axis}={value}" for axis, value in cell.items())])
+                run = grid.run(**cell).scaled(preset)
+                found.setdefault(run, Row(name=name, run=run, cell=cell))
+        return found
+
     def scaled(self, preset: Preset) -> Experiment:
         """The whole experiment within the limits of a preset."""
         trains = preset.adopted or not self.adopts
+        rows = tuple(
+            dataclasses.replace(row, run=row.run.scaled(preset)) if trains else row
+            for row in self.rows
+        )
         return dataclasses.replace(
             self,
-            rows=tuple(
-                dataclasses.replace(row, run=row.run.scaled(preset)) if trains else row
-                for row in self.rows
-            ),
+            rows=rows if not self.grids else tuple(self._networks(preset).values()),
             columns=tuple(
                 dataclasses.replace(column, measure=column.measure.scaled(preset))
                 for column in self.columns
@@ -158,7 +196,7 @@ class Experiment:
             if row.name == name:
                 return row
         raise BadInput(
-            f"Expected a row of {self.name} ({', '.join(row.name for row in self.rows)}). "
+            f"Expected a row of {self.name} ({listed([row.name for row in self.rows])}). "
             f"Received: {name!r}."
         )
 
@@ -176,7 +214,7 @@ class Experiment:
             if pattern and (pattern in row.name or fnmatch.fnmatchcase(row.name, pattern))
         )
         if not rows:
-            names = ", ".join(row.name for row in self.rows)
+            names = listed([row.name for row in self.rows])
             raise BadInput(f"Expected --rows to match one of: {names}. Received: {pattern!r}.")
         return rows
 

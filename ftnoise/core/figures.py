@@ -1,14 +1,15 @@
 """The kinds of figures that a report shows next to its table: descriptions only, without NumPy.
 
-`Curves`, `Scatter` and `Contrasts` show columns of the table, the others arrays of one measure.
-`Contrasts`, `Pairs` and `Levels` are tables. `HeatMap` is shown by the function `heat_map` of its
-`module` in `report/figures/`.
+`Curves`, `Scatter` and `Contrasts` show columns of the table; `Clouds`, `Correlations` and `Boxes`
+show columns of the networks of grids; the others show arrays of one measure. `Contrasts`,
+`Correlations`, `Pairs` and `Levels` are tables. `HeatMap` is shown by the function `heat_map` of
+its `module` in `report/figures/`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ftnoise.core.checks import expect, instance
 from ftnoise.core.interfaces import Figure, Measure
@@ -85,6 +86,65 @@ class Contrasts(Figure):
     def check(self, rows: Sequence[str], columns: Mapping[str, str]) -> None:
         _expect_rows(self, rows, self.baseline)
         _expect_columns(self, columns, *self.columns)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clouds(Figure):
+    """Every network as a point in two columns: a panel for each pair, a color for each grid.
+
+    Args:
+        panels: pairs of columns' names, (x, y).
+    """
+
+    module = "networks"
+
+    panels: tuple[tuple[str, str], ...]
+
+    def check(self, rows: Sequence[str], columns: Mapping[str, str]) -> None:
+        for pair in self.panels:
+            expect(len(pair) == 2, f"panels of {self.name} to be pairs of columns", panel=pair)
+            _expect_columns(self, columns, *pair)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Correlations(Figure):
+    """Table of the rank correlation of columns with the column `x` in each grid, with a verdict.
+
+    Args:
+        x: name of a column.
+        columns: names of columns.
+        expected: by the grid's name, what the paper found: -1 for a negative correlation, 1 for a
+            positive one, 0 for none; grids without an entry have no verdict.
+    """
+
+    module = "networks"
+
+    x: str
+    columns: tuple[str, ...]
+    expected: dict[str, int] = field(default_factory=dict)
+
+    def check(self, rows: Sequence[str], columns: Mapping[str, str]) -> None:
+        _expect_columns(self, columns, self.x, *self.columns)
+        for grid, sign in self.expected.items():
+            expect(sign in (-1, 0, 1), f"-1, 0 or 1 for {grid} in {self.name}", sign=sign)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Boxes(Figure):
+    """A column of all networks of a grid by their value on an axis: a panel for each grid and axis.
+
+    Args:
+        y: name of a column.
+        axes: names of axes; grids without one have no panel for it.
+    """
+
+    module = "networks"
+
+    y: str
+    axes: tuple[str, ...]
+
+    def check(self, rows: Sequence[str], columns: Mapping[str, str]) -> None:
+        _expect_columns(self, columns, self.y)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -311,6 +311,11 @@ class Procedure(Spec, ABC):
         """Whether each of its steps runs an attack, which takes most of the time."""
         return False
 
+    @property
+    def beginning(self) -> Procedure:
+        """What it begins with: one process does that once for the runs that have it in common."""
+        return self
+
     @abstractmethod
     def build(self, run: Run) -> keras.Model:
         """The untrained network of a run, as `train` returns it: stored weights are put in it."""

@@ -45,6 +45,7 @@ class Preset:
             them within these limits too, instead of taking the published ones.
         secret_key: noise in the gradients takes its key from the operating system.
         data_seeds: number of draws of a random data set; the first is the paper's.
+        trainings: most of a grid.
     """
 
     name: str
@@ -61,12 +62,13 @@ class Preset:
     adopted: bool = True
     secret_key: bool = False
     data_seeds: int = 1
+    trainings: int | None = None
 
     @property
     def whole(self) -> bool:
         """Whether it limits nothing: the paper's whole protocol."""
         sizes: tuple[int | None, ...] = (self.train_examples, self.test_examples, self.attacked)
-        sizes += (self.trials, self.batch_size, self.attack_steps)
+        sizes += (self.trials, self.batch_size, self.attack_steps, self.trainings)
         factors = (self.epochs, self.attack_epochs, self.rate)
         return factors == (1.0, 1.0, 1.0) and not any(sizes)
 
@@ -119,6 +121,7 @@ PRESETS = {
             trials=8,
             attacked=200,
             adopted=False,
+            trainings=4,
         ),
         Preset(
             name="smoke",
@@ -128,6 +131,7 @@ PRESETS = {
             test_examples=256,
             trials=2,
             attacked=32,
+            trainings=1,
         ),
     )
 }

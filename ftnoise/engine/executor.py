@@ -9,6 +9,7 @@ the store first and resumes from its checkpoint.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import time
@@ -16,20 +17,27 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from multiprocessing import resource_tracker
+from typing import TYPE_CHECKING
 
 from ftnoise.core import stopping
+from ftnoise.core.checks import expect
 from ftnoise.core.data import Sources
-from ftnoise.core.errors import FtnoiseError, RunFailed, first_line
+from ftnoise.core.errors import BadInput, FtnoiseError, RunFailed, first_line
 from ftnoise.core.experiment import Experiment, run_id
 from ftnoise.core.interfaces import DataSet
 from ftnoise.core.progress import Progress, duration, line, log
 from ftnoise.core.spec import canonical, digest, spec_id
-from ftnoise.engine import runner
+from ftnoise.engine import plan, runner
 from ftnoise.engine.plan import Status, Task
 from ftnoise.engine.resuming import position
 from ftnoise.engine.runner import Unit
 from ftnoise.store.folders import RunFolder, Store
 
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+NAMED = 100  # runs: of more, only failures have a line of their own
+ANSWER = "30 s"  # for a scheduler
 SHOWN = 5  # numbers of a run when it is finished; the table has all
 
 CLUSTER = {
@@ -58,6 +66,8 @@ class Engine:
         fail_fast: stop at the first failure.
         workers: number of worker processes of one thread each; None works in this process with
             all its threads. Last bits depend on the number of threads, not on that of workers.
+        cluster: address of a dask scheduler whose workers are used instead; see `safe_scheduler`.
+        keep_weights: see `Unit.keep`.
     """
 
     experiment: Experiment
@@ -68,6 +78,8 @@ class Engine:
     xla: bool = False
     fail_fast: bool = False
     workers: int | None = None
+    cluster: str | None = None
+    keep_weights: bool = True
     progress: Progress = field(default_factory=Progress, init=False)
 
     @cached_property
@@ -110,7 +122,8 @@ class Engine:
         for needs_others in (False, True):
             units = [one for one in self._units(needs_others) if one[1].id not in failures]
             began = time.monotonic()
-            outcomes = by_workers(units, self.workers) if self.workers else here(self, units)
+            distributed = self.workers or self.cluster
+            outcomes = self._by_workers(units) if distributed else here(self, units)
             for done, (task, outcome) in enumerate(outcomes, start=1):
                 seconds = time.monotonic() - began
                 rest = duration(seconds / done * (len(units) - done))
@@ -120,8 +133,10 @@ class Engine:
                     line(f"{task.name}: failed. {outcome}{left}")
                     if self.fail_fast:
                         return [outcome]
-                else:
+                elif len(units) <= NAMED:
                     line(f"{task.name}: {self._result(task)}{left}")
+                else:
+                    self.progress.update(f"{task.name}{left}")
         return list(failures.values())
 
     def _units(self, needs_others: bool) -> list[tuple[Task, Unit]]:
@@ -130,18 +145,42 @@ class Engine:
         A unit has its stored measures too: if its weights are damaged, they are made again.
         """
         units = []
-        for task in self.tasks:
+        # Workers elsewhere have another working directory.
+        root = self.store.root.resolve() if self.cluster else self.store.root
+        for task in itertools.chain.from_iterable(plan.groups(self.tasks)):
             folder = self.folder(task)
             measures = tuple(
                 measure
                 for measure in task.measures(self.experiment)
                 if needs_others or not measure.others(task.run)
             )
-            if folder.finished() is None or runner.missing(folder, measures):
+            trained = folder.finished(weights=self.keep_weights) is not None
+            if not trained or runner.missing(folder, measures):
                 data = self.digests[task.run.data]
-                unit = Unit(task.run, measures, self.store.root, self.sources, data, self.xla)
+                unit = Unit(
+                    task.run,
+                    measures,
+                    root,
+                    self.sources,
+                    data,
+                    xla=self.xla,
+                    keep=self.keep_weights,
+                )
                 units.append((task, unit))
         return units
+
+    def _by_workers(self, units: list[tuple[Task, Unit]]) -> Outcomes:
+        """Does units in worker processes, group by group."""
+        if not units:
+            return
+        by_id = {unit.id: unit for _, unit in units}
+        groups = [
+            [(task, by_id[self.folder(task).id]) for task in group]
+            for group in plan.groups([task for task, _ in units])
+        ]
+        workers = local_workers(min(self.workers or 1, len(groups)))
+        with workers if self.cluster is None else cluster(self.cluster) as client:
+            yield from by_workers(groups, client)
 
     def _result(self, task: Task) -> str:
         """The first of the table's numbers of a run, in one line."""
@@ -155,6 +194,7 @@ class Engine:
         return ", ".join(parts) or "trained"
 
 
+Group = list[tuple[Task, Unit]]
 Outcomes = Iterator[tuple[Task, FtnoiseError | str]]
 
 
@@ -199,12 +239,11 @@ def _reporter(progress: Progress, name: str, place: str) -> Callable[[int, int, 
     return report
 
 
-def by_workers(units: list[tuple[Task, Unit]], workers: int) -> Outcomes:
-    """Does units in `workers` processes of one thread; a killed worker's unit is tried again."""
-    if not units:
-        return
+@contextlib.contextmanager
+def local_workers(number: int) -> Iterator[Client]:
+    """A cluster of processes of one thread on this machine."""
     import dask
-    from distributed import Client, LocalCluster, as_completed
+    from distributed import Client, LocalCluster
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     # It removes what a stopped process leaves; its start would unblock Ctrl-C further down.
@@ -215,7 +254,7 @@ def by_workers(units: list[tuple[Task, Unit]], workers: int) -> Outcomes:
         stack.enter_context(dask.config.set(CLUSTER))
         with stopping.deferred():  # dask cannot be stopped while it starts
             cluster = LocalCluster(
-                n_workers=min(workers, len(units)),
+                n_workers=number,
                 threads_per_worker=1,
                 processes=True,
                 host="127.0.0.1",
@@ -226,16 +265,81 @@ def by_workers(units: list[tuple[Task, Unit]], workers: int) -> Outcomes:
                 silence_logs=logging.CRITICAL,
             )
             client = stack.enter_context(Client(stack.enter_context(cluster)))
-        tasks = {client.submit(work, unit, key=unit.id, pure=False): task for task, unit in units}
-        for future in as_completed(tasks):
-            outcome = future.result() if future.status == "finished" else future.exception()
-            if not isinstance(outcome, FtnoiseError | str):
-                outcome = RunFailed(first_line(outcome))
-            yield tasks[future], outcome
+        yield client
 
 
-def work(unit: Unit) -> str:
-    """Does a unit in a worker with one thread, and returns its run's id.
+@contextlib.contextmanager
+def cluster(address: str) -> Iterator[Client]:
+    """An existing cluster, whose workers see the same runs folder and have this package.
+
+    Raises:
+        BadInput: no scheduler answers there.
+    """
+    import dask
+    from distributed import Client
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(dask.config.set(CLUSTER))
+        try:
+            client = stack.enter_context(Client(address, timeout=ANSWER))
+        except (OSError, ValueError, TypeError) as failure:
+            raise BadInput(
+                f"Expected a dask scheduler at --cluster. Received: {address!r} "
+                f"({first_line(failure)})."
+            ) from failure
+        yield client
+
+
+def safe_scheduler(address: str) -> None:
+    """Raises `BadInput` unless the scheduler is on this machine or speaks TLS with certificates.
+
+    Whoever reaches any other one can run code on its workers.
+    """
+    scheme, _, rest = address.rpartition("://")
+    host = rest.rpartition(":")[0].strip("[]")
+    local = host == "localhost" or host == "::1" or host.startswith("127.")
+    expect(
+        scheme == "tls" or (scheme in ("", "tcp") and local),
+        "--cluster to be tls://HOST:PORT, or on this machine",
+        cluster=address,
+    )
+
+
+def by_workers(groups: list[Group], client: Client) -> Outcomes:
+    """Does groups of units in worker processes; a killed worker's group is tried again.
+
+    If it kills its worker again, its units are tried one by one, and the one that kills its worker
+    then has failed.
+    """
+    from distributed import as_completed
+
+    def submit(group: Group) -> Future:
+        units = [unit for _, unit in group]
+        # The number of units is in the key, as those of a group are tried alone later.
+        key = f"{units[0].id}-{len(units)}"
+        future = client.submit(work, units, key=key, pure=False)
+        pending[future] = group
+        return future
+
+    pending: dict[Future, Group] = {}
+    completed = as_completed([submit(group) for group in groups])
+    for future in completed:
+        group = pending.pop(future)
+        if future.status == "finished":
+            yield from zip((task for task, _ in group), future.result(), strict=True)
+        elif future.status != "error":
+            yield from ((task, RunFailed("The dask scheduler is lost.")) for task, _ in group)
+        elif len(group) > 1:
+            completed.update([submit([one]) for one in group])
+        else:
+            (task, unit), reason = group[0], first_line(future.exception())
+            details = Store(unit.root).run(unit.id).write_failure(f"{reason}\n")
+            yield task, RunFailed(f"{reason} (details: {details})")
+
+
+def work(units: list[Unit]) -> list[FtnoiseError | str]:
+    """Does units in a worker with one thread; gives each one's run's id or failure.
 
     It waits where another process works on the run.
     """
@@ -246,17 +350,30 @@ def work(unit: Unit) -> str:
         # A RuntimeError in a process that has computed with more, whose bits would differ.
         threading.set_intra_op_parallelism_threads(1)
         threading.set_inter_op_parallelism_threads(1)
-    while (id := runner.perform(unit)) is None:
-        Store(unit.root).run(unit.id).wait(unit.id)
-    return id
+    outcomes: list[FtnoiseError | str] = []
+    for unit in units:
+        try:
+            while (id := runner.perform(unit)) is None:
+                Store(unit.root).run(unit.id).wait(unit.id)
+            outcomes.append(id)
+        except FtnoiseError as failure:
+            outcomes.append(failure)
+    return outcomes
 
 
 def status(task: Task, folder: RunFolder, experiment: Experiment) -> Status:
     """How far a task is, by its run's folder."""
-    if folder.finished() is None:
-        return Status(task, position=position(folder))
-    complete = not runner.missing(folder, task.measures(experiment))
-    return Status(task, trained=True, complete=complete)
+    spec = folder.finished()
+    complete = spec is not None and not runner.missing(folder, task.measures(experiment))
+    if spec is not None and complete:
+        return Status(task, trained=True, complete=True, finished=str(spec["finished"]))
+    return Status(
+        task,
+        position=position(folder) if spec is None else "",
+        trained=spec is not None,
+        running=folder.running(),
+        failure=folder.failure(),
+    )
 
 
 def foreseen(
@@ -266,9 +383,15 @@ def foreseen(
 
     Runs in `references` count as trained, since `Engine.adopt` copies them.
     """
-    found = {digest(spec["run"]): folder for folder, spec in store.begun()}
+    begun: dict[str, RunFolder] = {}
+    finished: dict[str, RunFolder] = {}
     for place in (*references, store):
-        found |= {digest(spec["run"]): folder for folder, spec in place.finished()}
+        for folder, spec in place.begun():
+            if "finished" in spec and folder.finished() is not None:
+                finished[digest(spec["run"])] = folder
+            elif place is store:
+                begun[digest(spec["run"])] = folder
+    found = begun | finished
     forms = [digest(canonical(task.run)) for task in tasks]
     return [
         status(task, found[form], experiment) if form in found else Status(task)

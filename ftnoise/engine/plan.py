@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ftnoise.core.experiment import Experiment, Row, seedless
 from ftnoise.core.interfaces import Measure, Run
-from ftnoise.core.spec import canonical
+from ftnoise.core.spec import canonical, digest
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,17 @@ class Task:
         remarks += ["auxiliary"] if self.auxiliary else []
         return f"{self.row.name} ({', '.join(remarks)})" if remarks else self.row.name
 
+    @property
+    def group(self) -> str:
+        """Identifies the tasks that one process should do: they have the first of the work in
+        common (`Procedure.beginning`), whatever their numbers of epochs.
+        """
+        run = self.run
+        epoch = dataclasses.replace(run.schedule, epochs=1)
+        return digest(
+            canonical(dataclasses.replace(run, training=run.training.beginning, schedule=epoch))
+        )
+
     def measures(self, experiment: Experiment) -> tuple[Measure, ...]:
         """The measures of its trained network."""
         return () if self.auxiliary else experiment.measures()
@@ -37,13 +48,23 @@ class Task:
 class Status:
     """How far a task is: trained, and complete if all measures of the table are stored too.
 
-    `position`: where an interrupted training resumes, such as "epoch 3 of 10"; or "".
+    Args:
+        task: the task.
+        position: where an interrupted training resumes, such as "epoch 3 of 10"; or "".
+        trained: whether the training is finished.
+        complete: whether the measures are stored, too.
+        finished: when the training was, in UTC; or "".
+        running: whether a process works on it now.
+        failure: why the last attempt failed, if it did; or "".
     """
 
     task: Task
     position: str = ""
     trained: bool = False
     complete: bool = False
+    finished: str = ""
+    running: bool = False
+    failure: str = ""
 
     def __str__(self) -> str:
         if self.complete:
@@ -71,6 +92,19 @@ def tasks(experiment: Experiment, seeds: int, rows: str | None = None) -> list[T
         for run in experiment.draws(row)
     ]
     return [*_auxiliary(experiment, todo), *todo]
+
+
+def groups(tasks: list[Task]) -> list[list[Task]]:
+    """The tasks by `Task.group`, in the order of their first ones; in each, by epochs."""
+    found: dict[str, list[Task]] = {}
+    for task in tasks:
+        found.setdefault(task.group, []).append(task)
+    return [sorted(group, key=lambda task: task.run.schedule.epochs) for group in found.values()]
+
+
+def shard(tasks: list[Task], number: int, of: int) -> list[Task]:
+    """The part `number` of `of`, from 1, of the tasks; a group is in one part."""
+    return [task for group in groups(tasks)[number - 1 :: of] for task in group]
 
 
 def _auxiliary(experiment: Experiment, todo: list[Task]) -> list[Task]:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
+from ftnoise.core.checkpointing import Checkpoint
 from ftnoise.core.progress import log
 from ftnoise.core.spec import JSON
 from ftnoise.engine.environment import arithmetic, environment, repeatable
 from ftnoise.store.folders import RunFolder
 from ftnoise.store.partial_work import PartialWork, Report
+
+# The last work that this process has completed and other work may start from, by what they share.
+ENDS: dict[str, tuple[int, Checkpoint]] = {}
+MOST_ENDS = 2  # each can take as much memory as a posterior
 
 # The keys of a checkpoint's state.
 KEPT = {"training", "environments", "position"}
@@ -22,15 +27,24 @@ class FolderCheckpointing(PartialWork):
         folder: the run's folder, locked.
         report: gets the number of completed and of all steps, and a text.
         xla: see `Checkpointing`.
+        logs: TensorBoard's event files are written.
         name: of the part; "" for the run itself.
     """
 
     def __init__(
-        self, folder: RunFolder, report: Report, *, xla: bool = False, name: str = ""
+        self,
+        folder: RunFolder,
+        report: Report,
+        *,
+        xla: bool = False,
+        logs: bool = True,
+        name: str = "",
     ) -> None:
         super().__init__(folder.checkpoint(name), report)
         self.folder, self.xla, self.name = folder, xla, name
-        self.log_dir = folder.path / "parts" / name if name else folder.path
+        self.logs = logs
+        if logs:
+            self.log_dir = folder.path / "parts" / name if name else folder.path
         self.state: dict[str, Any] = {}
         self.earlier: list[dict[str, Any]] = []
         # Those of the whole run, parts of parts too.
@@ -49,6 +63,7 @@ class FolderCheckpointing(PartialWork):
                 self.folder,
                 lambda done, total, text: self.report(done, total, f"{name}, {text}"),
                 xla=self.xla,
+                logs=self.logs,
                 name=full,
             )
             part.environment, part.parts = self.environment, self.parts
@@ -97,6 +112,19 @@ class FolderCheckpointing(PartialWork):
         environments = [*self.earlier, self.environment]
         kept = {"training": state, "environments": environments, "position": self.position}
         super().save(arrays, kept)
+
+    def remember(self, shared: str, size: int, end: Checkpoint) -> None:
+        ENDS.pop(shared, None)
+        while len(ENDS) >= MOST_ENDS:
+            ENDS.pop(next(iter(ENDS)))
+        ENDS[shared] = size, end
+
+    def recall(self, shared: str, size: int) -> Checkpoint | None:
+        done, end = ENDS.get(shared, (0, None))
+        if end is None or done > size or self.announced is not None:
+            return None
+        self.save(*end)
+        return end
 
     def progress(self, done: int, total: int, text: str = "") -> None:
         self.position = f"{self.name}, {text}" if self.name else text

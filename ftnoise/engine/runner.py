@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from ftnoise.core.data import Data, Sources
 from ftnoise.core.errors import FtnoiseError, RunFailed, first_line
 from ftnoise.core.experiment import run_id
 from ftnoise.core.interfaces import Measure, MeasureInput, Run
-from ftnoise.core.spec import canonical, spec_id
+from ftnoise.core.spec import JSON, canonical, spec_id
 from ftnoise.engine.environment import now
 from ftnoise.engine.resuming import FolderCheckpointing
 from ftnoise.store.folders import RunFolder, Store
@@ -42,6 +42,8 @@ class Unit:
         sources: where the data come from.
         digest: the data's expected content digest.
         xla: see `Checkpointing.xla`.
+        keep: the weights stay stored. Otherwise a run without them is trained again for a further
+            measure.
     """
 
     run: Run
@@ -50,6 +52,7 @@ class Unit:
     sources: Sources
     digest: str
     xla: bool = False
+    keep: bool = True
 
     @property
     def id(self) -> str:
@@ -71,8 +74,8 @@ def perform(unit: Unit, report: Report = lambda done, total, text: None) -> str 
         The run's id; None if another process works on the run.
 
     Raises:
-        FtnoiseError: it failed. The reason is one line; an unexpected exception is kept in the
-            run's failure.log.
+        FtnoiseError: it failed. The reason is one line, which the run's failure.log keeps, or the
+            traceback of an unexpected exception.
     """
     folder = _store(unit.root).run(unit.id)
     with folder.locked() as mine:
@@ -82,7 +85,8 @@ def perform(unit: Unit, report: Report = lambda done, total, text: None) -> str 
         try:
             with stopping.heeded():
                 _perform(unit, folder, report)
-        except FtnoiseError:
+        except FtnoiseError as failure:
+            folder.write_failure(f"{failure}\n")
             raise
         except Exception as failure:  # a run may fail in any way; the others must go on
             details = folder.write_failure(traceback.format_exc())
@@ -91,13 +95,21 @@ def perform(unit: Unit, report: Report = lambda done, total, text: None) -> str 
 
 
 def _perform(unit: Unit, folder: RunFolder, report: Report) -> None:
-    if folder.finished() is not None and not missing(folder, unit.measures):
+    if folder.finished(weights=unit.keep) is not None and not missing(folder, unit.measures):
         return
     # Weights that turn out to be damaged are set aside, and the run is trained again.
-    network = stored_network(unit.run, folder) if folder.finished() else None
+    network = stored_network(unit.run, folder) if folder.finished(weights=True) else None
+    finish: Callable[[], None] | None = None
     if network is None:
-        network = _train(unit, folder, report)
-    folder.drop_checkpoints()
+        network, finish = _train(unit, folder, report)
+        if unit.keep:
+            # The weights come last: they mark the run as finished.
+            finish()
+            folder.save_weights(
+                named_weights(network), {"architecture": unit.run.architecture.slug}
+            )
+    if unit.keep or finish is None:
+        folder.drop_checkpoints()
     for measure in missing(folder, unit.measures):
         trained = MeasureInput(
             network=network,
@@ -113,20 +125,24 @@ def _perform(unit: Unit, folder: RunFolder, report: Report) -> None:
         result = measure.evaluate(trained)
         info = {"measure": canonical(measure, everything=True), **result.info}
         folder.write_measure(spec_id(measure), result.scalars, result.arrays, info)
+    if finish and not unit.keep:
+        finish()
+        folder.drop_checkpoints()
     del network
     gc.collect()
 
 
-def _train(unit: Unit, folder: RunFolder, report: Report) -> keras.Model:
+def _train(unit: Unit, folder: RunFolder, report: Report) -> tuple[keras.Model, Callable[[], None]]:
+    """The trained network, and what writes that the run is finished."""
     run, data = unit.run, _data(unit)
     # Results that are stored here belong to weights that were damaged.
     folder.drop_measures()
     before = folder.spec() or {}
     started = before.get("started") or now()
-    checkpointing = FolderCheckpointing(folder, report, xla=unit.xla)
+    checkpointing = FolderCheckpointing(folder, report, xla=unit.xla, logs=unit.keep)
     checkpointing.announced = before.get("gradients")
 
-    def write(**times: str) -> None:
+    def write(**times: JSON) -> None:
         """Writes what spec.json keeps: the run, its data, where and when it was made, history."""
         content = {
             "id": folder.id,
@@ -145,10 +161,12 @@ def _train(unit: Unit, folder: RunFolder, report: Report) -> keras.Model:
 
     write(started=started)
     network = run.training.train(run, data, checkpointing)
-    # The weights come last: they mark the run as finished.
-    write(started=started, finished=now())
-    folder.save_weights(named_weights(network), {"architecture": run.architecture.slug})
-    return network
+
+    def finish() -> None:
+        kept: dict[str, JSON] = {} if unit.keep else {"weights": False}
+        write(started=started, finished=now(), **kept)
+
+    return network, finish
 
 
 def missing(folder: RunFolder, measures: Iterable[Measure]) -> list[Measure]:
@@ -187,7 +205,7 @@ def _other_network(run: Run, unit: Unit) -> keras.Model:
         with contextlib.suppress(RunFailed):
             lock.enter_context(folder.locked())
         # The network that is measured is in use, so Keras' state stays as it is.
-        network = _rebuilt(run, folder) if folder.finished() else None
+        network = _rebuilt(run, folder) if folder.finished(weights=True) else None
     if network is None:
         raise RunFailed(f"Expected {folder.id}, another run, to be trained. It is not.")
     return network

@@ -30,7 +30,6 @@ from ftnoise.faults.injection import (
     expect_no_jit,
     faulty_parameters,
     put_aside,
-    replaced,
     streaming,
     striking,
     taps,
@@ -38,6 +37,7 @@ from ftnoise.faults.injection import (
 from ftnoise.faults.parsing import fault_of
 from ftnoise.faults.rates import Bernoulli, Rate, Share
 from ftnoise.faults.trials import Trial, TrialSampler, TrialStream
+from ftnoise.layers.replacing import holding
 from ftnoise.stats import is_finite
 
 # A rate, a number in [0, 1], or None for no faults.
@@ -252,7 +252,7 @@ class FaultInjection(keras.callbacks.Callback):
             with held(targets, faulty_parameters(what, targets, pairs)):
                 return call(*args, **kwargs)
 
-        return replaced(self.model, "call", faulty_call)
+        return holding(self.model, "call", faulty_call)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Measures, where it is due."""

@@ -23,11 +23,12 @@ import tensorflow as tf
 from ftnoise.core.checks import expect
 from ftnoise.faults.effects import StuckAt
 from ftnoise.faults.fault import Fault
-from ftnoise.faults.injection import replaced, strike, taps
+from ftnoise.faults.injection import strike, taps
 from ftnoise.faults.sites import OutputTarget
 from ftnoise.layers.convolution import ImageConv2D
 from ftnoise.layers.drawing import is_stochastic
 from ftnoise.layers.graph import Graph, Key, Step
+from ftnoise.layers.replacing import holding
 
 LAYERS = keras.layers
 # Unit by unit, they give 0 where all they are given is 0. These classes, and none below them: a
@@ -164,7 +165,7 @@ class FaultyNetwork:
             for n, (target, (hit, draw)) in enumerate(zip(self.targets, trial, strict=True)):
                 if n in self.removed:
                     layer, kernel = self.removed[n].step.layer, self.removed[n].kernel(hit)
-                    stack.enter_context(replaced(layer, "kernel", kernel))
+                    stack.enter_context(holding(layer, "kernel", kernel))
                 elif target.before:
                     stack.enter_context(taps([target], [partial(self._struck_values, hit, draw)]))
             yield
@@ -229,5 +230,5 @@ def held(targets: Sequence[Any], values: Sequence[Any]) -> Iterator[None]:
         for target, value in zip(targets, values, strict=True):
             for layer, attribute in target.holders:
                 cast = tf.cast(value, layer.compute_dtype or value.dtype)
-                stack.enter_context(replaced(layer, attribute, cast))
+                stack.enter_context(holding(layer, attribute, cast))
         yield

@@ -22,10 +22,10 @@ from ftnoise.faults.effects import Effect
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.parsing import fault_of
 from ftnoise.faults.trials import Trial, TrialSampler, TrialStream
+from ftnoise.layers.replacing import holding
 
 # Attributes with the compiled functions of a Keras model.
 COMPILED = ("train_function", "test_function", "predict_function", "train_tf_function")
-_ABSENT = object()
 
 # Maps the values of one target (all tensors with its units) to faulty ones.
 Function = Callable[[list[Any]], list[Any]]
@@ -145,26 +145,12 @@ def put_aside(model: keras.Model) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def replaced(layer: Any, name: str, value: Any) -> Iterator[None]:
-    """The layer's attribute is `value` inside the block, past Keras, which would track it."""
-    before = vars(layer).get(name, _ABSENT)
-    vars(layer)[name] = value
-    try:
-        yield
-    finally:
-        if before is _ABSENT:
-            del vars(layer)[name]
-        else:
-            vars(layer)[name] = before
-
-
-@contextlib.contextmanager
 def taps(targets: Sequence[Any], functions: Sequence[Function]) -> Iterator[None]:
     """Inside the block, calls and traces apply these functions to the values of the targets."""
     with contextlib.ExitStack() as stack:
         for target, function in zip(targets, functions, strict=True):
             call = _tapped(target.tapped.call, function, target)
-            stack.enter_context(replaced(target.tapped, "call", call))
+            stack.enter_context(holding(target.tapped, "call", call))
         yield
 
 
@@ -202,7 +188,7 @@ def streaming(
         return call(*args, **kwargs)
 
     functions = [partial(_streamed, sampler, stream, calls, n) for n in range(len(calls))]
-    with replaced(model, "call", counted_call), taps(sampler.targets, functions):
+    with holding(model, "call", counted_call), taps(sampler.targets, functions):
         yield
 
 

@@ -1,16 +1,19 @@
-"""A copy of a Keras model with other layers in the place of some, and the weights of the original.
+"""Other layers in a copy of a Keras model, and other values in the place of a layer's attributes.
 
-The layers keep their names. What `compile` has set is not copied.
+In a copy the layers keep their names and weights. What `compile` has set is not copied.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 
 from ftnoise.core.checks import expect
 
+_ABSENT = object()
 Replace = Callable[[keras.layers.Layer], keras.layers.Layer | None]
 
 
@@ -45,6 +48,20 @@ def replaced(network: keras.Model, replace: Replace) -> keras.Model:
         kept = old.get_weights()
         twin.set_weights(kept + twin.get_weights()[len(kept) :])
     return new
+
+
+@contextlib.contextmanager
+def holding(layer: Any, name: str, value: Any) -> Iterator[None]:
+    """The layer's attribute is `value` inside the block, past Keras, which would track it."""
+    before = vars(layer).get(name, _ABSENT)
+    vars(layer)[name] = value
+    try:
+        yield
+    finally:
+        if before is _ABSENT:
+            del vars(layer)[name]
+        else:
+            vars(layer)[name] = before
 
 
 def layers(network: keras.Model) -> list[keras.layers.Layer]:

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from ftnoise.core.experiment import Column
+from ftnoise.report.figures import networks
 from ftnoise.report.figures.columns import overview
 from ftnoise.report.results import Cell, Results
 from ftnoise.report.table import PLUS_MINUS, Block, Section, Table, titled
@@ -21,9 +22,13 @@ def sections(results: Results) -> list[Section]:
     """The parts of the report, in their order; the first one is the table."""
     experiment = results.experiment
     stem = f"{experiment.name}.{results.preset}"
+    source = f"{experiment.source} ({results.preset} preset)."
+    if experiment.grids:
+        first = replace(networks.overview(results), title=experiment.title, lead=source, name=stem)
+        return _with_figures(results, [first])
     first = Section(
         experiment.title,
-        f"{experiment.source} ({results.preset} preset).",
+        source,
         tables=[_table(results, columns) for columns in results.kinds()],
         text=results.legend(),
         name=stem,
@@ -35,6 +40,13 @@ def sections(results: Results) -> list[Section]:
     for column in experiment.columns:
         if orders := _orders(results, column):
             parts.append(Section(f"Order of {column.title.lower()}, smallest first", items=orders))
+    return _with_figures(results, parts)
+
+
+def _with_figures(results: Results, parts: list[Section]) -> list[Section]:
+    """The parts, the experiment's figures, and the notes."""
+    experiment = results.experiment
+    stem = f"{experiment.name}.{results.preset}"
     for figure in experiment.figures:
         module = import_module(f"ftnoise.report.figures.{figure.module or figure.slug}")
         shown: Section | None = getattr(module, figure.slug)(results, figure)

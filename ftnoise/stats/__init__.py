@@ -6,6 +6,7 @@
 - `comparing`: two models on the same trials, and many comparisons at once;
 - `levels`: how much of the variance comes from seeds, trials and images;
 - `curves`: an accuracy against the fault rate, in a few numbers;
+- `correlation`: of ranks, where values come in clusters;
 - `sampling`: how many examples a guarantee takes.
 """
 

@@ -37,6 +37,7 @@ from ftnoise.core.files import (
     failing,
     holder,
     locked,
+    read_bytes,
     reason,
     regular,
     remove,
@@ -64,6 +65,7 @@ SPEC: Shape = {
     "environment": ENVIRONMENT,
     "earlier_environments?": [ENVIRONMENT],
     "parts?": {"*": dict},
+    "weights?": bool,
 }
 RESULT: Shape = {"scalars": {"*": int | float}, "info": {"red_flags?": [str]}}
 
@@ -198,6 +200,24 @@ class RunFolder:
                     reported = time.monotonic()
                 time.sleep(POLL_SECONDS)
 
+    def running(self) -> bool:
+        """Whether another process holds the lock; it may take the lock for an instant, as `wait`.
+
+        Only a lock whose holder has named itself is tried.
+        """
+        try:
+            with open(self.path / LOCK, "rb", opener=regular) as file:
+                return bool(file.read(1)) and not try_lock(file.fileno(), fcntl.LOCK_SH)
+        except OSError:
+            return False
+
+    def failure(self) -> str:
+        """The last line of failure.log, which says why the last attempt failed; or ""."""
+        with contextlib.suppress(OSError, ValueError):
+            lines = read_bytes(self.path / "failure.log").decode(errors="replace").split("\n")
+            return next((text.strip() for text in reversed(lines) if text.strip()), "")
+        return ""
+
     def clean(self) -> None:
         """Removes the log of an earlier failure, for a new attempt under the lock."""
         remove([self.path / "failure.log"])
@@ -232,12 +252,16 @@ class RunFolder:
         """The content of spec.json."""
         return self._spec.content()
 
-    def finished(self) -> Content | None:
-        """The content of spec.json if the run is finished; the weights are verified on load."""
+    def finished(self, weights: bool = False) -> Content | None:
+        """The content of spec.json if the run is finished; the weights are verified on load.
+
+        A run whose weights were not kept is finished too, unless they are needed (`weights`).
+        """
         spec = self.spec()
-        if spec is None or "finished" not in spec or not self._weights.stored():
+        if spec is None or "finished" not in spec:
             return None
-        return spec
+        kept = spec.get("weights", True) or weights
+        return spec if self._weights.stored() or not kept else None
 
     def write_spec(self, content: Content) -> None:
         """Writes spec.json; `content["run"]` is the run's canonical form."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import time
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,7 @@ from ftnoise.core.checks import expect
 from ftnoise.core.data import Data
 from ftnoise.core.errors import RunFailed
 from ftnoise.core.interfaces import Penalty, Run, Weights
+from ftnoise.core.spec import canonical, digest
 from ftnoise.layers.drawing import drawing, forward
 from ftnoise.training.gradients.plain import Plain
 from ftnoise.training.logs import TensorBoard
@@ -62,7 +64,13 @@ def train(
         )
         network.set_weights(start)
     check_fit(training, network, data)
-    arrays, state = checkpointing.load() or ({}, {})
+    # A longer training with these slots takes the same first steps.
+    shareable = start is None and training.weights is None and not run.schedule.drops
+    shared = _identity(training, run, data) if shareable else ""
+    checkpoint = checkpointing.load()
+    if checkpoint is None and shared:
+        checkpoint = checkpointing.recall(shared, run.schedule.epochs)
+    arrays, state = checkpoint or ({}, {})
     # XLA rounds differently, so a training ends as it began.
     loop = Loop(training, network, run, data, xla=state.get("xla", checkpointing.xla and not state))
     announced = state.get("gradients") if state else checkpointing.announced
@@ -79,7 +87,7 @@ def train(
         Shuffle(),
         *(training.weights.callbacks(network, run) if training.weights else ()),
         # Last, so that it keeps the changes of the others.
-        Checkpoint(checkpointing, history, seconds),
+        Checkpoint(checkpointing, history, seconds, shared),
     ]
     if checkpointing.log_dir:
         logs = TensorBoard(checkpointing.log_dir, run, finished, loop.intervals)
@@ -94,6 +102,13 @@ def train(
         verbose=0,
     )
     return network
+
+
+def _identity(training: Slots, run: Run, data: Data) -> str:
+    """Identifies a training, whatever its number of epochs and the procedure that it is part of."""
+    first = replace(run, training=training, schedule=replace(run.schedule, epochs=1))
+    interval = run.schedule.epochs_per_interval(len(data.y_train))
+    return digest({"run": canonical(first), "interval": interval, "data": data.digest})
 
 
 def check_fit(training: Slots, network: keras.Model, data: Data) -> None:
@@ -346,9 +361,12 @@ class Checkpoint(keras.callbacks.Callback):
     which must name each step before it is taken.
     """
 
-    def __init__(self, checkpointing: Checkpointing, history: list[dict], seconds: float) -> None:
+    def __init__(
+        self, checkpointing: Checkpointing, history: list[dict], seconds: float, shared: str = ""
+    ) -> None:
         super().__init__()
         self.checkpointing, self.history, self.seconds = checkpointing, list(history), seconds
+        self.shared = shared
         self.since = self.saved = time.monotonic()
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -399,6 +417,9 @@ class Checkpoint(keras.callbacks.Callback):
             state["gradients"] = announced
         arrays = {name: np.asarray(v.numpy()) for name, v in loop.variables_by_name().items()}
         self.checkpointing.save(arrays, state)
+        if self.shared and announced is None and len(self.history) == loop.intervals:
+            epochs = loop.run.schedule.epochs
+            self.checkpointing.remember(self.shared, epochs, (arrays, state))
 
 
 def _hits(logits: Any, y: Any) -> Any:

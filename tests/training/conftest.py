@@ -63,6 +63,7 @@ def make_images(shape=(6, 6, 1), classes=3):
         x_test=x[EXAMPLES:],
         y_test=y[EXAMPLES:],
         classes=classes,
+        digest="images",
     )
 
 

@@ -71,6 +71,11 @@ class IterativePruning(Procedure):
             rewind = max(1, round(preset.epochs * rewind))
         return dataclasses.replace(self, training=self.training.scaled(preset), rewind=rewind)
 
+    @property
+    def beginning(self) -> Training:
+        """The dense training."""
+        return self.training
+
     def build(self, run: Run) -> keras.Model:
         """The untrained network, with all of its weights."""
         return self.training.build(run)
@@ -95,17 +100,14 @@ class IterativePruning(Procedure):
         if network is None:
             keras.backend.clear_session()
             seeds.fix_initialization(run.seed)
-            network = self.training.build(run)
-        first = network.get_weights()
+            back = self.training.build(run).get_weights()
+        else:
+            back = network.get_weights()
         if self.rewind:
             count(limit=run.schedule.epochs, rewind=self.rewind)
             early = dataclasses.replace(run.schedule, epochs=self.rewind)
             begun = dataclasses.replace(run, schedule=early)
-            network = self.training.train(begun, data, part("rewind"), network)
-            back = network.get_weights()
-            network.set_weights(first)
-        else:
-            back = first
+            back = self.training.train(begun, data, part("rewind"), network).get_weights()
         network = self.training.train(run, data, part("round-0"), network)
         for number in range(1, self.rounds + 1):
             share = (1 - self.reduction) ** (number / self.rounds)

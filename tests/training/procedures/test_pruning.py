@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ftnoise.core import seeds
 from ftnoise.core.errors import BadInput
 from ftnoise.core.preset import PRESETS
 from ftnoise.training import Training
@@ -28,6 +29,7 @@ def test_the_numbers_of_survivors_are_exact(reduction, rounds, monkeypatch, run_
     seen = []
 
     def train(self, run, data, checkpointing=None, network=None):
+        network = network or self.build(run)
         left = [np.count_nonzero(kernel.numpy()) for kernel in kernels(network)]
         seen.append((left, [kernel.numpy().size for kernel in kernels(network)]))
         return network
@@ -71,7 +73,8 @@ def test_the_largest_survive_and_return_to_their_initial_values(run_of, images, 
     usual = Training.train
 
     def train(self, run, data, checkpointing=None, network=None):
-        starts.append([kernel.numpy() for kernel in kernels(network)])
+        seeds.fix_initialization(run.seed)
+        starts.append([kernel.numpy() for kernel in kernels(network or self.build(run))])
         return usual(self, run, data, checkpointing, network)
 
     monkeypatch.setattr(Training, "train", train)

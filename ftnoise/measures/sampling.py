@@ -1,0 +1,120 @@
+"""Whether a sampler of a posterior works: acceptance, energy error, and agreement of its chains.
+
+Sources: Vehtari et al. (2021), "Rank-normalization, folding, and localization: an improved R-hat",
+for what R-hat and the effective sample size mean; both are TensorFlow Probability's. They are taken
+of predictions, as weights are not identified.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ftnoise.core.checks import count
+from ftnoise.core.experiment import Column
+from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.preset import Preset, limited
+
+STUCK = 0.01  # share of accepted trajectories below which a chain has not moved
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling(Measure):
+    """Diagnostics of the chains that a Bayesian network's samples come from.
+
+    Scalars: `acceptance`, the share of accepted trajectories after the burn-in (%); `step_size`,
+    their mean step size; `energy_error`, the mean absolute error of the energy in a trajectory; and
+    of the probability of the class that the network predicts, for each test example, the 90 %
+    quantile of `r_hat` over examples (split chains; missing with fewer than 4 samples, or where no
+    prediction changes) and the median of `effective_samples`. All are missing for a network that is
+    not Bayesian. Info: `red_flags`, sentences.
+
+    Args:
+        examples: number of test examples, at least 1.
+    """
+
+    examples: int = 200
+
+    def __post_init__(self) -> None:
+        count(examples=self.examples)
+
+    def scaled(self, preset: Preset) -> Sampling:
+        """At most as many examples as the preset attacks."""
+        return type(self)(examples=limited(self.examples, preset.attacked) or self.examples)
+
+    def evaluate(self, trained: MeasureInput) -> Measurement:
+        """Reads the logs of the chains, and predicts with each sample."""
+        import numpy as np
+        import tensorflow_probability as tfp
+
+        from ftnoise.layers.posterior import PosteriorMean
+
+        layer = next(
+            (one for one in trained.network.layers if isinstance(one, PosteriorMean)), None
+        )
+        parts = trained.record.get("parts", {})
+        chains = [part for name, part in sorted(parts.items()) if name.startswith("chain-")]
+        if layer is None or not chains:
+            return Measurement(scalars={})
+        burn_in = getattr(trained.run.training, "burn_in", 0)
+        logs = [
+            one for chain in chains for one in chain["history"] if one["trajectories"] > burn_in
+        ]
+        scalars = {
+            name: factor * float(np.mean([one[name] for one in logs]))
+            for name, factor in (("acceptance", 100), ("step_size", 1), ("energy_error", 1))
+        }
+        flags = []
+        for name, chain in zip(sorted(parts), chains, strict=False):
+            accepted = np.mean(
+                [o["acceptance"] for o in chain["history"] if o["trajectories"] > burn_in]
+            )
+            if accepted < STUCK:
+                flags.append(f"{name} accepts {100 * accepted:.1f} % of its trajectories.")
+        predicted = _predictions(layer, trained.network, trained.data.x_test[: self.examples])
+        each = predicted.reshape(len(chains), -1, predicted.shape[-1])
+        if each.shape[1] >= 4:
+            halves = np.concatenate(np.split(each[:, : each.shape[1] // 2 * 2], 2, axis=1))
+            moved = halves.swapaxes(0, 1)[:, :, halves.std(axis=(0, 1)) > 0]
+            if moved.shape[-1]:
+                with np.errstate(all="ignore"):
+                    r_hat = np.asarray(tfp.mcmc.potential_scale_reduction(moved))
+                    effective = np.asarray(
+                        tfp.mcmc.effective_sample_size(moved, cross_chain_dims=1)
+                    )
+                for key, values, share in (
+                    ("r_hat", r_hat, 0.9),
+                    ("effective_samples", effective, 0.5),
+                ):
+                    if (finite := values[np.isfinite(values)]).size:
+                        scalars[key] = float(np.quantile(finite, share))
+        return Measurement(scalars=scalars, info={"red_flags": flags})
+
+
+def _predictions(layer: Any, network: Any, x: Any) -> Any:
+    """The probability of the class that the network predicts, in each sample; `[samples, n]`."""
+    import numpy as np
+    import tensorflow as tf
+
+    predicted = tf.argmax(network(x), axis=-1)
+
+    @tf.function(autograph=False)
+    def one(number: Any) -> Any:
+        found = layer.probabilities(layer.samples(), number, tf.constant(x))
+        return tf.gather(found, predicted, axis=1, batch_dims=1)
+
+    return np.stack([one(tf.constant(number)).numpy() for number in range(layer.count)])
+
+
+def columns(measure: Sampling) -> tuple[Column, ...]:
+    """Columns of the diagnostics."""
+    titles = {
+        "acceptance": ("Accepted trajectories", "%", 1),
+        "energy_error": ("Error of the energy", "", 2),
+        "r_hat": ("R-hat of predictions, 90 % quantile", "", 2),
+        "effective_samples": ("Effective samples, median", "", 0),
+    }
+    return tuple(
+        Column(name=name, measure=measure, title=title, unit=unit, digits=digits)
+        for name, (title, unit, digits) in titles.items()
+    )

@@ -1,0 +1,91 @@
+"""Rank correlation with a bootstrap interval for values in clusters.
+
+Sources: Spearman (1904), "The proof and measurement of association between two things"; Efron
+(1979), "Bootstrap methods"; whole clusters are drawn, as in Davison and Hinkley (1997), "Bootstrap
+Methods and their Application", section 3.8: members of a cluster, such as the stages of one
+training, are not independent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
+
+from ftnoise.core.checks import count, expect, fraction
+from ftnoise.stats.interval import Interval
+from ftnoise.stats.values import finite_array
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+
+    from ftnoise.stats.values import Numbers
+
+METHOD = "percentile interval of a bootstrap of clusters"
+RESAMPLES = 2000
+
+
+def rank_correlation(
+    x: Numbers,
+    y: Numbers,
+    clusters: Sequence[Hashable],
+    confidence: float = 0.95,
+    resamples: int = RESAMPLES,
+) -> Interval:
+    """Spearman's rank correlation of pairs, and a percentile interval over draws of clusters.
+
+    The draws are the same at each call. Draws in which all x or all y are equal have no
+    correlation, and count as 0.
+
+    Args:
+        x: at least three finite numbers, of which some differ.
+        y: as many, of which some differ.
+        clusters: the cluster of each pair, of which there are at least three.
+        confidence: in (0, 1).
+        resamples: number of draws, at least 100.
+
+    Raises:
+        BadInput: an argument is out of range, or all x or all y are equal.
+    """
+    import numpy as np
+
+    fraction(zero=False, one=False, confidence=confidence)
+    count(least=100, resamples=resamples)
+    first, second = finite_array(x, "x", least=3), finite_array(y, "y", least=3)
+    sizes = {"x": len(first), "y": len(second), "clusters": len(clusters)}
+    expect(len({*sizes.values()}) == 1, "x, y and clusters of one length", **sizes)
+    members: dict[Hashable, list[int]] = {}
+    for place, cluster in enumerate(clusters):
+        members.setdefault(cluster, []).append(place)
+    expect(len(members) >= 3, "at least three clusters", clusters=len(members))
+    estimate = _correlation(first, second)
+    expect(math.isfinite(estimate), "x and y that differ", x=float(first[0]), y=float(second[0]))
+    groups = [np.array(places) for places in members.values()]
+    generator = np.random.default_rng(0)
+    draws = np.empty(resamples)
+    for number in range(resamples):
+        drawn = generator.integers(len(groups), size=len(groups))
+        places = np.concatenate([groups[one] for one in drawn])
+        draws[number] = np.nan_to_num(_correlation(first[places], second[places]))
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(draws, (tail, 1 - tail))
+    return Interval(estimate, float(low), float(high), METHOD)
+
+
+def _correlation(x: ndarray, y: ndarray) -> float:
+    """Pearson's correlation of the ranks; NaN if all x or all y are equal."""
+    import numpy as np
+
+    first, second = (_ranks(values) for values in (x, y))
+    first, second = first - first.mean(), second - second.mean()
+    scale = math.sqrt(float(first @ first) * float(second @ second))
+    return float(np.clip(first @ second / scale, -1, 1)) if scale > 0 else math.nan
+
+
+def _ranks(values: ndarray) -> ndarray:
+    """The ranks, equal values sharing the mean of theirs; `scipy.stats` takes a second to load."""
+    import numpy as np
+
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return (last - (counts - 1) / 2)[places]

@@ -1,0 +1,196 @@
+"""Networks of grids: one training for all stages, measures without weights, shards, groups."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import pytest
+
+from ftnoise.core.experiment import Column, Experiment
+from ftnoise.core.grid import Grid
+from ftnoise.core.preset import PRESETS
+from ftnoise.core.spec import spec_id
+from ftnoise.engine import plan, resuming, runner
+from ftnoise.engine.executor import foreseen, safe_scheduler
+from ftnoise.measures.generalization import COLUMNS
+from ftnoise.measures.parameters import ParameterSpread
+from ftnoise.store.folders import Store
+from ftnoise.training import Training
+from ftnoise.training.procedures.pruning import IterativePruning
+from tests.engine.running import RUN, csv, engine, run
+
+STAGES = (2, 4, 6)
+
+
+def stage(epochs: int, rate: float, training=None):
+    schedule = dataclasses.replace(RUN.schedule, epochs=epochs, learning_rate=rate, drops=())
+    return dataclasses.replace(RUN, training=training or Training(), schedule=schedule)
+
+
+def pruned(epochs: int, rate: float):
+    return stage(epochs, rate, IterativePruning(training=Training(), reduction=0.5))
+
+
+def table(*, make=stage, epochs=STAGES, columns=COLUMNS, keeps=False):
+    axes = {"rate": (0.1, 0.2), "epochs": epochs}
+    whole = Experiment(
+        name="grids",
+        title="T",
+        source="S",
+        columns=columns,
+        grids=(Grid(name="g", run=make, axes=axes, along="epochs"),),
+        keeps_weights=keeps,
+    )
+    return PRESETS["paper"].of(whole)
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered():
+    resuming.ENDS.clear()
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """Counts the epochs that are trained."""
+    from ftnoise.training.loop import Shuffle
+
+    seen, begin = [], Shuffle.on_epoch_begin
+
+    def counted(self, epoch, logs=None):
+        seen.append(epoch)
+        begin(self, epoch, logs)
+
+    monkeypatch.setattr(Shuffle, "on_epoch_begin", counted)
+    return seen
+
+
+def done(store, experiment, **more):
+    return run(store, experiment, keep_weights=experiment.keeps_weights, **more)
+
+
+@pytest.mark.parametrize("make", [stage, pruned])
+def test_stages_share_their_training_and_are_those_of_trainings_alone(make, tmp_path, steps):
+    together, alone = (Store(tmp_path / name) for name in ("together", "alone"))
+    together.prepare(), alone.prepare()
+    assert done(together, table(make=make, keeps=True)) == []
+    shared = len(steps)
+    for epochs in STAGES:
+        resuming.ENDS.clear()
+        assert done(alone, table(make=make, epochs=(epochs,), keeps=True)) == []
+    single = len(steps) - shared
+    rounds = 1 if make is pruned else 0
+    assert shared == 2 * (STAGES[-1] + rounds * sum(STAGES))
+    assert single == 2 * (1 + rounds) * sum(STAGES)
+    assert len([*together.finished()]) == 6
+    for folder, spec in together.finished():
+        other = alone.run(folder.id)
+        assert folder.weights_digest() == other.weights_digest()
+        assert spec["history"] == (other.spec() or {})["history"]
+        assert spec.get("parts", {}).keys() == (other.spec() or {}).get("parts", {}).keys()
+
+
+def test_an_interrupted_stage_ends_the_same(tmp_path):
+    from tests.engine.running import stopped
+
+    whole, broken = (Store(tmp_path / name) for name in ("whole", "broken"))
+    whole.prepare(), broken.prepare()
+    assert done(whole, table()) == []
+    for after in (1, 3, 4, 2):
+        resuming.ENDS.clear()
+        with stopped(after):
+            done(broken, table())
+    resuming.ENDS.clear()
+    assert done(broken, table()) == []
+    assert csv(broken, table()) == csv(whole, table())
+
+
+def test_measures_are_kept_without_weights_logs_and_checkpoints(tmp_path, steps):
+    store = Store(tmp_path)
+    store.prepare()
+    assert done(store, table()) == []
+    files = {file.name for file in tmp_path.rglob("*") if file.is_file()}
+    assert files == {"spec.json", "result.json", ".lock"}
+    trained = len(steps)
+    assert done(store, table()) == []
+    assert len(steps) == trained
+    more = (*COLUMNS, Column(name="std", measure=ParameterSpread(), title="S"))
+    assert done(store, table(columns=more)) == []
+    assert len(steps) == 2 * trained
+    for folder, _ in store.finished():
+        assert folder.measured(spec_id(ParameterSpread()))
+
+
+def test_weights_can_be_kept(tmp_path, steps):
+    store = Store(tmp_path)
+    store.prepare()
+    assert done(store, table()) == []
+    assert [*store.finished()]
+    assert not any(folder.weights_digest() for folder, _ in store.finished())
+    assert run(store, table(), keep_weights=True) == []
+    assert len([*store.finished()]) == 6
+    assert all(folder.weights_digest() for folder, _ in store.finished())
+
+
+def test_a_network_without_weights_is_no_other_network(tmp_path):
+    store = Store(tmp_path)
+    store.prepare()
+    assert done(store, table()) == []
+    folder, _ = next(store.finished())
+    assert folder.finished() is not None
+    assert folder.finished(weights=True) is None
+    row = table().rows[0].run
+    assert runner.stored_network(row, folder) is None
+
+
+def test_shards_are_all_of_the_tasks_once_and_do_not_split_a_training():
+    tasks = plan.tasks(table(), 2)
+    for of in (1, 2, 3, 7):
+        parts = [plan.shard(tasks, number, of) for number in range(1, of + 1)]
+        assert sorted(task.name for part in parts for task in part) == sorted(t.name for t in tasks)
+        groups = [{task.group for task in part} for part in parts]
+        assert len(set.union(*groups)) == sum(map(len, groups)) == 4
+
+
+def test_shards_make_the_results_of_one_command(tmp_path):
+    one, two = (Store(tmp_path / name) for name in ("one", "two"))
+    one.prepare(), two.prepare()
+    assert done(one, table()) == []
+    for number in (2, 1):
+        part = engine(two, table(), keep_weights=False)
+        part.tasks = plan.shard(part.tasks, number, 2)
+        assert part.run() == []
+    assert csv(one, table()) == csv(two, table())
+
+
+def test_the_status_is_that_of_the_store(tmp_path):
+    store = Store(tmp_path)
+    store.prepare()
+    tasks = plan.tasks(table(), 1)
+    assert not any(status.complete for status in foreseen(table(), tasks, store))
+    assert done(store, table(epochs=(2,))) == []
+    statuses = foreseen(table(), tasks, store)
+    assert [status.complete for status in statuses] == [True, False, False] * 2
+    assert all(status.finished for status in statuses if status.complete)
+    unfinished = engine(store, table()).folder(tasks[1])
+    with unfinished.locked():
+        again = Store(tmp_path)  # as another process sees it
+        assert [status.running for status in foreseen(table(), tasks, again)].count(True) <= 1
+    unfinished.write_spec({"run": {}, "data": {"digest": "", "source": ""}, "environment": {}})
+
+
+@pytest.mark.parametrize(
+    "address", ["tcp://127.0.0.1:8786", "localhost:8786", "tls://far.away:8786", "tcp://[::1]:8786"]
+)
+def test_schedulers_here_and_behind_certificates_are_safe(address):
+    safe_scheduler(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["tcp://far.away:8786", "far.away:8786", "ucx://10.0.0.1:1", ""]
+)
+def test_any_other_scheduler_is_refused(address):
+    from ftnoise.core.errors import BadInput
+
+    with pytest.raises(BadInput, match=re.escape("--cluster to be tls://HOST:PORT")):
+        safe_scheduler(address)
