@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ftnoise.cli import catalog
 from ftnoise.cli import main as cli
 from ftnoise.core.data import Data
+from ftnoise.core.preset import PRESETS
 from ftnoise.datasets.fashion_mnist import FashionMNIST
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,10 +65,29 @@ def test_the_program_trains_a_network(monkeypatch):
     assert found["model"](x[:2]).shape == (2, 10)
 
 
+def test_the_own_grid_is_a_table_of_its_networks(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (own,) = [block for block in blocks("python") if "Grid(" in block]
+    (tmp_path / "mine.py").write_text(own)
+    experiment = PRESETS["paper"].of(catalog.experiment("mine.py"))
+    assert len(experiment.rows) == 8
+    assert experiment.row("dense width=64 rate=0.1 epochs=2").run.schedule.epochs == 2
+
+
+def test_the_numbers_of_networks_are_those_of_the_grids():
+    networks = len(PRESETS["paper"].of(catalog.experiment("robustness_accuracy")).rows)
+    assert f"{networks:,} networks" in README
+
+
 def test_the_own_model_is_asked_as_shown(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    own, again, breaking = [block for block in blocks("python") if "training.train" not in block]
+    own, again, breaking = [
+        block
+        for block in blocks("python")
+        if "training.train" not in block and "Grid(" not in block
+    ]
     (tmp_path / "own.py").write_text(own)
     names: dict = {"__name__": "__main__"}
     exec(own, names)

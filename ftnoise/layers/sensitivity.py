@@ -11,6 +11,7 @@ Privacy" (arXiv 1802.03471), section 3.2 and appendix B.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -30,7 +31,9 @@ CHUNK = 2**24  # numbers in a batch of images of unit vectors
 LINEAR = (ImageConv2D, kl.Conv2D, kl.Dense)
 # Layers that bring no two inputs farther apart, in any norm, and such activations.
 PASSING = (kl.Flatten, kl.Reshape, kl.ZeroPadding2D, kl.Dropout, kl.ReLU, kl.InputLayer)
-CONTRACTING = ("linear", "relu", "tanh", "sigmoid", "softplus")
+CONTRACTING = tuple(
+    getattr(keras.activations, name) for name in ("linear", "relu", "tanh", "sigmoid", "softplus")
+)
 
 
 def sensitivity(network: keras.Model, norm: str = "l_2", to: str = "l_2") -> float:
@@ -69,18 +72,21 @@ def linear_steps(network: keras.Model) -> list[Step]:
     (key, *_) = graph.inputs
     for step in graph.steps:
         layer, noisy = step.layer, isinstance(step.layer, Noisy)
+        if step.node.call_kwargs.get("training"):
+            break
         if step.inputs != (key,) or len(graph.consumers(key)) != 1:
             break
         if noisy and layer.on_input:
             return found
-        if isinstance(layer, LINEAR):
+        # Exactly these: a class that extends one may do anything.
+        if type(layer) in LINEAR or (noisy and isinstance(layer, LINEAR)):
             found.append(step)
-        elif not isinstance(layer, PASSING):
+        elif type(layer) not in PASSING or not contracting(layer):
             break
         active = getattr(layer, "activation", None)
         if noisy:
             return found
-        if active is not None and getattr(active, "__name__", "") not in CONTRACTING:
+        if active is not None and active not in CONTRACTING:
             break
         (key,) = step.outputs
     raise BadInput(
@@ -89,8 +95,20 @@ def linear_steps(network: keras.Model) -> list[Step]:
     )
 
 
+def contracting(layer: keras.layers.Layer) -> bool:
+    """Whether a layer of `PASSING` has arguments with which it brings no two inputs apart."""
+    if not isinstance(layer, kl.ReLU):
+        return True
+    return 0 <= layer.negative_slope <= 1 and layer.threshold == 0
+
+
 def layer_norm(step: Step, norm: str, to: str) -> float:
-    """The norm of the linear part of a Dense or Conv2D layer, in double precision."""
+    """The norm of the linear part of a Dense or Conv2D layer, in double precision.
+
+    Infinite where a weight is no finite number.
+    """
+    if not np.isfinite(step.layer.kernel.numpy()).all():
+        return math.inf
     linear, shape = linear_part(step)
     size = int(np.prod(shape))
     many = max(1, CHUNK // max(size, int(np.prod(np.array(step.shapes[0][1:], int)))))

@@ -105,7 +105,12 @@ class CertifiedAccuracy(Measure):
         return self.measured(trained.network, x, y, trained.checkpointing)
 
     def measured(
-        self, network: keras.Model, x: ndarray, y: ndarray, checkpointing: Checkpointing
+        self,
+        network: keras.Model,
+        x: ndarray,
+        y: ndarray,
+        checkpointing: Checkpointing,
+        identity: str = "",
     ) -> Measurement:
         """The measurement of examples `[n, ...]` with labels `[n]`.
 
@@ -114,6 +119,7 @@ class CertifiedAccuracy(Measure):
             x: the examples.
             y: their labels.
             checkpointing: of the work.
+            identity: of network and examples, where the checkpointing may hold work on others.
 
         Raises:
             BadInput: the sensitivity of what is in front of the noise is not known.
@@ -140,7 +146,7 @@ class CertifiedAccuracy(Measure):
                     found[f"{name}_{field}"] = getattr(drawn, field)
             return found
 
-        work = Resumable(checkpointing, spec_id(self))
+        work = Resumable(checkpointing, spec_id(self) + identity)
         arrays = work.batches(batch, len(x), AT_A_TIME, text=f"{self.draws:,} draws")
         parts = [
             Draws(number, *(arrays[f"{name}_{field}"] for field in ("votes", "sums", "squares")))
@@ -158,11 +164,13 @@ class CertifiedAccuracy(Measure):
         scalars = {
             "vote_accuracy": 100 * float((found["votes"].predicted == y).mean()),
             "averaged_accuracy": 100 * float((found["bernstein"].predicted == y).mean()),
-            "sensitivity": reached,
+            **({"sensitivity": reached} if np.isfinite(reached) else {}),
             "noise": layer.scale,
             **refuted,
         }
-        widest = max(float(one.sizes[np.isfinite(one.sizes)].max()) for one in found.values())
+        widest = max(
+            float(one.sizes[np.isfinite(one.sizes)].max(initial=0)) for one in found.values()
+        )
         at = np.linspace(0, max(widest, self.radii[-1]), POINTS)
         curves = {"at": at}
         for name, one in found.items():

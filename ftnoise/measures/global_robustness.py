@@ -12,7 +12,8 @@ drawn from.
 Deviations
 1. The paper's estimates are of one side, by an exhaustive search or FGSM.
 2. The paper's interval is Hoeffding's, which fixes the number of examples. That of Clopper and
-   Pearson for shares and the betting interval for means hold too, and are narrower.
+   Pearson for shares and the betting interval for means hold too, and are narrower. The latter
+   takes the examples in a random order, whatever their order in the file.
 """
 
 from __future__ import annotations
@@ -62,8 +63,9 @@ class GlobalRobustness(Measure):
 
     Arrays, along the radii: `radii`, each of the above but the worst class, `robust_hoeffding_low`
     and `robust_hoeffding_high`, Hoeffding's interval of `robust`, and `class_robust`,
-    `class_robust_low`, `class_robust_high` `[radii, classes]`, Clopper and Pearson's intervals that
-    hold for all classes at once; NaN for a class that is never predicted. Info: `attacks`, their
+    `class_robust_low`, `class_robust_high` `[radii, classes]`, the share of each predicted class
+    that these attacks do not change, with Clopper and Pearson's intervals of it, which hold for all
+    classes at once; NaN for a class that is never predicted. Info: `attacks`, their
     labels; `examples`, their number; `undecided`, examples at each radius that are neither changed
     nor verified; and, where some are verified, the smallest `margin` and the largest `float_error`
     that a margin had to exceed (`verify/verifier.py`).
@@ -135,7 +137,7 @@ class GlobalRobustness(Measure):
         return self.measured(trained.network, trained.data.x_test, trained.checkpointing)
 
     def measured(
-        self, network: keras.Model, x: ndarray, checkpointing: Checkpointing
+        self, network: keras.Model, x: ndarray, checkpointing: Checkpointing, identity: str = ""
     ) -> Measurement:
         """Attacks and verifies examples at one radius after the other; resumes if interrupted.
 
@@ -143,6 +145,7 @@ class GlobalRobustness(Measure):
             network: gives logits.
             x: the examples to draw from, `[n, ...]` in [0, 1].
             checkpointing: of the work.
+            identity: of network and examples, where the checkpointing may hold work on others.
 
         Raises:
             BadInput: the tolerance takes more examples than there are.
@@ -151,7 +154,7 @@ class GlobalRobustness(Measure):
         from ftnoise.layers.drawing import is_stochastic
 
         x = x[self.drawn(len(x))]
-        evaluation = Evaluation(checkpointing, spec_id(self))
+        evaluation = Evaluation(checkpointing, spec_id(self) + identity)
         attacked = self._attacked(evaluation, network, x)
         bounded = None
         if self.verify is not None and not is_stochastic(network) and self.verify.allows(network):
@@ -293,9 +296,10 @@ class GlobalRobustness(Measure):
                 }
             verified = bounded["verified"] & ~changed
             undecided = (~changed & ~verified).sum(axis=1).tolist()
+            steady = (bounded["variation"] <= self.gamma) & (variation <= self.gamma)
             surely = {
                 ("verified", "robust_low"): verified,
-                ("steady_verified", "steady_low"): bounded["variation"] <= self.gamma,
+                ("steady_verified", "steady_low"): steady,
             }
             for (name, low), kept in surely.items():
                 arrays[name] = 100 * kept.mean(axis=1)
@@ -306,12 +310,19 @@ class GlobalRobustness(Measure):
         arrays["robust_hoeffding_low"], arrays["robust_hoeffding_high"] = 100 * np.transpose(
             hoeffding
         )
+        # The betting interval takes values in the order in which they were drawn. That of the
+        # examples, which batches share, is the file's, and may tell what comes next.
+        order = seeds.generator(self.seed, "order").permutation(changed.shape[1])
+
+        def mean_interval(row: ndarray) -> tuple[float, float]:
+            return _mean(row[order], confidence)
+
         arrays["variation"] = variation.mean(axis=1)
-        arrays["variation_low"] = np.array([_mean(row, confidence)[0] for row in variation])
+        arrays["variation_low"] = np.array([mean_interval(row)[0] for row in variation])
         if bounded is not None:
             most = np.maximum(bounded["variation"], variation)
             arrays["variation_bounded"] = most.mean(axis=1)
-            arrays["variation_high"] = np.array([_mean(row, confidence)[1] for row in most])
+            arrays["variation_high"] = np.array([mean_interval(row)[1] for row in most])
         classes = _by_class(~changed, attacked["predicted"], confidence)
         scalars = {
             f"{name}_{n}": float(value)

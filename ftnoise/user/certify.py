@@ -218,7 +218,8 @@ def run(
     checkpointing: Checkpointing | None = None,
 ) -> CertificationResult:
     """Measures what `prepared` made; see `certify`."""
-    found = settings.measure.measured(network, x, y, checkpointing or Checkpointing())
+    keeping = checkpointing or Checkpointing()
+    found = settings.measure.measured(network, x, y, keeping, content_of(network, x, y, settings))
     return CertificationResult(
         model=network.name,
         settings=settings,
@@ -226,6 +227,17 @@ def run(
         scalars=found.scalars,
         arrays=found.arrays,
     )
+
+
+def content_of(
+    network: keras.Model, x: ndarray, y: ndarray, settings: CertificationSettings
+) -> str:
+    """Identifies everything that the result depends on."""
+    from ftnoise.layers.drawing import mean
+
+    with mean():
+        golden = network(x[:20]).numpy()
+    return content_id(network, settings.to_json(), [x, y, golden])
 
 
 def job(
@@ -236,14 +248,10 @@ def job(
     about: dict[str, JSON],
 ) -> Job[CertificationResult]:
     """What `prepared` made, for `folder.stored`."""
-    from ftnoise.layers.drawing import mean
-
-    with mean():
-        golden = network(x[:20]).numpy()
     return Job(
         name="certification",
         model=network.name,
-        identity=content_id(network, settings.to_json(), [x, y, golden]),
+        identity=content_of(network, x, y, settings),
         shape={"model": str, "examples": int, "scalars": dict},
         run=lambda checkpointing: run(network, x, y, settings, checkpointing),
         load=lambda content, arrays: CertificationResult(

@@ -17,7 +17,8 @@ def checked_classifier(model: keras.Model, x: Any, y: Any = None) -> tuple[ndarr
     """The examples `[n, ...]`, float32, and the labels `[n]` if there are any.
 
     Args:
-        model: has one floating-point input, and repeats its outputs in inference.
+        model: has one floating-point input, repeats its outputs in inference, and gives an example
+            the same whatever else is in its batch.
         x: its examples.
         y: integer labels, or None.
 
@@ -28,8 +29,9 @@ def checked_classifier(model: keras.Model, x: Any, y: Any = None) -> tuple[ndarr
 
     from ftnoise.faults.compatibility import check_examples, check_inputs
     from ftnoise.layers.graph import unfold
+    from ftnoise.layers.logits import ending
 
-    unfold(model)
+    graph = unfold(model)
     expect(len(model.inputs) == 1, "a model with one input", inputs=len(model.inputs))
     labels = None
     if y is None:
@@ -38,9 +40,25 @@ def checked_classifier(model: keras.Model, x: Any, y: Any = None) -> tuple[ndarr
         (examples,), labels = check_examples(model, x, y)
     floating = examples.dtype.kind == "f"
     expect(floating, "a model with floating-point inputs", dtype=str(examples.dtype))
+    weights = model.get_weights()
     first = [model(examples[:FIRST], training=False).numpy() for _ in range(2)]
     finite = bool(np.isfinite(first[0]).all())
     expect(finite, f"finite outputs of {model.name}", outputs="NaN or infinity")
     same = bool((first[0] == first[1]).all())
+    same &= all((a == b).all() for a, b in zip(weights, model.get_weights(), strict=True))
     expect(same, f"{model.name} to repeat its outputs in inference", repeats=same)
+    single = np.concatenate(
+        [model(examples[n : n + 1], training=False) for n in range(len(first[0]))]
+    )
+    alone = bool(np.allclose(single, first[0], rtol=1e-3, atol=1e-3 * np.abs(first[0]).max()))
+    expect(alone, f"{model.name} to treat each example of a batch by itself", by_itself=alone)
+    if len(model.output_shape) == 2 and ending(model, graph).kind == "logits":
+        sums = first[0].sum(axis=1)
+        shares = bool(first[0].min() >= 0 and (np.abs(sums - 1) < 1e-4).all())
+        expect(
+            not shares,
+            f"{model.name} to end in logits, or in a softmax or sigmoid layer that can be taken "
+            "off: its outputs are probabilities of another layer",
+            sums=float(sums.mean()),
+        )
     return examples, labels

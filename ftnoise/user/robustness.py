@@ -283,8 +283,8 @@ class RobustnessResult:
         low, high = (self.arrays[f"class_robust_{end}"][-1, worst] for end in ("low", "high"))
         return [
             f"Class {worst} is changed most often: of the examples predicted as {worst}, attacks "
-            f"leave {shares[worst]:.1f} % unchanged; its interval, {low:.1f} to {high:.1f} %, and "
-            "those of the other classes hold at once."
+            f"leave {shares[worst]:.1f} % unchanged; the interval of that share under these "
+            f"attacks, {low:.1f} to {high:.1f} %, and those of the other classes hold at once."
         ]
 
 
@@ -375,7 +375,8 @@ def run(
     checkpointing: Checkpointing | None = None,
 ) -> RobustnessResult:
     """Measures what `prepared` made; see `global_robustness`."""
-    found = settings.measure.measured(network, x, checkpointing or Checkpointing())
+    identity = content_id(network, settings.to_json(), [x])
+    found = settings.measure.measured(network, x, checkpointing or Checkpointing(), identity)
     return RobustnessResult(
         model=network.name,
         settings=settings,

@@ -20,7 +20,8 @@ class Budget(Spec):
         nodes: bounds with optimized slopes for each rival class of a point, at least 0. 0 is CROWN
             alone, 1 adds optimized slopes, and more splits units. The result repeats exactly.
         seconds: of wall time for all points of a call, > 0, or None for no limit. Points that are
-            not begun by then stay undecided, so the result depends on the machine.
+            not begun by then stay undecided, so the result depends on the machine. A call begins
+            with some points in any case, and one that was interrupted has its seconds again.
         widest: largest number of units in a layer of a network that is verified, at least 1, or
             None for no limit. CROWN's time grows with units times parameters.
     """
@@ -44,4 +45,7 @@ class Budget(Spec):
         from ftnoise.layers.graph import unfold
 
         shapes = [step.shapes[0][1:] for step in unfold(network).steps if step.layer.weights]
-        return max(math.prod(size or 1 for size in shape) for shape in shapes) <= self.widest
+        return (
+            max((math.prod(size or 1 for size in shape) for shape in shapes), default=0)
+            <= self.widest
+        )

@@ -28,6 +28,8 @@ from ftnoise.verify.smoothing import Draws
 
 PRIVATE = ("votes", "hoeffding", "bernstein")
 NORMAL = ("gaussian", "cohen")
+SMALLEST = 1e-30  # sensitivity that counts, so that one of 0 gives finite sizes
+MEANS = {"hoeffding", "bernstein", "gaussian"}
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,13 @@ def certified(
         sensitivity: of the quantity with the noise, or an upper bound on it; sizes are distances of
             inputs, in the norm of this sensitivity.
         alpha: for each bound, the certificate of an example is wrong with at most this probability.
+            Bounds on all classes share it with the upper ones of the two most probable classes,
+            as the same draws choose the prediction.
     """
     number, classes = estimation.number, estimation.votes.shape[1]
-    each, reach = alpha / classes, scale / sensitivity
+    if not np.isfinite(sensitivity):
+        return _nothing(selection, estimation, kind)
+    each, reach = alpha / (classes + 2), scale / max(sensitivity, SMALLEST)
     bounds = {
         "votes": (estimation.votes, certificates.vote_bounds(estimation.votes, number, each)),
         "hoeffding": (
@@ -82,15 +88,34 @@ def certified(
         name: _against_others(scores, *ends, sizes, reach)
         for name, (scores, ends) in bounds.items()
     }
+    # Nothing is known of means where a draw gave no number.
+    known = estimation.votes.sum(1) == number
+    means, ends = bounds["bernstein"]
+    if kind != "laplace":
+        found["gaussian"] = _against_others(means, *ends, certificates.gaussian_sizes, reach)
+    for name in MEANS & found.keys():
+        found[name] = Certificate(found[name].predicted, np.where(known, found[name].sizes, 0.0))
     if kind == "laplace":
         return found
-    means, ends = bounds["bernstein"]
-    found["gaussian"] = _against_others(means, *ends, certificates.gaussian_sizes, reach)
     chosen = selection.votes.argmax(1)
     votes = estimation.votes[np.arange(len(chosen)), chosen]
     low, _ = certificates.vote_bounds(votes, number, alpha)
     found["cohen"] = Certificate(chosen, certificates.gaussian_sizes(low, 1 - low, reach))
     return found
+
+
+def _nothing(selection: Draws, estimation: Draws, kind: str) -> dict[str, Certificate]:
+    """The predictions, of which nothing is certified."""
+    zeros, votes, means = (
+        np.zeros(len(estimation.votes)),
+        estimation.votes.argmax(1),
+        estimation.means.argmax(1),
+    )
+    found = {name: Certificate(means if name in MEANS else votes, zeros) for name in PRIVATE}
+    if kind == "laplace":
+        return found
+    cohen = Certificate(selection.votes.argmax(1), zeros)
+    return found | {"gaussian": Certificate(means, zeros), "cohen": cohen}
 
 
 def _against_others(

@@ -21,6 +21,7 @@ Deviations
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -374,7 +375,13 @@ def _image(one: Affine, lows: Any, highs: Any) -> tuple[Any, Any]:
     center, radius = one.function(*centers), one.magnitude(*radii)
     if one.maximum is not None:
         return one.maximum(lows[0]), one.maximum(highs[0])
-    return center - radius, center + radius
+    low, high = center - radius, center + radius
+    # An interval without numbers, as of infinite ends, is no bound.
+    infinity = tf.constant(math.inf, low.dtype)
+    return (
+        tf.where(tf.math.is_nan(low), -infinity, low),
+        tf.where(tf.math.is_nan(high), infinity, high),
+    )
 
 
 def corner(coefficients: Any, boxes: Boxes) -> Any:

@@ -170,6 +170,11 @@ class _Builder:
             raise BadInput(f"Expected layers with one output. Received: {layer.name}.")
         training = step.node.call_kwargs.get("training")
         expect(not training, "layers in inference mode", layer=layer.name, training=training)
+        expect(
+            "call" not in vars(layer),
+            "layers without another call, which faults in neurons give them",
+            layer=layer.name,
+        )
         if kind in MAXIMA:
             self._max_pooling(step)
         elif kind in ACTIVATIONS or getattr(layer, "symbol", None) == "nn.relu":
@@ -249,7 +254,11 @@ class _Builder:
         pair[0].set_weights(layer.get_weights())
         pair[1].set_weights(
             [
-                np.zeros_like(value) if name in OFFSETS else np.abs(value)
+                np.zeros_like(value)
+                if name in OFFSETS
+                else value
+                if name == "moving_variance"
+                else np.abs(value)
                 for name, value in zip(names, layer.get_weights(), strict=True)
             ]
         )

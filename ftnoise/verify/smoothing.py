@@ -35,8 +35,9 @@ class Draws:
 
     Attributes:
         number: of draws.
-        votes: for each class, int64 `[batch, classes]`.
-        sums: of the softmax, float64 `[batch, classes]`.
+        votes: for each class, int64 `[batch, classes]`; a draw with outputs that are no numbers
+            has none.
+        sums: of the softmax, float64 `[batch, classes]`, over the draws that have votes.
         squares: sums of its squares.
     """
 
@@ -73,12 +74,17 @@ class NoisyNetwork:
         self.network, self.layer = network, noisy_layer(network)
         linear_steps(network)  # raises where a path bypasses the noise
         graph = unfold(network)
+        calls = graph.calls(self.layer)
+        expect(calls == 1, f"one call of the noise layer {self.layer.name}", calls=calls)
         found = ending(network, graph)
         place = next(n for n, step in enumerate(found.steps) if step.layer.name == self.layer.name)
         at = found.steps[place]
         for step in found.steps[: place + 1]:
             plain = "call" not in vars(step.layer)
             expect(plain, "no neuron faults up to the noise layer", layer=step.layer.name)
+        for step in found.steps:
+            training = step.node.call_kwargs.get("training")
+            expect(not training, "layers in inference mode", layer=step.layer.name)
         noisy, start = at.layer, graph.inputs[0]
 
         def front(x: Any) -> Any:
@@ -104,8 +110,12 @@ class NoisyNetwork:
             def draw(n: Any, votes: Any, sums: Any, squares: Any) -> Any:
                 with drawing(tf.stack([key, first + n])):
                     outputs = logits(quantity)
+                # A draw that gives no number votes for no class.
+                finite = tf.reduce_all(tf.math.is_finite(outputs), axis=-1, keepdims=True)
                 won = tf.one_hot(tf.argmax(outputs, -1), classes, dtype=tf.float64)
+                won = tf.where(finite, won, tf.zeros_like(won))
                 shares = tf.cast(tf.nn.softmax(outputs), tf.float64)
+                shares = tf.where(finite, shares, tf.zeros_like(shares))
                 return n + 1, votes + won, sums + shares, squares + shares**2
 
             start = (tf.constant(0, tf.int64), nothing, nothing, nothing)
@@ -200,7 +210,7 @@ def with_input_noise(network: keras.Model, std: float) -> keras.Model:
         kind="gaussian",
         on_input=True,
         stream="noise layer",
-        name="noise",
+        name="noise_in_front",
     )
     shape = network.inputs[0].shape[1:]
     return keras.Sequential([keras.layers.InputLayer(shape), noise, network], name=network.name)

@@ -7,7 +7,9 @@ What is proved. A verified point has a lower bound on its margin, the predicted 
 any other, over all real points of the ball. The bound is computed in double precision from the
 network's own weights. The network itself computes in its own precision; `float_error` is 10 times
 the largest difference of a margin between the two, measured at the examples and at a random corner
-of each ball. A margin that is not above it proves nothing. A tie is not robust.
+of each ball, and at least 10 times the spacing of numbers at 1 where a softmax or sigmoid of the
+network's own can round logits to a tie. A margin that is not above it proves nothing. A tie is not
+robust, and nor is an output that is no number.
 
 Deviations
 1. Only l_inf balls, clipped to the range of inputs if there is one.
@@ -192,13 +194,15 @@ class Verifier:
                 low, high = self.probability_bounds(part, radius)
                 now = tf.nn.softmax(self.program.forward(tf.cast(part, DTYPE))[0]).numpy()
                 most = np.maximum(high - now, now - low).max(1)
-                found[start : start + len(part)] = np.clip(most, 0, 1)
+                found[start : start + len(part)] = np.where(np.isnan(most), 1, most.clip(0, 1))
         return found
 
     def float_error(self, x: Any, radius: float) -> float:
         """What a margin has to exceed, from margins in both precisions at points of the balls."""
         corners = np.random.default_rng(0).choice([-radius, radius], x.shape)
-        worst = 0.0
+        # A softmax or sigmoid of the network's own can round different logits to a tie.
+        rounds = self.program.ending != "logits"
+        worst = SAFETY * float(np.finfo(x.dtype).eps) if rounds else 0.0
         for points in (x, self._inside(x, x + corners, radius)):
             for start in range(0, len(x), BATCH):
                 part = points[start : start + BATCH]
@@ -206,6 +210,8 @@ class Verifier:
                 double = self.crown.forward(tf.cast(part, DTYPE))[0].numpy()
                 # The largest difference of a margin is that of two logits' differences.
                 off = plain - double
+                if not np.isfinite(off).all():
+                    return math.inf  # nothing is proved where the network gives no number
                 worst = max(worst, SAFETY * float(np.ptp(off, axis=1).max(initial=0)))
                 worst = max(worst, PRECISION * float(np.abs(double).max(initial=0)))
         return worst
@@ -344,10 +350,10 @@ class _Points:
 
 
 def rivaled(scores: Any, predicted: Any) -> Any:
-    """Whether another class reaches the score of the predicted one, `[n]`; a tie does."""
+    """Whether another class reaches the score of the predicted one, `[n]`; a tie and NaN do."""
     classes = predicted[:, None]
     others = np.arange(scores.shape[1]) != classes
-    return ((scores >= np.take_along_axis(scores, classes, 1)) & others).any(1)
+    return (~(scores < np.take_along_axis(scores, classes, 1)) & others).any(1)
 
 
 def _margins(predicted: Any, classes: int) -> tuple[Any, Any]:

@@ -149,6 +149,31 @@ def test_classes_are_compared_by_fishers_test_with_holms_correction():
     assert found["class_robust_low"][0, 0] < _share(kept[:50], 0.95)[0]
 
 
+def test_the_interval_of_the_mean_holds_for_files_that_are_sorted():
+    """Sorted values tell what comes next, which a betting interval in their order would lose to."""
+    generator, missed, sorted_missed = np.random.default_rng(0), 0, 0
+    population = np.concatenate([generator.beta(3 * m, 3 * (1 - m), 5000) for m in (0.25, 0.35)])
+    for n in range(60):
+        measure = replace(BOTH, radii=(0.1,), seed=n)
+        places = np.sort(generator.choice(10_000, 738, replace=False))
+        row = population[places]
+        attacked = {
+            "changed": np.zeros((1, 738), bool),
+            "variation": row[None],
+            "predicted": np.zeros(738, int),
+        }
+        zeros = np.zeros((1, 738))
+        bounded = dict.fromkeys(("margin", "float_error", "variation"), zeros)
+        bounded |= {name: zeros.astype(bool) for name in ("verified", "refuted")}
+        found = measure._summary(attacked, bounded).scalars
+        mean = population.mean()
+        missed += not found["variation_low_1"] <= mean <= found["variation_high_1"]
+        low, high = _mean(row, 0.95)
+        sorted_missed += not low <= mean <= high
+    assert missed <= 8
+    assert sorted_missed > 15
+
+
 @pytest.mark.parametrize("replacement", [True, False])
 @pytest.mark.parametrize("mean", [0.02, 0.7])
 def test_intervals_hold_in_at_least_95_of_100_campaigns(mean, replacement):
