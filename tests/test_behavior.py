@@ -206,6 +206,9 @@ def test_an_augmentation_is_keyed_and_keeps_the_shape(spec, images):
     assert (one != other).any()
 
 
+CHAIN = {"trajectories": 6, "acceptance": 0.5, "step_size": 0.1, "energy_error": 1.0}
+
+
 @each("measure")
 def test_a_measure_is_deterministic_and_leaves_the_network_as_it_is(spec, network, images):
     if isinstance(spec, DecisionBoundary):
@@ -215,6 +218,10 @@ def test_a_measure_is_deterministic_and_leaves_the_network_as_it_is(spec, networ
         from ftnoise.layers.noisy import with_noise
 
         network = with_noise(network, scale=0.2)
+    if isinstance(spec, Sampling):
+        from ftnoise.layers.posterior import posterior_network
+
+        network = posterior_network(network, 6)
     x, y = images
     data = Data(x, y, x[:5], y[:5], classes=CLASSES, digest="0" * 64, source="memory")
     answers, before = [], bits(network)
@@ -226,7 +233,10 @@ def test_a_measure_is_deterministic_and_leaves_the_network_as_it_is(spec, networ
                     data=data,
                     run=RUN,
                     checkpointing=Checkpointing(),
-                    record={"history": [{"accuracy": 0.5, "val_accuracy": 0.25, "std dense": 0.1}]},
+                    record={
+                        "history": [{"accuracy": 0.5, "val_accuracy": 0.25, "std dense": 0.1}],
+                        "parts": {"chain-0": {"history": [CHAIN]}},
+                    },
                     others=dict.fromkeys(spec.others(RUN), network),
                 )
             )
