@@ -17,6 +17,7 @@ from ftnoise.core.data import Data
 from ftnoise.core.interfaces import MeasureInput, Measurement
 from ftnoise.measures.certified_accuracy import CertifiedAccuracy
 from ftnoise.measures.decision_boundary import DecisionBoundary
+from ftnoise.measures.sampling import Sampling
 from ftnoise.measures.sequential_certification import SequentialCertification
 from ftnoise.training.gradients.plain import Adam
 from tests.members import RUN, documented, each
