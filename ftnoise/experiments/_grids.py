@@ -279,11 +279,16 @@ NOTE = (
 )
 
 
-def columns(robustness: GlobalRobustness) -> tuple[Column, ...]:
-    """Accuracy; R, R_gamma and D under the paper's attack and a stronger one; faults."""
+def columns(robustness: GlobalRobustness, *, faults: bool = True) -> tuple[Column, ...]:
+    """Accuracy; R, R_gamma and D under the paper's attack and a stronger one; accuracy with faults.
+
+    Args:
+        robustness: under the stronger attack.
+        faults: whether the accuracies with faults are among them.
+    """
     kinds = {"fgsm": (FGSM_ROBUSTNESS, "FGSM"), "pgd": (robustness, "PGD")}
     titles = {"robust": ("R", "%", 1), "steady": ("R_gamma", "%", 1), "variation": ("D", "", 3)}
-    faults = {"accuracy_at_10": 10, "accuracy_at_50": 50}
+    shares = {"accuracy_at_10": 10, "accuracy_at_50": 50} if faults else {}
     return (
         generalization.COLUMNS[1],
         *(
@@ -306,17 +311,20 @@ def columns(robustness: GlobalRobustness) -> tuple[Column, ...]:
                 unit="%",
                 digits=1,
             )
-            for name, share in faults.items()
+            for name, share in shares.items()
         ),
     )
 
 
-def figures(expected: dict[str, int], axes: tuple[str, ...]) -> tuple[Figure, ...]:
+def figures(
+    expected: dict[str, int], axes: tuple[str, ...], *, faults: bool = True
+) -> tuple[Figure, ...]:
     """Robustness against accuracy, their correlations, and robustness by the values of axes.
 
     Args:
         expected: the paper's sign of the correlation by the grid's name.
         axes: names of axes.
+        faults: whether accuracies with faults are among the columns.
     """
     kinds = ("robust", "steady", "variation")
     names = tuple(f"{attack}_{kind}" for attack in ("fgsm", "pgd") for kind in kinds)
@@ -330,7 +338,10 @@ def figures(expected: dict[str, int], axes: tuple[str, ...]) -> tuple[Figure, ..
             name="correlations",
             title="Correlation with accuracy",
             x="test_accuracy",
-            columns=("fgsm_robust", "fgsm_steady", "pgd_robust", "pgd_steady", "accuracy_at_50"),
+            columns=(
+                *(f"{attack}_{kind}" for attack in ("fgsm", "pgd") for kind in kinds[:2]),
+                *(["accuracy_at_50"] if faults else []),
+            ),
             expected=expected,
         ),
         *(
