@@ -76,7 +76,7 @@ def common(parser: argparse.ArgumentParser, seeds_help: str) -> None:
     add(
         "--sample",
         type=percentage,
-        metavar="P%%",
+        metavar="PERCENT",
         help="this share of the trainings of each grid, such as 5%% (default: the grid's own)",
     )
     add(

@@ -161,6 +161,8 @@ def _train(unit: Unit, folder: RunFolder, report: Report) -> tuple[keras.Model, 
 
     write(started=started)
     network = run.training.train(run, data, checkpointing)
+    if not unit.keep:
+        write(started=started)  # measures read the logs, before the run is finished
 
     def finish() -> None:
         kept: dict[str, JSON] = {} if unit.keep else {"weights": False}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from dataclasses import dataclass
 
 import pytest
 
 from ftnoise.core.experiment import Column, Experiment
 from ftnoise.core.grid import Grid
+from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.preset import PRESETS
 from ftnoise.core.spec import spec_id
 from ftnoise.engine import plan, resuming, runner
@@ -119,6 +121,26 @@ def test_measures_are_kept_without_weights_logs_and_checkpoints(tmp_path, steps)
     assert len(steps) == 2 * trained
     for folder, _ in store.finished():
         assert folder.measured(spec_id(ParameterSpread()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logged(Measure):
+    """The number of entries in the log of the training."""
+
+    def evaluate(self, trained: MeasureInput) -> Measurement:
+        return Measurement(scalars={"entries": float(len(trained.record["history"]))})
+
+
+def test_measures_see_the_log_of_the_training(tmp_path):
+    store = Store(tmp_path)
+    store.prepare()
+    logged = table(columns=(Column(name="entries", measure=Logged(), title="E"),))
+    assert done(store, logged) == []
+    found = {
+        spec["run"]["schedule"]["epochs"]: folder.read_measure(spec_id(Logged()))
+        for folder, spec in store.finished()
+    }
+    assert found == {epochs: {"entries": float(epochs)} for epochs in STAGES}
 
 
 def test_weights_can_be_kept(tmp_path, steps):
