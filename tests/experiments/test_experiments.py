@@ -18,7 +18,7 @@ from tests.members import documented
 
 def experiments() -> list[Any]:
     folder = Path(ftnoise.__file__).with_name("experiments")
-    names = sorted(file.stem for file in folder.glob("*.py") if file.stem != "__init__")
+    names = sorted(file.stem for file in folder.glob("[!_]*.py"))
     return [importlib.import_module(f"ftnoise.experiments.{name}") for name in names]
 
 

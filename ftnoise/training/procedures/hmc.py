@@ -171,7 +171,8 @@ class HMC(Procedure):
             keras.backend.clear_session()
             seeds.fix_initialization(run.seed)
             network = run.architecture.build()
-        work = Trajectories(self, network)
+        names_of = ("step_size", "steps", "burn_in", "acceptance", "fan_in")
+        work = Trajectories(network, **{name: getattr(self, name) for name in names_of})
         samples: list[list[Any]] = [[*arrays[name]] for name in names]
         samples = samples or [[] for _ in work.position]
         if state:

@@ -16,7 +16,6 @@ import tensorflow_probability as tfp
 
 from ftnoise.core.errors import RunFailed
 from ftnoise.layers.posterior import WeightsOf
-from ftnoise.training.procedures.hmc import HMC
 
 ADAPTED = 0.8  # share of the burn-in in which the step size is adapted
 WORST = (
@@ -28,17 +27,26 @@ class Trajectories:
     """The state of a chain.
 
     Args:
-        sampler: how it moves.
         network: the chain starts at its weights.
+        step_size, steps, burn_in, acceptance, fan_in: those of `hmc.HMC`.
     """
 
-    def __init__(self, sampler: HMC, network: keras.Model) -> None:
-        self.sampler, self.weights_of = sampler, WeightsOf(network)
+    def __init__(
+        self,
+        network: keras.Model,
+        *,
+        step_size: float,
+        steps: int,
+        burn_in: int = 0,
+        acceptance: float | None = None,
+        fan_in: bool = False,
+    ) -> None:
+        self.weights_of = WeightsOf(network)
+        self.first_size, self.steps = step_size, steps
+        self.burn_in, self.acceptance = burn_in, acceptance
         self.position = [tf.identity(variable) for variable in self.weights_of.variables]
         self.deviations = [
-            np.prod(variable.shape[:-1]) ** -0.5
-            if sampler.fan_in and variable.shape.rank > 1
-            else 1.0
+            np.prod(variable.shape[:-1]) ** -0.5 if fan_in and variable.shape.rank > 1 else 1.0
             for variable in self.weights_of.variables
         ]
         self._results: Any = None
@@ -103,8 +111,8 @@ class Trajectories:
     @property
     def step_size(self) -> float:
         """Of the next trajectory."""
-        adapted = self.sampler.acceptance is not None
-        return float(self._results.new_step_size if adapted else self.sampler.step_size)
+        adapted = self.acceptance is not None
+        return float(self._results.new_step_size if adapted else self.first_size)
 
     def kernel_state(self) -> list[Any]:
         """The sampler's state as arrays."""
@@ -116,20 +124,20 @@ class Trajectories:
         self._kept = kernel_state
 
     def _inner(self) -> Any:
-        return self._results if self.sampler.acceptance is None else self._results.inner_results
+        return self._results if self.acceptance is None else self._results.inner_results
 
     def _kernel(self, x: Any, y: Any) -> Any:
         kernel = tfp.mcmc.HamiltonianMonteCarlo(
             lambda *values: self.log_density(values, x, y),
-            step_size=tf.constant(self.sampler.step_size),
-            num_leapfrog_steps=self.sampler.steps,
+            step_size=tf.constant(self.first_size),
+            num_leapfrog_steps=self.steps,
         )
-        if self.sampler.acceptance is None:
+        if self.acceptance is None:
             return kernel
         return tfp.mcmc.DualAveragingStepSizeAdaptation(
             kernel,
-            num_adaptation_steps=int(ADAPTED * self.sampler.burn_in),
-            target_accept_prob=self.sampler.acceptance,
+            num_adaptation_steps=int(ADAPTED * self.burn_in),
+            target_accept_prob=self.acceptance,
         )
 
     def _bootstrap(self, position: Sequence[Any], x: Any, y: Any) -> Any:

@@ -34,7 +34,7 @@ def chain(number, examples=NOTHING, *, at=None, **fields):
     model = network()
     if at is not None:
         model.set_weights([np.reshape(at, (2, 2))])
-    work = Trajectories(HMC(**{"samples": 1, "step_size": 0.3, "steps": 5} | fields), model)
+    work = Trajectories(model, **{"step_size": 0.3, "steps": 5} | fields)
     work.begin(*examples, anew=False)
     found, moves = [], []
     for place in range(number):
@@ -191,7 +191,7 @@ def test_minibatches_are_drawn_anew_for_each_trajectory(images):
 def test_a_start_without_a_finite_density_is_said():
     model = network()
     model.set_weights([np.full((2, 2), np.inf)])
-    work = Trajectories(HMC(samples=1, step_size=0.1), model)
+    work = Trajectories(model, step_size=0.1, steps=5)
     with pytest.raises(RunFailed, match="density is not finite"):
         work.begin(*POINTS, anew=False)
 
