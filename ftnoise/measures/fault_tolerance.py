@@ -42,8 +42,8 @@ class FaultTolerance(Measure):
     standard deviation over the draws of the trials, where the network draws), `accuracy_at_...` (at
     a rate, such as `accuracy_at_50`: means over trials), `drop_from_50_to_90` (of the means),
     `sdc_rate_at_50` (silent data corruption: examples that are right without faults and wrong with
-    them, with finite outputs, in percent of the former); by `stats.curves.summaries` `area_under_curve`,
-    `rate_1_point_lost`, `rate_5_points_lost`, `rate_50_points_lost`,
+    them, with finite outputs, in percent of the former); by `stats.curves.summaries`
+    `area_under_curve`, `rate_1_point_lost`, `rate_5_points_lost`, `rate_50_points_lost`,
     `largest_rate_surely_under_1_point_lost` and `largest_rate_surely_under_5_points_lost` (0 if
     there is none; with a single rate above 0 these two alone); `unclear_rates` (number of rates
     with faults whose interval is wider than their drop: more trials would help); `exceptions`
