@@ -207,7 +207,13 @@ def test_an_augmentation_is_keyed_and_keeps_the_shape(spec, images):
     assert (one != other).any()
 
 
-CHAIN = {"trajectories": 6, "acceptance": 0.5, "step_size": 0.1, "energy_error": 1.0}
+CHAIN = {
+    "trajectories": 6,
+    "burn_in": False,
+    "acceptance": 0.5,
+    "step_size": 0.1,
+    "energy_error": 1.0,
+}
 
 
 @each("measure")

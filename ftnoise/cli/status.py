@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import time
-from calendar import timegm
 from collections import Counter
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ftnoise.cli.arguments import chosen, common, named
@@ -35,10 +34,9 @@ def run(arguments: argparse.Namespace) -> int:
     experiment, preset = chosen(arguments, arguments.rows)
     tasks = plan.tasks(experiment, arguments.seeds or experiment.seeds, arguments.rows)
     statuses = foreseen(experiment, tasks, Store(arguments.runs))
-    grouped = len(experiment.grids) > 0
     counts: dict[str, Counter[str]] = {}
     for status in statuses:
-        group = status.task.row.name.split()[0] if grouped else experiment.name
+        group = status.task.row.name.split()[0] if experiment.grids else experiment.name
         counts.setdefault(group, Counter())[state(status)] += 1
     width = max(map(len, counts))
     print(f"{experiment.name}, preset {preset.name}: {experiment.title}.\n")
@@ -46,16 +44,17 @@ def run(arguments: argparse.Namespace) -> int:
     for group, count in counts.items():
         print(f"{group:{width}}", *(f"{count[name]:9,}" for name in STATES), f"{count.total():9,}")
     failed = [status for status in statuses if state(status) == "failed"]
-    for status in failed[:LISTED]:
-        print(f"\n{status.task.name}: {status.failure}", end="")
+    lines = [f"{status.task.name}: {status.failure}" for status in failed[:LISTED]]
     if len(failed) > LISTED:
-        print(f"\nand {len(failed) - LISTED:,} more failures", end="")
-    left = sum(count.total() - count["stored"] for count in counts.values())
-    if left:
-        sample = f" --sample {100 * arguments.sample:g}%" if arguments.sample else ""
-        names = f" --preset {preset.name}" if preset.name != "paper" else ""
-        print(f"{chr(10) * bool(failed)}\n{time_left(statuses, left)}", end="")
-        print(f"./reproduce.sh {arguments.experiment}{names}{sample} does what is left.")
+        lines.append(f"and {len(failed) - LISTED:,} more failures")
+    if left := sum(not status.complete for status in statuses):
+        words = [f"./reproduce.sh {arguments.experiment}"]
+        words += [f"--preset {preset.name}"] if preset.name != "paper" else []
+        words += [f"--sample {100 * arguments.sample:g}%"] if arguments.sample else []
+        lines += [""] if failed else []
+        lines.append(f"{time_left(statuses, left)}{' '.join(words)} does what is left.")
+    if lines:
+        print("", *lines, sep="\n")
     return 0
 
 
@@ -70,11 +69,9 @@ def state(status: Status) -> str:
 
 def time_left(statuses: list[Status], left: int) -> str:
     """An estimate from the pace of the last runs that were finished; "" if there are too few."""
-    ends = sorted(
-        timegm(time.strptime(s.finished, "%Y-%m-%dT%H:%M:%SZ")) for s in statuses if s.finished
-    )
-    recent = ends[-RECENT:]
+    ends = [datetime.fromisoformat(one.finished) for one in statuses if one.finished]
+    recent = sorted(ends)[-RECENT:]
     if len(recent) < 3 or recent[-1] == recent[0]:
         return ""
-    pace = (recent[-1] - recent[0]) / (len(recent) - 1)
+    pace = (recent[-1] - recent[0]).total_seconds() / (len(recent) - 1)
     return f"About {duration(pace * left)} left, at the pace of the last {len(recent)} runs. "

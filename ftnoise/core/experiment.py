@@ -158,15 +158,15 @@ class Experiment:
         grids = tuple(dataclasses.replace(grid, share=share) for grid in self.grids)
         return dataclasses.replace(self, grids=grids)
 
-    def _networks(self, preset: Preset) -> dict[Run, Row]:
-        """The rows of the grids by their runs, each run once: a preset can make stages equal."""
+    def _networks(self, preset: Preset) -> tuple[Row, ...]:
+        """The rows of the grids, each run once: a preset can make stages equal."""
         found: dict[Run, Row] = {}
         for grid in self.grids:
             for cell in grid.cells(preset.trainings):
                 name = " ".join([grid.name, *(f"{axis}={value}" for axis, value in cell.items())])
                 run = grid.run(**cell).scaled(preset)
                 found.setdefault(run, Row(name=name, run=run, cell=cell))
-        return found
+        return tuple(found.values())
 
     def scaled(self, preset: Preset) -> Experiment:
         """The whole experiment within the limits of a preset."""
@@ -177,7 +177,7 @@ class Experiment:
         )
         return dataclasses.replace(
             self,
-            rows=rows if not self.grids else tuple(self._networks(preset).values()),
+            rows=self._networks(preset) if self.grids else rows,
             columns=tuple(
                 dataclasses.replace(column, measure=column.measure.scaled(preset))
                 for column in self.columns

@@ -379,6 +379,12 @@ class Run(Spec):
             f"{size}{self.schedule.epochs}e-s{self.seed}"
         )
 
+    def first_epoch(self, training: Procedure) -> Run:
+        """The first epoch by this procedure, which runs with other numbers of epochs may share."""
+        return dataclasses.replace(
+            self, training=training, schedule=dataclasses.replace(self.schedule, epochs=1)
+        )
+
     def scaled(self, preset: Preset) -> Run:
         """Fewer epochs and examples; a larger rate where the gradients have no noise."""
         schedule = self.schedule.scaled(preset)

@@ -9,11 +9,10 @@ the store first and resumes from its checkpoint.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from multiprocessing import resource_tracker
@@ -120,10 +119,11 @@ class Engine:
         """
         failures: dict[str, FtnoiseError] = {}  # by the run's id
         for needs_others in (False, True):
-            units = [one for one in self._units(needs_others) if one[1].id not in failures]
+            groups = self._groups(needs_others, failures)
+            units = [one for group in groups for one in group]
             began = time.monotonic()
-            distributed = self.workers or self.cluster
-            outcomes = self._by_workers(units) if distributed else here(self, units)
+            distributed = units and (self.workers or self.cluster)
+            outcomes = self._by_workers(groups) if distributed else here(self, units)
             for done, (task, outcome) in enumerate(outcomes, start=1):
                 seconds = time.monotonic() - began
                 rest = duration(seconds / done * (len(units) - done))
@@ -139,45 +139,37 @@ class Engine:
                     self.progress.update(f"{task.name}{left}")
         return list(failures.values())
 
-    def _units(self, needs_others: bool) -> list[tuple[Task, Unit]]:
+    def _groups(self, needs_others: bool, failed: Collection[str]) -> list[Group]:
         """The runs that lack their training or a measure, at first without those that need others.
 
-        A unit has its stored measures too: if its weights are damaged, they are made again.
+        A unit has its stored measures too: if its weights are damaged, they are made again. Runs
+        whose ids are among the failed are left out.
         """
-        units = []
         # Workers elsewhere have another working directory.
         root = self.store.root.resolve() if self.cluster else self.store.root
-        for task in itertools.chain.from_iterable(plan.groups(self.tasks)):
-            folder = self.folder(task)
-            measures = tuple(
-                measure
-                for measure in task.measures(self.experiment)
-                if needs_others or not measure.others(task.run)
-            )
-            trained = folder.finished(weights=self.keep_weights) is not None
-            if not trained or runner.missing(folder, measures):
-                data = self.digests[task.run.data]
-                unit = Unit(
-                    task.run,
-                    measures,
-                    root,
-                    self.sources,
-                    data,
-                    xla=self.xla,
-                    keep=self.keep_weights,
+        found = []
+        for group in plan.groups(self.tasks):
+            units = []
+            for task in group:
+                folder = self.folder(task)
+                measures = tuple(
+                    measure
+                    for measure in task.measures(self.experiment)
+                    if needs_others or not measure.others(task.run)
                 )
-                units.append((task, unit))
-        return units
+                trained = folder.finished(weights=self.keep_weights) is not None
+                if trained and not runner.missing(folder, measures):
+                    continue
+                data, keep = self.digests[task.run.data], self.keep_weights
+                unit = Unit(task.run, measures, root, self.sources, data, self.xla, keep)
+                if unit.id not in failed:
+                    units.append((task, unit))
+            if units:
+                found.append(units)
+        return found
 
-    def _by_workers(self, units: list[tuple[Task, Unit]]) -> Outcomes:
+    def _by_workers(self, groups: list[Group]) -> Outcomes:
         """Does units in worker processes, group by group."""
-        if not units:
-            return
-        by_id = {unit.id: unit for _, unit in units}
-        groups = [
-            [(task, by_id[self.folder(task).id]) for task in group]
-            for group in plan.groups([task for task, _ in units])
-        ]
         workers = local_workers(min(self.workers or 1, len(groups)))
         with workers if self.cluster is None else cluster(self.cluster) as client:
             yield from by_workers(groups, client)
@@ -309,8 +301,8 @@ def safe_scheduler(address: str) -> None:
 def by_workers(groups: list[Group], client: Client) -> Outcomes:
     """Does groups of units in worker processes; a killed worker's group is tried again.
 
-    If it kills its worker again, its units are tried one by one, and the one that kills its worker
-    then has failed.
+    If the group kills its worker again, each of its units is tried alone. A unit that kills its
+    worker alone has failed.
     """
     from distributed import as_completed
 

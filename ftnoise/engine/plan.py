@@ -33,11 +33,7 @@ class Task:
         """Identifies the tasks that one process should do: they have the first of the work in
         common (`Procedure.beginning`), whatever their numbers of epochs.
         """
-        run = self.run
-        epoch = dataclasses.replace(run.schedule, epochs=1)
-        return digest(
-            canonical(dataclasses.replace(run, training=run.training.beginning, schedule=epoch))
-        )
+        return digest(canonical(self.run.first_epoch(self.run.training.beginning)))
 
     def measures(self, experiment: Experiment) -> tuple[Measure, ...]:
         """The measures of its trained network."""

@@ -15,6 +15,7 @@ Deviations
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from ftnoise.architectures import GridCNN, GridMLP, GridVGG
 from ftnoise.attacks.fgsm import FGSM
@@ -41,67 +42,23 @@ ACTIVATIONS = ("relu", "tanh", "sigmoid")
 LIKELIHOOD = 2000  # training examples
 
 
-def trained(
-    data: DataSet, architecture: Architecture, training: Procedure, rate: float, epochs: int
-) -> Run:
-    """A run with a constant learning rate."""
-    schedule = Schedule(epochs=epochs, batch_size=128, learning_rate=rate)
-    return Run(architecture=architecture, data=data, training=training, schedule=schedule)
+def trained(data: DataSet, network: type[Architecture], training: Procedure) -> Callable[..., Run]:
+    """Makes runs with a constant learning rate; the other axes are fields of the network."""
 
-
-def dense(data: DataSet) -> Callable[..., Run]:
-    """Makes runs of dense networks, trained with SGD."""
-
-    def run(depth: int, width: int, activation: str, rate: float, epochs: int) -> Run:
-        network = GridMLP(depth=depth, width=width, activation=activation)
-        return trained(data, network, Training(), rate, epochs)
+    def run(rate: float, epochs: int, **fields: Any) -> Run:
+        schedule = Schedule(epochs=epochs, batch_size=128, learning_rate=rate)
+        architecture = network(**fields)
+        return Run(architecture=architecture, data=data, training=training, schedule=schedule)
 
     return run
-
-
-def convolutional(data: DataSet) -> Callable[..., Run]:
-    """Makes runs of convolutional networks, trained with SGD."""
-
-    def run(
-        depth: int,
-        width: int,
-        filters: int,
-        kernel: int,
-        convolutions: int,
-        rate: float,
-        epochs: int,
-    ) -> Run:
-        network = GridCNN(
-            depth=depth, width=width, filters=filters, kernel=kernel, convolutions=convolutions
-        )
-        return trained(data, network, Training(), rate, epochs)
-
-    return run
-
-
-def blocks(
-    depth: int, width: int, filters: int, kernel: int, blocks: int, rate: float, epochs: int
-) -> Run:
-    """A run of a network of CIFAR-10, trained with Adam."""
-    network = GridVGG(depth=depth, width=width, filters=filters, kernel=kernel, blocks=blocks)
-    return trained(CIFAR10(), network, Training(gradients=Adam()), rate, epochs)
 
 
 def pruned(data: DataSet) -> Callable[..., Run]:
     """Makes runs of dense networks with iterative magnitude pruning."""
 
-    def run(
-        depth: int,
-        width: int,
-        activation: str,
-        reduction: float,
-        rounds: int,
-        rate: float,
-        epochs: int,
-    ) -> Run:
-        network = GridMLP(depth=depth, width=width, activation=activation)
-        procedure = IterativePruning(training=Training(), reduction=reduction, rounds=rounds)
-        return trained(data, network, procedure, rate, epochs)
+    def run(reduction: float, rounds: int, **others: Any) -> Run:
+        training = IterativePruning(training=Training(), reduction=reduction, rounds=rounds)
+        return trained(data, GridMLP, training)(**others)
 
     return run
 
@@ -109,11 +66,9 @@ def pruned(data: DataSet) -> Callable[..., Run]:
 def bayesian(data: DataSet) -> Callable[..., Run]:
     """Makes runs of dense networks whose weights are samples of their posterior."""
 
-    def run(
-        depth: int, width: int, activation: str, step_size: float, steps: int, samples: int
-    ) -> Run:
+    def run(step_size: float, steps: int, samples: int, **fields: Any) -> Run:
         return Run(
-            architecture=GridMLP(depth=depth, width=width, activation=activation),
+            architecture=GridMLP(**fields),
             data=data,
             training=HMC(samples=samples, step_size=step_size, steps=steps),
             # Nothing is trained before the chains.
@@ -127,7 +82,7 @@ def bayesian(data: DataSet) -> Callable[..., Run]:
 B1 = Grid(
     name="B.1",
     about="MNIST, dense",
-    run=dense(MNIST()),
+    run=trained(MNIST(), GridMLP, Training()),
     along="epochs",
     axes={
         "depth": (1, 2, 3),
@@ -140,7 +95,7 @@ B1 = Grid(
 B2 = Grid(
     name="B.2",
     about="MNIST, convolutional",
-    run=convolutional(MNIST()),
+    run=trained(MNIST(), GridCNN, Training()),
     along="epochs",
     share=0.05,
     axes={
@@ -156,7 +111,7 @@ B2 = Grid(
 B3 = Grid(
     name="B.3",
     about="Fashion-MNIST, dense",
-    run=dense(FashionMNIST()),
+    run=trained(FashionMNIST(), GridMLP, Training()),
     along="epochs",
     share=0.05,
     axes={
@@ -170,7 +125,7 @@ B3 = Grid(
 B4 = Grid(
     name="B.4",
     about="Fashion-MNIST, convolutional",
-    run=convolutional(FashionMNIST()),
+    run=trained(FashionMNIST(), GridCNN, Training()),
     along="epochs",
     share=0.05,
     axes={
@@ -186,7 +141,7 @@ B4 = Grid(
 B5 = Grid(
     name="B.5",
     about="CIFAR-10, convolutional",
-    run=blocks,
+    run=trained(CIFAR10(), GridVGG, Training(gradients=Adam())),
     along="epochs",
     share=0.001,
     axes={
@@ -199,6 +154,13 @@ B5 = Grid(
         "epochs": (3, 6, 9, 12, 15),
     },
 )
+PRUNING = {
+    "activation": ACTIVATIONS,
+    "reduction": (0.5, 0.75, 0.9, 0.99),
+    "rounds": (1, 2, 5),
+    "rate": (0.001,),
+    "epochs": (5, 10, 15),
+}
 B6 = Grid(
     name="B.6",
     about="MNIST, pruned",
@@ -208,11 +170,7 @@ B6 = Grid(
     axes={
         "depth": (1, 2, 3),
         "width": (128, 256, 512, 1024),
-        "activation": ACTIVATIONS,
-        "reduction": (0.5, 0.75, 0.9, 0.99),
-        "rounds": (1, 2, 5),
-        "rate": (0.001,),
-        "epochs": (5, 10, 15),
+        **PRUNING,
     },
 )
 B7 = Grid(
@@ -224,11 +182,7 @@ B7 = Grid(
     axes={
         "depth": (1, 2, 3, 4),
         "width": (256, 512),
-        "activation": ACTIVATIONS,
-        "reduction": (0.5, 0.75, 0.9, 0.99),
-        "rounds": (1, 2, 5),
-        "rate": (0.001,),
-        "epochs": (5, 10, 15),
+        **PRUNING,
     },
 )
 B8 = Grid(

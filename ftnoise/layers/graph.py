@@ -39,6 +39,17 @@ class Step:
         values.update(zip(self.outputs, outputs, strict=True))
 
     @property
+    def in_training(self) -> bool:
+        """Whether the model calls the layer in training mode, whatever its own mode."""
+        return bool(self.node.call_kwargs.get("training"))
+
+    @property
+    def is_tapped(self) -> bool:
+        """Whether the layer has another call than its class, as faults in neurons give it."""
+        own = vars(self.layer).get("call")
+        return own is not None and not hasattr(own, "_tf_decorator")  # which Keras' operators have
+
+    @property
     def shapes(self) -> list[tuple[int | None, ...]]:
         """The shapes of the outputs as Keras knows them, batch first; empty if unknown."""
         shapes = [output.shape for output in tf.nest.flatten(self.node.outputs)]

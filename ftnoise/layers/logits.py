@@ -70,6 +70,13 @@ def ending(network: keras.Model, graph: Graph) -> Ending:
     return Ending((*others, step), graph.output, kind)
 
 
+def are_probabilities(outputs: Any) -> bool:
+    """Whether outputs `[batch, classes]`, an array, are >= 0 and sum to 1 for each example."""
+    if not outputs.size or outputs.min() < 0:
+        return False
+    return bool((abs(outputs.sum(axis=-1) - 1) < 1e-4).all())
+
+
 def _kind(layer: Any) -> str:
     """Whether a layer gives "softmax", "sigmoid" or, for all that is known, "logits"."""
     if isinstance(layer, kl.Softmax):

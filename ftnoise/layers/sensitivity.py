@@ -72,7 +72,7 @@ def linear_steps(network: keras.Model) -> list[Step]:
     (key, *_) = graph.inputs
     for step in graph.steps:
         layer, noisy = step.layer, isinstance(step.layer, Noisy)
-        if step.node.call_kwargs.get("training"):
+        if step.in_training:
             break
         if step.inputs != (key,) or len(graph.consumers(key)) != 1:
             break

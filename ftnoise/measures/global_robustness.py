@@ -313,16 +313,16 @@ class GlobalRobustness(Measure):
         # The betting interval takes values in the order in which they were drawn. That of the
         # examples, which batches share, is the file's, and may tell what comes next.
         order = seeds.generator(self.seed, "order").permutation(changed.shape[1])
-
-        def mean_interval(row: ndarray) -> tuple[float, float]:
-            return _mean(row[order], confidence)
-
         arrays["variation"] = variation.mean(axis=1)
-        arrays["variation_low"] = np.array([mean_interval(row)[0] for row in variation])
+        arrays["variation_low"] = np.array(
+            [_mean(row, confidence)[0] for row in variation[:, order]]
+        )
         if bounded is not None:
             most = np.maximum(bounded["variation"], variation)
             arrays["variation_bounded"] = most.mean(axis=1)
-            arrays["variation_high"] = np.array([mean_interval(row)[1] for row in most])
+            arrays["variation_high"] = np.array(
+                [_mean(row, confidence)[1] for row in most[:, order]]
+            )
         classes = _by_class(~changed, attacked["predicted"], confidence)
         scalars = {
             f"{name}_{n}": float(value)

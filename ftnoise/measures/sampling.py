@@ -52,25 +52,28 @@ class Sampling(Measure):
         layer = next(
             (one for one in trained.network.layers if isinstance(one, PosteriorMean)), None
         )
-        parts = trained.record.get("parts", {})
-        chains = [part for name, part in sorted(parts.items()) if name.startswith("chain-")]
+        # What each chain has logged after its burn-in.
+        chains = {
+            name: [entry for entry in part["history"] if not entry["burn_in"]]
+            for name, part in trained.record.get("parts", {}).items()
+            if name.startswith("chain-")
+        }
         if layer is None or not chains:
             return Measurement(scalars={})
-        burn_in = getattr(trained.run.training, "burn_in", 0)
-        logs = [
-            one for chain in chains for one in chain["history"] if one["trajectories"] > burn_in
-        ]
+        logs = [entry for chain in chains.values() for entry in chain]
         scalars = {
             name: factor * float(np.mean([one[name] for one in logs]))
             for name, factor in (("acceptance", 100), ("step_size", 1), ("energy_error", 1))
         }
-        flags = []
-        for name, chain in zip(sorted(parts), chains, strict=False):
-            accepted = np.mean(
-                [o["acceptance"] for o in chain["history"] if o["trajectories"] > burn_in]
-            )
-            if accepted < STUCK:
-                flags.append(f"{name} accepts {100 * accepted:.1f} % of its trajectories.")
+        accepted = {
+            name: float(np.mean([one["acceptance"] for one in chain]))
+            for name, chain in sorted(chains.items())
+        }
+        flags = [
+            f"{name} accepts {100 * share:.1f} % of its trajectories."
+            for name, share in accepted.items()
+            if share < STUCK
+        ]
         predicted = _predictions(layer, trained.network, trained.data.x_test[: self.examples])
         each = predicted.reshape(len(chains), -1, predicted.shape[-1])
         if each.shape[1] >= 4:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 import time
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -106,7 +105,7 @@ def train(
 
 def _identity(training: Slots, run: Run, data: Data) -> str:
     """Identifies a training, whatever its number of epochs and the procedure that it is part of."""
-    first = replace(run, training=training, schedule=replace(run.schedule, epochs=1))
+    first = run.first_epoch(training)
     interval = run.schedule.epochs_per_interval(len(data.y_train))
     return digest({"run": canonical(first), "interval": interval, "data": data.digest})
 

@@ -189,7 +189,9 @@ def certify(
         BadInput: an argument does not fit, or the model is no classifier or random in inference.
     """
     checked = CertificationSettings(sigma=sigma, radius=tuple(radius), **settings)
-    return run(*prepared(model, x, y, checked), checked, checkpointing)
+    parts = prepared(model, x, y, checked)
+    identity = content_of(*parts, checked) if checkpointing else ""
+    return run(*parts, checked, checkpointing, identity)
 
 
 def prepared(
@@ -216,10 +218,10 @@ def run(
     y: ndarray,
     settings: CertificationSettings,
     checkpointing: Checkpointing | None = None,
+    identity: str = "",
 ) -> CertificationResult:
-    """Measures what `prepared` made; see `certify`."""
-    keeping = checkpointing or Checkpointing()
-    found = settings.measure.measured(network, x, y, keeping, content_of(network, x, y, settings))
+    """Measures what `prepared` made; see `certify` and `CertifiedAccuracy.measured`."""
+    found = settings.measure.measured(network, x, y, checkpointing or Checkpointing(), identity)
     return CertificationResult(
         model=network.name,
         settings=settings,

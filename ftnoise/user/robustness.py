@@ -320,7 +320,9 @@ def global_robustness(
             unknown (`budget="none"` attacks it all the same).
     """
     checked = RobustnessSettings.of(radius, **settings)
-    return run(*prepared(model, x, y, checked), checked, checkpointing)
+    parts = prepared(model, x, y, checked)
+    identity = content_of(*parts, checked) if checkpointing else ""
+    return run(*parts, checked, checkpointing, identity)
 
 
 def prepared(
@@ -373,9 +375,9 @@ def run(
     accuracy: float | None,
     settings: RobustnessSettings,
     checkpointing: Checkpointing | None = None,
+    identity: str = "",
 ) -> RobustnessResult:
-    """Measures what `prepared` made; see `global_robustness`."""
-    identity = content_id(network, settings.to_json(), [x])
+    """Measures what `prepared` made; see `global_robustness` and `GlobalRobustness.measured`."""
     found = settings.measure.measured(network, x, checkpointing or Checkpointing(), identity)
     return RobustnessResult(
         model=network.name,
@@ -385,6 +387,14 @@ def run(
         arrays=found.arrays,
         info=found.info,
     )
+
+
+def content_of(
+    network: keras.Model, x: ndarray, accuracy: float | None, settings: RobustnessSettings
+) -> str:
+    """Identifies everything that the result depends on."""
+    parts = [x, network(x[:PILOT]).numpy()]
+    return content_id(network.network, [settings.to_json(), accuracy], parts)
 
 
 def job(
@@ -398,9 +408,7 @@ def job(
     return Job(
         name="robustness",
         model=network.name,
-        identity=content_id(
-            network.network, [settings.to_json(), accuracy], [x, network(x[:PILOT]).numpy()]
-        ),
+        identity=content_of(network, x, accuracy, settings),
         shape={"model": str, "available": int, "info": dict},
         run=lambda checkpointing: run(network, x, accuracy, settings, checkpointing),
         load=lambda content, arrays: RobustnessResult(

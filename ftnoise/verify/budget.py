@@ -21,7 +21,7 @@ class Budget(Spec):
             alone, 1 adds optimized slopes, and more splits units. The result repeats exactly.
         seconds: of wall time for all points of a call, > 0, or None for no limit. Points that are
             not begun by then stay undecided, so the result depends on the machine. A call begins
-            with some points in any case, and one that was interrupted has its seconds again.
+            with some points in any case, and an interrupted call resumes with all its seconds.
         widest: largest number of units in a layer of a network that is verified, at least 1, or
             None for no limit. CROWN's time grows with units times parameters.
     """
@@ -45,7 +45,5 @@ class Budget(Spec):
         from ftnoise.layers.graph import unfold
 
         shapes = [step.shapes[0][1:] for step in unfold(network).steps if step.layer.weights]
-        return (
-            max((math.prod(size or 1 for size in shape) for shape in shapes), default=0)
-            <= self.widest
-        )
+        units = [math.prod(size or 1 for size in shape) for shape in shapes]
+        return max(units, default=0) <= self.widest

@@ -69,9 +69,8 @@ def certified(
             as the same draws choose the prediction.
     """
     number, classes = estimation.number, estimation.votes.shape[1]
-    if not np.isfinite(sensitivity):
-        return _nothing(selection, estimation, kind)
-    each, reach = alpha / (classes + 2), scale / max(sensitivity, SMALLEST)
+    finite = bool(np.isfinite(sensitivity))
+    each, reach = alpha / (classes + 2), scale / max(sensitivity if finite else 1, SMALLEST)
     bounds = {
         "votes": (estimation.votes, certificates.vote_bounds(estimation.votes, number, each)),
         "hoeffding": (
@@ -88,34 +87,21 @@ def certified(
         name: _against_others(scores, *ends, sizes, reach)
         for name, (scores, ends) in bounds.items()
     }
-    # Nothing is known of means where a draw gave no number.
-    known = estimation.votes.sum(1) == number
-    means, ends = bounds["bernstein"]
     if kind != "laplace":
+        means, ends = bounds["bernstein"]
         found["gaussian"] = _against_others(means, *ends, certificates.gaussian_sizes, reach)
-    for name in MEANS & found.keys():
-        found[name] = Certificate(found[name].predicted, np.where(known, found[name].sizes, 0.0))
-    if kind == "laplace":
-        return found
-    chosen = selection.votes.argmax(1)
-    votes = estimation.votes[np.arange(len(chosen)), chosen]
-    low, _ = certificates.vote_bounds(votes, number, alpha)
-    found["cohen"] = Certificate(chosen, certificates.gaussian_sizes(low, 1 - low, reach))
-    return found
-
-
-def _nothing(selection: Draws, estimation: Draws, kind: str) -> dict[str, Certificate]:
-    """The predictions, of which nothing is certified."""
-    zeros, votes, means = (
-        np.zeros(len(estimation.votes)),
-        estimation.votes.argmax(1),
-        estimation.means.argmax(1),
-    )
-    found = {name: Certificate(means if name in MEANS else votes, zeros) for name in PRIVATE}
-    if kind == "laplace":
-        return found
-    cohen = Certificate(selection.votes.argmax(1), zeros)
-    return found | {"gaussian": Certificate(means, zeros), "cohen": cohen}
+        chosen = selection.votes.argmax(1)
+        votes = estimation.votes[np.arange(len(chosen)), chosen]
+        low, _ = certificates.vote_bounds(votes, number, alpha)
+        found["cohen"] = Certificate(chosen, certificates.gaussian_sizes(low, 1 - low, reach))
+    # Nothing is known of means where a draw gave no number, or without a finite sensitivity.
+    known = estimation.votes.sum(1) == number
+    return {
+        name: Certificate(
+            one.predicted, np.where(finite & (known | (name not in MEANS)), one.sizes, 0.0)
+        )
+        for name, one in found.items()
+    }
 
 
 def _against_others(

@@ -168,11 +168,10 @@ class _Builder:
         layer, kind, (key, *others) = step.layer, type(step.layer), step.outputs
         if others or len(step.shapes) != 1:
             raise BadInput(f"Expected layers with one output. Received: {layer.name}.")
-        training = step.node.call_kwargs.get("training")
+        training = step.in_training
         expect(not training, "layers in inference mode", layer=layer.name, training=training)
-        own = vars(layer).get("call")  # Keras itself gives one to operators
         expect(
-            own is None or hasattr(own, "_tf_decorator"),
+            not step.is_tapped,
             "layers without another call, which faults in neurons give them",
             layer=layer.name,
         )

@@ -80,11 +80,11 @@ class NoisyNetwork:
         place = next(n for n, step in enumerate(found.steps) if step.layer.name == self.layer.name)
         at = found.steps[place]
         for step in found.steps[: place + 1]:
-            plain = "call" not in vars(step.layer)
-            expect(plain, "no neuron faults up to the noise layer", layer=step.layer.name)
+            expect(
+                not step.is_tapped, "no neuron faults up to the noise layer", layer=step.layer.name
+            )
         for step in found.steps:
-            training = step.node.call_kwargs.get("training")
-            expect(not training, "layers in inference mode", layer=step.layer.name)
+            expect(not step.in_training, "layers in inference mode", layer=step.layer.name)
         noisy, start = at.layer, graph.inputs[0]
 
         def front(x: Any) -> Any:

@@ -19,7 +19,8 @@ from tests.members import RUN
 
 def chain(*entries):
     names = ("trajectories", "acceptance", "step_size", "energy_error")
-    return {"history": [dict(zip(names, entry, strict=True)) for entry in entries]}
+    logged = [dict(zip(names, entry, strict=True)) for entry in entries]
+    return {"history": [{"burn_in": entry["trajectories"] <= 10, **entry} for entry in logged]}
 
 
 def measured(samples, parts, chains=2):

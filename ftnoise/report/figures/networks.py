@@ -8,6 +8,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.experiment import Column, Row
@@ -39,19 +40,20 @@ class Network:
         return tuple(value for axis, value in self.row.cell.items() if axis != self.grid.along)
 
 
+@lru_cache(maxsize=1)  # all parts of a report show the same
 def networks(results: Results) -> dict[str, list[Network]]:
     """The networks of each grid that there are numbers of."""
-    grids = {grid.name: grid for grid in results.experiment.grids}
-    found: dict[str, list[Network]] = {name: [] for name in grids}
-    for row in results.experiment.rows:
-        name = row.name.split()[0]
-        numbers = {
-            column: statistics.fmean(by_run.values())
-            for column, by_run in results.values.get(row.name, {}).items()
-            if by_run
-        }
-        if numbers:
-            found[name].append(Network(grids[name], row, numbers))
+    found: dict[str, list[Network]] = {}
+    for name, grid in _grids(results):
+        found[name] = []
+        for row in results.groups.get(name, {}).values():
+            numbers = {
+                column: statistics.fmean(by_run.values())
+                for column, by_run in results.values.get(row.name, {}).items()
+                if by_run
+            }
+            if numbers:
+                found[name].append(Network(grid, row, numbers))
     return found
 
 
@@ -61,9 +63,9 @@ def overview(results: Results) -> Section:
     The CSV file has a line for each network.
     """
     found, columns = networks(results), results.experiment.columns
-    rows = results.experiment.rows
-    planned = {name: sum(row.name.split()[0] == name for row in rows) for name in found}
-    counts = [(f"{len(found[name]):,} of {planned[name]:,}",) for name in found]
+    counts = [
+        (f"{len(some):,} of {len(results.groups.get(name, ())):,}",) for name, some in found.items()
+    ]
     blocks = [Block("Networks", counts)]
     for column in columns:
         cells = [(_spread(some, column),) for some in found.values()]

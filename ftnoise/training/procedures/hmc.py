@@ -160,9 +160,8 @@ class HMC(Procedure):
         history, seconds = list(state.get("history", [])), state.get("seconds", 0.0)
         total = self.burn_in + self.samples
         done = state.get("trajectories", 0)
-        names = sorted((name for name in arrays if name.startswith("sample/")), key=_place)
         if done == total:
-            return [arrays[name] for name in names]
+            return _series(arrays, "sample")
         if self.start is not None and not state:
             network = self.start.train(
                 dataclasses.replace(run, training=self.start), data, starting
@@ -171,14 +170,18 @@ class HMC(Procedure):
             keras.backend.clear_session()
             seeds.fix_initialization(run.seed)
             network = run.architecture.build()
-        names_of = ("step_size", "steps", "burn_in", "acceptance", "fan_in")
-        work = Trajectories(network, **{name: getattr(self, name) for name in names_of})
-        samples: list[list[Any]] = [[*arrays[name]] for name in names]
+        work = Trajectories(
+            network,
+            step_size=self.step_size,
+            steps=self.steps,
+            burn_in=self.burn_in,
+            acceptance=self.acceptance,
+            fan_in=self.fan_in,
+        )
+        samples: list[list[Any]] = [[*part] for part in _series(arrays, "sample")]
         samples = samples or [[] for _ in work.position]
         if state:
-            kept = sorted((name for name in arrays if name.startswith("kernel/")), key=_place)
-            where = sorted((name for name in arrays if name.startswith("position/")), key=_place)
-            work.restore([arrays[name] for name in where], [arrays[name] for name in kept])
+            work.restore(_series(arrays, "position"), _series(arrays, "kernel"))
         key = seeds.key(run.seed, "trajectory")
         began = saved = time.monotonic()
         recent: list[tuple[float, ...]] = []
@@ -197,7 +200,7 @@ class HMC(Procedure):
 
         while done < total:
             x, y = self.examples(data, done, run.seed)
-            if done == 0 or not self.whole or not work.begun:
+            if not (self.whole and work.begun):
                 work.begin(tf.constant(x), tf.constant(y, tf.int32), anew=not self.whole)
             accepted, step_size, energy = work.move(seeds.at_step(key, done))
             recent.append((accepted, step_size, energy))
@@ -208,7 +211,8 @@ class HMC(Procedure):
             if done % INTERVAL == 0 or done in (self.burn_in, total):
                 means = np.mean(recent, axis=0)
                 entry = dict(zip(("acceptance", "step_size", "energy_error"), means, strict=True))
-                history.append({"trajectories": done, **{k: float(v) for k, v in entry.items()}})
+                where = {"trajectories": done, "burn_in": done <= self.burn_in}
+                history.append(where | {name: float(mean) for name, mean in entry.items()})
                 recent = []
                 keeping.progress(done, total, f"trajectory {done} of {total}")
                 if done < total and time.monotonic() - saved > SAVE_SECONDS:
@@ -218,8 +222,10 @@ class HMC(Procedure):
         return [np.stack(part) for part in samples]
 
 
-def _place(name: str) -> int:
-    return int(name.partition("/")[2])
+def _series(arrays: dict[str, Any], kind: str) -> list[Any]:
+    """The arrays `kind/0`, `kind/1`, ... of a checkpoint, in order."""
+    number = sum(name.startswith(f"{kind}/") for name in arrays)
+    return [arrays[f"{kind}/{place}"] for place in range(number)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,9 +18,8 @@ from ftnoise.core.errors import RunFailed
 from ftnoise.layers.posterior import WeightsOf
 
 ADAPTED = 0.8  # share of the burn-in in which the step size is adapted
-WORST = (
-    1000.0  # the largest energy error that is logged; a diverging trajectory has an infinite one
-)
+# The largest energy error that is logged; that of a diverging trajectory is infinite.
+WORST = 1000.0
 
 
 class Trajectories:
