@@ -24,8 +24,7 @@ from ftnoise.core import seeds
 from ftnoise.core.checks import boolean, count, expect, is_count
 from ftnoise.core.errors import BadInput
 from ftnoise.faults.campaign import Campaign
-from ftnoise.faults.fault import Fault
-from ftnoise.faults.faulty_network import expect_held, held
+from ftnoise.faults.fault import Fault, expect_unstored
 from ftnoise.faults.injection import (
     expect_no_jit,
     faulty_parameters,
@@ -36,6 +35,7 @@ from ftnoise.faults.injection import (
 )
 from ftnoise.faults.parsing import fault_of
 from ftnoise.faults.rates import Bernoulli, Rate, Share
+from ftnoise.faults.sites import expect_held, held
 from ftnoise.faults.trials import Trial, TrialSampler, TrialStream
 from ftnoise.layers.replacing import holding
 from ftnoise.stats import is_finite
@@ -111,6 +111,7 @@ class FaultInjection(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.fault = fault = fault_of(fault)
+        expect_unstored(fault)
         count(least=0, seed=seed)
         boolean(hold=hold, redraw=redraw)
         count(least=2, trials=trials)

@@ -30,7 +30,7 @@ import numpy as np
 import tensorflow as tf
 
 from ftnoise.core import seeds
-from ftnoise.core.checks import count
+from ftnoise.core.checks import count, expect
 from ftnoise.core.errors import BadInput, FtnoiseError, RunFailed, one_line
 from ftnoise.faults.compatibility import check_examples
 from ftnoise.faults.decisions import Decisions
@@ -39,6 +39,7 @@ from ftnoise.faults.faulty_network import FaultyNetwork
 from ftnoise.faults.injection import faulty_parameters, strike_few
 from ftnoise.faults.outcomes import OUTCOMES, TrialResults
 from ftnoise.faults.rates import Rate, Share
+from ftnoise.faults.storage import Storage
 from ftnoise.faults.trials import Trial, TrialSampler, TrialStream
 from ftnoise.layers.drawing import drawing, is_stochastic
 from ftnoise.layers.graph import unfold
@@ -101,37 +102,48 @@ class Campaign:
         self.network, self.fault = network, fault
         graph = unfold(network)
         self.x, self.y = check_examples(network, x, y)
-        self.targets = fault.where.targets(network)
+        targets = fault.where.targets(network)
+        self.faulty = FaultyNetwork(graph, fault, targets)
+        self.storage, self.targets = None, targets
+        if fault.where.stored is not None:
+            self.storage = Storage(network, fault.where.stored, self.x)
+            self.targets = self.storage.of(fault, targets)
         self.sampler = TrialSampler(fault, self.targets, seed)
         self.site_count = self.sampler.site_count
         self.one_by_one = fault.transient and not fault.where.outputs
         # Whether sites are single elements of parameters, not filters or neurons.
         self._single = not fault.where.outputs and all(
-            target.grid == tuple(target.variable.shape) for target in self.targets
+            target.grid == tuple(target.variable.shape) for target in targets
         )
         self.trials_per_call = 1 if self.one_by_one else trials_per_call
         self.decisions = Decisions.of(network, threshold)
-        self.faulty = FaultyNetwork(graph, fault, self.targets)
         self._stochastic = is_stochastic(network)
         self.examples_per_call = self._examples_per_call(examples_per_call)
         each = fault.transient and fault.where.outputs
-        self._clean = Traced(self.faulty.clean, (True,))
+        self._clean = Traced(self._clean_of, (True,))
         self._parameters = Traced(self._parameters_of, (False,))
         self._faulty = Traced(self._faulty_of, (True, True, each, False))
-        self.refresh()
+        self._measure()
 
     def network_draw(self, trial: int) -> Any:
         """The key of the network's own draw in a trial, an int64 pair for `drawing`."""
         return seeds.at_step(seeds.key(self.sampler.seed, "network in a fault trial"), trial)
 
     def refresh(self) -> None:
-        """Recomputes the stored values of the fault-free network after its parameters changed.
+        """Recomputes the kept values of the fault-free network after its parameters changed.
 
         Nothing is compiled anew: the compiled functions read the network's own variables.
 
         Raises:
-            BadInput: the network's outputs are not finite.
+            BadInput: the network's outputs are not finite, or its parameters are stored in a
+                format, whose scales are fixed.
         """
+        stored = self.fault.where.stored
+        expect(stored is None, "a new campaign where parameters are stored", stored=stored)
+        self._measure()
+
+    def _measure(self) -> None:
+        """Computes what all trials share."""
         self._before = self._kept_before()
         golden = np.zeros([len(self.y), self.network.output_shape[-1]], np.float32)
         self._reference = self.decisions.reference(golden, self.y)
@@ -154,26 +166,50 @@ class Campaign:
 
     def run(self, trials: Sequence[int], rate: Rate) -> TrialResults:
         """The results of the trials with these numbers (>= 0, at least one) at a rate."""
-        size = self.trials_per_call
-        # Another size would be compiled anew, which takes longer than some spare trials.
-        numbers = [*trials, *[trials[-1]] * (-len(trials) % size)]
-        groups = [self._together(numbers[n : n + size], rate) for n in range(0, len(numbers), size)]
-        joined = (np.concatenate(parts)[: len(trials)] for parts in zip(*groups, strict=True))
-        return TrialResults(*joined)
+        return self._joined(trials, lambda group: self._calls(group, rate))
+
+    def run_at(self, sites: Sequence[np.ndarray]) -> TrialResults:
+        """The results of trials with given sites, for a permanent fault that draws no values.
+
+        Args:
+            sites: for each trial, at least one, different flat positions among all sites.
+        """
+        return self._joined(sites, self._calls_at)
 
     def outputs(self, trial: int, rate: Rate) -> np.ndarray:
         """The network's outputs in the trial with this number (>= 0) at a rate, `[n, classes]`."""
         calls = self._calls([trial] * self.trials_per_call, rate)
         return np.concatenate([found["outputs"].numpy() for found, _ in calls])
 
+    def outputs_at(self, sites: np.ndarray) -> np.ndarray:
+        """The network's outputs with faults at given sites, `[n, classes]`; see `run_at`."""
+        calls = self._calls_at([sites] * self.trials_per_call)
+        return np.concatenate([found["outputs"].numpy() for found, _ in calls])
+
+    def _calls_at(self, sites: Sequence[np.ndarray]) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
+        drawn = [self.sampler.at(chosen) for chosen in sites]
+        return self._calls([0] * len(sites), None, drawn)
+
+    def _joined(
+        self, trials: Sequence[Any], calls: Callable[[Sequence[Any]], Iterator[Any]]
+    ) -> TrialResults:
+        """The results of trials, computed in groups."""
+        size = self.trials_per_call
+        # Another size would be compiled anew, which takes longer than some spare trials.
+        filled = [*trials, *[trials[-1]] * (-len(trials) % size)]
+        starts = range(0, len(filled), size)
+        groups = [self._together(list(calls(filled[n : n + size]))) for n in starts]
+        joined = (np.concatenate(parts)[: len(trials)] for parts in zip(*groups, strict=True))
+        return TrialResults(*joined)
+
     def right(self, outputs: np.ndarray) -> np.ndarray:
         """Whether outputs `[n, classes]` of the first n examples are right, bool `[n]`."""
         y = tf.constant(self.y[: len(outputs)])
         return self.decisions.right(tf.constant(outputs), y).numpy()
 
-    def _together(self, trials: Sequence[int], rate: Rate) -> tuple[np.ndarray, ...]:
+    def _together(self, calls: list[tuple[dict[str, Any], np.ndarray]]) -> tuple[np.ndarray, ...]:
         """The results of one group of trials, in the order of `TrialResults`."""
-        found, faults = zip(*self._calls(trials, rate), strict=True)
+        found, faults = zip(*calls, strict=True)
         correct = np.concatenate([part["correct"].numpy() for part in found], axis=1)
         sums, largest, bad, golden_right, outcomes = (
             np.stack([part[name].numpy() for part in found])
@@ -186,22 +222,23 @@ class Campaign:
             np.where(finite, sums.sum(axis=0) / np.maximum(finite, 1), math.inf),
             np.where(finite, largest.max(axis=0), math.inf),
             bad.any(axis=0).astype(np.float64),
-            sum(faults, np.zeros(len(trials))),
+            np.sum(faults, axis=0),
             golden_right.sum(axis=0),
             counts,
         )
 
     def _calls(
-        self, trials: Sequence[int], rate: Rate
+        self, trials: Sequence[int], rate: Any, drawn: Sequence[Trial] = ()
     ) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
-        """By chunks of the examples, the results of `_faulty_of` for a group of trials.
+        """By chunks of the examples, the results of `_results_of` for a group of trials.
 
         And the number of sites that are hit, weighted by the chunk's share of the examples.
         """
         draws = tf.stack([self.network_draw(number) for number in trials])
         transient = self.fault.transient
         streams = [TrialStream(self.sampler, number, rate) for number in trials if transient]
-        drawn = [self.sampler.trial(number, rate) for number in trials if not transient]
+        if not (transient or drawn):
+            drawn = [self.sampler.trial(number, rate) for number in trials]
         inputs = [self._inputs_of(trial) for trial in drawn]
         for start in range(0, len(self.y), self.examples_per_call):
             part = slice(start, start + self.examples_per_call)
@@ -234,7 +271,8 @@ class Campaign:
         values = [tf.convert_to_tensor(target.variable) for target in self.targets]
         finite = tf.constant(True)
         for n, (positions, draw) in few.items():
-            values[n], faulty = strike_few(self.fault.what, values[n], positions, draw)
+            code = self.targets[n].code
+            values[n], faulty = strike_few(self.fault.what, values[n], positions, draw, code)
             finite &= tf.reduce_all(tf.math.is_finite(faulty))
         return values, finite
 
@@ -250,6 +288,14 @@ class Campaign:
             return [(tf.zeros_like(hit), draw) for hit, draw in trial]
         return [tf.convert_to_tensor(target.variable) for target in self.targets]
 
+    def stored(self) -> contextlib.AbstractContextManager[None]:
+        """In the block, the network's layers hold what is read back from storage, if there is."""
+        return contextlib.nullcontext() if self.storage is None else self.storage.held()
+
+    def _clean_of(self, x: list[Any]) -> list[Any]:
+        with self.stored():
+            return self.faulty.clean(x)
+
     def _clean_part(self, part: slice) -> Any:
         return self._clean([tf.constant(x[part]) for x in self.x])
 
@@ -263,7 +309,11 @@ class Campaign:
         rest = range(size, len(self.y), size)
         return {0: values} | {start: self._clean_part(slice(start, start + size)) for start in rest}
 
-    def _faulty_of(
+    def _faulty_of(self, *arguments: Any) -> dict[str, Any]:
+        with self.stored():
+            return self._results_of(*arguments)
+
+    def _results_of(
         self, before: list[Any], reference: list[Any], trials: list[Any], draws: Any
     ) -> dict[str, Any]:
         """The results of some trials on a chunk of the examples.

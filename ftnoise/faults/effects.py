@@ -29,6 +29,13 @@ class Effect(Spec, ABC):
 
     # Whether faulty values are finite wherever the fault-free ones are.
     keeps_finite: ClassVar[bool] = True
+    # Whether it flips bits: those of the code, where a parameter is stored in a format.
+    on_bits: ClassVar[bool] = False
+
+    @property
+    def only_bit(self) -> int | None:
+        """The one bit that it flips; None if it may be any, or flips none."""
+        return None
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray | None:
         """The random part of the effect, one draw for each site; None if there is none."""
@@ -77,20 +84,26 @@ class StuckAt(Effect):
 
 @dataclass(frozen=True, kw_only=True)
 class BitFlip(Effect):
-    """One bit of the float32 is inverted.
+    """One bit is inverted: of the float32, or of the code of a stored parameter.
 
     Args:
-        bit: 0 is the lowest of the mantissa (0 to 22), then come the exponent (23 to 30) and the
-            sign (31). None draws one of the 32 for each site.
+        bit: 0 is the lowest. In float32, bits 0 to 22 are the mantissa, 23 to 30 the exponent and
+            31 the sign. None draws one of the 32 for each site; of stored parameters each bit is a
+            site.
     """
 
     bit: int | None = None
 
     keeps_finite: ClassVar[bool] = False
+    on_bits: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         known = self.bit is None or (is_count(self.bit, least=0) and self.bit < 32)
         expect(known, "bit from 0 to 31, or None", bit=self.bit)
+
+    @property
+    def only_bit(self) -> int | None:
+        return self.bit
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray | None:
         import numpy as np

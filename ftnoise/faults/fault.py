@@ -7,12 +7,16 @@ what=StuckAt(value=0), rate=...)`, a node crash, and the same of `Weights()` or 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from ftnoise.core.checks import boolean, instance
+from ftnoise.core.checks import boolean, expect, instance
 from ftnoise.core.spec import Spec
 from ftnoise.faults.effects import Effect
 from ftnoise.faults.rates import Rate
 from ftnoise.faults.where import Where
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +48,24 @@ class Fault(Spec):
         return replace(self, rate=rate)
 
     @property
+    def of_bits(self) -> bool:
+        """Whether its sites are the single bits of stored parameters."""
+        return self.where.stored is not None and self.what.on_bits and self.what.only_bit is None
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray | None:
+        """The random part of the effect for each site; None if there is none."""
+        return None if self.of_bits else self.what.draw(generator, shape)
+
+    @property
     def label(self) -> str:
         """The sites and the effect, without the rate: `weights stuck at 0`."""
         text = f"{self.where.label} {self.what.label}"
+        if self.of_bits:
+            text = f"bits of {self.where.label} flipped"
         return f"{text}, anew for each input" if self.transient else text
+
+
+def expect_unstored(fault: Fault) -> None:
+    """Raises `BadInput` if a fault in training is one of parameters stored in a format."""
+    stored = fault.where.stored
+    expect(stored is None, "a fault in training without a stored format", stored=stored)

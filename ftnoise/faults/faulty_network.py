@@ -20,11 +20,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ftnoise.core.checks import expect
 from ftnoise.faults.effects import StuckAt
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.injection import strike, taps
-from ftnoise.faults.sites import OutputTarget
+from ftnoise.faults.sites import OutputTarget, expect_held, held
 from ftnoise.layers.convolution import ImageConv2D
 from ftnoise.layers.drawing import is_stochastic
 from ftnoise.layers.graph import Graph, Key, Step
@@ -211,24 +210,3 @@ def removal(graph: Graph, target: OutputTarget) -> Removal | None:
     if kind not in CONSUMERS or graph.calls(layer) != 1 or getattr(layer, "groups", 1) != 1:
         return None
     return Removal(step, flattened) if layer.kernel.shape[-2] == rows else None
-
-
-def expect_held(targets: Sequence[Any]) -> None:
-    """Raises `BadInput` if a parameter is hidden in its layer, so that it cannot be replaced."""
-    for target in targets:
-        expect(
-            len(target.holders) > 0,
-            "parameters that are attributes of their layers",
-            parameter=target.name,
-        )
-
-
-@contextlib.contextmanager
-def held(targets: Sequence[Any], values: Sequence[Any]) -> Iterator[None]:
-    """The layers hold tensors instead of the targets' variables inside the block."""
-    with contextlib.ExitStack() as stack:
-        for target, value in zip(targets, values, strict=True):
-            for layer, attribute in target.holders:
-                cast = tf.cast(value, layer.compute_dtype or value.dtype)
-                stack.enter_context(holding(layer, attribute, cast))
-        yield

@@ -18,9 +18,11 @@ import tensorflow as tf
 
 from ftnoise.core.checks import count, expect
 from ftnoise.core.errors import BadInput
+from ftnoise.faults.compatibility import check_inputs
 from ftnoise.faults.effects import Effect
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.parsing import fault_of
+from ftnoise.faults.storage import Code, Storage
 from ftnoise.faults.trials import Trial, TrialSampler, TrialStream
 from ftnoise.layers.replacing import holding
 
@@ -33,7 +35,7 @@ Function = Callable[[list[Any]], list[Any]]
 
 @contextlib.contextmanager
 def injected(
-    model: keras.Model, fault: Fault | str, seed: int = 0, trial: int = 0
+    model: keras.Model, fault: Fault | str, seed: int = 0, trial: int = 0, examples: Any = None
 ) -> Iterator[Trial]:
     """Puts a fault into a model for the time of the `with` block.
 
@@ -50,6 +52,8 @@ def injected(
             order in which the model sees them.
         seed: an integer >= 0.
         trial: the number of the trial under that seed, >= 0.
+        examples: `[n, ...]`, or a list of arrays for several inputs. Parameters that are stored in
+            int8 need them, for the ranges of activations.
 
     Yields:
         The trial that was drawn (of a transient fault that of the first example).
@@ -61,6 +65,12 @@ def injected(
     count(least=0, seed=seed, trial=trial)
     fault = fault_of(fault)
     targets = fault.where.targets(model)
+    variables = [] if fault.where.outputs else [target.variable for target in targets]
+    storage = None
+    if fault.where.stored is not None:
+        x = None if examples is None else check_inputs(model, examples)
+        storage = Storage(model, fault.where.stored, x)
+        targets = storage.of(fault, targets)
     sampler = TrialSampler(fault, targets, seed)
     drawn = sampler.trial(trial, fault.rate)
     if fault.where.outputs:
@@ -79,18 +89,22 @@ def injected(
             "Expected a transient fault of neurons, as the parameters are the same for all of "
             f"a batch (ftnoise.inject takes one example at a time). Received: {fault.where!r}."
         )
-    before = [target.variable.numpy() for target in targets]
-    values = faulty_parameters(fault.what, targets, drawn.pairs)
+    faulty = faulty_parameters(fault.what, targets, drawn.pairs)
+    changes = [] if storage is None else storage.changes
+    changes += zip(variables, faulty, strict=True)
+    before = [variable.numpy() for variable, _ in changes]
     try:
-        for target, value in zip(targets, values, strict=True):
-            target.variable.assign(value)
+        for variable, value in changes:
+            variable.assign(value)
         yield drawn
     finally:
-        for target, value in zip(targets, before, strict=True):
-            target.variable.assign(value)
+        for (variable, _), value in zip(changes, before, strict=True):
+            variable.assign(value)
 
 
-def strike(effect: Effect, values: Any, hit: Any, draw: Any, each: bool = False) -> Any:
+def strike(
+    effect: Effect, values: Any, hit: Any, draw: Any, each: bool = False, code: Code | None = None
+) -> Any:
     """The values, those that are hit being faulty.
 
     Args:
@@ -99,7 +113,10 @@ def strike(effect: Effect, values: Any, hit: Any, draw: Any, each: bool = False)
         hit: bool, broadcasts against the values; `[batch, *grid]` if `each`.
         draw: the effect's random values, as `hit`; None if it has none.
         each: whether each example has hits and draws of its own.
+        code: of a stored parameter, whose last axis of hits is that of bits if each is a site.
     """
+    if code is not None and effect.on_bits:
+        return code.flipped(values, code.masks(hit, effect.only_bit))
 
     def spread(part: Any) -> Any:
         # The grid belongs to the last axes.
@@ -111,10 +128,23 @@ def strike(effect: Effect, values: Any, hit: Any, draw: Any, each: bool = False)
     return tf.where(hit, effect.faulty(values, draw), values)
 
 
-def strike_few(effect: Effect, values: Any, positions: Any, draw: Any) -> tuple[Any, Any]:
-    """A parameter that is faulty at flat positions `[hits]`, and its faulty values `[hits]`."""
+def strike_few(
+    effect: Effect, values: Any, positions: Any, draw: Any, code: Code | None = None
+) -> tuple[Any, Any]:
+    """A parameter that is faulty at flat positions `[hits]`, and its faulty values `[hits]`.
+
+    With a `code` and a flip of any bit, the positions are those of bits.
+    """
     flat = tf.reshape(values, [-1])
-    faulty = effect.faulty(tf.gather(flat, positions), draw)
+    if code is not None and effect.on_bits:
+        bits = positions % code.bits
+        positions, owners = np.unique(positions // code.bits, return_inverse=True)
+        hits = np.zeros((len(positions), code.bits), bool)
+        hits[owners, bits] = True
+        at = code.at(values.shape, positions)
+        faulty = at.flipped(tf.gather(flat, positions), at.masks(hits, None))
+    else:
+        faulty = effect.faulty(tf.gather(flat, positions), draw)
     struck = tf.tensor_scatter_nd_update(flat, positions[:, None], faulty)
     return tf.reshape(struck, values.shape), faulty
 
@@ -124,7 +154,7 @@ def faulty_parameters(
 ) -> list[Any]:
     """The faulty values of the targets' parameters, from the hits and draws of each."""
     return [
-        strike(effect, tf.convert_to_tensor(target.variable), hit, draw)
+        strike(effect, tf.convert_to_tensor(target.variable), hit, draw, code=target.code)
         for target, (hit, draw) in zip(targets, pairs, strict=True)
     ]
 

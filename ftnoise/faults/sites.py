@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +15,7 @@ from ftnoise.core.checks import expect
 from ftnoise.core.errors import BadInput
 from ftnoise.layers.drawing import noise_weights
 from ftnoise.layers.graph import Graph, Step, unfold
+from ftnoise.layers.replacing import holding
 
 LAYERS = keras.layers
 # They have parameters, but act on the units of the layer before.
@@ -85,10 +88,11 @@ class Target:
 
 @dataclass(frozen=True, eq=False)
 class ParameterTarget(Target):
-    """One parameter, and where layers hold it: (layer, attribute)."""
+    """One parameter, where layers hold it: (layer, attribute), and its `storage.Code`, if any."""
 
     variable: Any
     holders: tuple[tuple[Any, str], ...]
+    code: Any = None
 
     @property
     def kind(self) -> str:
@@ -237,3 +241,24 @@ def _units(step: Step, layer: keras.layers.Layer) -> tuple[int, ...]:
             f"Expected a known number of units in {layer.name}. Received: shape {shape}."
         )
     return (units, *(1 for _ in shape[2:])) if first else (units,)
+
+
+def expect_held(targets: Sequence[Any]) -> None:
+    """Raises `BadInput` if a parameter is hidden in its layer, so that it cannot be replaced."""
+    for target in targets:
+        expect(
+            len(target.holders) > 0,
+            "parameters that are attributes of their layers",
+            parameter=target.name,
+        )
+
+
+@contextlib.contextmanager
+def held(targets: Sequence[Any], values: Sequence[Any]) -> Iterator[None]:
+    """The layers hold tensors instead of the targets' variables inside the block."""
+    with contextlib.ExitStack() as stack:
+        for target, value in zip(targets, values, strict=True):
+            for layer, attribute in target.holders:
+                cast = tf.cast(value, layer.compute_dtype or value.dtype)
+                stack.enter_context(holding(layer, attribute, cast))
+        yield

@@ -126,9 +126,7 @@ class TrialSampler:
         few = min(total, int(FIRST_SHARE * self.site_count))
         places = seeds.generator(self.seed, "first fault places", number)
         chosen = first_distinct(places, self.site_count, few)
-        values = self.fault.what.draw(
-            seeds.generator(self.seed, "first fault values", number), (few,)
-        )
+        values = self.fault.draw(seeds.generator(self.seed, "first fault values", number), (few,))
         hit = np.zeros((1, self.site_count), bool)  # its memory is taken where it is written
         hit[0, chosen] = True
         draws = None if values is None else np.zeros((1, self.site_count), values.dtype)
@@ -142,20 +140,28 @@ class TrialSampler:
             draws[0, chosen] = values
         drawn = [None] * len(self.targets) if draws is None else self.by_target(draws)
         trial = Trial(tuple(self.by_target(hit)), tuple(drawn), self.names).first()
-        if total > few:
-            return trial
+        return trial if total > few else replace(trial, few=self._few(chosen, values))
+
+    def at(self, chosen: np.ndarray) -> Trial:
+        """The trial of given sites, flat positions among all of them; the fault draws no values."""
+        hit = np.zeros((1, self.site_count), bool)
+        hit[0, chosen] = True
+        draws = [None] * len(self.targets)
+        trial = Trial(tuple(self.by_target(hit)), tuple(draws), self.names).first()
+        return replace(trial, few=self._few(chosen, None))
+
+    def _few(
+        self, chosen: np.ndarray, values: np.ndarray | None
+    ) -> dict[int, tuple[np.ndarray, np.ndarray | None]]:
         starts = np.cumsum([0, *self.sizes])
         owners = np.searchsorted(starts, chosen, side="right") - 1
-        return replace(
-            trial,
-            few={
-                int(n): (
-                    chosen[owners == n] - starts[n],
-                    None if values is None else values[owners == n],
-                )
-                for n in np.unique(owners)
-            },
-        )
+        return {
+            int(n): (
+                chosen[owners == n] - starts[n],
+                None if values is None else values[owners == n],
+            )
+            for n in np.unique(owners)
+        }
 
     def keys(self, number: int) -> Callable[[int], np.ndarray]:
         """A sampler of the keys of the next inputs: n -> `[n, sites]`."""
@@ -167,7 +173,7 @@ class TrialSampler:
         """A sampler of the effect's values at a target: n -> `[n, *grid]`."""
         generator = seeds.generator(self.seed, "fault values", number, target)
         grid = self.targets[target].grid
-        return lambda inputs: self.fault.what.draw(generator, (inputs, *grid))
+        return lambda inputs: self.fault.draw(generator, (inputs, *grid))
 
     def by_target(self, hit: np.ndarray) -> list[np.ndarray]:
         """`hit [inputs, sites]`, or values, as those of each target, `[inputs, *grid]`."""

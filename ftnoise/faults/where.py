@@ -28,6 +28,8 @@ from ftnoise.core.spec import Spec
 if TYPE_CHECKING:
     import keras
 
+FORMATS = ("float32", "bfloat16", "float16", "int8")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Where(Spec, ABC):
@@ -39,11 +41,16 @@ class Where(Spec, ABC):
         indices: positions of sites (from 0, flat) in the one target that `layers` names; empty
             takes all.
         output_layer: whether the sites of the layer that gives the network's output count.
+        stored: the format in which memory holds parameters, `float32`, `bfloat16`, `float16` or
+            `int8` (see `storage`): the fault-free network computes on what it reads back, and a
+            random flip hits any of the stored bits, the sites. None is the float32 of the model,
+            whose sites are parameters, with at most one flip each.
     """
 
     layers: tuple[str | int, ...] = ()
     indices: tuple[int, ...] = ()
     output_layer: bool = True
+    stored: str | None = None
 
     outputs: ClassVar[bool] = False
 
@@ -58,6 +65,9 @@ class Where(Spec, ABC):
         different = known and len(set(self.indices)) == len(self.indices)
         expect(different, "indices to be different integers >= 0", indices=self.indices)
         boolean(output_layer=self.output_layer)
+        known = self.stored is None or (self.stored in FORMATS and not self.outputs)
+        formats = "None for outputs of neurons" if self.outputs else f"one of {', '.join(FORMATS)}"
+        expect(known, f"stored to be {formats}", stored=self.stored)
 
     @property
     def label(self) -> str:
@@ -70,7 +80,7 @@ class Where(Spec, ABC):
             text += f" of {', '.join(named)}"
         if self.output_layer != type(self).output_layer:
             text += f" with{'' if self.output_layer else 'out'} the output layer"
-        return text
+        return f"{text} in {self.stored}" if self.stored else text
 
     @abstractmethod
     def candidates(self, network: keras.Model) -> list[Any]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.checks import expect, instance
 from ftnoise.core.interfaces import Weights
-from ftnoise.faults.fault import Fault
+from ftnoise.faults.fault import Fault, expect_unstored
 
 if TYPE_CHECKING:
     import keras
@@ -40,6 +40,7 @@ class FaultsInTraining(Weights):
             "a fault that is not transient, as each step draws anew",
             transient=self.fault.transient,
         )
+        expect_unstored(self.fault)
 
     def rebuild(self, network: keras.Model) -> keras.Model:
         """The network as it is.
@@ -47,7 +48,7 @@ class FaultsInTraining(Weights):
         Raises:
             BadInput: it has no such sites, or fewer than faults.
         """
-        from ftnoise.faults.faulty_network import expect_held
+        from ftnoise.faults.sites import expect_held
 
         targets = self.fault.where.targets(network)
         self.fault.rate.check(len(self.fault.where.indices) or sum(t.size for t in targets))
@@ -58,8 +59,8 @@ class FaultsInTraining(Weights):
     @contextlib.contextmanager
     def during_pass(self, network: keras.Model, seed: Any) -> Iterator[None]:
         """Forward passes in the block have the faults of this step."""
-        from ftnoise.faults.faulty_network import held
         from ftnoise.faults.injection import faulty_parameters, striking, taps
+        from ftnoise.faults.sites import held
 
         targets = self.fault.where.targets(network)
         pairs = drawn(self.fault, targets, seed)

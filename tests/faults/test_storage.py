@@ -1,0 +1,239 @@
+"""Formats of stored parameters: codes against NumPy, one bit of the code in every trial."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ftnoise.core.errors import BadInput
+from ftnoise.faults.agreement import agreement
+from ftnoise.faults.callback import FaultInjection
+from ftnoise.faults.campaign import Campaign
+from ftnoise.faults.injection import injected
+from ftnoise.faults.parsing import parse_fault, rate_of
+from ftnoise.faults.storage import Code, Storage
+from ftnoise.faults.where import FORMATS, Neurons
+from ftnoise.training.weights.faults_in_training import FaultsInTraining
+from tests.faults.networks import made, right_now
+
+BITS = {"float32": 32, "bfloat16": 16, "float16": 16}
+
+
+def flips(stored: str, where: str = "parameters", bit: str = "", rate: str = "n=1"):
+    return parse_fault(f"{where},stored={stored}:bit_flip{bit}:{rate}")
+
+
+def popcount(one, other, kind):
+    """Number of different bits of the two arrays' representations."""
+    bits = one.view(kind) ^ other.view(kind)
+    return int(np.unpackbits(np.ascontiguousarray(bits).view(np.uint8)).sum())
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [*(("dense", stored) for stored in FORMATS), ("convolutions", "int8"), ("residual", "int8")],
+)
+def test_one_bit_of_the_code_differs_in_every_trial(name, stored):
+    network, x, y = made(name)
+    campaign = Campaign(network, x, y, flips(stored))
+    agreement(campaign)
+    golden = {target.name: target.variable.numpy() for target in campaign.targets}
+    seen = set()
+    for trial in range(30):
+        values, _ = campaign._inputs_of(campaign.sampler.trial(trial, rate_of("n=1")))
+        bits = 0
+        for target, value in zip(campaign.targets, values, strict=True):
+            code, old, new = target.code, golden[target.name], value.numpy()
+            if code.number:
+                kind = {"float32": np.float32, "float16": np.float16}.get(code.number)
+                if kind is None:  # bfloat16 is the upper half of float32
+                    bits += popcount(old, new, np.uint32)
+                else:
+                    view = np.uint32 if kind is np.float32 else np.uint16
+                    bits += popcount(old.astype(kind), new.astype(kind), view)
+            else:
+                # Not by the code of the package: a value is a whole number of scales.
+                steps = [
+                    np.round(part.astype(np.float64) / code.scale).astype(np.int64)
+                    for part in (old, new)
+                ]
+                changed = np.flatnonzero(steps[0] != steps[1])
+                for at in changed:
+                    pair = [np.int64(part.ravel()[at]) for part in steps]
+                    # Codes near 2 ** 31 are rounded to a float32.
+                    apart = float(abs(pair[1] - pair[0]))
+                    power = 2.0 ** round(np.log2(apart))
+                    assert apart == pytest.approx(power, rel=1e-5)
+                    bits += 1
+            if (old != new).any():
+                seen.add(target.name)
+        assert bits == 1
+    assert len(seen) > 1
+
+
+@pytest.mark.parametrize(
+    ("name", "stored", "rate"),
+    [
+        ("dense", "int8", "n=2"),
+        ("dense", "float16", "0.3"),
+        ("convolutions", "bfloat16", "n=2"),
+        ("convolutions", "int8", "0.3"),
+        ("residual", "float32", "n=2"),
+        ("residual", "int8", "0.3"),
+    ],
+)
+def test_the_campaign_and_the_injected_model_agree(name, stored, rate):
+    network, x, y = made(name)
+    fault = flips(stored, rate=rate)
+    before = network.get_weights()
+    ours = Campaign(network, x, y, fault, seed=3).outputs(1, fault.rate)
+    with injected(network, fault, seed=3, trial=1, examples=x) as trial:
+        assert trial.count == sum(len(at) for _, at in trial.sites)
+        theirs = right_now(network, x, y)[0]
+    np.testing.assert_array_equal(ours, theirs)
+    for one, same in zip(before, network.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, same)
+
+
+def test_int8_has_a_scale_for_each_channel_and_biases_of_32_bits():
+    network, x, _ = made("convolutions")
+    for layer in network.layers:  # channels of very different sizes; a channel without weights
+        if layer.weights:
+            kernel, bias = layer.get_weights()
+            kernel *= 10.0 ** -np.arange(kernel.shape[-1])
+            kernel[..., -1] = 0
+            layer.set_weights([kernel, bias + 0.1])
+    storage = Storage(network, "int8", [np.asarray(x)])
+    for target, original in zip(storage.targets, storage.originals, strict=True):
+        stored, value = target.variable.numpy(), original.variable.numpy()
+        if target.kind == "kernel":
+            most = np.abs(value).max(axis=tuple(range(value.ndim - 1)))
+            assert target.code.integer == "int8"
+            assert (np.abs(stored - value) <= most / 127 * 0.5001)[..., :3].all()
+            codes = target.code.encode(stored).numpy()
+            np.testing.assert_array_equal(
+                np.abs(codes).reshape(-1, codes.shape[-1]).max(axis=0)[:3], 127
+            )
+        else:
+            assert target.code.integer == "int32"
+            np.testing.assert_allclose(stored, value, atol=1e-3)
+    first = network.layers[0]
+    scale = np.abs(first.get_weights()[0]).max(axis=(0, 1, 2)) / 127
+    width = (max(np.max(x), 0) - min(np.min(x), 0)) / 255
+    (bias,) = [target for target in storage.targets if target.name == f"{first.name}/bias"]
+    np.testing.assert_allclose(bias.code.scale[:-1], scale[:-1] * width, rtol=1e-5)
+
+
+def test_depthwise_channels_and_batch_normalization():
+    network, x, _ = made("residual")
+    found = {target.name: target for target in Storage(network, "int8", [np.asarray(x)]).targets}
+    depthwise = found["depthwise_conv2d/depthwise_kernel"]
+    assert depthwise.code.scale.shape == (1, 1, 5, 1)
+    assert depthwise.code.scale.ravel().shape == found["depthwise_conv2d/bias"].code.scale.shape
+    assert found["batch_normalization/gamma"].code.number == "float32"
+
+
+@pytest.mark.parametrize("stored", BITS)
+def test_sites_are_bits_and_a_bit_has_its_value(stored):
+    network, x, y = made("dense")
+    parameters = sum(variable.numpy().size for variable in network.trainable_variables)
+    assert Campaign(network, x, y, flips(stored)).site_count == parameters * BITS[stored]
+    assert Campaign(network, x, y, flips(stored, bit="=3")).site_count == parameters
+    code = Campaign(network, x, y, flips(stored)).targets[0].code
+    one = tf.ones([1])
+    sign = code.flipped(one, code.masks(tf.constant([True]), BITS[stored] - 1))
+    assert sign.numpy().tolist() == [-1.0]
+    lowest = code.flipped(one, code.masks(tf.constant([True]), 0)).numpy()[0]
+    assert lowest - 1 == {"float32": 2.0**-23, "bfloat16": 2.0**-7, "float16": 2.0**-10}[stored]
+
+
+def test_int8_codes_wrap_as_twos_complement():
+    code = Code("int8", scale=np.float32(1.0))
+    values = np.array([0, 1, -1, 127, -127, 5], np.float32)
+    for bit in range(8):
+        found = code.flipped(values, code.masks(np.ones(6, bool), bit)).numpy()
+        expected = (values.astype(np.int8).view(np.uint8) ^ np.uint8(1 << bit)).view(np.int8)
+        np.testing.assert_array_equal(found, expected)
+    both = code.masks(np.array([[True, *[False] * 6, True]]), None).numpy()
+    assert both.tolist() == [-127]
+
+
+def test_flips_at_given_sites_are_those_of_the_trial():
+    network, x, y = made("dense")
+    fault = flips("int8", rate="n=3")
+    campaign = Campaign(network, x, y, fault)
+    trial = campaign.sampler.trial(2, fault.rate)
+    flat = np.flatnonzero(np.concatenate([hit.ravel() for hit in trial.hits]))
+    np.testing.assert_array_equal(campaign.outputs_at(flat), campaign.outputs(2, fault.rate))
+    ours, theirs = campaign.run_at([flat, flat[:1]]), campaign.run([2], fault.rate)
+    np.testing.assert_array_equal(ours.correct[0], theirs.correct[0])
+    assert ours.faults.tolist() == [3, 1]
+
+
+def test_few_and_many_flips_are_of_the_same_arithmetic():
+    network, x, y = made("dense")
+    fault = flips("int8", rate="n=40")
+    campaign = Campaign(network, x, y, fault)
+    dense = campaign.sampler.trial(0, fault.rate)
+    flat = np.flatnonzero(np.concatenate([hit.ravel() for hit in dense.hits]))
+    for one, other in zip(
+        campaign._inputs_of(dense)[0],
+        campaign._inputs_of(campaign.sampler.at(flat))[0],
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_other_effects_hit_what_is_read_back():
+    network, x, y = made("dense")
+    fault = parse_fault("weights,stored=int8:stuck_at_zero:0.5")
+    campaign = Campaign(network, x, y, fault)
+    values, _ = campaign._inputs_of(campaign.sampler.trial(0, fault.rate))
+    for target, value in zip(campaign.targets, values, strict=True):
+        kept = value.numpy() != 0
+        np.testing.assert_array_equal(value.numpy()[kept], target.variable.numpy()[kept])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("parameters,stored=int4:bit_flip:n=1", "stored to be one of float32, bfloat16"),
+        ("neurons,stored=int8:bit_flip:n=1", "stored to be None for outputs of neurons"),
+    ],
+)
+def test_wrong_formats_are_refused(text, expected):
+    with pytest.raises(BadInput, match=expected):
+        parse_fault(text)
+
+
+def test_what_cannot_be_stored_is_refused():
+    network, x, y = made("dense")
+    with pytest.raises(BadInput, match=r"a bit from 0 to 7 for dense/kernel.*int8.*bit=8"):
+        Campaign(network, x, y, flips("int8", bit="=8"))
+    with (
+        pytest.raises(BadInput, match="Expected examples for int8"),
+        injected(network, flips("int8")),
+    ):
+        pass
+    network, x, y = made("recurrent")
+    with pytest.raises(BadInput, match=r"dense and convolutional layers for int8.*embedding"):
+        Campaign(network, x, y, flips("int8"))
+    with pytest.raises(BadInput, match="a fault in training without a stored format"):
+        FaultsInTraining(fault=flips("int8"))
+    with pytest.raises(BadInput, match="a fault in training without a stored format"):
+        FaultInjection(flips("int8"), schedule=0.1)
+    with pytest.raises(BadInput, match="stored"):
+        Neurons(stored="int8")
+
+
+def test_biases_of_the_last_layer_matter_most():
+    """If biases were left out, or flipped in the float, this curve would be another."""
+    network, x, y = made("dense")
+    high = [flips("int8", f"biases,layers={layer}", "=30") for layer in range(3)]
+    drops = []
+    for fault in high:
+        campaign = Campaign(network, x, y, fault)
+        drops.append(campaign.run(range(8), rate_of("n=1")).output_deviation_mean.mean())
+    assert drops[2] > 1e4  # the others end in a tanh
+    assert min(drops) > 0.5
