@@ -35,11 +35,20 @@ ALSO = {
     "architectures": {"layers"},
     "engine": {"store"},
     "report": {"store"},
-    "user": {"report", "store"},
+    "user": {"engine", "report", "store"},
     "cli": {"audit", "engine", "report", "store", "user"},
 }
 # Names that the package itself hands out, imported on first use.
-HANDED_OUT = {"faults", "user"}
+HANDED_OUT = {
+    "architectures",
+    "attacks",
+    "core",
+    "datasets",
+    "faults",
+    "measures",
+    "training",
+    "user",
+}
 
 
 def imports(file: Path, package: Path = PACKAGE) -> Iterator[tuple[int, str, str]]:

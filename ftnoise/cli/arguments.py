@@ -7,10 +7,11 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from ftnoise.cli import catalog
 from ftnoise.core.checks import expect
 from ftnoise.core.errors import BadInput
 from ftnoise.core.preset import PRESETS
+from ftnoise.store.folders import default_root
+from ftnoise.user import catalog
 
 if TYPE_CHECKING:
     from ftnoise.core.experiment import Experiment
@@ -82,9 +83,10 @@ def common(parser: argparse.ArgumentParser, seeds_help: str) -> None:
     add(
         "--runs",
         type=folder,
-        default=ROOT / "runs",
+        default=default_root(),
         metavar="DIR",
-        help="where runs are stored (default: runs)",
+        help="where runs are stored (default: runs in the working directory, or beside "
+        "./reproduce.sh)",
     )
 
 

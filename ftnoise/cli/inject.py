@@ -48,7 +48,7 @@ def run(given: argparse.Namespace) -> int:
     settings = checked(given)
     names = (str(given.weights or given.model), str(given.against))
     model, x, y, about = own_model.loaded(given, "inject")
-    from ftnoise.store.folders import Store
+    from ftnoise.store.folders import Store, default_root
     from ftnoise.user.files import read_weights
     from ftnoise.user.inject import job, plan, prepared
     from ftnoise.user.plausibility import guessing
@@ -66,7 +66,7 @@ def run(given: argparse.Namespace) -> int:
 
     def measured(folder: Path | None) -> InjectionResult:
         work = job(campaign(), settings, about)
-        path = folder or Store(own_model.RUNS).own("injections") / work.folder
+        path = folder or Store(default_root()).own("injections") / work.folder
         report = own_model.reporting(
             lambda done, all_, _: f"inject: {done:,} of {total}{all_:,} trials", limit
         )
