@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ftnoise.core.preset import Preset
 
 ROOT = Path(__file__).resolve().parents[2]
-REFERENCES = ROOT / "runs" / "reference"  # published runs
 MOST_SEEDS = 10_000  # each is a training of every row
 MOST_WORKERS = 1_000  # processes that each import TensorFlow
 

@@ -429,7 +429,7 @@ class MeasureInput:
     Attributes:
         network: the trained `keras.Model`, giving logits; measures leave it bit-identical.
         data: the arrays that it was trained and is tested on.
-        run: the run that it comes from.
+        run: the run that it comes from; of a network without one, None (`Measure.needs_run`).
         checkpointing: progress, and partial results: after a kill, `load` returns the last `save`
             to the next process.
         record: the content of the run's spec.json.
@@ -439,7 +439,7 @@ class MeasureInput:
 
     network: keras.Model
     data: Data
-    run: Run
+    run: Run | None
     checkpointing: Checkpointing
     record: dict[str, JSON] = field(default_factory=dict)
     others: Mapping[Run, keras.Model] = field(default_factory=dict)
@@ -472,7 +472,15 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True)
 class Measure(Spec, ABC):
-    """A measurement of a trained network; results are stored by run and measure."""
+    """A measurement of a trained network; results are stored by run and measure.
+
+    Attributes:
+        needs_run: it reads the run, its record or other runs: a network alone is not enough.
+        needs_training_data: it reads the training examples.
+    """
+
+    needs_run: ClassVar[bool] = False
+    needs_training_data: ClassVar[bool] = False
 
     @abstractmethod
     def evaluate(self, trained: MeasureInput) -> Measurement:
