@@ -140,8 +140,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "architectures": "Cifar10CNN CirclesNet FmnistCNN1 FmnistCNN2 FmnistDNN GridCNN GridMLP GridVGG "
-    "MnistMLP SequentialNetwork",
+    "architectures": "Cifar10CNN CirclesNet FmnistCNN1 FmnistCNN2 FmnistDNN GridCNN GridMLP "
+    "GridVGG MnistMLP SequentialNetwork",
     "attacks.apgd": "APGD TargetedAPGD",
     "attacks.ascent": "L2Ball LinfBall",
     "attacks.attack": "Attack",

@@ -215,13 +215,13 @@ class Experiment:
         )
         if not rows:
             names = listed([row.name for row in self.rows])
-            raise BadInput(f"Expected --rows to match one of: {names}. Received: {pattern!r}.")
+            raise BadInput(f"Expected rows to match one of: {names}. Received: {pattern!r}.")
         return rows
 
     def preset(self, name: str) -> Preset:
         """Its own preset of that name, or else the common one; `BadInput` if there is neither."""
         presets = PRESETS | {own.name: own for own in self.presets}
-        expect(name in presets, f"--preset of {self.name} in {', '.join(presets)}", preset=name)
+        expect(name in presets, f"preset of {self.name} in {', '.join(presets)}", preset=name)
         return presets[name]
 
     def draws(self, row: Row) -> list[Run]:

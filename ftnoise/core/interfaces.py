@@ -472,15 +472,17 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True)
 class Measure(Spec, ABC):
-    """A measurement of a trained network; results are stored by run and measure.
+    """A measurement of a trained network; results are stored by run and measure."""
 
-    Attributes:
-        needs_run: it reads the run, its record or other runs: a network alone is not enough.
-        needs_training_data: it reads the training examples.
-    """
+    @property
+    def needs_run(self) -> bool:
+        """Whether it reads the run, its record or other runs: a network alone is not enough."""
+        return False
 
-    needs_run: ClassVar[bool] = False
-    needs_training_data: ClassVar[bool] = False
+    @property
+    def needs_training_data(self) -> bool:
+        """Whether it reads the training examples."""
+        return False
 
     @abstractmethod
     def evaluate(self, trained: MeasureInput) -> Measurement:

@@ -42,7 +42,7 @@ class ReproductionResult:
 
         Columns: `row`, `measure` (name of the table's column), `unit`, `paper`, `ours` (mean over
         seeds), `spread` (sample standard deviation), `low` and `high` (95 % t interval of the
-        mean), `seeds`, `difference` (ours minus paper). Tables of grids have a line for each network.
+        mean), `seeds`, `difference` (ours minus paper). Grids have a line for each network.
         """
         import pandas
 
