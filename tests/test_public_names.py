@@ -15,7 +15,7 @@ import ftnoise
 
 SOURCES = ("attacks", "architectures", "measures", "training")
 # Bases and parts, whose members have the sources.
-WITHOUT = {"LearningCurves", "ParameterSpread", "SequentialNetwork", "Training"}
+WITHOUT = {"LayerFaults", "LearningCurves", "ParameterSpread", "SequentialNetwork", "Training"}
 
 
 def value(name):
