@@ -49,12 +49,13 @@ class EvaluationResult:
 
     @property
     def lines(self) -> pandas.DataFrame:
-        """A line for each scalar: `measure`, `scalar`, `value`."""
+        """A line for each scalar: `measure`, `scalar`, `value`; measures of one kind are numbered."""
         import pandas
 
+        kinds = [measure.slug for measure in self.measurements]
         lines = [
-            (measure.slug, name, value)
-            for measure, found in self.measurements.items()
+            (f"{kind} {kinds[:n].count(kind) + 1}" if kinds.count(kind) > 1 else kind, name, value)
+            for n, (kind, found) in enumerate(zip(kinds, self.measurements.values(), strict=True))
             for name, value in found.scalars.items()
         ]
         return pandas.DataFrame(lines, columns=["measure", "scalar", "value"])

@@ -80,6 +80,9 @@ def test_probabilities_are_seen_as_logits_and_the_model_stays_as_it_is():
     assert found.subject == "own"
     same = ftnoise.evaluate(logits, FEW, x=x, y=y)
     assert same.scalars == found.scalars
+    more = ftnoise.FaultTolerance(rates=(0.1,), trials=3)
+    both = ftnoise.evaluate(network, FEW, more, x=x, y=y).lines["measure"]
+    assert {*both} == {"fault_tolerance 1", "fault_tolerance 2"}
     assert all(map(np.array_equal, before, network.get_weights()))
     assert len(network.layers[-1]._inbound_nodes) == 1
 
