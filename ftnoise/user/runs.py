@@ -49,7 +49,7 @@ class EvaluationResult:
 
     @property
     def lines(self) -> pandas.DataFrame:
-        """A line for each scalar: `measure`, `scalar`, `value`; measures of one kind are numbered."""
+        """A line for each scalar: `measure` (those of one kind are numbered), `scalar`, `value`."""
         import pandas
 
         kinds = [measure.slug for measure in self.measurements]

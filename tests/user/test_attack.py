@@ -42,7 +42,7 @@ def test_it_is_the_measure_of_the_same_attack_and_leaves_the_model_as_it_is():
     found = attacked(network, y=y).lines
     assert found["accuracy"][0] == 90  # without a ball, the clean accuracy
     assert found["accuracy"].is_monotonic_decreasing
-    assert found["accuracy"].iloc[-1] < 60
+    assert found["accuracy"].iloc[-1] < 80
     trained = MeasureInput(
         network=network, data=arrays_only(X, y), run=None, checkpointing=Checkpointing()
     )

@@ -61,7 +61,7 @@ def test_a_run_that_fails_is_an_error_and_the_others_are_kept(trained, monkeypat
 @pytest.mark.parametrize(
     ("experiment", "settings", "message"),
     [
-        ("tyni", {}, "Did you mean 'tiny'"),
+        ("tyni", {}, r"an experiment \(tiny\)\. Received: .tyni."),
         ("nowhere/mine.py", {}, "a Python file"),
         (3, {}, "experiment to be an experiment or its name"),
         (TABLE, {"preset": "fast"}, "preset of tiny in paper, quick, smoke"),
