@@ -16,13 +16,13 @@ class Norm(ftnoise.Measure):
 
 
 RUNS = {
-    f"{epochs} epochs": ftnoise.Run(
+    name: ftnoise.Run(
         architecture=ftnoise.CirclesNet(),
         data=ftnoise.Circles(),
         training=ftnoise.Training(),
         schedule=ftnoise.Schedule(epochs=epochs, batch_size=10, learning_rate=0.05),
     )
-    for epochs in (10, 100)
+    for name, epochs in {"short": 10, "long": 100}.items()
 }
 EXPERIMENT = ftnoise.Experiment(
     name="norms",
