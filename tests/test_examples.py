@@ -10,7 +10,7 @@ import pytest
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 PRINTED = {
     "attack_at_three_radii": "accuracy %",
-    "own_experiment": "Norm of the parameters",
+    "own_experiment": "The norm of the parameters grows",
     "own_model_under_faults": "stuck at 0",
     "private_training": "privacy_epsilon",
     "train_with_noise": "gaussian_noise",
