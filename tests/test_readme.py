@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ftnoise.cli import catalog
 from ftnoise.cli import main as cli
 from ftnoise.core.data import Data
 from ftnoise.core.preset import PRESETS
 from ftnoise.datasets.fashion_mnist import FashionMNIST
+from ftnoise.user import catalog
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()

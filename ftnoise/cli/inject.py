@@ -85,7 +85,7 @@ def run(given: argparse.Namespace) -> int:
     settings = checked(given)
     names = (str(given.weights or given.model), str(given.against))
     model, x, y, about = own_model.loaded(given, "inject")
-    from ftnoise.store.folders import Store
+    from ftnoise.store.folders import Store, default_root
     from ftnoise.user.files import read_examples, read_weights
     from ftnoise.user.inject import job, plan, prepared
     from ftnoise.user.plausibility import guessing, scaled
@@ -102,7 +102,7 @@ def run(given: argparse.Namespace) -> int:
         return found
 
     def stored(work: Job[R], folder: Path | None, words: Callable[..., str]) -> R:
-        path = folder or Store(own_model.RUNS).own("injections") / work.folder
+        path = folder or Store(default_root()).own("injections") / work.folder
         return own_model.measured(work, path, own_model.reporting(words, limit))
 
     def measured(folder: Path | None, protected: float = 0.0) -> InjectionResult:

@@ -80,6 +80,8 @@ class NoiseEquivalence(Measure):
 
     revision: ClassVar[int] = 2
 
+    needs_training_data: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         expect(
             isinstance(self.sigmas, tuple)

@@ -39,9 +39,9 @@ WRONG = [
     (["report", "tiny", "--seeds", "0"], "Expected --seeds in 1 to 10,000. Received: seeds=0."),
     (["publish", "tiny", "--to", "there", "--seeds", "0"], "Received: seeds=0."),
     (["publish", "tiny"], "arguments are required: --to"),
-    (["tiny", "--rows", "huge"], f"Expected --rows to match one of: {', '.join(ROWS)}. Received:"),
+    (["tiny", "--rows", "huge"], f"Expected rows to match one of: {', '.join(ROWS)}. Received:"),
     (["tiny", "--rows", "huge", "--dry-run"], "Received: 'huge'."),
-    (["tiny", "--rows", ""], f"Expected --rows to match one of: {', '.join(ROWS)}. Received: ''."),
+    (["tiny", "--rows", ""], f"Expected rows to match one of: {', '.join(ROWS)}. Received: ''."),
     (["tiny", "--rows", "", "--dry-run"], "Received: ''."),
     (
         ["tiny", "--secret-key"],
