@@ -17,7 +17,6 @@ from ftnoise.cli import main as cli
 from ftnoise.core.progress import duration
 
 ROOT = Path(__file__).resolve().parent.parent
-REFERENCE = ROOT / "runs" / "reference"
 MAIN = "Duddu et al."
 CITED = re.compile(
     r'(?:([A-Z][\w-]+(?:(?:, | and )[A-Z][\w-]+)*(?: et al\.)?(?: \(\d{4}\))?), )?"([^"]{15,})"'
@@ -36,8 +35,8 @@ def fill(app: Any, page: str, source: list[str]) -> None:
 
 def report(page: str, name: str) -> str:
     """A committed report, without its title, with its pictures."""
-    text = (REFERENCE / f"{name}.md").read_text()
-    text = re.sub(r"^#(#?) .*\n", lambda found: found[0] if found[1] else "", text, count=1)
+    text = (ROOT / "runs" / "reference" / f"{name}.md").read_text()
+    text = text.split("\n", 1)[1]
     folder = "../" * (page.count("/") + 1) + "runs/reference"
     return re.sub(r"^## ", "### ", text, flags=re.MULTILINE).replace("](", f"]({folder}/")
 
@@ -119,23 +118,21 @@ def papers(page: str) -> str:
         if "\nDeviations\n" not in text:
             continue
         before, deviations = text.split("\nDeviations\n")
-        cited = [
-            (who or "", title.strip(",.")) for who, title in CITED.findall(" ".join(before.split()))
-        ]
+        found_here = CITED.findall(" ".join(before.split()))
+        cited = [(who, title.strip(",.")) for who, title in found_here]
         if not cited or re.search(r"(of|in) the\s+paper|paper's|Table \d of the", before):
             cited.insert(0, (MAIN, "Fault Tolerance of Neural Networks in Adversarial Settings"))
         for who, title in cited:
             named[title] = named.get(title) or who
-        summary = before.splitlines()[0]
-        found[cited[0][1]].append(f"### `{name}`\n\n{summary}\n\n{deviations}")
+        found[cited[0][1]].append(f"### `{name}`\n\n{before.splitlines()[0]}\n\n{deviations}")
         for _, title in cited[1:]:
             also[title].add(f"`{name}`")
     titles = sorted(found | also, key=lambda title: (named[title] != MAIN, named[title], title))
     parts = []
     for title in titles:
-        who = f"{named[title]}, " if named[title] else ""
-        more = f"Also a source of {', '.join(sorted(also[title]))}." if also[title] else ""
-        parts.append("\n\n".join([f"## {who}{title}", *found[title], more]))
+        heading = ", ".join(filter(None, (named[title], title)))
+        more = [f"Also a source of {', '.join(sorted(also[title]))}."] if also[title] else []
+        parts += [f"## {heading}", *found[title], *more]
     return "\n\n".join(parts)
 
 
@@ -149,16 +146,8 @@ def _names(name: str) -> list[str]:
 
 def _text(module: Any) -> str:
     """A module's docstring as Markdown: aligned lines in a list become a block of code."""
-    text = inspect.getdoc(module) or ""
-    return re.sub(
-        r"\n\n((?:   .*(?:\n|$))+)",
-        lambda block: (
-            f"\n\n   ```text\n{block[1].rstrip()}\n   ```\n"
-            if re.search(r"\S {3,}\S", block[1])
-            else block[0]
-        ),
-        text,
-    )
+    aligned = r"\n\n((?:   .*\n)*?   .*\S {3,}\S.*\n(?:   .*\n)*)"
+    return re.sub(aligned, r"\n\n   ```text\n\1   ```\n", f"{inspect.getdoc(module) or ''}\n")
 
 
 def _rst(*lines: str) -> str:

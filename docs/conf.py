@@ -19,36 +19,24 @@ os.environ["COLUMNS"] = "100"  # of the help of the commands
 import _generate  # noqa: E402
 
 project = "ftnoise"
-author = "the authors of ftnoise"
-extensions = [
-    "myst_parser",
-    "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
-    "sphinx.ext.napoleon",
-]
+extensions = ["myst_parser", *(f"sphinx.ext.{n}" for n in ("autodoc", "autosummary", "napoleon"))]
 html_theme = "furo"
 html_title = "ftnoise"
-html_copy_source = False
-html_show_copyright = False
 # A backtick means code, in docstrings as in Markdown.
 default_role = "code"
 myst_heading_anchors = 3
+# Several modules define a Target, a Search and Weights: a short name in a signature links to one.
+suppress_warnings = ["ref.python"]
 autodoc_member_order = "bysource"
-autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
-autosummary_generate = False
-napoleon_google_docstring = True
-napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
 
 
-def _without_module_text(
-    app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]
-) -> None:
+def _without_module_text(app: Any, what: str, *given: Any) -> None:
     """Drops a module's docstring: it is Markdown, which `_generate.modules` puts on the page."""
     if what == "module":
-        lines.clear()
+        given[-1].clear()
 
 
 def setup(app: Any) -> None:
