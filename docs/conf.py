@@ -28,7 +28,7 @@ myst_heading_anchors = 3
 # Several modules define a Target, a Search and Weights: a short name in a signature links to one.
 suppress_warnings = ["ref.python"]
 autodoc_member_order = "bysource"
-autodoc_preserve_defaults = True
+autodoc_inherit_docstrings = False  # those of Keras are no RST
 napoleon_use_ivar = True
 napoleon_use_rtype = False
 
