@@ -187,7 +187,7 @@ def test_the_own_model_is_measured_as_shown(monkeypatch, tmp_path, capsys):
 
 
 def tables(text: str) -> list[str]:
-    return [found for found in text.split("\n\n") if found.startswith("|")]
+    return [found.strip() for found in text.split("\n\n") if found.startswith("|")]
 
 
 @pytest.mark.parametrize("title", re.findall(r"<!-- ([a-z]+\d*(?: quick)?) -->", README))
@@ -198,7 +198,7 @@ def test_a_table_is_that_of_the_reference_runs(title):
     known = tables(reference.split("## ")[0])
     # The first may stand alone: it has all numbers of the paper.
     assert tables(shown)
-    assert tables(shown) == [table.strip() for table in known[: len(tables(shown))]]
+    assert tables(shown) == known[: len(tables(shown))]
     legend, *_ = re.findall(r"^Ours: .*", reference, re.MULTILINE)
     assert legend in shown
     # That its numbers are of a share of the protocol is said wherever they stand.
