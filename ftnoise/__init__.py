@@ -5,6 +5,8 @@ attack at several radii, `global_robustness` how likely a prediction can be chan
 predictions cannot, with noise on the inputs, and `evaluate` any measure. `injected` puts a fault
 into the model for the time of a `with` block, `FaultInjection` is a Keras callback that injects
 faults in training, and `plan_trials` estimates the number of trials that a precision takes.
+`fault_map` finds the bits and layers that matter, `worst_case` the fewest flips that break the
+model, and `clamped` hardens it.
 
 With a `Run` (an architecture, data, a `Training` and a `Schedule`): `train` trains it, `evaluate`
 measures it, and `privacy_statement` gives the epsilon of DP-SGD. `reproduce` makes a whole table.
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
     from ftnoise.faults.effects import SignFlip as SignFlip
     from ftnoise.faults.effects import StuckAt as StuckAt
     from ftnoise.faults.fault import Fault as Fault
+    from ftnoise.faults.hardening import clamped as clamped
     from ftnoise.faults.injection import injected as injected
     from ftnoise.faults.rates import Bernoulli as Bernoulli
     from ftnoise.faults.rates import Count as Count
@@ -121,6 +124,8 @@ if TYPE_CHECKING:
     from ftnoise.user.certify import CertificationResult as CertificationResult
     from ftnoise.user.certify import CertificationSettings as CertificationSettings
     from ftnoise.user.certify import certify as certify
+    from ftnoise.user.fault_map import FaultMap as FaultMap
+    from ftnoise.user.fault_map import fault_map as fault_map
     from ftnoise.user.inject import inject as inject
     from ftnoise.user.inject import plan_trials as plan_trials
     from ftnoise.user.privacy import PrivacyStatement as PrivacyStatement
@@ -136,6 +141,8 @@ if TYPE_CHECKING:
     from ftnoise.user.runs import evaluate as evaluate
     from ftnoise.user.runs import train as train
     from ftnoise.user.settings import CampaignSettings as CampaignSettings
+    from ftnoise.user.worst_case import WorstCase as WorstCase
+    from ftnoise.user.worst_case import worst_case as worst_case
 
 __version__ = "0.1.0"
 
@@ -168,6 +175,7 @@ _HOMES = {
     "faults.callback": "FaultInjection",
     "faults.effects": "BitFlip Drift RandomValue SignFlip StuckAt",
     "faults.fault": "Fault",
+    "faults.hardening": "clamped",
     "faults.injection": "injected",
     "faults.rates": "Bernoulli Count Share",
     "faults.where": "Biases Channels Filters Neurons Parameters Weights",
@@ -203,6 +211,7 @@ _HOMES = {
     "training.weights.sdr_learnable": "Plateau Ramp SDRLearnable",
     "user.attack": "AttackResult attack",
     "user.certify": "CertificationResult CertificationSettings certify",
+    "user.fault_map": "FaultMap fault_map",
     "user.inject": "inject plan_trials",
     "user.privacy": "PrivacyStatement privacy_statement",
     "user.reproduce": "ReproductionResult reproduce",
@@ -210,6 +219,7 @@ _HOMES = {
     "user.robustness": "RobustnessResult RobustnessSettings global_robustness",
     "user.runs": "EvaluationResult evaluate train",
     "user.settings": "CampaignSettings",
+    "user.worst_case": "WorstCase worst_case",
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names.split()}
 

@@ -147,6 +147,20 @@ def test_test_passes_its_arguments_to_pytest_and_returns_its_code(ftnoise, monke
     assert command[-2:] == ["-k", "nothing"]
 
 
+def test_docs_builds_with_warnings_as_errors_and_names_the_page(ftnoise, monkeypatch):
+    codes = [0, 2]
+
+    def run(command: list[str], **options: Any) -> Any:
+        assert command[1:4] == ["-m", "sphinx", "-W"]
+        assert command[-2] == str(ROOT / "docs")
+        return subprocess.CompletedProcess(command, codes.pop(0))
+
+    monkeypatch.setattr(subprocess, "run", run)
+    page = ROOT / "build" / "docs" / "index.html"
+    assert ftnoise("docs") == (0, f"The manual is in {page}\n", "")
+    assert ftnoise("docs") == (2, "", "")
+
+
 @pytest.mark.usefixtures("ftnoise")
 def test_only_the_command_that_is_called_is_imported():
     code = (
