@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import ftnoise
-from ftnoise.user import catalog
 from ftnoise.cli import main as cli
 from ftnoise.core.progress import duration
+from ftnoise.user import catalog
 
 ROOT = Path(__file__).resolve().parent.parent
 MAIN = "Duddu et al."
