@@ -56,6 +56,7 @@ from ftnoise.measures.search_accuracy import SearchAccuracy
 from ftnoise.measures.sequential_certification import SequentialCertification
 from ftnoise.measures.stochastic_accuracy import StochasticAccuracy
 from ftnoise.measures.stochastic_red_flags import StochasticRedFlags
+from ftnoise.measures.stored_faults import BitMap, StoredFaults
 from ftnoise.measures.under_faults import UnderFaults
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD, Engine, Reference, Sampler, Shuffled
@@ -93,6 +94,7 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     AdversarialTraining: (AdversarialTraining(attack=PGD(attack_epsilon=0.1, steps=2)),),
     AttackRedFlags: (AttackRedFlags(attack=PGD(attack_epsilon=0.1)),),
     Bernoulli: (Bernoulli(rate=0.5),),
+    BitMap: (BitMap(stored="int8", flips=2, examples=20),),
     BlackBoxAccuracy: (
         BlackBoxAccuracy(attack=PGD(attack_epsilon=0.1), surrogate=Training(), examples=5),
     ),
@@ -185,6 +187,10 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     ),
     Share: (Share(rate=0.5), Share(rate=0.5, per_tensor=True)),
     StochasticAccuracy: (StochasticAccuracy(draws=3),),
+    StoredFaults: (
+        StoredFaults(stored="int8", flips=(1, 10), trials=2),
+        StoredFaults(stored="bfloat16", clamp="zero", flips=(3,), trials=2),
+    ),
     StochasticRedFlags: (
         StochasticRedFlags(attack=PGD(attack_epsilon=0.1, steps=2, draws=2), queried=2),
     ),

@@ -209,7 +209,7 @@ class Series(ArrayFigure):
         band: what that band is, such as "95 % interval over trials".
         table: names of further arrays [x] for the CSV file.
         steps: the line is the outline of a histogram, whose bins have the middles `x`.
-        logarithmic_y: scale of the y axis; values <= 0 are gaps.
+        logarithmic_x, logarithmic_y: scales of the axes; values of y <= 0 are gaps.
     """
 
     y: str
@@ -221,6 +221,7 @@ class Series(ArrayFigure):
     values: str | None = None
     table: tuple[str, ...] = ()
     steps: bool = False
+    logarithmic_x: bool = False
     logarithmic_y: bool = False
 
     def __post_init__(self) -> None:
@@ -249,6 +250,7 @@ class HeatMap(ArrayFigure):
         labels: name of a list of strings in the measurement's `info`, one for each line of cells.
         value_title, value_unit: the values.
         digits: digits after the point in print.
+        rows: names of the rows that have a panel; all if empty.
     """
 
     values: str
@@ -256,6 +258,10 @@ class HeatMap(ArrayFigure):
     value_title: str
     value_unit: str = ""
     digits: int = 1
+    rows: tuple[str, ...] = ()
+
+    def check(self, rows: Sequence[str], columns: Mapping[str, str]) -> None:
+        _expect_rows(self, rows, *self.rows)
 
     @property
     def arrays(self) -> dict[str, tuple[str, ...]]:

@@ -75,6 +75,8 @@ def _draw_series(canvas: Canvas, results: Results, figure: Series, band: str) ->
             if row.name in shown:
                 curve = _curve(shown[row.name], figure)
                 _plot(axes, *curve, steps=figure.steps, label=label, **looks[label])
+        if figure.logarithmic_x:
+            decades(axes, "x")
         if figure.logarithmic_y:
             decades(axes, "y", nonpositive="clip" if figure.steps else "mask")
         axes.set_title(group)
@@ -273,6 +275,9 @@ def sensitivity_map(
 def heat_map(results: Results, figure: HeatMap) -> Section | None:
     """A panel for each row; with several seeds a cell is their mean. All panels share one scale."""
     shown = results.shown(figure)
+    if figure.rows:
+        chosen = {row.name for _, label, row in results.rows if label in figure.rows}
+        shown = {name: readings for name, readings in shown.items() if name in chosen}
     if not shown:
         return None
     mean = " A cell is the mean over the seeds." if max(_seeds(shown)) > 1 else ""
