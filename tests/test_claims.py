@@ -395,3 +395,38 @@ def test_estimates_of_global_robustness_are_within_their_tolerance():
     robust, undecided, within = (Cell("convergence.paper", "cnn", name).mean for name in names)
     stands(f"{robust:.2f} % of its test examples are verified at a radius of 0.01")
     stands(f"({undecided:.0f} undecided), and {within:.0f} % of the estimates")
+
+
+def test_global_robustness_from_both_sides():
+    def of(row, measure):
+        return Cell("global_robustness.paper", f"fmnist_dnn {row}", measure).mean
+
+    def interval(row):
+        return f"{of(row, 'robust_low_2'):.1f} to {of(row, 'robust_high_2'):.1f} %"
+
+    def change(row):
+        return f"{of(row, 'variation_2'):.2f} to {of(row, 'variation_bounded_2'):.2f} with"
+
+    low = of("tikhonov", "robust_low_2")
+    assert low > of("natural", "robust_high_2")
+    assert low > of("eps 0.49", "robust_high_2")
+    tikhonov, natural = interval("tikhonov"), interval("natural")
+    stands(f"R of fmnist_dnn is {tikhonov} with Tikhonov and {natural} with natural training")
+    stands(
+        f"at 2/255, {tikhonov} of the predictions on fmnist_dnn cannot be changed, and {natural}"
+    )
+    attacked = {
+        r["row"]: r["ours"] for r in rows("global_robustness.paper") if r["measure"] == "robust_2"
+    }
+    most = max((row for row in attacked if "sdr" not in row), key=lambda row: float(attacked[row]))
+    assert most == "fmnist_dnn pgd"
+    stands(f"PGD training ({of('pgd', 'robust_2'):.1f} % are not changed)")
+    stands(f"R is only known to be in {interval('pgd')}")
+    stands(f"easier to verify too: {interval('parameters 0.3')}")
+    stands(f"an epsilon of 0.49 has {interval('eps 0.49')}")
+    stands(f"is on average {change('tikhonov')} Tikhonov, and {change('natural')} natural training")
+    drops = [of(row, "drop_of_robust_1") for row in ("natural", "eps 0.49", "tikhonov")]
+    stands(
+        f"drops by {drops[0]:.1f} points for natural training, by {drops[1]:.1f} for an epsilon of "
+        f"0.49, and not for Tikhonov ({drops[2]:.1f})"
+    )

@@ -210,6 +210,7 @@ class Series(ArrayFigure):
         table: names of further arrays [x] for the CSV file.
         steps: the line is the outline of a histogram, whose bins have the middles `x`.
         logarithmic_x, logarithmic_y: scales of the axes; values of y <= 0 are gaps.
+        rows: names of the rows that have a line, without their groups'; all if empty.
     """
 
     y: str
@@ -223,6 +224,10 @@ class Series(ArrayFigure):
     steps: bool = False
     logarithmic_x: bool = False
     logarithmic_y: bool = False
+    rows: tuple[str, ...] = ()
+
+    def check(self, rows: Sequence[str], columns: Mapping[str, str]) -> None:
+        _expect_rows(self, rows, *self.rows)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -250,7 +255,7 @@ class HeatMap(ArrayFigure):
         labels: name of a list of strings in the measurement's `info`, one for each line of cells.
         value_title, value_unit: the values.
         digits: digits after the point in print.
-        rows: names of the rows that have a panel; all if empty.
+        rows: names of the rows that have a panel, without their groups'; all if empty.
     """
 
     values: str

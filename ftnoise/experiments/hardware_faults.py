@@ -17,7 +17,18 @@ from ftnoise.measures import generalization
 from ftnoise.measures.stored_faults import BitMap, StoredFaults, columns, figures
 
 INT8, BFLOAT16 = StoredFaults(stored="int8"), StoredFaults(stored="bfloat16")
-MAPPED = ("natural", "tikhonov")
+SHOWN = {
+    "lines": (
+        "natural",
+        "tikhonov",
+        "trades",
+        "eps 2.97",
+        "eps 2e6",
+        "sdr_learnable",
+        "parameters 0.3",
+    ),
+    "panels": ("natural", "tikhonov"),
+}
 CLAMPED = StoredFaults(stored="bfloat16", clamp="zero")
 
 EXPERIMENT = Experiment(
@@ -40,8 +51,8 @@ EXPERIMENT = Experiment(
         *columns(CLAMPED, (10, 100)),
     ),
     figures=(
-        *figures(INT8, BitMap(stored="int8"), "natural", MAPPED),
-        *figures(BFLOAT16, BitMap(stored="bfloat16"), "natural", MAPPED),
+        *figures(INT8, BitMap(stored="int8"), "natural", **SHOWN),
+        *figures(BFLOAT16, BitMap(stored="bfloat16"), "natural", **SHOWN),
     ),
     notes=(
         "Random flips are not the worst case: a search by gradients brings fmnist_dnn natural in "

@@ -204,9 +204,14 @@ def columns(measure: StoredFaults, flips: Sequence[int]) -> tuple[Column, ...]:
 
 
 def figures(
-    measure: StoredFaults, mapped: BitMap, baseline: str, panels: tuple[str, ...]
+    measure: StoredFaults,
+    mapped: BitMap,
+    baseline: str,
+    *,
+    lines: tuple[str, ...],
+    panels: tuple[str, ...],
 ) -> tuple[Figure, ...]:
-    """Of a format: the curve, differences to a row on the same trials, and maps of some rows."""
+    """Of a format: curves of some rows, differences of all to one on the same trials, and maps."""
     how = f", clamped to {measure.clamp}" if measure.clamp else ""
     title = f"Flips of bits in {measure.stored}{how}"
     x: Any = {"measure": measure, "x": "flips", "x_title": title}
@@ -224,6 +229,7 @@ def figures(
             values="accuracies",
             draws="trials",
             logarithmic_x=True,
+            rows=lines,
             table=("sdc_1_rate", "due_rate"),
             **x,
         ),
