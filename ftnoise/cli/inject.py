@@ -138,7 +138,7 @@ def run(given: argparse.Namespace) -> int:
             stored(mapped, given.out, lambda n, of, text: f"map: {text}, {n:,} of {of:,} trials")
             return 0
         if given.worst is not None:
-            most = given.most_flips or MOST_FLIPS
+            most = given.most_flips
             search = worst_case.job(campaign(), settings, given.worst, most, about)
             stored(search, given.out, lambda n, of, text: f"worst case: {n} of {of} flips, {text}")
             return 0
@@ -176,7 +176,8 @@ def checked(given: argparse.Namespace) -> CampaignSettings:
     if given.harden is not None:
         Hardening.of(given.harden, settings.fault)
     if given.worst is not None:
-        worst_case.check(settings, given.worst, given.most_flips or MOST_FLIPS)
+        given.most_flips = MOST_FLIPS if given.most_flips is None else given.most_flips
+        worst_case.check(settings, given.worst, given.most_flips)
     elif given.most_flips is not None:
         raise BadInput("Expected --worst with --most-flips. Received: --most-flips alone.")
     if given.ranges is not None and given.harden is None:
