@@ -178,7 +178,12 @@ class Campaign:
 
         Args:
             sites: for each trial, at least one, different flat positions among all sites.
+
+        Raises:
+            BadInput: the fault has indices, so that positions have two meanings.
         """
+        indices = self.fault.where.indices
+        expect(not indices, "faults in all sites of a layer", indices=indices)
         return self._joined(sites, self._calls_at)
 
     def outputs(self, trial: int, rate: Rate) -> np.ndarray:

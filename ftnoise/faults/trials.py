@@ -115,6 +115,9 @@ class TrialSampler:
         self.fault, self.targets, self.seed = fault, tuple(targets), seed
         self.names = tuple(target.name for target in self.targets)
         self.indices = list(fault.where.indices)
+        if fault.of_bits:  # all bits of these elements
+            bits = self.targets[0].grid[-1]
+            self.indices = [index * bits + bit for index in self.indices for bit in range(bits)]
         self.sizes = [len(self.indices)] if self.indices else [one.size for one in self.targets]
         # The same keys serve all rates of a trial.
         kept = max(1, REMEMBERED // (8 * max(1, self.site_count)))

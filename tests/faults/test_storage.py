@@ -185,6 +185,17 @@ def test_few_and_many_flips_are_of_the_same_arithmetic():
         np.testing.assert_array_equal(one, other)
 
 
+def test_indices_are_those_of_parameters():
+    network, x, y = made("dense")
+    fault = parse_fault("weights,stored=int8,layers=1,indices=9+11:bit_flip:n=3")
+    campaign = Campaign(network, x, y, fault)
+    assert campaign.site_count == 16
+    for trial in range(9):
+        ((_, places),) = campaign.sampler.trial(trial, fault.rate).sites
+        elements = np.ravel_multi_index(places[:, :2].T, campaign.targets[0].variable.shape)
+        assert {*elements.tolist()} <= {9, 11}
+
+
 def test_other_effects_hit_what_is_read_back():
     network, x, y = made("dense")
     fault = parse_fault("weights,stored=int8:stuck_at_zero:0.5")
