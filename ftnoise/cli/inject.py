@@ -138,8 +138,7 @@ def run(given: argparse.Namespace) -> int:
             stored(mapped, given.out, lambda n, of, text: f"map: {text}, {n:,} of {of:,} trials")
             return 0
         if given.worst is not None:
-            most = given.most_flips
-            search = worst_case.job(campaign(), settings, given.worst, most, about)
+            search = worst_case.job(campaign(), settings, given.worst, given.most_flips, about)
             stored(search, given.out, lambda n, of, text: f"worst case: {n} of {of} flips, {text}")
             return 0
         if given.plan:

@@ -158,7 +158,7 @@ def loaded(given: argparse.Namespace, command: str) -> tuple[keras.Model, Any, A
     from ftnoise.user.plausibility import has_pixels
 
     log(f"{command}: reading {given.data}, then loading TensorFlow and {given.model}.")
-    for flag in ("out", "weights", "against"):
+    for flag in ("out", "weights", "against", "ranges"):
         if getattr(given, flag, None) is not None:
             setattr(given, flag, getattr(given, flag).absolute())
     x, y = read_examples(given.data)

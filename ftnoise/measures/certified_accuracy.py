@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from ftnoise.core.checkpointing import Checkpointing
     from ftnoise.core.resumable import Resumable
+    from ftnoise.verify.certificate import Certificate
     from ftnoise.verify.smoothing import NoisyNetwork
 
 AT_A_TIME = 100  # examples between two checkpoints
@@ -45,10 +46,11 @@ class CertifiedAccuracy(Measure):
     softmax; for each bound (votes, hoeffding, bernstein, gaussian, cohen) and each radius (numbered
     from 1, as in `certified_votes_1`) `certified_...`, right and certified, and `share_...`,
     certified whether right or not; for each bound `median_size_...`; `sensitivity`; `noise`, the
-    scale of the noise. With an attack, for each radius at which cohen (with Laplace noise: votes)
-    certifies an example, `refuted_...`: the share of these examples for which the attack leads to
-    another vote, by Clopper-Pearson bounds at 0.001 each; up to 1 - confidence of the certificates
-    may be wrong. A network without a noise layer has no scalars.
+    scale of the noise. With an attack, for each radius at which an example is certified by its
+    votes (cohen; with Laplace noise: votes) or its mean softmax (gaussian; bernstein),
+    `refuted_...`: the share of these examples for which the attack leads to another vote, or mean,
+    of those certified, by Clopper-Pearson or Bernstein bounds at 0.001 each; up to 1 - confidence
+    of the certificates may be wrong. A network without a noise layer has no scalars.
     Arrays: `at` `[points]`, radii of a curve; for each bound `curve_...` `[points]`, right and
     certified in percent, and `size_...` and `right_...` `[n]` of each example.
 
@@ -157,8 +159,7 @@ class CertifiedAccuracy(Measure):
             *parts, kind=layer.kind, scale=layer.scale, sensitivity=reached, alpha=alpha
         )
         if self.attack is not None:
-            best = found["cohen" if "cohen" in found else "votes"]
-            refuted = self._refuted(work, noisy, x, best.predicted, best.sizes)
+            refuted = self._refuted(work, noisy, x, found)
         else:
             refuted = {}
         scalars = {
@@ -194,7 +195,7 @@ class CertifiedAccuracy(Measure):
         )
 
     def _refuted(
-        self, work: Resumable, noisy: NoisyNetwork, x: ndarray, predicted: ndarray, sizes: ndarray
+        self, work: Resumable, noisy: NoisyNetwork, x: ndarray, found: dict[str, Certificate]
     ) -> dict[str, float]:
         """`refuted_...`: the attack at each radius, on what is certified there."""
         import numpy as np
@@ -202,34 +203,54 @@ class CertifiedAccuracy(Measure):
 
         from ftnoise.attacks.evaluation import perturbing
         from ftnoise.attacks.target import Compiled
-        from ftnoise.stats.certificates import vote_bounds
+        from ftnoise.stats.certificates import bernstein_bounds, vote_bounds
 
         assert self.attack is not None
         target, key = Compiled(noisy.network, x.shape[1:]), seeds.key(0, "certificate", "attacked")
         shrinks = float(np.sqrt(x[0].size)) if self.attack.ball.label == "l_inf" else 1.0
-        found = {}
+        # The widest certificate of each prediction.
+        voted = found["cohen" if "cohen" in found else "votes"]
+        averaged = found["gaussian" if "gaussian" in found else "bernstein"]
+        shares = {}
         for n, radius in enumerate(self.radii, 1):
-            sure = np.flatnonzero((sizes >= radius) & (sizes > 0))
+            by_votes, by_mean = ((c.sizes >= radius) & (c.sizes > 0) for c in (voted, averaged))
+            sure = np.flatnonzero(by_votes | by_mean)
+            own = np.where(by_votes, voted.predicted, averaged.predicted)
             attack = self.attack.at(radius / shrinks)
             perturb = perturbing(attack, target)
 
-            def batch(start: int, stop: int, sure: Any = sure, perturb: Any = perturb) -> Any:
+            def batch(
+                start: int,
+                stop: int,
+                sure: Any = sure,
+                own: Any = own,
+                perturb: Any = perturb,
+                certified: Any = (by_votes, by_mean),
+            ) -> Any:
                 part = sure[start:stop]
                 images = tf.constant(x[part], tf.float32)
-                labels = tf.constant(predicted[part], tf.int32)
+                labels = tf.constant(own[part], tf.int32)
                 moved = perturb(images, labels, start // AT_A_TIME)
-                number = min(self.draws, JUDGES)
-                votes = noisy.draws(noisy.front(moved), number, key=key).votes
-                low, high = vote_bounds(votes, number, 0.001)
-                own = high[np.arange(len(part)), predicted[part]]
-                return {"refuted": low.max(axis=1) > own}
+                number, rows = min(self.draws, JUDGES), np.arange(len(part))
+                drawn = noisy.draws(noisy.front(moved), number, key=key)
+                bounds = (
+                    vote_bounds(drawn.votes, number, 0.001),
+                    bernstein_bounds(drawn.means, drawn.variances, number, 0.001),
+                )
+                refuted = np.zeros(len(part), bool)
+                for (low, high), one, here in zip(
+                    bounds, (voted, averaged), certified, strict=True
+                ):
+                    beaten = low.max(axis=1) > high[rows, one.predicted[part]]
+                    refuted |= here[part] & beaten
+                return {"refuted": refuted}
 
             if len(sure):
                 parts = work.batches(
                     batch, len(sure), AT_A_TIME, series=f"attacked_{n}", text=attack.label
                 )
-                found[f"refuted_{n}"] = 100 * float(parts["refuted"].mean())
-        return found
+                shares[f"refuted_{n}"] = 100 * float(parts["refuted"].mean())
+        return shares
 
 
 def columns(measure: CertifiedAccuracy, kinds: tuple[str, ...] = KINDS) -> tuple[Column, ...]:

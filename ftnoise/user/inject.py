@@ -130,6 +130,7 @@ def job(
     if protected:
         campaign.protected = most_sensitive(campaign, protected)
         identity |= {"protected": protected}
+        about = {**about, "protected": protected}
     arrays, names = (
         (*campaign.x, campaign.y, campaign.golden),
         ("model", "sites", "checks", "weights", "float32_accuracy"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -21,6 +22,7 @@ from ftnoise.measures.certified_accuracy import CertifiedAccuracy, columns, pict
 from ftnoise.measures.sequential_certification import SequentialCertification
 from ftnoise.measures.sequential_certification import columns as sequential_columns
 from ftnoise.stats.certificates import gaussian_sizes, vote_bounds
+from ftnoise.verify import certificate as bounds_of
 from ftnoise.verify.certificate import certified
 from ftnoise.verify.smoothing import Draws, NoisyNetwork, with_input_noise
 from tests.core.test_resumable import Memory
@@ -312,6 +314,17 @@ def test_an_attack_refutes_no_certificate_but_those_that_rest_on_too_small_a_sen
         return [found.scalars.get(f"refuted_{n}", 0.0) for n in (1, 2)]
 
     assert refuted() == [0, 0]
+    usual = bounds_of.certified
+
+    def wrong_means(*given: Any, **options: Any) -> Any:
+        found = usual(*given, **options)
+        none = {name: replace(one, sizes=0 * one.sizes) for name, one in found.items()}
+        wide = np.full(len(x), 9.0)
+        return none | {"gaussian": replace(found["gaussian"], sizes=wide)}
+
+    with monkeypatch.context() as planted:
+        planted.setattr(bounds_of, "certified", wrong_means)
+        assert max(refuted()) > 0
     monkeypatch.setattr("ftnoise.layers.sensitivity.sensitivity", lambda *given: 0.01)
     assert max(refuted()) > 0
 
