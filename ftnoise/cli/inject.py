@@ -10,10 +10,12 @@ from ftnoise.cli import own_model
 from ftnoise.core.errors import BadInput
 from ftnoise.core.progress import log
 from ftnoise.faults.parsing import form
+from ftnoise.user.deploy import DEPLOYED, NAME, check
 from ftnoise.user.settings import CampaignSettings
 
 if TYPE_CHECKING:
     from ftnoise.faults.campaign import Campaign
+    from ftnoise.user.folder import Job
     from ftnoise.user.result import InjectionResult
 
 # Settings whose argument is not the number that the field holds.
@@ -40,6 +42,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --half-width: only estimate the trials needed at the last rate, from 20 trials",
     )
+    add(
+        "--deploy",
+        choices=[*DEPLOYED],
+        help="also convert the model to TensorFlow Lite, and flip the same bits in that file; the "
+        "fault is one such as parameters,stored=int8:bit_flip:n=10",
+    )
     own_model.settings(parser, CampaignSettings, SPECIAL, ("trials", "half_width"))
 
 
@@ -49,6 +57,7 @@ def run(given: argparse.Namespace) -> int:
     names = (str(given.weights or given.model), str(given.against))
     model, x, y, about = own_model.loaded(given, "inject")
     from ftnoise.store.folders import Store
+    from ftnoise.user.deploy import job as deployed
     from ftnoise.user.files import read_weights
     from ftnoise.user.inject import job, plan, prepared
     from ftnoise.user.plausibility import guessing
@@ -64,8 +73,7 @@ def run(given: argparse.Namespace) -> int:
             log(f"WARNING: {warning}")
         return found
 
-    def measured(folder: Path | None) -> InjectionResult:
-        work = job(campaign(), settings, about)
+    def measured(work: Job[InjectionResult], folder: Path | None) -> InjectionResult:
         path = folder or Store(own_model.RUNS).own("injections") / work.folder
         report = own_model.reporting(
             lambda done, all_, _: f"inject: {done:,} of {total}{all_:,} trials", limit
@@ -76,11 +84,17 @@ def run(given: argparse.Namespace) -> int:
         if given.plan:
             print(plan(campaign(), settings))
             return 0
-        result = measured(given.out)
+        first = campaign()
+        result = measured(job(first, settings, about), given.out)
+        if given.deploy:
+            print()
+            other = measured(deployed(first, settings, about), given.out and given.out / "deployed")
+            print(f"\n{result.against(other, (names[0], f'{names[0]} in {NAME}'))}", flush=True)
         if second is not None:
             model.set_weights(second)
             print()
-            other = measured(given.out and given.out / "against")
+            work = job(campaign(), settings, about)
+            other = measured(work, given.out and given.out / "against")
             print(f"\n{result.against(other, names)}", flush=True)
     return 0
 
@@ -98,5 +112,10 @@ def checked(given: argparse.Namespace) -> CampaignSettings:
     for flag in ("out", "against"):
         if given.plan and getattr(given, flag) is not None:
             raise BadInput(f"Expected --plan without --{flag}. Received: both.")
+    if given.deploy:
+        check(settings.fault, given.deploy)
+        for flag in ("plan", "against"):
+            if getattr(given, flag):
+                raise BadInput(f"Expected --deploy without --{flag}. Received: both.")
     own_model.check_files(given, "data", "weights", "against")
     return settings
