@@ -16,6 +16,7 @@ Deviations
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import multiprocessing
 import os
@@ -143,10 +144,8 @@ class Deployed:
             self.file[:] = before
 
     def _outputs(self) -> np.ndarray:
-        try:
+        with contextlib.suppress(OSError):  # the process has ended: its answer is missing
             self._pipe.send_bytes(bytes(self.file))
-        except OSError:  # the process has ended; the answer is why
-            pass
         return self._answer(RunFailed, "the TensorFlow Lite interpreter to compute the file")
 
     def _answer(self, kind: type[Exception], expected: str) -> Any:

@@ -53,7 +53,12 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
 # The last belongs to the file system of a disk of its own.
-OWN_FOLDERS = ("injections", "robustness", "certifications", "outcomes")  # of users
+OWN_FOLDERS = (
+    "injections",
+    "robustness",
+    "certifications",
+    "outcomes",
+)  # of users' own models and logs
 OTHER_FOLDERS = ("reports", "reference", *OWN_FOLDERS, "lost+found")
 # Between two looks at a lock, and between two reports that it is held.
 POLL_SECONDS, WAITING_SECONDS = 0.2, 60.0

@@ -90,7 +90,10 @@ BAD = [
     ),
     ("weights\n:stuck_at:0.5", "where to be one of"),
     ("weights@1:stuck_at:0.5", "where to be one of"),
-    ("weights,layer=1:stuck_at:0.5", "fields of weights (layers, indices, output_layer, stored), each on"),
+    (
+        "weights,layer=1:stuck_at:0.5",
+        "fields of weights (layers, indices, output_layer, stored), each on",
+    ),
     ("weights=1,layers=2:stuck_at:0.5", "each once"),
     ("weights,indices=1+x:stuck_at:0.5", "indices to be different integers"),
     ("weights,indices=1+1:stuck_at:0.5", "indices to be different integers"),

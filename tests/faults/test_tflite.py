@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -103,27 +104,33 @@ def test_results_agree_with_the_keras_way_on_the_same_flips(pair):
     np.testing.assert_array_equal(again.correct, ours.correct[[5, 2]])
 
 
-def test_the_end_of_the_process_is_a_failed_run(campaigns):
-    with Deployed(campaigns["float16"]) as deployed:
+def test_parameters_that_the_file_does_not_hold_or_holds_twice_are_refused(pair):
+    campaign, deployed = pair
+    made = network()
+    made.set_weights([w + 0.01 * (w.shape == (3,)) for w in made.get_weights()])
+    other = Campaign(made, campaign.x[0], campaign.y, flips(campaign.fault.where.stored))
+    with pytest.raises(BadInput, match=r"/bias of small to be one constant .* matches=0"):
+        tflite._buffers(deployed.file, other)
+    merged = SimpleNamespace(network=made, fault=campaign.fault, targets=[campaign.targets[0]] * 2)
+    merged.fault = SimpleNamespace(where=SimpleNamespace(targets=lambda _: merged.originals))
+    merged.originals = [campaign.fault.where.targets(campaign.network)[0]] * 2
+    with pytest.raises(BadInput, match="1, shared"):
+        tflite._buffers(deployed.file, merged)
+
+
+def test_the_end_of_the_process_or_a_damaged_file_is_a_failed_run(pair):
+    # The last test of the pair.
+    campaign, deployed = pair
+    if campaign.fault.where.stored == "int8":
         os.kill(deployed._process.pid, signal.SIGSEGV)
-        with pytest.raises(RunFailed, match="the end of its process, with exit code -11"):
-            deployed.run([0], rate_of("n=1"))
-    with pytest.raises(ValueError, match="closed"):
-        deployed._process.is_alive()
-
-
-def test_a_damaged_file_is_a_failed_run_and_never_read_here(campaigns):
-    with Deployed(campaigns["float16"]) as deployed:
+        received = "the end of its process, with exit code -11"
+    else:
         deployed.file[:] = bytes(len(deployed.file))
-        with pytest.raises(RunFailed, match="to compute the file. Received: "):
-            deployed.outputs(0, rate_of("n=0"))
-
-
-def test_parameters_that_the_file_does_not_hold_are_refused(campaigns, monkeypatch):
-    x, y = campaigns["int8"].x[0], campaigns["int8"].y
-    monkeypatch.setattr(tflite, "_places", lambda values, value: None)
-    with pytest.raises(BadInput, match="conv2d.*/kernel of small to be one constant of its"):
-        Deployed(Campaign(network(), x, y, flips("float16")))
+        received = "ValueError"
+    with pytest.raises(RunFailed, match=f"to compute the file. Received: {received}"):
+        deployed.run([0], rate_of("n=0"))
+    deployed.close()
+    assert not deployed._process.is_alive()
 
 
 @pytest.mark.parametrize("axes", [(0, 1), (1, 0)])
