@@ -10,7 +10,7 @@ from ftnoise.cli import own_model
 from ftnoise.core.errors import BadInput
 from ftnoise.core.progress import log
 from ftnoise.faults.parsing import form
-from ftnoise.user.deploy import DEPLOYED, NAME, check
+from ftnoise.user.deploy import DEPLOYED, NAME, check, note
 from ftnoise.user.settings import CampaignSettings
 
 if TYPE_CHECKING:
@@ -89,7 +89,8 @@ def run(given: argparse.Namespace) -> int:
         if given.deploy:
             print()
             other = measured(deployed(first, settings, about), given.out and given.out / "deployed")
-            print(f"\n{result.against(other, (names[0], f'{names[0]} in {NAME}'))}", flush=True)
+            both = result.against(other, (names[0], f"{names[0]} in {NAME}"))
+            print(f"\n{both}\n{note(given.deploy)}".rstrip(), flush=True)
         if second is not None:
             model.set_weights(second)
             print()

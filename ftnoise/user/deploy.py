@@ -34,6 +34,17 @@ def check(fault: Fault, deploy: str) -> None:
     )
 
 
+def note(deploy: str) -> str:
+    """What a reader of the comparison has to know; may be empty."""
+    if DEPLOYED[deploy] != "int8":
+        return ""
+    return (
+        f"{NAME} computes 8-bit activations, which saturate: a flip of a high bit of a 32-bit bias "
+        "moves a neuron no further than the range of the examples. The first way computes in "
+        "float32 and has no such limit, so it loses more where biases are hit."
+    )
+
+
 def job(
     campaign: Campaign, settings: CampaignSettings, about: dict[str, JSON]
 ) -> Job[InjectionResult]:
