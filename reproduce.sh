@@ -83,4 +83,5 @@ export MALLOC_MMAP_THRESHOLD_=${MALLOC_MMAP_THRESHOLD_-4294967296}
 export MALLOC_TRIM_THRESHOLD_=${MALLOC_TRIM_THRESHOLD_-4294967296}
 # Safe path: the package of this checkout is used, never one in the current folder.
 export PYTHONPATH=$here PYTHONSAFEPATH=1
+export FTNOISE_RUNS=${FTNOISE_RUNS-$here/runs}
 exec "$venv/bin/python" -m ftnoise "$@"

@@ -1,4 +1,4 @@
-"""README's sentences about differences, computed again from the committed reports.
+"""Sentences about differences in README and manual, computed again from the committed reports.
 
 A difference stands with its 95 % interval or its p-value: over seeds by Welch's test, and over the
 test images (as if they were drawn for each model) where a model was trained once.
@@ -21,7 +21,9 @@ from ftnoise.stats.comparing import holm, paired
 from ftnoise.store.folders import RunFolder
 
 ROOT = Path(__file__).parents[1]
-README = re.sub(r"\s+", " ", (ROOT / "README.md").read_text())
+README = (ROOT / "README.md").read_text()
+RESULTS = "\n".join(path.read_text() for path in sorted((ROOT / "docs" / "results").glob("*.md")))
+TEXT = re.sub(r"\s+", " ", f"{README}\n{RESULTS}")
 IMAGES = 10_000
 
 
@@ -60,7 +62,17 @@ def half_over_images(*accuracies: Cell) -> float:
 
 
 def stands(sentence: str) -> None:
-    assert re.sub(r"\s+", " ", sentence) in README, sentence
+    assert re.sub(r"\s+", " ", sentence) in TEXT, sentence
+
+
+def test_numbers_of_the_findings_are_those_of_the_results():
+    """The sentences of the manual are computed again below; a finding is their short form."""
+    table = README.split("## Findings")[1].split("##")[0]
+    rows = [line.split("|")[1:-1] for line in table.splitlines() if line.startswith("|")][2:]
+    assert len(rows) >= 10
+    for _, _, evidence in rows:
+        for number in re.findall(r"[-+]?\d+\.\d+", evidence):
+            assert re.search(rf"(?<![\d.]){re.escape(number)}(?!\d)", RESULTS), number
 
 
 def table5(row: str, column: str = "generalization_error") -> Cell:
@@ -185,6 +197,33 @@ def test_accuracy_with_half_of_the_parameters_stuck_at_0():
     assert max(private) > max(cnn2)
 
 
+def test_differences_of_figure_3_on_the_same_trials():
+    def difference(report, x):
+        (found,) = (
+            r
+            for r in rows(f"figure3.paper.{report}")
+            if {r["first"], r["second"]} == {"fmnist_dnn tikhonov", "fmnist_dnn trades"}
+            and float(r["x"]) == x
+        )
+        low, high = (float(found[end]) for end in ("low", "high"))
+        assert float(found["p_holm"]) < 0.001
+        return abs(float(found["difference"])), (high - low) / 2
+
+    at_50, drops = difference("pairs", 50), difference("drops", 90)
+    stands("Tikhonov minus TRADES is {:.1f} ± {:.1f} points under the same trials".format(*at_50))
+    stands("{:.1f} ± {:.1f} points on the same trials".format(*at_50))
+    stands("Tikhonov loses {:.1f} ± {:.1f} points MORE than TRADES".format(*drops))
+    names = ("tikhonov", "trades")
+    lost = [Cell("figure3.paper", f"fmnist_dnn {name}", "drop_from_50_to_90") for name in names]
+    stands(f"Tikhonov loses {lost[0].paper:.2f} points and TRADES {lost[1].paper:.2f} (figure 3)")
+    stands(f"{lost[0].mean:.2f} and {lost[1].mean:.2f} points on fmnist_dnn: Tikhonov loses")
+    error = Cell("table8.paper", "fmnist_dnn eps 0.49", "generalization_error").mean
+    stands(f"has the smallest mean error of all models of fmnist_dnn ({error:.2f} points)")
+
+
+AT_HALF = "accuracy_at_50"
+
+
 def test_trade_offs_with_half_of_the_parameters_stuck_at_0():
     def accuracies(name):
         run = tradeoff.EXPERIMENT.row(f"fmnist_dnn {name}").run
@@ -208,6 +247,9 @@ def test_trade_offs_with_half_of_the_parameters_stuck_at_0():
     others = [float(r["ours"]) for r in rows("tradeoff.paper") if r["measure"] == "robust_accuracy"]
     assert most == max(others)
     stands(f"the most robust to the attack ({most:.1f} %)")
+    half = {r["row"]: float(r["ours"]) for r in rows("tradeoff.paper") if r["measure"] == AT_HALF}
+    assert max(half, key=half.__getitem__) == "fmnist_dnn parameters 0.3"
+    stands(f"keeps the most accuracy with half of them stuck at 0 ({max(half.values()):.1f} %)")
 
 
 def test_noise_in_the_weights_against_searches_and_an_adaptive_attack():

@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ftnoise.cli.catalog import experiment, names
 from ftnoise.core.experiment import Experiment, run_id
 from ftnoise.core.preset import PRESETS
 from ftnoise.core.spec import canonical, spec_id
+from ftnoise.user.catalog import experiment, names
 
 GOLDEN = Path(__file__).with_name("golden_ids.json")
 DIGEST = "0" * 64

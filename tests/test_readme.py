@@ -1,7 +1,8 @@
-"""What the README shows is true: its commands are commands, its program runs, its table is ours."""
+"""What README and manual show is true: commands are commands, programs run, tables are ours."""
 
 from __future__ import annotations
 
+import csv
 import re
 import shlex
 import sys
@@ -10,48 +11,84 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ftnoise.cli import catalog
 from ftnoise.cli import main as cli
 from ftnoise.core.data import Data
+from ftnoise.core.interfaces import Measure
 from ftnoise.core.preset import PRESETS
+from ftnoise.core.progress import duration
 from ftnoise.datasets.fashion_mnist import FashionMNIST
+from ftnoise.user import catalog
 
 ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text()
+PAGES = {path: path.read_text() for path in (ROOT / "README.md", *sorted(DOCS.rglob("*.md")))}
 NUMBER = r"\d+(?:\.\d+)?"
+# Pages with programs, which import the files of the first.
+OWN = ("tutorials/own_experiment", "howto/data", "howto/architecture", "howto/attack")
+OWN += ("howto/measure", "howto/weight_noise", "howto/figure", "howto/fault")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-def commands() -> list[list[str]]:
-    text = (
-        "\n".join(blocks("sh")) + "\n" + "\n".join(re.findall(r"`(\./reproduce\.sh[^`]*)`", README))
-    )
-    lines = [shlex.split(line, comments=True) for line in text.splitlines()]
+def commands(text: str) -> list[list[str]]:
+    shown = [*blocks("sh", text), *re.findall(r"`(\./reproduce\.sh[^`]*)`", text)]
+    lines = [shlex.split(line, comments=True) for line in "\n".join(shown).splitlines()]
     return [words[1:] for words in lines if words and words[0] == "./reproduce.sh"]
 
 
-def test_commands_are_understood():
-    found = [words for words in commands() if words and words[0] != "test"]
-    assert ["table5", "--preset", "quick"] in found
-    for words in found:
-        if not any("<" in word for word in words):
+def page(name: str) -> str:
+    return PAGES[DOCS / f"{name}.md"]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_commands_are_understood(path):
+    for words in commands(PAGES[path]):
+        # `docs` and `test` pass their arguments on, and `--help` ends the process.
+        if words and words[0] not in ("docs", "test") and "--help" not in words:
             cli.parse(words)
 
 
-def test_the_second_command_runs_the_tests():
-    assert ["test"] in commands()
+def test_the_two_commands():
+    assert {"table5 --preset quick", "test"} <= {" ".join(words) for words in commands(README)}
 
 
-def test_paths_are_there():
-    named = re.findall(r"`((?:ftnoise|tests|docker|runs/reference)/[\w./]+)`", README)
-    shown = re.findall(r"\]\(([\w./]+)\)", README)
-    assert named
-    assert shown
-    for path in (*named, *shown):
-        assert (ROOT / path).exists(), path
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_paths_are_there(path):
+    text = PAGES[path]
+    for named in re.findall(r"`((?:ftnoise|tests|docker|runs/reference)/[\w./-]+)`", text):
+        assert (ROOT / named).exists(), named
+    for shown in re.findall(r"\]\(([\w./-]+)\)", text):
+        assert (path.parent / shown).exists(), shown
+
+
+def test_every_page_is_in_the_table_of_contents():
+    listed = set(re.findall(r"^[a-z_]+/[a-z_0-9]+$", page("index"), re.MULTILINE))
+    found = {str(path.relative_to(DOCS).with_suffix("")) for path in PAGES if DOCS in path.parents}
+    assert listed == found - {"index"}
+
+
+def test_every_committed_report_is_in_the_results():
+    shown = re.findall(r"<!-- generate: report (\S+) -->", "\n".join(PAGES.values()))
+    reports = [path.stem for path in (ROOT / "runs" / "reference").glob("*.md")]
+    assert sorted(shown) == sorted(reports)
+
+
+def test_every_measure_of_a_table_has_its_assumptions():
+    named = re.findall(r"<!-- generate: columns (\w+) -->", page("indices/numbers"))
+    measures: set[Measure] = {
+        column.measure for name in catalog.names() for column in catalog.experiment(name).columns
+    }
+    assert sorted(named) == sorted({type(measure).__name__ for measure in measures})
+
+
+def test_costs_are_those_of_the_list():
+    found = re.findall(r"`([a-z]+\d*)(?: --preset (\w+))?`: ([\d hmins]+)", README)
+    assert len(found) >= 6
+    for name, preset, cost in found:
+        assert cost.strip() == duration(60 * catalog.experiment(name).minutes[preset or "paper"])
 
 
 def test_the_program_trains_a_network(monkeypatch):
@@ -65,36 +102,68 @@ def test_the_program_trains_a_network(monkeypatch):
     assert found["model"](x[:2]).shape == (2, 10)
 
 
-def test_the_own_grid_is_a_table_of_its_networks(monkeypatch, tmp_path):
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """A folder with the files of the tutorial, which those of other pages import."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    (own,) = [block for block in blocks("python") if "Grid(" in block]
-    (tmp_path / "mine.py").write_text(own)
-    experiment = PRESETS["paper"].of(catalog.experiment("mine.py"))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    yield write_programs(tmp_path, OWN[0])
+    for file in tmp_path.glob("*.py"):
+        sys.modules.pop(file.stem, None)
+
+
+def write_programs(folder, name):
+    """Writes the files of a page, and runs programs without an experiment."""
+    for program in blocks("python", page(name)):
+        file = re.match(r"# (\w+\.py)\n", program)
+        if file:
+            (folder / file[1]).write_text(program)
+        if "EXPERIMENT" not in program:
+            exec(compile(program, name, "exec"), {"__name__": "__main__"})
+    return folder
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_programs_of_the_manual_run(name, workplace, capsys):
+    write_programs(workplace, name)
+    for file in {words[0] for words in commands(page(name)) if words[0].endswith(".py")}:
+        runs = ["--runs", str(workplace / "runs")]
+        assert cli.main([file, "--preset", "smoke", "--seeds", "1", *runs]) == 0
+        experiment = catalog.experiment(file)
+        assert experiment.title in capsys.readouterr().out
+        report = workplace / "runs" / "reports" / f"{experiment.name}.smoke.csv"
+        with open(report) as written:
+            filled = {row["measure"] for row in csv.DictReader(written) if row["ours"]}
+        # A column without a number would be a typo, but for losses that no rate reaches.
+        missing = {column.name for column in experiment.columns} - filled
+        assert {column for column in missing if not column.endswith("_lost")} == set()
+
+
+def test_the_own_grid_is_a_table_of_its_networks(workplace):
+    (own,) = blocks("python", page("howto/grids"))
+    (workplace / "grid.py").write_text(own)
+    experiment = PRESETS["paper"].of(catalog.experiment("grid.py"))
     assert len(experiment.rows) == 8
     assert experiment.row("dense width=64 rate=0.1 epochs=2").run.schedule.epochs == 2
 
 
 def test_the_numbers_of_networks_are_those_of_the_grids():
     networks = len(PRESETS["paper"].of(catalog.experiment("robustness_accuracy")).rows)
-    assert f"{networks:,} networks" in README
+    assert f"{networks:,} networks" in page("howto/grids")
 
 
-def test_the_own_model_is_asked_as_shown(monkeypatch, tmp_path, capsys):
+def test_the_own_model_is_measured_as_shown(monkeypatch, tmp_path, capsys):
+    text = page("tutorials/own_model")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    own, again, breaking = [
-        block
-        for block in blocks("python")
-        if "training.train" not in block and "Grid(" not in block
-    ]
+    own, again, breaking = blocks("python", text)
     (tmp_path / "own.py").write_text(own)
     names: dict = {"__name__": "__main__"}
     exec(own, names)
     for name, kind in (("inject", "injection"), ("robustness", "robustness")):
-        (words,) = [words for words in commands() if words[:2] == [name, "--model"]]
+        (words,) = [words for words in commands(text) if words[:2] == [name, "--model"]]
         assert cli.main([*words, "--out", name]) == 0
-        (shown,) = re.findall(rf"<!-- {name} -->\n```\n(.*?)```", README, re.DOTALL)
+        (shown,) = re.findall(rf"<!-- {name} -->\n```\n(.*?)```", text, re.DOTALL)
         # The text goes on with what its numbers are.
         out = "\n".join(capsys.readouterr().out.splitlines()[: shown.count("\n")])
         # A training ends with other last bits on another processor.
@@ -118,12 +187,10 @@ def test_the_own_model_is_asked_as_shown(monkeypatch, tmp_path, capsys):
 
 
 def tables(text: str) -> list[str]:
-    return [found for found in text.split("\n\n") if found.startswith("|")]
+    return [found.strip() for found in text.split("\n\n") if found.startswith("|")]
 
 
-@pytest.mark.parametrize(
-    "title", re.findall(r"<!-- (?!inject|robustness)([a-z]+\d*(?: quick)?) -->", README)
-)
+@pytest.mark.parametrize("title", re.findall(r"<!-- ([a-z]+\d*(?: quick)?) -->", README))
 def test_a_table_is_that_of_the_reference_runs(title):
     (shown,) = re.findall(rf"<!-- {title} -->\n(.*)<!-- /{title} -->", README, re.DOTALL)
     name, _, preset = title.partition(" ")

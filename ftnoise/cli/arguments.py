@@ -7,17 +7,17 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from ftnoise.cli import catalog
 from ftnoise.core.checks import expect
 from ftnoise.core.errors import BadInput
 from ftnoise.core.preset import PRESETS
+from ftnoise.store.folders import default_root
+from ftnoise.user import catalog
 
 if TYPE_CHECKING:
     from ftnoise.core.experiment import Experiment
     from ftnoise.core.preset import Preset
 
 ROOT = Path(__file__).resolve().parents[2]
-REFERENCES = ROOT / "runs" / "reference"  # published runs
 MOST_SEEDS = 10_000  # each is a training of every row
 MOST_WORKERS = 1_000  # processes that each import TensorFlow
 
@@ -82,9 +82,10 @@ def common(parser: argparse.ArgumentParser, seeds_help: str) -> None:
     add(
         "--runs",
         type=folder,
-        default=ROOT / "runs",
+        default=default_root(),
         metavar="DIR",
-        help="where runs are stored (default: runs)",
+        help="where runs are stored (default: runs in the working directory, or beside "
+        "./reproduce.sh)",
     )
 
 

@@ -28,14 +28,14 @@ def run(given: argparse.Namespace) -> int:
     settings = CertificationSettings(**own_model.given_settings(given, CertificationSettings))
     own_model.check_files(given, "data", "weights")
     model, x, y, about = own_model.loaded(given, "certify")
-    from ftnoise.store.folders import Store
+    from ftnoise.store.folders import Store, default_root
     from ftnoise.user.certify import job, prepared
     from ftnoise.user.plausibility import scaled
 
     expect(not isinstance(x, list), "one input, x", inputs=len(x))
     with own_model.computing(given):
         work = job(*prepared(model, scaled(x), y, settings), settings, about)
-        path = given.out or Store(own_model.RUNS).own("certifications") / work.folder
+        path = given.out or Store(default_root()).own("certifications") / work.folder
         report = own_model.reporting(
             lambda done, total, text: f"certify: {text}, {done:,} of {total:,} examples", "about "
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +12,15 @@ from ftnoise.cli import own_model
 from ftnoise.core.errors import BadInput
 from ftnoise.core.progress import log
 from ftnoise.faults.parsing import form
-from ftnoise.user.deploy import DEPLOYED, NAME, check, note
+from ftnoise.user import deploy, fault_map, worst_case
+from ftnoise.user.fault_map import KINDS
+from ftnoise.user.hardening import FORM, Hardening, time_ratio
 from ftnoise.user.settings import CampaignSettings
+from ftnoise.user.worst_case import MOST_FLIPS
 
 if TYPE_CHECKING:
     from ftnoise.faults.campaign import Campaign
-    from ftnoise.user.folder import Job
+    from ftnoise.user.folder import Job, R
     from ftnoise.user.result import InjectionResult
 
 # Settings whose argument is not the number that the field holds.
@@ -43,8 +48,38 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="with --half-width: only estimate the trials needed at the last rate, from 20 trials",
     )
     add(
+        "--map",
+        choices=KINDS,
+        help="the sensitivity of each bit in each layer (single flips, n=1), or of each layer by "
+        "itself; --trials are those of each",
+    )
+    add(
+        "--harden",
+        metavar="HOW",
+        help=f"{FORM}: the same trials on the hardened model".replace("%", "%%"),
+    )
+    add(
+        "--ranges",
+        type=Path,
+        metavar="D.npz",
+        help="with --harden: training examples, as --data, that give the ranges of activations "
+        "(default: those of --data)",
+    )
+    add(
+        "--worst",
+        type=float,
+        metavar="PERCENT",
+        help="search for the fewest flips of stored bits that bring the accuracy below this",
+    )
+    add(
+        "--most-flips",
+        type=int,
+        metavar="N",
+        help=f"with --worst: the search ends after so many (default: {MOST_FLIPS})",
+    )
+    add(
         "--deploy",
-        choices=[*DEPLOYED],
+        choices=[*deploy.DEPLOYED],
         help="also convert the model to TensorFlow Lite, and flip the same bits in that file; the "
         "fault is one such as parameters,stored=int8:bit_flip:n=10",
     )
@@ -56,11 +91,10 @@ def run(given: argparse.Namespace) -> int:
     settings = checked(given)
     names = (str(given.weights or given.model), str(given.against))
     model, x, y, about = own_model.loaded(given, "inject")
-    from ftnoise.store.folders import Store
-    from ftnoise.user.deploy import job as deployed
-    from ftnoise.user.files import read_weights
+    from ftnoise.store.folders import Store, default_root
+    from ftnoise.user.files import read_examples, read_weights
     from ftnoise.user.inject import job, plan, prepared
-    from ftnoise.user.plausibility import guessing
+    from ftnoise.user.plausibility import guessing, scaled
 
     # Read before the first campaign.
     second = None if given.against is None else read_weights(given.against, model)
@@ -73,29 +107,64 @@ def run(given: argparse.Namespace) -> int:
             log(f"WARNING: {warning}")
         return found
 
-    def measured(work: Job[InjectionResult], folder: Path | None) -> InjectionResult:
-        path = folder or Store(own_model.RUNS).own("injections") / work.folder
-        report = own_model.reporting(
-            lambda done, all_, _: f"inject: {done:,} of {total}{all_:,} trials", limit
+    def stored(work: Job[R], folder: Path | None, words: Callable[..., str]) -> R:
+        path = folder or Store(default_root()).own("injections") / work.folder
+        return own_model.measured(work, path, own_model.reporting(words, limit))
+
+    def measured(folder: Path | None, protected: float = 0.0) -> InjectionResult:
+        work = job(campaign(), settings, about, protected)
+        return stored(
+            work, folder, lambda done, all_, _: f"inject: {done:,} of {total}{all_:,} trials"
         )
-        return own_model.measured(work, path, report)
+
+    def harden(result: InjectionResult) -> None:
+        """Measures the hardened models in the same trials; prints what each saves and costs."""
+        nonlocal model
+        how, plain, examples = Hardening.of(given.harden, settings.fault), model, scaled(x)
+        ranges = examples if given.ranges is None else scaled(read_examples(given.ranges)[0])
+        model = how.model(plain, ranges)
+        for name, share in how.variants():
+            print(f"\nHardened, {name}:\n")
+            folder = given.out and given.out / re.sub(r"\W+", "-", name)
+            other = measured(folder, share)
+            print(f"\n{other.against(result, (name, 'as it is'))}")
+            print(
+                f"Without faults: {result.golden_accuracy:.2f} %, {name} "
+                f"{other.golden_accuracy:.2f} %.",
+                flush=True,
+            )
+        if not how.shares:
+            source = given.data if given.ranges is None else given.ranges
+            ratio = time_ratio(plain, model, examples)
+            print(f"A forward pass takes {ratio:.2f} times as long. Ranges of {source}.")
 
     with own_model.computing(given):
+        if given.map is not None:
+            mapped = fault_map.job(campaign(), settings, given.map, about)
+            stored(mapped, given.out, lambda n, of, text: f"map: {text}, {n:,} of {of:,} trials")
+            return 0
+        if given.worst is not None:
+            most = given.most_flips or MOST_FLIPS
+            search = worst_case.job(campaign(), settings, given.worst, most, about)
+            stored(search, given.out, lambda n, of, text: f"worst case: {n} of {of} flips, {text}")
+            return 0
         if given.plan:
             print(plan(campaign(), settings))
             return 0
-        first = campaign()
-        result = measured(job(first, settings, about), given.out)
-        if given.deploy:
+        result = measured(given.out)
+        if given.harden is not None:
+            harden(result)
+        if given.deploy is not None:
             print()
-            other = measured(deployed(first, settings, about), given.out and given.out / "deployed")
-            both = result.against(other, (names[0], f"{names[0]} in {NAME}"))
-            print(f"\n{both}\n{note(given.deploy)}".rstrip(), flush=True)
+            work = deploy.job(campaign(), settings, about)
+            folder = given.out and given.out / "deployed"
+            other = stored(work, folder, lambda n, of, _: f"deployed: {n:,} of {of:,} trials")
+            both = result.against(other, (names[0], f"{names[0]} in {deploy.NAME}"))
+            print(f"\n{both}\n{deploy.note(given.deploy)}".rstrip(), flush=True)
         if second is not None:
             model.set_weights(second)
             print()
-            work = job(campaign(), settings, about)
-            other = measured(work, given.out and given.out / "against")
+            other = measured(given.out and given.out / "against")
             print(f"\n{result.against(other, names)}", flush=True)
     return 0
 
@@ -110,13 +179,22 @@ def checked(given: argparse.Namespace) -> CampaignSettings:
     for flag, used in (("--max-trials", "max_trials" in given), ("--plan", given.plan)):
         if used and settings.half_width is None:
             raise BadInput(f"Expected --half-width with {flag}. Received: {flag} alone.")
-    for flag in ("out", "against"):
-        if given.plan and getattr(given, flag) is not None:
-            raise BadInput(f"Expected --plan without --{flag}. Received: both.")
-    if given.deploy:
-        check(settings.fault, given.deploy)
-        for flag in ("plan", "against"):
-            if getattr(given, flag):
-                raise BadInput(f"Expected --deploy without --{flag}. Received: both.")
-    own_model.check_files(given, "data", "weights", "against")
+    modes = ("plan", "map", "worst", "harden", "deploy", "against")
+    chosen = [mode for mode in modes if getattr(given, mode) not in (None, False)]
+    chosen += ["out"] if given.plan and given.out is not None else []
+    if len(chosen) > 1:
+        raise BadInput(f"Expected --{chosen[0]} without --{chosen[1]}. Received: both.")
+    if given.map is not None:
+        fault_map.check(settings, given.map)
+    if given.harden is not None:
+        Hardening.of(given.harden, settings.fault)
+    if given.deploy is not None:
+        deploy.check(settings.fault, given.deploy)
+    if given.worst is not None:
+        worst_case.check(settings, given.worst, given.most_flips or MOST_FLIPS)
+    elif given.most_flips is not None:
+        raise BadInput("Expected --worst with --most-flips. Received: --most-flips alone.")
+    if given.ranges is not None and given.harden is None:
+        raise BadInput("Expected --harden with --ranges. Received: --ranges alone.")
+    own_model.check_files(given, "data", "weights", "against", "ranges")
     return settings

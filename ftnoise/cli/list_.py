@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from ftnoise.cli import catalog
 from ftnoise.core.progress import duration
+from ftnoise.user import catalog
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

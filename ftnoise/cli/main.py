@@ -17,15 +17,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ftnoise.cli import catalog
 from ftnoise.cli.arguments import Parser
 from ftnoise.core import stopping
 from ftnoise.core.errors import BadInput, FtnoiseError
 from ftnoise.core.progress import discard, line, log
+from ftnoise.user import catalog
 
 FOLDER = Path(__file__).parent
 # Files of this folder that are no commands; `reproduce` is called by an experiment's name.
-SHARED = ("main", "arguments", "catalog", "overrides", "own_model", "reproduce")
+SHARED = ("main", "arguments", "overrides", "own_model", "reproduce")
 STOPPED = "Stopped."
 
 

@@ -64,12 +64,12 @@ def run(given: argparse.Namespace) -> int:
     settings = OutcomeSettings(**own_model.given_settings(given, OutcomeSettings))
     own_model.check_paths(given, "golden", "faulty", "against", "y")
     log(f"outcomes: reading {given.golden}, then loading TensorFlow.")
-    from ftnoise.store.folders import Store
+    from ftnoise.store.folders import Store, default_root
     from ftnoise.user.folder import stored
     from ftnoise.user.outcomes import outcomes
 
     work = outcomes(given.golden, given.faulty, given.against, given.y, settings)
-    path = given.out or Store(own_model.RUNS).own("outcomes") / work.folder
+    path = given.out or Store(default_root()).own("outcomes") / work.folder
     with stopping.heeded(), stored(work, path, lambda *_: None) as result:
         print(result, flush=True)
     log(f"Written to {path}/outcomes: .json, .npz, .csv")

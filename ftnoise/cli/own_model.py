@@ -13,7 +13,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.cli.arguments import ROOT, folder
+from ftnoise.cli.arguments import folder
 from ftnoise.core import stopping
 from ftnoise.core.errors import BadInput, RunFailed, one_line
 from ftnoise.core.progress import RESUMES, Progress, duration, log
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from ftnoise.user.folder import Job, R
 
-RUNS = ROOT / "runs"
 # The field `confidence` of all classes of settings; the command line takes it in percent.
 CONFIDENCE: dict[str, Any] = {
     "type": float,

@@ -5,16 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from ftnoise.cli.arguments import chosen, common, named
 from ftnoise.core.errors import BadInput, RunFailed
 from ftnoise.core.progress import line, log
+from ftnoise.user.reproduce import stored_results
 
 if TYPE_CHECKING:
-    from ftnoise.core.experiment import Experiment
-    from ftnoise.core.preset import Preset
     from ftnoise.report import Results
     from ftnoise.store.folders import Store
 
@@ -39,20 +37,6 @@ def run(arguments: argparse.Namespace) -> int:
             f"--preset {arguments.preset}{' --secret-key' if arguments.secret_key else ''}."
         )
     return show(results, store)
-
-
-def stored_results(
-    experiment: Experiment,
-    preset: Preset,
-    seeds: int | None,
-    store: Store,
-    preferred: Collection[str] = (),
-) -> Results:
-    """The stored numbers of a table; see `runs_of` for the arguments."""
-    from ftnoise import report
-    from ftnoise.store.lookup import runs_of
-
-    return report.results(experiment, preset, runs_of(experiment, seeds, store, preferred))
 
 
 def show(results: Results, store: Store) -> int:

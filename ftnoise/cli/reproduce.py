@@ -7,11 +7,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ftnoise.cli.arguments import MOST_WORKERS, REFERENCES, chosen, common, folder
-from ftnoise.cli.report import show, stored_results
+from ftnoise.cli.arguments import MOST_WORKERS, chosen, common, folder
+from ftnoise.cli.report import show
 from ftnoise.core import stopping
 from ftnoise.core.checks import expect
 from ftnoise.core.progress import RESUMES, duration, line, log
+from ftnoise.user.reproduce import REFERENCES, stored_results
 
 if TYPE_CHECKING:
     from ftnoise.core.experiment import Experiment

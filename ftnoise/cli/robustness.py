@@ -33,7 +33,7 @@ def run(given: argparse.Namespace) -> int:
     """Prints the table and writes the files; the exit code is 0."""
     settings = checked(given)
     model, x, y, about = own_model.loaded(given, "robustness")
-    from ftnoise.store.folders import Store
+    from ftnoise.store.folders import Store, default_root
     from ftnoise.user.plausibility import scaled
     from ftnoise.user.robustness import job, plan, prepared
 
@@ -44,7 +44,7 @@ def run(given: argparse.Namespace) -> int:
             print(plan(*parts, settings))
             return 0
         work = job(*parts, settings, about)
-        path = given.out or Store(own_model.RUNS).own("robustness") / work.folder
+        path = given.out or Store(default_root()).own("robustness") / work.folder
         report = own_model.reporting(
             lambda done, total, text: f"robustness: {text}, {done:,} of {total:,} examples",
             "about ",

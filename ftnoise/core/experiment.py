@@ -18,9 +18,13 @@ from ftnoise.core.spec import JSON, canonical, digest
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One row of a table: a named run, with the paper's number for each column that has one.
+    """One row of a table: a run, with the paper's number for each column that has one.
 
-    `cell` holds the row's value on each axis of its grid, if it is one of a grid's networks.
+    Args:
+        name: of the row; the first of two or more words is the group of the row in the report.
+        run: what is trained.
+        paper: the printed number of each column that has one, by the column's name.
+        cell: the value on each axis of its grid, if it is one of a grid's networks.
     """
 
     name: str
@@ -215,13 +219,13 @@ class Experiment:
         )
         if not rows:
             names = listed([row.name for row in self.rows])
-            raise BadInput(f"Expected --rows to match one of: {names}. Received: {pattern!r}.")
+            raise BadInput(f"Expected rows to match one of: {names}. Received: {pattern!r}.")
         return rows
 
     def preset(self, name: str) -> Preset:
         """Its own preset of that name, or else the common one; `BadInput` if there is neither."""
         presets = PRESETS | {own.name: own for own in self.presets}
-        expect(name in presets, f"--preset of {self.name} in {', '.join(presets)}", preset=name)
+        expect(name in presets, f"preset of {self.name} in {', '.join(presets)}", preset=name)
         return presets[name]
 
     def draws(self, row: Row) -> list[Run]:

@@ -429,7 +429,7 @@ class MeasureInput:
     Attributes:
         network: the trained `keras.Model`, giving logits; measures leave it bit-identical.
         data: the arrays that it was trained and is tested on.
-        run: the run that it comes from.
+        run: the run that it comes from; of a network without one, None (`Measure.needs_run`).
         checkpointing: progress, and partial results: after a kill, `load` returns the last `save`
             to the next process.
         record: the content of the run's spec.json.
@@ -439,7 +439,7 @@ class MeasureInput:
 
     network: keras.Model
     data: Data
-    run: Run
+    run: Run | None
     checkpointing: Checkpointing
     record: dict[str, JSON] = field(default_factory=dict)
     others: Mapping[Run, keras.Model] = field(default_factory=dict)
@@ -473,6 +473,16 @@ class Measurement:
 @dataclass(frozen=True, kw_only=True)
 class Measure(Spec, ABC):
     """A measurement of a trained network; results are stored by run and measure."""
+
+    @property
+    def needs_run(self) -> bool:
+        """Whether it reads the run, its record or other runs: a network alone is not enough."""
+        return False
+
+    @property
+    def needs_training_data(self) -> bool:
+        """Whether it reads the training examples."""
+        return False
 
     @abstractmethod
     def evaluate(self, trained: MeasureInput) -> Measurement:

@@ -199,7 +199,7 @@ def here(engine: Engine, units: list[tuple[Task, Unit]]) -> Outcomes:
             place = f"; run {finished + 1} of {len(units)}" if len(units) > 1 else ""
             outcome: FtnoiseError | str | None
             try:
-                outcome = runner.perform(unit, _reporter(engine.progress, task.name, place))
+                outcome = runner.perform(unit, reporter(engine.progress, task.name, place))
             except FtnoiseError as failure:
                 outcome = failure
             if outcome is None:
@@ -213,7 +213,7 @@ def here(engine: Engine, units: list[tuple[Task, Unit]]) -> Outcomes:
         pending = busy
 
 
-def _reporter(progress: Progress, name: str, place: str) -> Callable[[int, int, str], None]:
+def reporter(progress: Progress, name: str, place: str = "") -> Callable[[int, int, str], None]:
     """Shows `fmnist_dnn trades: epoch 3 of 100, 3 %, 12 min left; run 2 of 8`."""
     began, first, last, whole = 0.0, 0, 0, 0
 

@@ -75,6 +75,16 @@ def agreement(campaign: Campaign) -> Agreement:
     return Agreement(count, near, int(np.count_nonzero(exceptions)))
 
 
+def float32_accuracy(campaign: Campaign) -> float:
+    """The accuracy in percent of the network as it is, before it is stored in any format."""
+    network, draw = campaign.network, campaign.network_draw(0)
+    if campaign.storage is None:
+        return float(100 * campaign.correct.mean())
+    call = tf.function(partial(forward, network), reduce_retracing=True, autograph=False)
+    found = outputs(call, campaign.x, draw, campaign.examples_per_call)
+    return float(100 * campaign.right(found).mean())
+
+
 def outputs(
     call: Callable[[Any, Any], Any], x: Sequence[np.ndarray], draw: Any, size: int
 ) -> np.ndarray:

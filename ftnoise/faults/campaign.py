@@ -59,6 +59,9 @@ UNKEYED = re.compile(
     "|Stateful(Uniform|StandardNormal|TruncatedNormal|Random)"
 )
 
+# The results of a group of trials on a chunk of examples, and the number of hits in each.
+Call = tuple[dict[str, Any], np.ndarray]
+
 
 class Campaign:
     """The faults of one kind in one network, on one set of examples.
@@ -79,6 +82,7 @@ class Campaign:
         site_count: the number of sites that may be hit.
         golden: the outputs without faults, `[n, classes]`, in the draw of trial 0.
         correct: whether they are right, bool `[n]`.
+        protected: for each target, the elements whose faults are corrected, bool; None if none.
 
     Raises:
         BadInput: the network has no such sites, or does not fit the examples or labels, or its
@@ -115,6 +119,7 @@ class Campaign:
         self._single = not fault.where.outputs and all(
             target.grid == tuple(target.variable.shape) for target in targets
         )
+        self.protected: Sequence[np.ndarray] | None = None
         self.trials_per_call = 1 if self.one_by_one else trials_per_call
         self.decisions = Decisions.of(network, threshold)
         self._stochastic = is_stochastic(network)
@@ -186,10 +191,6 @@ class Campaign:
         calls = self._calls_at([sites] * self.trials_per_call)
         return np.concatenate([found["outputs"].numpy() for found, _ in calls])
 
-    def _calls_at(self, sites: Sequence[np.ndarray]) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
-        drawn = [self.sampler.at(chosen) for chosen in sites]
-        return self._calls([0] * len(sites), None, drawn)
-
     def _joined(
         self, trials: Sequence[Any], calls: Callable[[Sequence[Any]], Iterator[Any]]
     ) -> TrialResults:
@@ -207,7 +208,7 @@ class Campaign:
         y = tf.constant(self.y[: len(outputs)])
         return self.decisions.right(tf.constant(outputs), y).numpy()
 
-    def _together(self, calls: list[tuple[dict[str, Any], np.ndarray]]) -> tuple[np.ndarray, ...]:
+    def _together(self, calls: list[Call]) -> tuple[np.ndarray, ...]:
         """The results of one group of trials, in the order of `TrialResults`."""
         found, faults = zip(*calls, strict=True)
         correct = np.concatenate([part["correct"].numpy() for part in found], axis=1)
@@ -227,29 +228,45 @@ class Campaign:
             counts,
         )
 
-    def _calls(
-        self, trials: Sequence[int], rate: Any, drawn: Sequence[Trial] = ()
-    ) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
+    def _calls(self, trials: Sequence[int], rate: Rate) -> Iterator[Call]:
+        if self.fault.transient:
+            streams = [TrialStream(self.sampler, number, rate) for number in trials]
+            return self._passes(trials, lambda n: [self._drawn(s.trial(n)) for s in streams])
+        drawn = [self._drawn(self.sampler.trial(number, rate)) for number in trials]
+        return self._passes(trials, lambda n: [(inputs, n * hit) for inputs, hit in drawn])
+
+    def _calls_at(self, sites: Sequence[np.ndarray]) -> Iterator[Call]:
+        few = [self._parameters_with(self.sampler.few(chosen, None)) for chosen in sites]
+        drawn = [(inputs, len(chosen)) for inputs, chosen in zip(few, sites, strict=True)]
+        return self._passes(
+            [0] * len(sites), lambda n: [(inputs, n * hit) for inputs, hit in drawn]
+        )
+
+    def _passes(
+        self, trials: Sequence[int], drawn: Callable[[int], list[tuple[Any, int]]]
+    ) -> Iterator[Call]:
         """By chunks of the examples, the results of `_results_of` for a group of trials.
 
         And the number of sites that are hit, weighted by the chunk's share of the examples.
+
+        Args:
+            trials: their numbers, for the network's own draws.
+            drawn: gives, for the next n examples, each trial's arguments of the compiled function,
+                and the number of hits in all of these examples.
         """
         draws = tf.stack([self.network_draw(number) for number in trials])
-        transient = self.fault.transient
-        streams = [TrialStream(self.sampler, number, rate) for number in trials if transient]
-        if not (transient or drawn):
-            drawn = [self.sampler.trial(number, rate) for number in trials]
-        inputs = [self._inputs_of(trial) for trial in drawn]
         for start in range(0, len(self.y), self.examples_per_call):
             part = slice(start, start + self.examples_per_call)
             reference = [tensor[part] for tensor in self._reference]
-            examples = len(self.y[part])
-            if transient:
-                drawn = [stream.trial(examples) for stream in streams]
-                inputs = [self._inputs_of(trial) for trial in drawn]
-            hit = np.array([trial.count for trial in drawn], float) * (1 if transient else examples)
+            inputs, hit = zip(*drawn(len(self.y[part])), strict=True)
             before = self._clean_part(part) if self._before is None else self._before[start]
-            yield self._faulty(before, reference, inputs, draws), hit / len(self.y)
+            found = self._faulty(before, reference, list(inputs), draws)
+            yield found, np.array(hit, float) / len(self.y)
+
+    def _drawn(self, trial: Trial) -> tuple[Any, int]:
+        if self.protected is not None:
+            trial = trial.without(self.protected)
+        return self._inputs_of(trial), trial.count
 
     def _inputs_of(self, trial: Trial) -> Any:
         """The arguments of the compiled function for a trial: parameters, or hits and draws.

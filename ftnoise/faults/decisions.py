@@ -60,6 +60,15 @@ class Decisions:
         shares = outputs if self.probabilities else tf.nn.softmax(outputs)
         return tf.reduce_max(shares, axis=-1)
 
+    def cross_entropy(self, outputs: Any, y: Any) -> Any:
+        """The loss of each example, `[n]`."""
+        if outputs.shape[-1] == 1:
+            labels = tf.cast(y, outputs.dtype)
+            loss, given = keras.losses.binary_crossentropy, outputs[:, 0]
+            return loss(labels[:, None], given[:, None], from_logits=not self.probabilities)
+        loss = keras.losses.sparse_categorical_crossentropy
+        return loss(y, outputs, from_logits=not self.probabilities)
+
     def right(self, outputs: Any, y: Any) -> Any:
         """Whether outputs are right, bool `[n]`; NaN never is."""
         return (self.top(outputs) == y) & ~tf.reduce_any(tf.math.is_nan(outputs), axis=-1)

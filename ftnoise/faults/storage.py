@@ -28,13 +28,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ftnoise.core import seeds
 from ftnoise.core.checks import expect
 from ftnoise.core.errors import BadInput
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.sites import ParameterTarget, expect_held, filters, held, parameter_targets
-from ftnoise.layers.drawing import drawing
 from ftnoise.layers.graph import unfold
+from ftnoise.layers.ranges import ranges
 
 LAYERS = keras.layers
 # Their kernels and biases have int8 and int32 codes.
@@ -47,7 +46,6 @@ QUANTIZED = (
     LAYERS.DepthwiseConv2D,
 )
 CALIBRATION = 1000  # examples, of which ranges are measured
-AT_ONCE = 50  # of these
 MOST_BIAS = 2**30  # of its codes; a channel with smaller weights gets a larger scale
 
 
@@ -222,28 +220,12 @@ def _input_scales(network: keras.Model, x: Sequence[np.ndarray] | None) -> dict[
     """For each layer by its id, the scale of 8-bit codes of its inputs, whose range holds 0."""
     if x is None:
         raise BadInput("Expected examples for int8, the ranges of activations. Received: none.")
-    graph = unfold(network)
-
-    def ranges(parts: Any) -> Any:
-        values = dict(zip(graph.inputs, parts, strict=True))
-        found: dict[str, list[Any]] = {}
-        for step in graph.steps:
-            given = [values[key] for key in step.inputs]
-            if step.layer.weights and len(given) == 1:
-                ends = tf.stack([tf.reduce_min(given[0]), tf.reduce_max(given[0])])
-                found.setdefault(str(id(step.layer)), []).append(tf.cast(ends, tf.float32))
-            step.run(values)
-        return found
-
-    specs = [tf.TensorSpec([None, *one.shape[1:]], one.dtype) for one in x]
-    low: dict[str, float] = {}
-    high: dict[str, float] = {}
-    with drawing(seeds.key(0, "ranges of activations")):
-        compiled = tf.function(ranges, autograph=False).get_concrete_function(specs)
-    for start in range(0, min(CALIBRATION, len(x[0])), AT_ONCE):
-        parts = [tf.constant(one[start : start + AT_ONCE]) for one in x]
-        for layer, ends in compiled(*parts).items():
-            low[layer] = min(low.get(layer, 0.0), *(float(end[0]) for end in ends))
-            high[layer] = max(high.get(layer, 0.0), *(float(end[1]) for end in ends))
+    steps = [step for step in unfold(network).steps if step.layer.weights]
+    found = ranges(network, [one[:CALIBRATION] for one in x], {s.inputs[0]: () for s in steps})
+    widths: dict[int, float] = {}
+    for step in steps:
+        low, high = found[step.inputs[0]]
+        width = max(float(high), 0.0) - min(float(low), 0.0)
+        widths[id(step.layer)] = max(width, widths.get(id(step.layer), 0.0))
     # An input that is always 0 has any range.
-    return {int(n): np.float32((high[n] - low[n]) / 255 or 1 / 255) for n in low}
+    return {layer: np.float32((width or 1.0) / 255) for layer, width in widths.items()}

@@ -39,9 +39,10 @@ from ftnoise.core.errors import BadInput, RunFailed, one_line
 from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.outcomes import TrialResults
 from ftnoise.faults.rates import Rate
-from ftnoise.faults.storage import AT_ONCE, CALIBRATION, Code
+from ftnoise.faults.storage import CALIBRATION, Code
 from ftnoise.layers.drawing import is_stochastic
 
+AT_ONCE = 50  # examples of the calibration
 BATCH = 100  # examples in one call of the interpreter
 TYPES = {
     "int8": schema.TensorType.INT8,

@@ -74,6 +74,20 @@ class Trial:
             return sum(len(positions) for positions, _ in self.few.values())
         return sum(int(np.count_nonzero(hit)) for hit in self.hits)
 
+    def without(self, protected: Sequence[np.ndarray]) -> Trial:
+        """The trial without hits of elements that are protected: a mask for each target."""
+        hits = []
+        for hit, mask in zip(self.hits, protected, strict=True):
+            hits.append(hit & ~(mask if hit.ndim == mask.ndim else mask[..., None]))
+        few = None
+        if self.few is not None:
+            few = {}
+            for n, (positions, draws) in self.few.items():
+                bits = self.hits[n].size // protected[n].size
+                kept = ~protected[n].ravel()[positions // bits]
+                few[n] = positions[kept], None if draws is None else draws[kept]
+        return replace(self, hits=tuple(hits), few=few)
+
     @property
     def pairs(self) -> list[tuple[Any, Any]]:
         """The hits and draws of each target."""
@@ -140,19 +154,12 @@ class TrialSampler:
             draws[0, chosen] = values
         drawn = [None] * len(self.targets) if draws is None else self.by_target(draws)
         trial = Trial(tuple(self.by_target(hit)), tuple(drawn), self.names).first()
-        return trial if total > few else replace(trial, few=self._few(chosen, values))
+        return trial if total > few else replace(trial, few=self.few(chosen, values))
 
-    def at(self, chosen: np.ndarray) -> Trial:
-        """The trial of given sites, flat positions among all of them; the fault draws no values."""
-        hit = np.zeros((1, self.site_count), bool)
-        hit[0, chosen] = True
-        draws = [None] * len(self.targets)
-        trial = Trial(tuple(self.by_target(hit)), tuple(draws), self.names).first()
-        return replace(trial, few=self._few(chosen, None))
-
-    def _few(
+    def few(
         self, chosen: np.ndarray, values: np.ndarray | None
     ) -> dict[int, tuple[np.ndarray, np.ndarray | None]]:
+        """Flat positions among all sites, and their random values, as `Trial.few`."""
         starts = np.cumsum([0, *self.sizes])
         owners = np.searchsorted(starts, chosen, side="right") - 1
         return {

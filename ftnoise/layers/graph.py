@@ -27,13 +27,17 @@ class Step:
     inputs: tuple[Key, ...]
     outputs: tuple[Key, ...]
 
-    def run(self, values: dict[Key, Any]) -> None:
-        """Computes the outputs from `values`, in inference mode, and puts them there."""
+    def run(self, values: dict[Key, Any], inference: bool = True) -> None:
+        """Computes the outputs from `values`, in inference mode, and puts them there.
+
+        Without `inference`, the mode is the one that the model is called in.
+        """
         found: dict[str, list[Any]] = {}
         for identity, key in zip(self.node.flat_input_ids, self.inputs, strict=True):
             found.setdefault(identity, []).append(values[key])
         arguments, options = self.node.map_arguments(found)
-        if self.layer._expects_training_arg and options.get("training") is None:
+        takes_mode = self.layer._expects_training_arg and options.get("training") is None
+        if inference and takes_mode:
             options = {**options, "training": False}
         outputs = tf.nest.flatten(self.layer(*arguments, **options))
         values.update(zip(self.outputs, outputs, strict=True))

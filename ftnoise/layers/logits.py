@@ -77,6 +77,29 @@ def are_probabilities(outputs: Any) -> bool:
     return bool((abs(outputs.sum(axis=-1) - 1) < 1e-4).all())
 
 
+def without_probabilities(network: keras.Model) -> keras.Model:
+    """The network itself if it ends in logits, or else a copy that ends in them.
+
+    The copy is functional, so faults find its layers too.
+
+    Raises:
+        BadInput: the network has several inputs or another ending.
+    """
+    if ending(network, unfold(network)).kind == "logits":
+        return network
+    copy = keras.models.clone_model(network)
+    copy.set_weights(network.get_weights())
+    graph = unfold(copy)
+    expect(len(graph.inputs) == 1, "one input", inputs=len(graph.inputs))
+    end, inputs = ending(copy, graph), keras.Input(copy.inputs[0].shape[1:])
+    values = {graph.inputs[0]: inputs}
+    for step in end.steps:
+        step.run(values)
+    logits = values[end.output]
+    outputs = TwoLogits()(logits) if end.kind == "sigmoid" else logits
+    return keras.Model(inputs, outputs, name=network.name)
+
+
 def _kind(layer: Any) -> str:
     """Whether a layer gives "softmax", "sigmoid" or, for all that is known, "logits"."""
     if isinstance(layer, kl.Softmax):

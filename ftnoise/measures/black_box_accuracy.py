@@ -13,6 +13,7 @@ Deviations
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from ftnoise.attacks.attack import Attack
 from ftnoise.core.checks import instance
@@ -48,6 +49,8 @@ class BlackBoxAccuracy(Measure):
     surrogate: Procedure
     examples: int | None = None
 
+    needs_run: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         check(self.attack, self.examples)
         instance(Procedure, "a training, such as Training()", surrogate=self.surrogate)
@@ -71,6 +74,7 @@ class BlackBoxAccuracy(Measure):
         from ftnoise.attacks.evaluation import Evaluation, chosen
         from ftnoise.measures.generalization import accuracy_and_loss
 
+        assert trained.run is not None
         (run,) = self.others(trained.run)
         which = chosen(len(trained.data.y_test), self.examples)
         x, y = trained.data.x_test[which], trained.data.y_test[which]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ftnoise.core import seeds
 from ftnoise.core.checks import count, expect, positive
@@ -26,6 +27,8 @@ class DecisionBoundary(Measure):
 
     reach: float = 1.5
     points: int = 61
+
+    needs_training_data: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         positive(reach=self.reach)

@@ -45,8 +45,9 @@ class FaultTolerance(Measure):
     them, with finite outputs, in percent of the former); by `stats.curves.summaries`
     `area_under_curve`, `rate_1_point_lost`, `rate_5_points_lost`, `rate_50_points_lost`,
     `largest_rate_surely_under_1_point_lost` and `largest_rate_surely_under_5_points_lost` (0 if
-    there is none; with a single rate above 0 these two alone); `unclear_rates` (number of rates
-    with faults whose interval is wider than their drop: more trials would help); `exceptions`
+    there is none; with a single rate above 0 these two alone); `float32_accuracy` (without faults,
+    before parameters are stored in a format; missing if they are not); `unclear_rates` (number of
+    rates with faults whose interval is wider than their drop: more trials would help); `exceptions`
     (examples on which rounding makes the campaign and Keras disagree without faults).
 
     Arrays, along the rates: `rates` (percent), `accuracy` with Student's interval `low`, `high` and
@@ -104,7 +105,7 @@ class FaultTolerance(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Runs the campaign, which resumes if it is interrupted."""
-        from ftnoise.faults.agreement import agreement
+        from ftnoise.faults.agreement import agreement, float32_accuracy
         from ftnoise.faults.campaign import Campaign, unchanged
         from ftnoise.faults.sweep import sweep
 
@@ -114,7 +115,11 @@ class FaultTolerance(Measure):
         with unchanged(trained.network):
             agreed = agreement(campaign)
             found = sweep(campaign, rates, trials=self.trials, checkpointing=trained.checkpointing)
-        return summarized(self.rates, found, agreed)
+        measured = summarized(self.rates, found, agreed)
+        if self.where.stored is None:
+            return measured
+        exact = {"float32_accuracy": float32_accuracy(campaign)}
+        return replace(measured, scalars={**measured.scalars, **exact})
 
 
 def summarized(rates: tuple[float, ...], found: Outcomes, agreed: Agreement) -> Measurement:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftnoise.core.checks import boolean, count, expect, instance, is_name
 from ftnoise.core.interfaces import Inputs, Measure, MeasureInput, Measurement, Penalty, Run
@@ -36,6 +36,8 @@ class FunctionDistance(Measure):
     own: bool = False
     seeds_away: int = 1
 
+    needs_run: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         expect(is_name(self.name), "name in lower case letters, digits and _", name=self.name)
         instance(Inputs, "an `inputs` member", optional=True, inputs=self.inputs)
@@ -60,6 +62,7 @@ class FunctionDistance(Measure):
         """Compares both networks on the test set; 0 if the other is the run itself."""
         import numpy as np
 
+        assert trained.run is not None
         (run,) = self.others(trained.run)
         other = trained.network if run == trained.run else trained.others[run]
         x = trained.data.x_test

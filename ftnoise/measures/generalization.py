@@ -6,7 +6,7 @@ Source: equation (2) of the paper; Bernier et al. (2001) for its relation to fau
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
@@ -24,6 +24,8 @@ class Generalization(Measure):
     (points, training minus testing), `train_loss`, `test_loss` (mean cross-entropy, nats).
     The training accuracy is over the examples that the run was trained on.
     """
+
+    needs_training_data: ClassVar[bool] = True
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Accuracy and loss on both splits, in inference mode."""

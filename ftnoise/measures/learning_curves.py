@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ftnoise.core.checks import expect
 from ftnoise.core.figures import Series
@@ -21,6 +22,8 @@ class LearningCurves(Measure):
     Scalars, in percent: `last_train_accuracy`, `last_test_accuracy`. Arrays, along the epochs:
     `epochs`, `train_accuracy`, `test_accuracy` (percent; NaN where it was not logged).
     """
+
+    needs_run: ClassVar[bool] = True
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Reads the run's record."""

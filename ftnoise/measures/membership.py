@@ -10,7 +10,7 @@ the strongest chosen; on the other half it is measured, so that the choice adds 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftnoise.core import seeds
 from ftnoise.core.checks import count, expect
@@ -38,6 +38,8 @@ class Membership(Measure):
     """
 
     examples: int = 10_000
+
+    needs_training_data: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         count(least=4, examples=self.examples)

@@ -50,7 +50,7 @@ ENDS = ("", "_low", "_high")
 class NoiseEquivalence(Measure):
     """How the noisy objective and two penalized ones differ, as the noise becomes small.
 
-    Scalars: `slope_jacobian` and `slope_l2`, the slopes of log |difference| against log sigma: 4
+    Scalars: `slope_jacobian` and `slope_l2`, the slopes of log abs(difference) against log sigma: 4
     where a penalty is equivalent to the noise, 2 where it is not; their 95 % bootstrap
     intervals over draws (for this network and these examples) `slope_jacobian_low`,
     `slope_jacobian_high`, `slope_l2_low`, `slope_l2_high`; slopes without enough significant
@@ -79,6 +79,8 @@ class NoiseEquivalence(Measure):
     draws: int = 400
 
     revision: ClassVar[int] = 2
+
+    needs_training_data: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         expect(
@@ -140,7 +142,7 @@ def logarithm(values: np.ndarray) -> np.ndarray:
 
 
 def slope(sigmas: np.ndarray, values: np.ndarray) -> tuple[float, float, float] | None:
-    """The slope of log |mean over draws| against log sigma, and its 95 % bootstrap interval.
+    """The slope of log abs(mean over draws) against log sigma, and its 95 % bootstrap interval.
 
     `values` are `[draws, sigmas]`, the same draws at all sigmas. None if fewer than `FEWEST`
     sigmas are left (deviation 4).
@@ -166,7 +168,7 @@ def slope(sigmas: np.ndarray, values: np.ndarray) -> tuple[float, float, float] 
 
 
 def band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Log |mean over draws| of `[draws, sigmas]` and the ends of its 95 % interval, finite."""
+    """Log abs(mean over draws) of `[draws, sigmas]` and the ends of its 95 % interval, finite."""
     import numpy as np
 
     means = np.abs(values.mean(axis=0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ftnoise.core.figures import HeatMap
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
@@ -17,6 +18,8 @@ class NoiseHistory(Measure):
     Scalars: `last_std`, the mean over layers at the end; missing for a training that logs none.
     Arrays: `epochs`, and `std` `[layers, epochs]`. Info: `layers`, their names.
     """
+
+    needs_run: ClassVar[bool] = True
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Reads the run's record."""

@@ -10,6 +10,7 @@ the same examples is not counted, nor are other trainings: those published toget
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ftnoise.core.checks import fraction
 from ftnoise.core.experiment import Column
@@ -40,6 +41,8 @@ class PrivacyLoss(Measure):
 
     delta: float = 1e-5
 
+    needs_run: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         fraction(zero=False, one=False, delta=self.delta)
 
@@ -53,6 +56,7 @@ class PrivacyLoss(Measure):
         steps = sum(attempt["to"] - attempt["from"] for attempt in kept["ledger"])
         secret = all(attempt["key"] == "secret" for attempt in kept["ledger"])
         scalars = {"privacy_steps": float(steps), "privacy_key_secret": float(secret)}
+        assert trained.run is not None
         gradients = canonical(trained.run, everything=True)["training"]["gradients"]
         if gradients["noise_multiplier"] > 0:
             found = statement(

@@ -8,7 +8,7 @@ of predictions, as weights are not identified.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ftnoise.core.checks import count
 from ftnoise.core.experiment import Column
@@ -34,6 +34,8 @@ class Sampling(Measure):
     """
 
     examples: int = 200
+
+    needs_run: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         count(examples=self.examples)

@@ -55,6 +55,14 @@ class UnderFaults(Measure):
         count(least=0, seed=self.seed)
         boolean(percent=self.percent)
 
+    @property
+    def needs_run(self) -> bool:
+        return self.measure.needs_run
+
+    @property
+    def needs_training_data(self) -> bool:
+        return self.measure.needs_training_data
+
     def scaled(self, preset: Preset) -> UnderFaults:
         """Fewer trials where the preset limits them, of the measure's smaller self."""
         trials = max(2, min(self.trials, preset.trials or self.trials))

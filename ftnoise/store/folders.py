@@ -75,6 +75,11 @@ SPEC: Shape = {
 RESULT: Shape = {"scalars": {"*": int | float}, "info": {"red_flags?": [str]}}
 
 
+def default_root() -> Path:
+    """The folder `FTNOISE_RUNS`, which `./reproduce.sh` sets to its own, or `runs` where one is."""
+    return Path(os.environ.get("FTNOISE_RUNS") or "runs")
+
+
 class Store:
     """The folder of all runs.
 

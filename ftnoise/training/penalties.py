@@ -67,7 +67,7 @@ class L2(_Weights):
 
 @dataclass(frozen=True, kw_only=True)
 class L1(_Weights):
-    """weight * sum of magnitudes, as `keras.regularizers.L1` counts it."""
+    """The penalty weight * sum of magnitudes, as `keras.regularizers.L1` counts it."""
 
     def size(self, variable: Any) -> Any:
         import tensorflow as tf

@@ -4,13 +4,61 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ftnoise.core.checks import expect
+from ftnoise.core.checks import expect, is_number
+from ftnoise.core.data import Data
 
 if TYPE_CHECKING:
     import keras
     from numpy import ndarray
 
 FIRST = 20  # examples that show whether outputs repeat
+
+
+def check_range(low: object, high: object) -> None:
+    """Raises `BadInput` unless these are the ends of a range of inputs."""
+    ends = is_number(low) and is_number(high)
+    expect(ends and low < high, "low < high", low=low, high=high)  # type: ignore[operator]
+
+
+def attackable(
+    model: keras.Model, x: Any, y: Any, low: float, high: float
+) -> tuple[keras.Model, ndarray, ndarray | None]:
+    """The model from [0, 1] to logits, the examples `[n, ...]` in [0, 1], and the labels `[n]`.
+
+    Args:
+        model: see `checked_classifier`; it has a gradient in its input.
+        x: examples in [low, high], the range that the model takes.
+        y: integer labels, or None.
+        low: lowest value of an input.
+        high: highest value of an input.
+
+    Raises:
+        BadInput: they do not fit each other, or the model is not of this kind.
+    """
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from ftnoise.layers.logits import Logits
+
+    examples, labels = checked_classifier(model, x, y)
+    lowest, highest = float(examples.min()), float(examples.max())
+    inside = lowest >= low and highest <= high
+    limits = f"[{low:g}, {high:g}]"
+    expect(inside, f"examples in {limits}, or other low and high", lowest=lowest, highest=highest)
+    if (low, high) != (0, 1):
+        scaling = keras.layers.Rescaling(high - low, low)
+        shape = model.inputs[0].shape[1:]
+        model = keras.Sequential([keras.Input(shape), scaling, model], name=model.name)
+        examples = ((examples - low) / (high - low)).clip(0, 1).astype(np.float32)
+    network = Logits(model)
+    with tf.GradientTape() as tape:
+        inputs = tf.constant(examples[:1])
+        tape.watch(inputs)
+        outputs = network(inputs)
+    known = tape.gradient(outputs, inputs) is not None
+    expect(known, f"{model.name} to have a gradient in its input, to attack it", gradient=known)
+    return network, examples, labels
 
 
 def checked_classifier(model: keras.Model, x: Any, y: Any = None) -> tuple[ndarray, ndarray | None]:
@@ -60,3 +108,15 @@ def checked_classifier(model: keras.Model, x: Any, y: Any = None) -> tuple[ndarr
             sums=float(first[0].sum(axis=1).mean()),
         )
     return examples, labels
+
+
+def arrays_only(x: ndarray, y: ndarray, x_train: Any = None, y_train: Any = None) -> Data:
+    """Test examples, and training examples if there are any, for a measure of a model alone."""
+    return Data(
+        x_train=x[:0] if x_train is None else x_train,
+        y_train=y[:0] if y_train is None else y_train,
+        x_test=x,
+        y_test=y,
+        classes=int(y.max()) + 1,
+        digest="",
+    )

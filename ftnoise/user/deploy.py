@@ -72,11 +72,13 @@ def run(
         BadInput: the network cannot be converted, or a parameter is not in the file as it is.
         RunFailed: the interpreter ended its process.
     """
+    from ftnoise.faults.agreement import float32_accuracy
     from ftnoise.faults.campaign import unchanged
     from ftnoise.faults.sweep import sweep
     from ftnoise.faults.tflite import Deployed
 
     with unchanged(campaign.network) as before, Deployed(campaign) as deployed:
+        exact = float32_accuracy(campaign)
         outcomes = sweep(
             deployed,
             settings.rates,
@@ -95,5 +97,6 @@ def run(
         sites=campaign.site_count,
         checks=checks,
         weights=before,
+        float32_accuracy=exact,
         outcomes=outcomes,
     )

@@ -91,12 +91,12 @@ def run(
     campaign: Campaign, settings: CampaignSettings, checkpointing: Checkpointing | None = None
 ) -> InjectionResult:
     """Runs a campaign that `prepared` made; see `inject`."""
-    from ftnoise.faults.agreement import agreement
+    from ftnoise.faults.agreement import agreement, float32_accuracy
     from ftnoise.faults.campaign import unchanged
     from ftnoise.faults.sweep import sweep
 
     with unchanged(campaign.network) as before:
-        checks = str(agreement(campaign))
+        checks, exact = str(agreement(campaign)), float32_accuracy(campaign)
         outcomes = sweep(
             campaign,
             settings.rates,
@@ -110,28 +110,35 @@ def run(
         sites=campaign.site_count,
         checks=checks,
         weights=before,
+        float32_accuracy=exact,
         outcomes=outcomes,
     )
 
 
 def job(
-    campaign: Campaign, settings: CampaignSettings, about: dict[str, JSON]
+    campaign: Campaign, settings: CampaignSettings, about: dict[str, JSON], protected: float = 0.0
 ) -> Job[InjectionResult]:
     """A campaign that `prepared` made, for `folder.stored`.
 
+    `protected` is the share of the parameters whose faults are corrected: the most sensitive ones.
     It depends on the golden outputs too: the code of a user's own layers enters by them only.
     """
+    from ftnoise.faults.hardening import most_sensitive
     from ftnoise.faults.outcomes import Outcomes
 
+    identity = settings.to_json()
+    if protected:
+        campaign.protected = most_sensitive(campaign, protected)
+        identity |= {"protected": protected}
     arrays, names = (
         (*campaign.x, campaign.y, campaign.golden),
-        ("model", "sites", "checks", "weights"),
+        ("model", "sites", "checks", "weights", "float32_accuracy"),
     )
     return Job(
         name="injection",
         model=campaign.network.name,
-        identity=content_id(campaign.network, settings.to_json(), arrays),
-        shape=dict.fromkeys(names, str) | {"sites": int},
+        identity=content_id(campaign.network, identity, arrays),
+        shape=dict.fromkeys(names, str) | {"sites": int, "float32_accuracy": float},
         run=lambda checkpointing: run(campaign, settings, checkpointing),
         load=lambda content, stored: InjectionResult(
             settings=settings,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from ftnoise.faults.outcomes import Outcomes
 
+MBIT = 2**20  # bits
 LEGEND = (
     "Distribution-free: an interval that assumes only accuracies in 0 to 100 %. Deviation: "
     "Euclidean distance of the outputs to those without faults, mean over trials and examples.",
@@ -49,6 +50,8 @@ class InjectionResult:
         checks: how the campaign was compared with Keras on this model.
         weights: SHA-256 (hex) of the model's variables, the same before and after.
         outcomes: correctness of each trial and example, and what follows from it.
+        float32_accuracy: without faults, in percent, before parameters are stored in a format; the
+            same as `golden_accuracy` if they are not.
     """
 
     model: str
@@ -57,6 +60,7 @@ class InjectionResult:
     checks: str
     weights: str
     outcomes: Outcomes
+    float32_accuracy: float
 
     @property
     def examples(self) -> int:
@@ -157,10 +161,11 @@ class InjectionResult:
 
     def to_json(self) -> dict[str, JSON]:
         """All numbers as JSON."""
-        own = ("model", "sites", "examples", "golden_accuracy", "summaries", "checks", "weights")
+        own = ("model", "sites", "examples", "golden_accuracy", "float32_accuracy", "summaries")
         return {
-            **{name: getattr(self, name) for name in (*own, "warnings")},
+            **{name: getattr(self, name) for name in (*own, "checks", "weights", "warnings")},
             "settings": self.settings.to_json(),
+            "fit": None if self.fit is None else list(self.fit),
             "lines": [row.to_json() for row in self.rows],
         }
 
@@ -216,6 +221,12 @@ class InjectionResult:
             described = [self._described(*item) for item in self.summaries.items()]
             width = max(len(label) for label, _ in described)
             lines += [*(f"{label.ljust(width)}  {value}" for label, value in described), ""]
+        if stored := settings.fault.where.stored:
+            lines.append(
+                f"Stored in {stored}, the model has {self.golden_accuracy:.2f} % without faults; "
+                f"before, {self.float32_accuracy:.2f} %."
+            )
+        lines += self._safety()
         valid = "within 0 to 100 %, for a number of trials that was fixed beforehand"
         if not free:
             valid = "valid at any stopping time (2 to 20 times as wide as Student's)"
@@ -236,6 +247,33 @@ class InjectionResult:
                 lines.append(f"Trials with NaN or infinity in {what}: {', '.join(bad)}.")
         lines.append(f"Checked {self.checks}; the model is unchanged ({self.weights[:12]}).")
         return "\n".join([*lines, *(f"WARNING: {warning}" for warning in self.warnings)])
+
+    @property
+    def fit(self) -> tuple[float, float, float] | None:
+        """Failures in 1e9 hours by SDC-1, and their interval; None without `fit_per_mbit`."""
+        found = self.rows[0].outcomes["sdc_1_rate"]
+        if (upsets := self.settings.fit_per_mbit) is None or found is None:
+            return None
+        factor = upsets * self.sites / MBIT / 100
+        return factor * found.mean, factor * found.low, factor * found.high
+
+    def _safety(self) -> list[str]:
+        """What random flips say of safety."""
+        lines = []
+        if self.fit is not None:
+            mean, low, high = self.fit
+            lines.append(
+                f"FIT: {mean:.4g} failures in 1e9 hours, {low:.4g} to {high:.4g} with "
+                f"{_percent(self.settings)} confidence, of {self.settings.fit_per_mbit:g} upsets "
+                f"in 1e9 hours and 2^20 bits. Assumes that upsets hit each of {self.sites:,} bits "
+                "alike and one at a time, with no ECC, and stay until the parameters are loaded "
+                "again; a failure is an input whose class changes (SDC-1), on inputs like these."
+            )
+        if self.settings.fault.of_bits:
+            lines.append(
+                "Random flips are not the worst case: --worst (ftnoise.worst_case) looks for it."
+            )
+        return lines
 
     @property
     def title(self) -> str:

@@ -16,6 +16,7 @@ from ftnoise.core.checks import count, expect, fraction, is_number, rising
 from ftnoise.core.progress import duration
 from ftnoise.core.spec import JSON
 from ftnoise.measures.global_robustness import GlobalRobustness
+from ftnoise.user.classifier import check_range
 from ftnoise.user.folder import Job, content_id
 from ftnoise.user.text import counted, table
 from ftnoise.verify.budget import Budget
@@ -63,8 +64,7 @@ class RobustnessSettings:
         rising(radius=self.radius)
         positive = bool(self.radius) and self.radius[0] > 0
         expect(positive, "radii > 0", radius=self.radius)
-        ends = is_number(self.low) and is_number(self.high)
-        expect(ends and self.low < self.high, "low < high", low=self.low, high=self.high)
+        check_range(self.low, self.high)
         fraction(one=False, tolerance=self.tolerance)
         widest = self.norm != "l_inf" or self.radius[-1] <= self.high - self.low
         expect(widest, "a radius up to the range of inputs", radius=self.radius[-1])
@@ -333,31 +333,9 @@ def prepared(
     Raises:
         BadInput: the parts do not fit each other.
     """
-    import keras
-    import numpy as np
-    import tensorflow as tf
+    from ftnoise.user.classifier import attackable
 
-    from ftnoise.layers.logits import Logits
-    from ftnoise.user.classifier import checked_classifier
-
-    examples, labels = checked_classifier(model, x, y)
-    low, high = float(examples.min()), float(examples.max())
-    inside = low >= settings.low and high <= settings.high
-    limits = f"[{settings.low:g}, {settings.high:g}]"
-    expect(inside, f"examples in {limits}, or other low and high", lowest=low, highest=high)
-    width = settings.high - settings.low
-    if (settings.low, settings.high) != (0, 1):
-        scaling = keras.layers.Rescaling(width, settings.low)
-        shape = model.inputs[0].shape[1:]
-        model = keras.Sequential([keras.Input(shape), scaling, model], name=model.name)
-        examples = ((examples - settings.low) / width).clip(0, 1).astype(np.float32)
-    network = Logits(model)
-    with tf.GradientTape() as tape:
-        inputs = tf.constant(examples[:1])
-        tape.watch(inputs)
-        outputs = network(inputs)
-    known = tape.gradient(outputs, inputs) is not None
-    expect(known, f"{model.name} to have a gradient in its input, to attack it", gradient=known)
+    network, examples, labels = attackable(model, x, y, settings.low, settings.high)
     settings.measure.drawn(len(examples))
     if settings.verify is not None:
         from ftnoise.verify.program import program

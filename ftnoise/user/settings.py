@@ -12,7 +12,7 @@ from ftnoise.core.spec import JSON, canonical
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.parsing import fault_of, rate_of
 from ftnoise.faults.precision import Precision
-from ftnoise.faults.rates import Rate, Share
+from ftnoise.faults.rates import Count, Rate, Share
 
 CONFIDENCE = (1e-6, 0.999999)  # one nearer to 1 would be printed as 1
 POINTS = 5  # of a curve up to the fault's own rate
@@ -39,6 +39,8 @@ class CampaignSettings:
             after a sigmoid, and 0 for a logit
         examples_per_call: the most examples that are computed together, >= 1, if memory is short;
             by default as many as have outputs of layers of 64 MiB at once
+        fit_per_mbit: upsets of the memory in 1e9 hours and 2^20 bits, > 0, which give the failures
+            of the model in 1e9 hours; for single flips of stored bits
     """
 
     fault: Fault
@@ -50,6 +52,7 @@ class CampaignSettings:
     seed: int = 0
     threshold: float | None = None
     examples_per_call: int | None = None
+    fit_per_mbit: float | None = None
 
     def __post_init__(self) -> None:
         count(least=2, limit=MOST_TRIALS, trials=self.trials, max_trials=self.max_trials)
@@ -62,6 +65,12 @@ class CampaignSettings:
         labels = [rate.label for rate in self.rates]
         expect(bool(self.rates), "at least one rate", rates=labels)
         expect(_rise(self.rates), "rates that differ and rise", rates=labels)
+        if (upsets := self.fit_per_mbit) is not None:
+            expect(is_number(upsets) and upsets > 0, "fit_per_mbit > 0", fit_per_mbit=upsets)
+            single = self.rates == (Count(faults=1),) and self.fault.of_bits
+            text = f"{self.fault.label}, {', '.join(labels)}"
+            form = "parameters,stored=int8:bit_flip:n=1"
+            expect(single, f"single flips of stored bits for FIT ({form})", fault=text)
 
     @classmethod
     def of(

@@ -8,7 +8,6 @@ import sys
 import numpy as np
 import pytest
 
-from ftnoise.cli import own_model
 from ftnoise.user.certify import CertificationResult
 from ftnoise.user.result import InjectionResult
 from ftnoise.user.robustness import RobustnessResult
@@ -123,7 +122,7 @@ def own(ftnoise, tmp_path, monkeypatch, data, weights):
     np.savez(tmp_path / "w2.npz", *[weight + 0.1 for weight in weights])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(own_model, "RUNS", tmp_path / "runs")
+    monkeypatch.setenv("FTNOISE_RUNS", str(tmp_path / "runs"))
     # Drawing takes longer than all the rest.
     for kind in (InjectionResult, RobustnessResult, CertificationResult):
         monkeypatch.setattr(kind, "figure", lambda found: {"png": b"a figure", "pdf": b"another"})

@@ -84,8 +84,8 @@ def test_several_releases_compose(ftnoise):
         ),
         (["privacy", "--noise-multiplier", "1", *PAPER, "--delta", "2"], "delta in (0, 1)"),
         (["privacy", "--noise-multiplier", "1", *PAPER, "--batch", "0"], "batch_size in 1 to"),
-        (["privacy", "--noise-multiplier", "1", *PAPER, "--epochs", "0"], "--epochs > 0"),
-        (["privacy", "--noise-multiplier", "1", *PAPER, "--epochs", "inf"], "--epochs > 0"),
+        (["privacy", "--noise-multiplier", "1", *PAPER, "--epochs", "0"], "epochs > 0"),
+        (["privacy", "--noise-multiplier", "1", *PAPER, "--epochs", "inf"], "epochs > 0"),
         (["privacy", "--noise-multiplier", "1", *PAPER, "--sampler", "x"], "invalid choice: 'x'"),
         (["audit", "--steps", "1"], "steps in 2 to 1000"),
         (["audit", "--noise-multiplier", "1e300"], "in 0.001 to 10000"),
@@ -93,7 +93,7 @@ def test_several_releases_compose(ftnoise):
         (["audit", "--delta", "1e-320"], "1e-100 or more"),
         (
             ["privacy", "--noise-multiplier=1", "--batch=1", "--epochs=1e308", "--examples=9"],
-            "--epochs of 9 steps that make 1e+07 steps at most",
+            "epochs of 9 steps that make 1e+07 steps at most",
         ),
         (
             ["privacy", "--noise-multiplier=1", "--batch=1", "--epochs=1", f"--examples={10**99}"],

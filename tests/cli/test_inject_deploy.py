@@ -54,7 +54,7 @@ def test_other_faults_are_one_line(own, fault):
     [
         (["--deploy=tflite-int4"], "argument --deploy: invalid choice: 'tflite-int4'"),
         (["--deploy=tflite-float16", "--against=w2.npz"], "--deploy without --against"),
-        (["--deploy=tflite-float16", "--plan", "--half-width=2"], "--deploy without --plan"),
+        (["--deploy=tflite-float16", "--plan", "--half-width=2"], "--plan without --deploy"),
     ],
 )
 def test_flags_that_do_not_fit_are_one_line(own, flags, received):

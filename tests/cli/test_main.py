@@ -39,9 +39,9 @@ WRONG = [
     (["report", "tiny", "--seeds", "0"], "Expected --seeds in 1 to 10,000. Received: seeds=0."),
     (["publish", "tiny", "--to", "there", "--seeds", "0"], "Received: seeds=0."),
     (["publish", "tiny"], "arguments are required: --to"),
-    (["tiny", "--rows", "huge"], f"Expected --rows to match one of: {', '.join(ROWS)}. Received:"),
+    (["tiny", "--rows", "huge"], f"Expected rows to match one of: {', '.join(ROWS)}. Received:"),
     (["tiny", "--rows", "huge", "--dry-run"], "Received: 'huge'."),
-    (["tiny", "--rows", ""], f"Expected --rows to match one of: {', '.join(ROWS)}. Received: ''."),
+    (["tiny", "--rows", ""], f"Expected rows to match one of: {', '.join(ROWS)}. Received: ''."),
     (["tiny", "--rows", "", "--dry-run"], "Received: ''."),
     (
         ["tiny", "--secret-key"],
@@ -145,6 +145,20 @@ def test_test_passes_its_arguments_to_pytest_and_returns_its_code(ftnoise, monke
     ((command, folder),) = called
     assert (command[:3], folder) == ([sys.executable, "-m", "pytest"], ROOT)
     assert command[-2:] == ["-k", "nothing"]
+
+
+def test_docs_builds_with_warnings_as_errors_and_names_the_page(ftnoise, monkeypatch):
+    codes = [0, 2]
+
+    def run(command: list[str], **options: Any) -> Any:
+        assert command[1:4] == ["-m", "sphinx", "-W"]
+        assert command[-2] == str(ROOT / "docs")
+        return subprocess.CompletedProcess(command, codes.pop(0))
+
+    monkeypatch.setattr(subprocess, "run", run)
+    page = ROOT / "build" / "docs" / "index.html"
+    assert ftnoise("docs") == (0, f"The manual is in {page}\n", "")
+    assert ftnoise("docs") == (2, "", "")
 
 
 @pytest.mark.usefixtures("ftnoise")

@@ -8,8 +8,6 @@ import re
 import numpy as np
 import pytest
 
-from ftnoise.cli import own_model
-
 CLEAN = np.random.default_rng(0).normal(size=(30, 6)).astype(np.float32)
 NOISE = np.random.default_rng(1).normal(size=(8, 30, 6)).astype(np.float32)
 
@@ -17,7 +15,7 @@ NOISE = np.random.default_rng(1).normal(size=(8, 30, 6)).astype(np.float32)
 @pytest.fixture
 def logs(ftnoise, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(own_model, "RUNS", tmp_path / "runs")
+    monkeypatch.setenv("FTNOISE_RUNS", str(tmp_path / "runs"))
     y = CLEAN.argmax(axis=1)
     np.savez("g.npz", outputs=CLEAN, y=y)
     np.savez("f.npz", outputs=CLEAN + NOISE)

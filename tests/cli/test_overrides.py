@@ -6,11 +6,11 @@ import dataclasses
 
 import pytest
 
-from ftnoise.cli.catalog import experiment
 from ftnoise.cli.overrides import changed
 from ftnoise.core.errors import BadInput
 from ftnoise.core.experiment import run_id
 from ftnoise.core.preset import PRESETS
+from ftnoise.user.catalog import experiment
 
 TABLE5 = experiment("table5")
 PAPER = PRESETS["paper"]

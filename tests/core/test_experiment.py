@@ -88,7 +88,7 @@ def test_rows_match_a_part_of_the_name_or_a_pattern(pattern, names):
 
 @pytest.mark.parametrize("pattern", ["", "x", "a"])
 def test_a_pattern_without_rows_is_refused(pattern):
-    with pytest.raises(BadInput, match=rf"--rows to match one of: b\. Received: '{pattern}'"):
+    with pytest.raises(BadInput, match=rf"rows to match one of: b\. Received: '{pattern}'"):
         table(changed("b")).matching(pattern)
 
 
@@ -105,7 +105,7 @@ def test_own_presets_are_added_or_replace_the_common_ones():
     assert experiment.preset("cpu") is further
     assert experiment.preset("paper") is PRESETS["paper"]
     assert table(ROW).preset("quick") is PRESETS["quick"]
-    with pytest.raises(BadInput, match=r"--preset of .* in paper, quick, smoke.*'cpu'"):
+    with pytest.raises(BadInput, match=r"preset of .* in paper, quick, smoke.*'cpu'"):
         table(ROW).preset("cpu")
 
 

@@ -353,7 +353,7 @@ def test_the_line_of_progress_counts_what_is_left(monkeypatch):
     now, lines = [0.0], []
     monkeypatch.setattr(executor.time, "monotonic", lambda: now[0])
     progress: Any = type("Lines", (), {"update": lambda self, text: lines.append(text)})()
-    report = executor._reporter(progress, "small noisy", "; run 2 of 3")
+    report = executor.reporter(progress, "small noisy", "; run 2 of 3")
     for seconds, *position in (
         (10.0, 50, 100, "epoch 5"),
         (20.0, 75, 100, "epoch 8"),

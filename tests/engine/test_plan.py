@@ -37,7 +37,7 @@ def test_rows_are_chosen_by_a_pattern_or_a_part_of_the_name(pattern, names):
 
 @pytest.mark.parametrize("pattern", ["smal_", ""])
 def test_rows_that_do_not_exist_are_refused(pattern):
-    with pytest.raises(BadInput, match=f"--rows to match one of: small natural, .*'{pattern}'"):
+    with pytest.raises(BadInput, match=f"rows to match one of: small natural, .*'{pattern}'"):
         plan.tasks(fake.TABLE, 1, pattern)
 
 

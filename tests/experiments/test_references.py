@@ -8,10 +8,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from ftnoise import report
-from ftnoise.cli.arguments import REFERENCES
-from ftnoise.cli.catalog import experiment
 from ftnoise.store.folders import Store
 from ftnoise.store.lookup import runs_of
+from ftnoise.user.catalog import experiment
+from ftnoise.user.reproduce import REFERENCES
 
 PUBLISHED = sorted(path.name.split(".")[:2] for path in REFERENCES.glob("*.*.md"))
 

@@ -179,7 +179,7 @@ def test_few_and_many_flips_are_of_the_same_arithmetic():
     flat = np.flatnonzero(np.concatenate([hit.ravel() for hit in dense.hits]))
     for one, other in zip(
         campaign._inputs_of(dense)[0],
-        campaign._inputs_of(campaign.sampler.at(flat))[0],
+        campaign._parameters_with(campaign.sampler.few(flat, None))[0],
         strict=True,
     ):
         np.testing.assert_array_equal(one, other)

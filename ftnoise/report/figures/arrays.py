@@ -227,6 +227,49 @@ def certified_curves(
     return rendered(draw)
 
 
+def sensitivity_map(
+    layers: Sequence[str], numbers: Mapping[str, Mapping[Any, float]], *, by_bit: bool
+) -> dict[str, bytes]:
+    """The sensitivity of layers, or of bits in them: a panel for each number.
+
+    Args:
+        layers: names, in the order of the network.
+        numbers: by title, in points or percent, the value of each (layer, bit).
+        by_bit: whether there are bits; otherwise they are None.
+
+    Returns:
+        The contents of the files by suffix, `png` and `pdf`.
+    """
+    import numpy as np
+
+    bits = sorted({bit for values in numbers.values() for _, bit in values}) if by_bit else []
+
+    def draw(canvas: Canvas) -> None:
+        high = 0.17 * max(4, len(layers)) + 0.45
+        canvas.set_size_inches(WIDTH, (high * len(numbers) if by_bit else high) + 0.5)
+        rows, across = (len(numbers), 1) if by_bit else (1, len(numbers))
+        grid = canvas.subplots(rows, across, squeeze=False, sharex=by_bit, sharey=True).ravel()
+        for axes, (title, values) in zip(grid, numbers.items(), strict=True):
+            unit = "points" if title == "Drop" else "%"
+            if by_bit:
+                cells = [[values.get((layer, bit), math.nan) for bit in bits] for layer in layers]
+                image = axes.imshow(np.array(cells), cmap=COLORS, aspect="auto")
+                canvas.colorbar(image, ax=axes, label=titled(title, unit), pad=0.01)
+                axes.set_xticks(range(0, len(bits), 2), bits[::2])
+                axes.grid(False)
+            else:
+                axes.barh(range(len(layers)), [values[layer, None] for layer in layers], color=DARK)
+                axes.set_xlabel(titled(title, unit))
+            axes.set_yticks(range(len(layers)), layers)
+            axes.tick_params(length=0, labelsize=7)
+        if by_bit:
+            grid[-1].set_xlabel("Bit (0 is the lowest)")
+        else:
+            grid[0].invert_yaxis()
+
+    return rendered(draw)
+
+
 def heat_map(results: Results, figure: HeatMap) -> Section | None:
     """A panel for each row; with several seeds a cell is their mean. All panels share one scale."""
     shown = results.shown(figure)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ftnoise.cli import catalog
 from ftnoise.core.errors import BadInput
+from ftnoise.user import catalog
 from tests import fake
 
 NUMBERS = itertools.count()

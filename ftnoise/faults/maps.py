@@ -1,0 +1,180 @@
+"""Which bits and which layers matter: single flips of each bit in each layer, and faults by layer.
+
+Source: Li et al. (2017), "Understanding Error Propagation in Deep Learning Neural Network
+Accelerators", section 5.1, which flips each bit of each format and layer in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+
+from ftnoise.core import seeds
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.checks import expect
+from ftnoise.core.resumable import Resumable
+from ftnoise.faults.campaign import Campaign
+from ftnoise.faults.fault import Fault
+from ftnoise.faults.outcomes import OUTCOMES, TrialResults
+from ftnoise.faults.rates import Count
+
+SHOWN = ("sdc_1_rate", "due_rate")
+AT_ONCE = 16  # trials between two looks at the clock
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """The trials in one layer, or of one bit in it.
+
+    Attributes:
+        layer: its name.
+        stored: the format of the codes that are hit; empty for the float32 of the model.
+        bit: which flips, from the lowest; None for any.
+        sites: number of sites.
+        names: of the site that each trial hits, where it is one.
+        accuracy, sdc_1_rate, due_rate: in percent, `[trials]`; see `Outcomes.outcome_rates`.
+    """
+
+    layer: str
+    stored: str
+    bit: int | None
+    sites: int
+    names: tuple[str, ...]
+    accuracy: np.ndarray
+    sdc_1_rate: np.ndarray
+    due_rate: np.ndarray
+
+
+def layers_with(network: keras.Model, fault: Fault) -> list[Any]:
+    """The layers with sites of a fault, in the network's order."""
+    return list(dict.fromkeys(target.layer for target in fault.where.targets(network)))
+
+
+def bit_map(
+    network: keras.Model,
+    x: Any,
+    y: Any,
+    fault: Fault,
+    trials: int,
+    checkpointing: Checkpointing | None = None,
+    **options: Any,
+) -> list[Cell]:
+    """Single flips of each bit of the codes in each layer: of `trials` elements, or all if fewer.
+
+    Args:
+        network: as for `Campaign`, as are x and y.
+        x: examples.
+        y: labels.
+        fault: flips of random bits of parameters; where they are not stored in a format, it is
+            float32.
+        trials: for each bit of each layer, >= 2.
+        checkpointing: keeps the trials on the way, and reports progress.
+        options: of `Campaign`.
+
+    Raises:
+        BadInput: as `Campaign`, or the fault is another one.
+    """
+    where = replace(fault.where, stored=fault.where.stored or "float32")
+    expect(
+        fault.what.on_bits and fault.what.only_bit is None and not fault.transient,
+        "flips of any bit that are not transient (parameters:bit_flip:n=1) for a map of bits",
+        fault=fault.label,
+    )
+    positions = {layer.name: n for n, layer in enumerate(layers_with(network, fault))}
+    work = Resumable(checkpointing or Checkpointing(), f"map of bits {options.get('seed', 0)}")
+    cells = []
+    for name, place in positions.items():
+        one = Fault(where=replace(where, layers=(place,)), what=fault.what, rate=Count(faults=1))
+        campaign = Campaign(network, x, y, one, **options)
+        sites, groups = _sites(campaign, trials, name)
+
+        def flipped(start: int, stop: int, campaign: Any = campaign, sites: Any = sites) -> Any:
+            return _arrays(campaign.run_at([np.array([site]) for site in sites[start:stop]]))
+
+        text = f"{name}, {place + 1} of {len(positions)} layers"
+        found = work.batches(flipped, len(sites), AT_ONCE, series=f"layer-{place}", text=text)
+        start = 0
+        for stored, bit, elements, chosen in groups:
+            part = slice(start, start + len(chosen))
+            numbers = {key: array[part] for key, array in found.items()}
+            cells.append(Cell(name, stored, bit, elements, tuple(chosen), **numbers))
+            start += len(chosen)
+    return cells
+
+
+def layer_map(
+    network: keras.Model,
+    x: Any,
+    y: Any,
+    fault: Fault,
+    trials: int,
+    checkpointing: Checkpointing | None = None,
+    **options: Any,
+) -> list[Cell]:
+    """A fault in each layer by itself, at its rate, in trials 0, 1, ...; as `bit_map`."""
+    layers = layers_with(network, fault)
+    work = Resumable(checkpointing or Checkpointing(), f"map of layers {options.get('seed', 0)}")
+    cells = []
+    for place, layer in enumerate(layers):
+        one = replace(fault, where=replace(fault.where, layers=(place,)))
+        campaign = Campaign(network, x, y, one, **options)
+        fault.rate.check(campaign.site_count)
+
+        def hit(start: int, stop: int, campaign: Any = campaign) -> Any:
+            return _arrays(campaign.run(range(start, stop), fault.rate))
+
+        text = f"{layer.name}, {place + 1} of {len(layers)} layers"
+        found = work.batches(hit, trials, AT_ONCE, series=f"layer-{place}", text=text)
+        stored = fault.where.stored or ""
+        cells.append(Cell(layer.name, stored, None, campaign.site_count, (), **found))
+    return cells
+
+
+def _sites(
+    campaign: Campaign, trials: int, layer: str
+) -> tuple[np.ndarray, list[tuple[str, int, int, list[str]]]]:
+    """The flips of a layer: flat sites, and for each bit of each kind of code their names."""
+    kinds: dict[str, list[int]] = {}
+    for n, target in enumerate(campaign.targets):
+        kinds.setdefault(target.code.number or target.code.integer, []).append(n)
+    starts = np.cumsum([0, *campaign.sampler.sizes])
+    sites, groups = [], []
+    for kind, members in kinds.items():
+        bits = campaign.targets[members[0]].code.bits
+        sizes = [campaign.sampler.sizes[n] // bits for n in members]
+        firsts, elements = np.cumsum([0, *sizes]), sum(sizes)
+        for bit in range(bits):
+            chosen = np.arange(elements)
+            if elements > trials:
+                generator = seeds.generator(campaign.sampler.seed, "map of bits", layer, kind, bit)
+                chosen = generator.choice(elements, trials, replace=False, shuffle=False)
+            owners = np.searchsorted(firsts, chosen, side="right") - 1
+            names = []
+            for element, owner in zip(chosen, owners, strict=True):
+                target, at = campaign.targets[members[owner]], element - firsts[owner]
+                sites.append(starts[members[owner]] + at * bits + bit)
+                place = ", ".join(map(str, np.unravel_index(at, target.grid[:-1])))
+                names.append(f"{target.name}[{place}]")
+            groups.append((kind, bit, elements, names))
+    return np.array(sites), groups
+
+
+def _arrays(results: TrialResults) -> dict[str, np.ndarray]:
+    """The numbers of a cell, in percent, `[trials]`."""
+    names, examples = list(OUTCOMES), results.correct.shape[1]
+    rates = {name: 100 * results.outcomes[:, names.index(name)] / examples for name in SHOWN}
+    return {"accuracy": 100 * results.correct.mean(axis=1), **rates}
+
+
+def worst_sites(cells: Sequence[Cell], count: int) -> list[tuple[float, str, int | None]]:
+    """Accuracy, name and bit of the single flips with the lowest accuracy."""
+    flips = [
+        (float(accuracy), name, cell.bit)
+        for cell in cells
+        for accuracy, name in zip(cell.accuracy, cell.names, strict=False)
+    ]
+    return sorted(flips)[:count]

@@ -1,0 +1,178 @@
+"""The fewest bits that break a network: a search by gradients, beside random faults.
+
+At each step the bit is flipped that lowers the objective most. The gradient orders the flips of a
+layer by what they would change if the objective were linear; the first of each layer are tried.
+
+Source: Rakin et al. (2019), "Bit-Flip Attack: Crushing Neural Network with Progressive Bit Search".
+
+Deviations
+1. The objective is the mean margin of the right class over the others, capped at -1, as the paper's
+   cross-entropy grows without limit on examples that are wrong already. Where flips are compared,
+   no example has a larger margin than without faults, so that one class may win everywhere.
+2. Of each parameter the best flips are tried, and one of all parameters is kept in each step, as in
+   the paper's search within and across layers; here a bit that is flipped stays flipped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ftnoise.core import seeds
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.checks import count, expect, is_number
+from ftnoise.faults.campaign import Campaign, Traced
+
+LEAST = -1.0  # margin of an example, below which nothing is gained
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A flip of the search, and the accuracy on all examples after it, in percent."""
+
+    site: str
+    bit: int
+    accuracy: float
+
+
+class Search:
+    """A search for the flips of stored bits that a network survives least.
+
+    Args:
+        campaign: of single bits of parameters stored in a format; see `Fault.of_bits`.
+        examples: of which the objective is computed, drawn from those of the campaign by its seed.
+        tried: of each parameter in each step.
+    """
+
+    def __init__(self, campaign: Campaign, examples: int = 1000, tried: int = 1) -> None:
+        bits = campaign.fault.of_bits
+        expect(bits, "flips of any stored bit (stored=int8)", fault=campaign.fault.label)
+        self.campaign, self.tried = campaign, tried
+        total = len(campaign.y)
+        generator = seeds.generator(campaign.sampler.seed, "examples of the search")
+        chosen = np.sort(generator.choice(total, min(examples, total), replace=False))
+        self.x = [tf.constant(one[chosen]) for one in campaign.x]
+        self.y = tf.constant(campaign.y[chosen])
+        self.values = [tf.Variable(target.variable) for target in campaign.targets]
+        self.flipped: set[tuple[int, int]] = set()
+        self._gradient = Traced(self._gradient_of, (True, True))
+        self._objective = Traced(self._objective_of, (True, True, False))
+        self._golden = self._margins(tf.constant(campaign.golden[chosen]), self.y)
+
+    def step(self) -> tuple[int, int, int]:
+        """Flips the best bit: the target, the flat element, and the bit."""
+        candidates = self._candidates()
+        losses = []
+        for target, element, bit in candidates:
+            tried = [tf.convert_to_tensor(value) for value in self.values]
+            tried[target] = self._after(target, element, bit)
+            losses.append(float(self._objective(self.x, self.y, tried)))
+        best = candidates[int(np.argmin(losses))]
+        target, element, bit = best
+        self.values[target].assign(self._after(*best))
+        self.flipped.add((target, element * self.campaign.targets[target].code.bits + bit))
+        return best
+
+    def accuracy(self) -> float:
+        """On all examples of the campaign, with the flips so far, in percent."""
+        starts = np.cumsum([0, *self.campaign.sampler.sizes])
+        sites = np.array([starts[target] + place for target, place in self.flipped], np.int64)
+        return float(100 * self.campaign.run_at([sites]).correct.mean())
+
+    def _candidates(self) -> list[tuple[int, int, int]]:
+        """For each target the flips with the largest first-order decrease."""
+        found = []
+        gradients = self._gradient(self.x, self.y)
+        for n, (target, gradient) in enumerate(zip(self.campaign.targets, gradients, strict=True)):
+            code, shape = target.code, target.variable.shape
+            best: list[tuple[float, int, int]] = []
+            for bit in range(code.bits):
+                masks = code.masks(tf.ones(shape, tf.bool), bit)
+                change = code.flipped(self.values[n], masks) - self.values[n]
+                # Where the gradient is 0, nothing is gained; infinity breaks every example.
+                gain = tf.where(gradient == 0, 0.0, -gradient * change)
+                flat = tf.reshape(gain, [-1]).numpy()
+                flat[np.isnan(flat)] = -np.inf
+                used = [place // code.bits for t, place in self.flipped if t == n]
+                flat[used] = -np.inf
+                for element in (
+                    np.argsort(-flat)[: self.tried] if self.tried > 1 else [flat.argmax()]
+                ):
+                    best.append((float(flat[element]), int(element), bit))
+            best.sort(reverse=True)
+            found += [(n, element, bit) for gain, element, bit in best[: self.tried] if gain > 0]
+        expect(len(found) > 0, "a bit whose flip lowers the margins", candidates=0)
+        return found
+
+    def _after(self, target: int, element: int, bit: int) -> Any:
+        """The values of a target after one more flip."""
+        code, value = self.campaign.targets[target].code, self.values[target]
+        flat = tf.reshape(value, [-1])
+        at = code.at(value.shape, np.array([element]))
+        struck = at.flipped(flat[element : element + 1], at.masks(np.array([True]), bit))
+        return tf.reshape(tf.tensor_scatter_nd_update(flat, [[element]], struck), value.shape)
+
+    def _outputs(self, x: Any, values: list[Any]) -> Any:
+        faulty = self.campaign.faulty
+        with self.campaign.stored():
+            return faulty.outputs(faulty.clean(list(x)), values)[0]
+
+    def _margins(self, outputs: Any, y: Any) -> Any:
+        """The capped margins of examples; an output that is not finite counts as wrong."""
+        if outputs.shape[-1] == 1:
+            away = outputs[:, 0] - self.campaign.decisions.threshold
+            margins = tf.where(y == 1, away, -away)
+        else:
+            right = tf.one_hot(y, outputs.shape[-1], True, False)
+            own = tf.reduce_sum(tf.where(right, outputs, 0.0), axis=-1)
+            margins = own - tf.reduce_max(tf.where(right, -np.inf, outputs), axis=-1)
+        finite = tf.math.is_finite(margins)
+        return tf.where(finite, tf.maximum(margins, LEAST), LEAST)
+
+    def _gradient_of(self, x: Any, y: Any) -> Any:
+        with tf.GradientTape() as tape:
+            values = [tf.convert_to_tensor(value) for value in self.values]
+            tape.watch(values)
+            objective = tf.reduce_mean(self._margins(self._outputs(x, values), y))
+        found = tape.gradient(objective, values)
+        pairs = zip(found, values, strict=True)
+        return [tf.zeros_like(value) if one is None else one for one, value in pairs]
+
+    def _objective_of(self, x: Any, y: Any, values: Any) -> Any:
+        margins = self._margins(self._outputs(x, values), y)
+        return tf.reduce_mean(tf.minimum(margins, self._golden))
+
+
+def worst_case(
+    campaign: Campaign,
+    accuracy: float,
+    most: int,
+    checkpointing: Checkpointing | None = None,
+) -> list[Flip]:
+    """Flips bits until the accuracy on all examples is below a value, or `most` are flipped.
+
+    Args:
+        campaign: of single bits of stored parameters.
+        accuracy: in percent, in (0, 100].
+        most: number of flips, >= 1.
+        checkpointing: is shown the progress.
+
+    Raises:
+        BadInput: an argument does not fit, or no flip lowers the margins.
+    """
+    good = is_number(accuracy) and 0 < accuracy <= 100
+    expect(good, "an accuracy in percent, in (0, 100]", accuracy=accuracy)
+    count(most=most)
+    search, found = Search(campaign), list[Flip]()
+    while len(found) < most and (not found or found[-1].accuracy >= accuracy):
+        target, element, bit = search.step()
+        name = campaign.targets[target].name
+        place = np.unravel_index(element, campaign.targets[target].variable.shape)
+        site = f"{name}[{', '.join(map(str, place))}]"
+        found.append(Flip(site, bit, search.accuracy()))
+        if checkpointing is not None:
+            checkpointing.progress(len(found), most, f"accuracy {found[-1].accuracy:.1f} %")
+    return found

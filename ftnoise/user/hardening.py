@@ -1,0 +1,93 @@
+"""What hardening saves: clamped activations, or protected parameters, in the same trials."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from ftnoise.core.checks import expect
+from ftnoise.core.errors import BadInput
+
+if TYPE_CHECKING:
+    import keras
+
+    from ftnoise.faults.fault import Fault
+
+FORM = "clamp, clamp=channel, zero, zero=channel, or protect=1%+5% (shares of the parameters)"
+REPEATED = 7  # forward passes of each model, whose fastest counts
+EXAMPLES = 1000  # of each
+
+
+@dataclass(frozen=True)
+class Hardening:
+    """A way to harden a model.
+
+    Attributes:
+        per, to: of `ftnoise.clamped`; empty for protection.
+        shares: of the parameters that are protected, in (0, 1], rising; empty for clamping.
+    """
+
+    per: str = ""
+    to: str = ""
+    shares: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, text: str, fault: Fault) -> Hardening:
+        """The hardening of a text such as `clamp=channel` or `protect=1%+5%`.
+
+        Raises:
+            BadInput: it is none of these, or does not fit the fault.
+        """
+        if found := re.fullmatch(r"(clamp|zero)(=(layer|channel))?", text):
+            return cls(found[3] or "layer", {"clamp": "bound", "zero": "zero"}[found[1]])
+        name, _, shares = text.partition("=")
+        try:
+            given = tuple(
+                float(one.removesuffix("%")) / (100 if one.endswith("%") else 1)
+                for one in shares.split("+")
+            )
+        except ValueError:
+            given = ()
+        rising = all(low < high for low, high in pairwise(given))
+        if name != "protect" or not given or not rising or not 0 < given[0] <= given[-1] <= 1:
+            raise BadInput(f"Expected a hardening: {FORM}. Received: {text!r}.")
+        stored = fault.where.stored
+        expect(stored is not None, "a stored format, such as stored=int8, to protect", fault=stored)
+        expect(not fault.transient, "a fault that is not transient, to protect", fault=fault.label)
+        return cls(shares=given)
+
+    def variants(self) -> Iterator[tuple[str, float]]:
+        """A name for each hardened model, and the share of its parameters that is protected."""
+        if self.shares:
+            yield from ((f"{100 * share:g} % protected", share) for share in self.shares)
+        else:
+            what = "clamped" if self.to == "bound" else "zeroed outside their range"
+            yield f"activations {what} per {self.per}", 0.0
+
+    def model(self, network: keras.Model, x: Any) -> keras.Model:
+        """The hardened model; the same one if its parameters are protected instead."""
+        from ftnoise.faults.hardening import clamped
+
+        return network if self.shares else clamped(network, x, per=self.per, to=self.to)
+
+
+def time_ratio(first: keras.Model, second: keras.Model, x: Any) -> float:
+    """The time of a compiled forward pass of the second model over that of the first."""
+    import tensorflow as tf
+
+    def forward(model: keras.Model) -> Any:
+        return tf.function(lambda x: model(x, training=False), autograph=False)
+
+    x = [one[:EXAMPLES] for one in x] if isinstance(x, list) else x[:EXAMPLES]
+    calls = [forward(model) for model in (first, second)]
+    best = [float("inf")] * 2
+    for _ in range(REPEATED):
+        for n, call in enumerate(calls):
+            began = time.perf_counter()
+            call(x)
+            best[n] = min(best[n], time.perf_counter() - began)
+    return best[1] / best[0]

@@ -1,0 +1,194 @@
+"""The worst case of a user's own model: the fewest stored bits whose flips break it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.checks import count, expect, is_number
+from ftnoise.core.spec import JSON
+from ftnoise.faults.fault import Fault
+from ftnoise.report.figures.arrays import fault_curve
+from ftnoise.user.folder import Job, content_id
+from ftnoise.user.settings import CampaignSettings
+from ftnoise.user.text import counted, table
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    import pandas
+
+    from ftnoise.faults.campaign import Campaign
+
+MOST_FLIPS = 100
+SHOWN = 20
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WorstCase:
+    """The flips that a search found, in their order; printing it gives a table.
+
+    Attributes:
+        model: its name.
+        stored: label of the sites.
+        golden_accuracy: without faults, in percent.
+        below: the accuracy in percent that was to be undercut.
+        flips: site, bit, and accuracy in percent after this flip and those before it.
+    """
+
+    model: str
+    stored: str
+    golden_accuracy: float
+    below: float
+    flips: list[tuple[str, int, float]]
+
+    @property
+    def reached(self) -> bool:
+        """Whether the accuracy fell below `below`."""
+        return self.flips[-1][2] < self.below
+
+    @property
+    def lines(self) -> pandas.DataFrame:
+        """A line for each flip: `flips` (their number so far), `site`, `bit`, `accuracy`."""
+        import pandas
+
+        frame = pandas.DataFrame(self.flips, columns=["site", "bit", "accuracy"])
+        frame.insert(0, "flips", range(1, len(frame) + 1))
+        return frame
+
+    def to_json(self) -> dict[str, JSON]:
+        """All numbers as JSON."""
+        names = ("model", "stored", "golden_accuracy", "below", "reached")
+        flips = [list(flip) for flip in self.flips]
+        return {**{name: getattr(self, name) for name in names}, "flips": flips}
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """The accuracies."""
+        import numpy as np
+
+        return {"accuracy": np.array([accuracy for *_, accuracy in self.flips])}
+
+    def to_csv(self) -> str:
+        """The lines, with the model in front."""
+        frame = self.lines
+        frame.insert(0, "model", self.model)
+        return frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+
+    def figure(self) -> dict[str, bytes]:
+        """Accuracy against the number of flips, by suffix (`png`, `pdf`)."""
+        accuracies = [accuracy for *_, accuracy in self.flips]
+        return fault_curve(
+            range(1, len(self.flips) + 1),
+            *(accuracies, accuracies, accuracies),
+            golden=self.golden_accuracy,
+            x_title=f"Flips found by the search: bits of {self.stored}",
+            band="",
+        )
+
+    def __str__(self) -> str:
+        """The table, for a terminal."""
+        rows = [["flips", "accuracy %", "bit", "site"]]
+        shown = self.flips[: SHOWN - 1] + self.flips[-1:] if len(self.flips) > SHOWN else self.flips
+        numbers = [*range(1, SHOWN), len(self.flips)] if len(self.flips) > SHOWN else range(1, 99)
+        for number, (site, bit, accuracy) in zip(numbers, shown, strict=False):
+            rows.append([str(number), f"{accuracy:.2f}", str(bit), site])
+        flips = counted(len(self.flips), "flip")
+        found = "fell" if self.reached else "did not fall"
+        end = f"with {flips} the accuracy {found} below {self.below:g} %"
+        return "\n".join(
+            [
+                f"{self.model}, {self.stored}: {self.golden_accuracy:.2f} % without faults; {end}.",
+                "",
+                *table(rows),
+                "",
+                "Found by gradients on up to 1,000 of the examples; the accuracy is of all of them."
+                " Another search may need fewer flips. Random flips are no worst case.",
+            ]
+        )
+
+
+def worst_case(
+    model: keras.Model,
+    x: Any,
+    y: Any,
+    fault: Fault | str = "parameters,stored=int8:bit_flip:n=1",
+    *,
+    below: float,
+    most_flips: int = MOST_FLIPS,
+    checkpointing: Checkpointing | None = None,
+    **settings: Any,
+) -> WorstCase:
+    """Searches for the fewest flips of stored bits that bring the accuracy below a value.
+
+    Args:
+        model: as for `ftnoise.inject`, as are x and y.
+        x: examples.
+        y: labels.
+        fault: which bits: flips of any bit of parameters in a format.
+        below: in percent, in (0, 100].
+        most_flips: the search ends after so many, >= 1.
+        checkpointing: is shown the progress.
+        settings: further fields of `CampaignSettings`.
+
+    Raises:
+        BadInput: an argument does not fit.
+    """
+    from ftnoise.user.inject import prepared
+
+    checked = CampaignSettings.of(fault, **settings)
+    check(checked, below, most_flips)
+    return run(prepared(model, x, y, checked), below, most_flips, checkpointing)
+
+
+def check(settings: CampaignSettings, below: float, most_flips: int) -> None:
+    """Raises `BadInput` unless a search has these arguments."""
+    good = is_number(below) and 0 < below <= 100
+    expect(good, "an accuracy in percent, in (0, 100], for the worst case", accuracy=below)
+    count(most_flips=most_flips)
+    expect(
+        settings.fault.of_bits and not settings.fault.transient,
+        "flips of any stored bit (parameters,stored=int8:bit_flip:n=1) for the worst case",
+        fault=settings.fault.label,
+    )
+
+
+def run(
+    campaign: Campaign, below: float, most: int, checkpointing: Checkpointing | None = None
+) -> WorstCase:
+    """The search in a campaign that `inject.prepared` made; see `worst_case`."""
+    from ftnoise.faults.campaign import unchanged
+    from ftnoise.faults.worst_case import worst_case as search
+
+    with unchanged(campaign.network):
+        flips = search(campaign, below, most, checkpointing)
+    return WorstCase(
+        model=campaign.network.name,
+        stored=campaign.fault.where.label,
+        golden_accuracy=float(100 * campaign.correct.mean()),
+        below=below,
+        flips=[(flip.site, flip.bit, flip.accuracy) for flip in flips],
+    )
+
+
+def job(
+    campaign: Campaign, settings: CampaignSettings, below: float, most: int, about: dict[str, JSON]
+) -> Job[WorstCase]:
+    """The search in a campaign that `inject.prepared` made, for `folder.stored`."""
+
+    def load(content: dict[str, Any], arrays: Any) -> WorstCase:
+        own = {name: content[name] for name in ("model", "stored", "golden_accuracy", "below")}
+        return WorstCase(flips=[tuple(flip) for flip in content["flips"]], **own)
+
+    identity = [settings.to_json(), "worst case", below, most]
+    arrays = (*campaign.x, campaign.y, campaign.golden)
+    shape = {"model": str, "stored": str, "golden_accuracy": float, "below": float, "flips": list}
+    return Job(
+        name="worst_case",
+        model=campaign.network.name,
+        identity=content_id(campaign.network, identity, arrays),
+        shape=shape,
+        run=lambda checkpointing: run(campaign, below, most, checkpointing),
+        load=load,
+        about=about,
+    )
