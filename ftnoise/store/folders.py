@@ -9,7 +9,7 @@
                   failure.log                              why the last attempt failed
                   .lock                                    held by the one process that writes
     runs/reports/                                          tables and figures
-    runs/injections/, robustness/, certifications/         results of users' own models
+    runs/injections/, robustness/, certifications/, outcomes/   of users' own models and logs
 
 JSON and array files are records (see `records.py`). Nothing stored holds an absolute path, so a
 folder can be moved, committed, and read where nothing can be written. Writers, and readers that set
