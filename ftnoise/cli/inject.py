@@ -12,7 +12,7 @@ from ftnoise.cli import own_model
 from ftnoise.core.errors import BadInput
 from ftnoise.core.progress import log
 from ftnoise.faults.parsing import form
-from ftnoise.user import fault_map, worst_case
+from ftnoise.user import deploy, fault_map, worst_case
 from ftnoise.user.fault_map import KINDS
 from ftnoise.user.hardening import FORM, Hardening, time_ratio
 from ftnoise.user.settings import CampaignSettings
@@ -76,6 +76,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help=f"with --worst: the search ends after so many (default: {MOST_FLIPS})",
+    )
+    add(
+        "--deploy",
+        choices=[*deploy.DEPLOYED],
+        help="also convert the model to TensorFlow Lite, and flip the same bits in that file; the "
+        "fault is one such as parameters,stored=int8:bit_flip:n=10",
     )
     own_model.settings(parser, CampaignSettings, SPECIAL, ("trials", "half_width"))
 
@@ -147,6 +153,13 @@ def run(given: argparse.Namespace) -> int:
         result = measured(given.out)
         if given.harden is not None:
             harden(result)
+        if given.deploy is not None:
+            print()
+            work = deploy.job(campaign(), settings, about)
+            folder = given.out and given.out / "deployed"
+            other = stored(work, folder, lambda n, of, _: f"deployed: {n:,} of {of:,} trials")
+            both = result.against(other, (names[0], f"{names[0]} in {deploy.NAME}"))
+            print(f"\n{both}\n{deploy.note(given.deploy)}".rstrip(), flush=True)
         if second is not None:
             model.set_weights(second)
             print()
@@ -165,7 +178,7 @@ def checked(given: argparse.Namespace) -> CampaignSettings:
     for flag, used in (("--max-trials", "max_trials" in given), ("--plan", given.plan)):
         if used and settings.half_width is None:
             raise BadInput(f"Expected --half-width with {flag}. Received: {flag} alone.")
-    modes = ("plan", "map", "worst", "harden", "against")
+    modes = ("plan", "map", "worst", "harden", "deploy", "against")
     chosen = [mode for mode in modes if getattr(given, mode) not in (None, False)]
     chosen += ["out"] if given.plan and given.out is not None else []
     if len(chosen) > 1:
@@ -174,6 +187,8 @@ def checked(given: argparse.Namespace) -> CampaignSettings:
         fault_map.check(settings, given.map)
     if given.harden is not None:
         Hardening.of(given.harden, settings.fault)
+    if given.deploy is not None:
+        deploy.check(settings.fault, given.deploy)
     if given.worst is not None:
         given.most_flips = MOST_FLIPS if given.most_flips is None else given.most_flips
         worst_case.check(settings, given.worst, given.most_flips)

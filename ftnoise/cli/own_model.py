@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ftnoise.user.folder import Job, R
 
 # The field `confidence` of all classes of settings; the command line takes it in percent.
-CONFIDENCE = {
+CONFIDENCE: dict[str, Any] = {
     "type": float,
     "metavar": "PERCENT",
     "help": "of all intervals, in percent (default: 95)",
@@ -136,11 +136,17 @@ def check_files(given: argparse.Namespace, *flags: str) -> None:
     from ftnoise.user.files import check_name
 
     check_name(given.model)
+    check_paths(given, *flags)
+
+
+def check_paths(given: argparse.Namespace, *flags: str) -> None:
+    """Raises `BadInput` unless files, or all files of a list, exist and --out can be written."""
     for flag in flags:
-        file = getattr(given, flag)
-        if file is not None and not file.is_file():
-            found = "not a file" if file.exists() else "no such file"
-            raise BadInput(f"Expected --{flag} to be a file. Received: {file}, {found}.")
+        value = getattr(given, flag)
+        for file in value if isinstance(value, list) else [value]:
+            if file is not None and not file.is_file():
+                found = "not a file" if file.exists() else "no such file"
+                raise BadInput(f"Expected --{flag} to be a file. Received: {file}, {found}.")
     if given.out is not None:
         near = next(one for one in (given.out, *given.out.absolute().parents) if one.exists())
         if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):

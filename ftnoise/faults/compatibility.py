@@ -104,7 +104,7 @@ def check_examples(network: keras.Model, x: Any, y: Any) -> tuple[list[np.ndarra
         shape=shape,
     )
     examples = check_inputs(network, x)
-    labels = _labels(y, len(examples[0]))
+    labels = labels_of(y, len(examples[0]))
     classes = max(2, shape[1])
     low, high = int(labels.min()), int(labels.max())
     expect(
@@ -148,7 +148,7 @@ def check_inputs(network: keras.Model, x: Any) -> list[np.ndarray]:
     return [finite(array, tensor.dtype.as_numpy_dtype, name) for array, tensor, name in inputs]
 
 
-def _labels(y: Any, count: int) -> np.ndarray:
+def labels_of(y: Any, count: int) -> np.ndarray:
     """The labels of `count` examples as int64 `[n]`."""
     labels = _array(y, "y")
     if labels.ndim == 2 and labels.shape[1] == 1:

@@ -15,6 +15,7 @@ Deviations
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from ftnoise.faults.compatibility import gives_probabilities, threshold_of
-from ftnoise.faults.outcomes import OUTCOMES
+from ftnoise.faults.outcomes import OUTCOMES, TrialResults
 
 FIRST = 5  # classes of SDC-5
 
@@ -105,3 +106,34 @@ class Decisions:
         )
         unknown = [np.nan if name == "sdc_5_rate" and not several else 0.0 for name in OUTCOMES]
         return counts + tf.constant(unknown, tf.float64)
+
+    def results(
+        self, golden: np.ndarray, y: np.ndarray, trials: Iterable[tuple[np.ndarray, float, bool]]
+    ) -> TrialResults:
+        """The results of trials by their outputs.
+
+        Args:
+            golden: outputs without faults `[n, classes]`, of one type with the others.
+            y: labels, int64 `[n]`.
+            trials: of each, at least one: its outputs `[n, classes]`, the number of sites that it
+                hits, and whether it makes a value there NaN or infinite.
+        """
+        reference = self.reference(golden, y)
+        golden_right = float(np.count_nonzero(self.right(*map(tf.constant, (golden, y)))))
+        rows = []
+        for outputs, faults, not_finite in trials:
+            kept = np.isfinite(outputs).all(axis=1)
+            apart = outputs[kept].astype(np.float64) - golden[kept].astype(np.float64)
+            far = np.linalg.norm(apart, axis=1) if kept.any() else np.array([np.inf])
+            rows.append(
+                (
+                    self.right(*map(tf.constant, (outputs, y))).numpy(),
+                    far.mean(),
+                    far.max(),
+                    float(not_finite),
+                    float(faults),
+                    golden_right,
+                    self.outcomes(tf.constant(outputs), reference).numpy(),
+                )
+            )
+        return TrialResults(*map(np.array, zip(*rows, strict=True)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,9 +23,12 @@ from ftnoise.faults.outcomes import NUMBERS, OUTCOMES, Outcomes
 from ftnoise.faults.precision import Precision
 from ftnoise.faults.rates import Rate
 
+if TYPE_CHECKING:
+    from ftnoise.faults.tflite import Deployed
+
 
 def sweep(
-    campaign: Campaign,
+    campaign: Campaign | Deployed,
     rates: Sequence[Rate],
     *,
     trials: int = 100,
@@ -34,7 +38,7 @@ def sweep(
     """Runs trials 0, 1, ... at each rate.
 
     Args:
-        campaign: the network, the examples and the fault.
+        campaign: the network, the examples and the fault; the network may be deployed.
         rates: how many sites are hit; at least one.
         trials: for each rate, >= 1, unless there is a `precision`.
         precision: stop at each rate as soon as its interval is as narrow as this.
@@ -80,7 +84,7 @@ def sweep(
     return outcomes()
 
 
-def _identity(campaign: Campaign, rates: Sequence[Rate]) -> str:
+def _identity(campaign: Campaign | Deployed, rates: Sequence[Rate]) -> str:
     """Everything that determines the results; golden outputs identify network and examples."""
     fault = [spec.canonical(rate) for rate in rates], spec.canonical(campaign.fault)
     found = hashlib.sha256(repr((fault, campaign.sampler.seed, NUMBERS)).encode())

@@ -9,7 +9,7 @@
                   failure.log                              why the last attempt failed
                   .lock                                    held by the one process that writes
     runs/reports/                                          tables and figures
-    runs/injections/, robustness/, certifications/         results of users' own models
+    runs/injections/, robustness/, certifications/, outcomes/   of users' own models and logs
 
 JSON and array files are records (see `records.py`). Nothing stored holds an absolute path, so a
 folder can be moved, committed, and read where nothing can be written. Writers, and readers that set
@@ -53,7 +53,12 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
 # The last belongs to the file system of a disk of its own.
-OWN_FOLDERS = ("injections", "robustness", "certifications")  # of users' own models
+OWN_FOLDERS = (
+    "injections",
+    "robustness",
+    "certifications",
+    "outcomes",
+)  # of users' own models and logs
 OTHER_FOLDERS = ("reports", "reference", *OWN_FOLDERS, "lost+found")
 # Between two looks at a lock, and between two reports that it is held.
 POLL_SECONDS, WAITING_SECONDS = 0.2, 60.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ftnoise.core.spec import JSON
 from ftnoise.faults.outcomes import OUTCOMES
@@ -13,13 +13,25 @@ from ftnoise.stats.curves import is_unclear
 from ftnoise.stats.interval import student_interval
 from ftnoise.stats.levels import variance_components
 from ftnoise.stats.summary import summarize
-from ftnoise.user.settings import CampaignSettings
 
 if TYPE_CHECKING:
     import numpy as np
 
     from ftnoise.faults.outcomes import Outcomes
+    from ftnoise.faults.precision import Precision
     from ftnoise.stats.interval import Interval
+
+
+class Intervals(Protocol):
+    """The settings of intervals, such as `CampaignSettings`."""
+
+    @property
+    def confidence(self) -> float:
+        """Of all intervals, in (0, 1)."""
+
+    @property
+    def precision(self) -> Precision | None:
+        """When a rate has enough trials; None if their number is fixed."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +74,7 @@ class RateResult:
     class_accuracies: list[float | None]  # of each class; None without examples
 
     @classmethod
-    def of(cls, outcomes: Outcomes, settings: CampaignSettings, index: int) -> RateResult:
+    def of(cls, outcomes: Outcomes, settings: Intervals, index: int) -> RateResult:
         """The numbers at the rate with this index."""
         rate, drawn = outcomes.rates[index], outcomes.accuracies(index)
         precision, interval = settings.precision, _interval(drawn, settings)
@@ -142,7 +154,7 @@ class RateResult:
         return numbers
 
 
-def _interval(values: np.ndarray, settings: CampaignSettings) -> Interval:
+def _interval(values: np.ndarray, settings: Intervals) -> Interval:
     """Of the mean of percentages: Student's, or a confidence sequence up to a half-width."""
     if (precision := settings.precision) is None:
         return student_interval(values, settings.confidence, 0.0, 100.0)
@@ -151,7 +163,7 @@ def _interval(values: np.ndarray, settings: CampaignSettings) -> Interval:
     return sequence.interval
 
 
-def _outcome(values: np.ndarray, settings: CampaignSettings) -> OutcomeRate | None:
+def _outcome(values: np.ndarray, settings: Intervals) -> OutcomeRate | None:
     if not all(map(math.isfinite, values)):
         return None
     interval = _interval(values, settings)

@@ -1,0 +1,102 @@
+"""A fault campaign on a user's own model as it is deployed: the same flips in a converted file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ftnoise.core.checks import expect
+from ftnoise.core.spec import JSON
+from ftnoise.faults.where import Biases, Parameters, Weights
+from ftnoise.user.folder import Job, content_id
+from ftnoise.user.inject import job as keras_job
+from ftnoise.user.result import InjectionResult
+
+if TYPE_CHECKING:
+    from ftnoise.core.checkpointing import Checkpointing
+    from ftnoise.faults.campaign import Campaign
+    from ftnoise.faults.fault import Fault
+    from ftnoise.user.settings import CampaignSettings
+
+NAME = "TensorFlow Lite"
+DEPLOYED = {"tflite-int8": "int8", "tflite-float16": "float16"}  # and the format of storage
+
+
+def check(fault: Fault, deploy: str) -> None:
+    """Raises `BadInput` unless a fault flips random bits of parameters stored as in `deploy`."""
+    stored = DEPLOYED[deploy]
+    flips = fault.of_bits and not fault.transient and fault.where.stored == stored
+    expect(
+        flips and type(fault.where) in (Parameters, Weights, Biases),
+        f"random bit flips of parameters with {deploy}, such as parameters,stored={stored}:"
+        "bit_flip:n=10",
+        fault=fault.label,
+    )
+
+
+def note(deploy: str) -> str:
+    """What a reader of the comparison has to know; may be empty."""
+    if DEPLOYED[deploy] != "int8":
+        return ""
+    return (
+        f"{NAME} computes 8-bit activations, which saturate: a flip of a high bit of a 32-bit bias "
+        "moves a neuron no further than the range of the examples. The first way computes in "
+        "float32 and has no such limit, so it loses more where biases are hit."
+    )
+
+
+def job(
+    campaign: Campaign, settings: CampaignSettings, about: dict[str, JSON]
+) -> Job[InjectionResult]:
+    """The campaign on the converted file, for `folder.stored`; it is converted if it is run."""
+    name = f"{campaign.network.name} in {NAME}"
+    keras, arrays = keras_job(campaign, settings, about), (*campaign.x, campaign.y, campaign.golden)
+    identity = [NAME, about.get("versions"), settings.to_json()]
+    return replace(
+        keras,
+        model=name,
+        identity=content_id(campaign.network, identity, arrays),
+        run=lambda checkpointing: run(campaign, settings, name, checkpointing),
+    )
+
+
+def run(
+    campaign: Campaign,
+    settings: CampaignSettings,
+    name: str,
+    checkpointing: Checkpointing | None = None,
+) -> InjectionResult:
+    """Converts the network of a campaign, and runs its trials on the file.
+
+    Raises:
+        BadInput: the network cannot be converted, or a parameter is not in the file as it is.
+        RunFailed: the interpreter ended its process.
+    """
+    from ftnoise.faults.agreement import float32_accuracy
+    from ftnoise.faults.campaign import unchanged
+    from ftnoise.faults.sweep import sweep
+    from ftnoise.faults.tflite import Deployed
+
+    with unchanged(campaign.network) as before, Deployed(campaign) as deployed:
+        exact = float32_accuracy(campaign)
+        outcomes = sweep(
+            deployed,
+            settings.rates,
+            trials=settings.trials,
+            precision=settings.precision,
+            checkpointing=checkpointing,
+        )
+        same = campaign.decisions.top(deployed.golden) == campaign.decisions.top(campaign.golden)
+        checks = (
+            f"without faults: the class of the Keras model in this format for "
+            f"{100 * float(same.numpy().mean()):.2f} % of the examples"
+        )
+    return InjectionResult(
+        model=name,
+        settings=settings,
+        sites=campaign.site_count,
+        checks=checks,
+        weights=before,
+        float32_accuracy=exact,
+        outcomes=outcomes,
+    )
