@@ -57,7 +57,7 @@ def clamped(model: keras.Model, x: Any, *, per: str = "layer", to: str = "bound"
         if id(step.layer) in tapped
     }
     expect(len(wanted) > 0, f"hidden layers with units in {model.name}", layers=len(wanted))
-    found = ranges(copy, examples, wanted)
+    found, _ = ranges(copy, examples, wanted)
     inputs = [keras.Input(tensor.shape[1:], dtype=tensor.dtype) for tensor in copy.inputs]
     values: dict[Any, Any] = dict(zip(graph.inputs, inputs, strict=True))
     for step in graph.steps:

@@ -96,7 +96,11 @@ def injected(
     try:
         for variable, value in changes:
             variable.assign(value)
-        yield drawn
+        if storage is None or not storage.limits:
+            yield drawn
+        else:
+            with put_aside(model), storage.saturating():
+                yield drawn
     finally:
         for (variable, _), value in zip(changes, before, strict=True):
             variable.assign(value)
@@ -137,12 +141,14 @@ def strike_few(
     """
     flat = tf.reshape(values, [-1])
     if code is not None and effect.on_bits:
-        bits = positions % code.bits
-        positions, owners = np.unique(positions // code.bits, return_inverse=True)
-        hits = np.zeros((len(positions), code.bits), bool)
-        hits[owners, bits] = True
+        hits = np.ones(len(positions), bool)
+        if effect.only_bit is None:
+            bits = positions % code.bits
+            positions, owners = np.unique(positions // code.bits, return_inverse=True)
+            hits = np.zeros((len(positions), code.bits), bool)
+            hits[owners, bits] = True
         at = code.at(values.shape, positions)
-        faulty = at.flipped(tf.gather(flat, positions), at.masks(hits, None))
+        faulty = at.flipped(tf.gather(flat, positions), at.masks(hits, effect.only_bit))
     else:
         faulty = effect.faulty(tf.gather(flat, positions), draw)
     struck = tf.tensor_scatter_nd_update(flat, positions[:, None], faulty)

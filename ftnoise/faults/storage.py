@@ -4,14 +4,15 @@
 TensorFlow Lite: a kernel is `code * scale` with int8 codes, symmetric, with a scale for each output
 channel (its largest absolute weight is 127, unless its bias needs a larger scale); a bias has int32
 codes, whose scale is that of its kernel times that of the layer's inputs. Parameters that are
-neither stay in float32. The network computes in float32 on the values that it reads back.
+neither stay in float32. The network computes in float32 on the values that it reads back. In `int8`
+the sums of a layer saturate, as their 8-bit codes do, at the ends of their range on examples: a
+flip of a high bit of a bias moves a neuron no further.
 
 Source: Jacob et al. (2018), "Quantization and Training of Neural Networks for Efficient
 Integer-Arithmetic-Only Inference".
 
 Deviations
-1. Activations are not quantized. Their ranges, measured on examples, give only the scales of
-   biases.
+1. Activations saturate, and are not rounded to 8 bits.
 2. TensorFlow Lite quantizes dense kernels with one scale for the whole kernel unless it is told
    otherwise, and folds batch normalization into the kernel before it. Here each output channel has
    its scale, and batch normalization stays in float32.
@@ -20,7 +21,7 @@ Deviations
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,6 +35,7 @@ from ftnoise.faults.fault import Fault
 from ftnoise.faults.sites import ParameterTarget, expect_held, filters, held, parameter_targets
 from ftnoise.layers.graph import unfold
 from ftnoise.layers.ranges import ranges
+from ftnoise.layers.replacing import holding
 
 LAYERS = keras.layers
 # Their kernels and biases have int8 and int32 codes.
@@ -122,6 +124,7 @@ class Storage:
     Attributes:
         targets: the network's parameters, each with its code, and a variable of its own for the
             values that are read back.
+        limits: layers whose sums saturate, and the ends of their ranges.
 
     Raises:
         BadInput: a layer cannot be stored in this format, or there are no examples.
@@ -129,6 +132,7 @@ class Storage:
 
     def __init__(self, network: keras.Model, stored: str, x: Sequence[np.ndarray] | None) -> None:
         self.stored, self.network, self.x = stored, network, x
+        self.limits: list[tuple[Any, float, float]] = []
         self.originals = parameter_targets(network, output_layer=True)
         expect_held(self.originals)
         self.targets = []
@@ -166,8 +170,17 @@ class Storage:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """In the block, the network's layers hold what is read back."""
-        with held(self.targets, [target.variable for target in self.targets]):
+        """In the block, the network's layers hold what is read back, and saturate."""
+        with held(self.targets, [target.variable for target in self.targets]), self.saturating():
+            yield
+
+    @contextlib.contextmanager
+    def saturating(self) -> Iterator[None]:
+        """In the block, the layers of an int8 network saturate in calls and traces."""
+        with contextlib.ExitStack() as stack:
+            for layer, low, high in self.limits:
+                activation = _saturated(layer.activation, low, high)
+                stack.enter_context(holding(layer, "activation", activation))
             yield
 
     def _codes(self) -> list[Code]:
@@ -184,7 +197,7 @@ class Storage:
                     layer=f"{target.layer.name}, a {type(layer).__name__}",
                 )
                 kernels[id(layer)] = target
-        inputs = _input_scales(self.network, self.x)
+        inputs = self._calibrated([target.layer for target in kernels.values()])
         biases = {
             id(target.holders[0][0]): target for target in self.originals if target.kind == "bias"
         }
@@ -207,6 +220,26 @@ class Storage:
                 found.append(Code("int32", "float32"))
         return found
 
+    def _calibrated(self, layers: list[Any]) -> dict[int, np.float32]:
+        """Sets the limits of layers; their scales of 8-bit codes of inputs, by their ids."""
+        if self.x is None:
+            raise BadInput("Expected examples for int8, the ranges of activations. Received: none.")
+        steps = [step for step in unfold(self.network).steps if step.layer in layers]
+        x = [one[:CALIBRATION] for one in self.x]
+        inputs, sums = ranges(self.network, x, {step.inputs[0]: () for step in steps}, layers)
+        # The range of a code holds 0.
+        self.limits = [
+            (layer, min(float(sums[id(layer)][0]), 0.0), max(float(sums[id(layer)][1]), 0.0))
+            for layer in layers
+        ]
+        widths: dict[int, float] = {}
+        for step in steps:
+            low, high = inputs[step.inputs[0]]
+            width = max(float(high), 0.0) - min(float(low), 0.0)
+            widths[id(step.layer)] = max(width, widths.get(id(step.layer), 0.0))
+        # An input that is always 0 has any range.
+        return {layer: np.float32((width or 1.0) / 255) for layer, width in widths.items()}
+
 
 def _channel_scales(kernel: ParameterTarget) -> np.ndarray:
     """The scale of each output channel, `[channels]`."""
@@ -216,16 +249,6 @@ def _channel_scales(kernel: ParameterTarget) -> np.ndarray:
     return np.where(most > 0, most, most.max() or 1.0) / 127
 
 
-def _input_scales(network: keras.Model, x: Sequence[np.ndarray] | None) -> dict[int, np.float32]:
-    """For each layer by its id, the scale of 8-bit codes of its inputs, whose range holds 0."""
-    if x is None:
-        raise BadInput("Expected examples for int8, the ranges of activations. Received: none.")
-    steps = [step for step in unfold(network).steps if step.layer.weights]
-    found = ranges(network, [one[:CALIBRATION] for one in x], {s.inputs[0]: () for s in steps})
-    widths: dict[int, float] = {}
-    for step in steps:
-        low, high = found[step.inputs[0]]
-        width = max(float(high), 0.0) - min(float(low), 0.0)
-        widths[id(step.layer)] = max(width, widths.get(id(step.layer), 0.0))
-    # An input that is always 0 has any range.
-    return {layer: np.float32((width or 1.0) / 255) for layer, width in widths.items()}
+def _saturated(activation: Callable[[Any], Any], low: float, high: float) -> Callable[[Any], Any]:
+    """The activation of sums that are within [low, high]."""
+    return lambda sums: activation(tf.clip_by_value(sums, low, high))

@@ -11,11 +11,7 @@ own.
 Deviations
 1. The converter of TensorFlow 2.15 gives kernels of convolutions a scale for each output channel,
    and those of dense layers one scale, for which it has no option. The Keras way has one for each
-   channel (`storage`), so the same flip of a dense kernel may be a larger step in the file.
-2. In an `int8` file activations have 8 bits too, and saturate at the ends of the ranges of the
-   examples. A flip of a high bit of a 32-bit bias moves a neuron no further, while the Keras way
-   computes in float32 on whatever the bias becomes. So the two agree on flips of weights, and the
-   Keras way loses far more accuracy where biases are among the sites.
+   channel (`storage`), so the same flip of a dense kernel or bias may be a larger step in the file.
 """
 
 from __future__ import annotations

@@ -39,9 +39,8 @@ def note(deploy: str) -> str:
     if DEPLOYED[deploy] != "int8":
         return ""
     return (
-        f"{NAME} computes 8-bit activations, which saturate: a flip of a high bit of a 32-bit bias "
-        "moves a neuron no further than the range of the examples. The first way computes in "
-        "float32 and has no such limit, so it loses more where biases are hit."
+        f"{NAME} rounds activations to 8 bits, and gives a dense kernel one scale instead of one "
+        "for each output channel, so that the same flip may be a larger step in the file."
     )
 
 

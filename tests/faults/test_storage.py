@@ -171,9 +171,10 @@ def test_flips_at_given_sites_are_those_of_the_trial():
     assert ours.faults.tolist() == [3, 1]
 
 
-def test_few_and_many_flips_are_of_the_same_arithmetic():
+@pytest.mark.parametrize("bit", ["", "=7"])
+def test_few_and_many_flips_are_of_the_same_arithmetic(bit):
     network, x, y = made("dense")
-    fault = flips("int8", rate="n=40")
+    fault = flips("int8", bit=bit, rate="n=40")
     campaign = Campaign(network, x, y, fault)
     dense = campaign.sampler.trial(0, fault.rate)
     flat = np.flatnonzero(np.concatenate([hit.ravel() for hit in dense.hits]))
@@ -238,13 +239,20 @@ def test_what_cannot_be_stored_is_refused():
         Neurons(stored="int8")
 
 
-def test_biases_of_the_last_layer_matter_most():
-    """If biases were left out, or flipped in the float, this curve would be another."""
+def test_sums_saturate_at_their_range_on_examples():
+    """A flipped high bit of a bias moves a logit to the end of its range, and no further."""
     network, x, y = made("dense")
-    high = [flips("int8", f"biases,layers={layer}", "=30") for layer in range(3)]
-    drops = []
-    for fault in high:
-        campaign = Campaign(network, x, y, fault)
-        drops.append(campaign.run(range(8), rate_of("n=1")).output_deviation_mean.mean())
-    assert drops[2] > 1e4  # the others end in a tanh
-    assert min(drops) > 0.5
+    logits = network.predict(x, verbose=0)
+    for layer in range(3):
+        campaign = Campaign(network, x, y, flips("int8", f"biases,layers={layer}", "=30"))
+        for site in range(3):
+            outputs = campaign.outputs_at(np.array([site]))
+            assert outputs.max() <= logits.max() + 1e-6
+            assert outputs.min() >= logits.min() - 1e-6
+    for site in range(4):
+        outputs = campaign.outputs_at(np.array([site]))
+        ends = [logits.min(), logits.max()]
+        assert np.min(np.abs(outputs[:, site, None] - ends), axis=1).max() < 1e-5
+    with injected(network, flips("int8", "biases,layers=2", "=30"), examples=x):
+        assert network.predict(x, verbose=0).max() <= logits.max() + 1e-6
+    np.testing.assert_array_equal(network.predict(x, verbose=0), logits)
