@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 
 from ftnoise.cli import main as cli
-from ftnoise.core.data import Data
 from ftnoise.core.interfaces import Measure
 from ftnoise.core.preset import PRESETS
 from ftnoise.core.progress import duration
-from ftnoise.datasets.fashion_mnist import FashionMNIST
+from ftnoise.datasets.npz_file import NpzFile
 from ftnoise.user import catalog
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -91,14 +90,15 @@ def test_costs_are_those_of_the_list():
         assert cost.strip() == duration(60 * catalog.experiment(name).minutes[preset or "paper"])
 
 
-def test_the_program_trains_a_network(monkeypatch):
+def test_the_program_trains_a_network(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FTNOISE_RUNS", str(tmp_path / "runs"))
     generator = np.random.default_rng(0)
     x, y = generator.random((256, 28, 28, 1), np.float32), np.arange(256) % 10
-    data = Data(x, y, x[:64], y[:64], classes=10, digest="")
-    monkeypatch.setattr(FashionMNIST, "load", lambda self, sources: data)
-    found: dict = {}
-    (program,) = [block for block in blocks("python") if "training.train" in block]
-    exec(program, found)
+    np.savez("small.npz", x_train=x, y_train=y, x_test=x[:64], y_test=y[:64])
+    (program,) = [block for block in blocks("python") if "train(run)" in block]
+    found = {"NpzFile": NpzFile}
+    exec(program.replace("FashionMNIST()", 'NpzFile(path="small.npz")'), found)
     assert found["model"](x[:2]).shape == (2, 10)
 
 
