@@ -261,6 +261,7 @@ def _serve(pipe: Connection, folder: str, stored: str, x: np.ndarray) -> None:
     except (EOFError, BrokenPipeError):
         pass
     except Exception as error:
+        stopping.check()
         pipe.send(one_line(error))
 
 

@@ -33,10 +33,11 @@ RANGED = 10_000  # training examples that give the ranges of activations
 class StoredFaults(Measure):
     """Testing accuracy with random flips of the stored bits of all parameters.
 
-    Scalars in percent, means over trials, each behind the format, such as `int8_`, and `bound_` or
-    `zero_` for clamped activations: `golden_accuracy` (stored, without flips) and
-    `float32_accuracy` (before it is stored); for each number of flips `accuracy_at_10`, ...,
-    `sdc_1_rate_at_10`, ... and `due_rate_at_10`, ... (see `Outcomes.outcome_rates`). Arrays along
+    Scalars in percent, means over trials, whose names begin with the format (`float32_...`,
+    `bfloat16_...`, `float16_...`, `int8_...`), and then with `bound_` or `zero_` where activations
+    are clamped: `golden_accuracy` (stored, without flips) and `float32_accuracy` (before it is
+    stored); for each number of flips `accuracy_at_10`, ..., `sdc_1_rate_at_10`, ... and
+    `due_rate_at_10`, ... (see `Outcomes.outcome_rates`). Arrays along
     the numbers of flips: `flips`, `accuracy` with Student's interval `low`, `high`, `sdc_1_rate`,
     `due_rate`, and `accuracies` `[flips, trials]`. Info: `sites`, the number of bits.
 

