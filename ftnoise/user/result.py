@@ -14,6 +14,7 @@ from ftnoise.core.checks import expect
 from ftnoise.core.spec import JSON
 from ftnoise.report.figures.arrays import fault_curve
 from ftnoise.stats import curves
+from ftnoise.stats.bounded import bounded_interval
 from ftnoise.stats.comparing import holm, paired
 from ftnoise.user.plausibility import guessing
 from ftnoise.user.rate_result import RateResult
@@ -250,12 +251,17 @@ class InjectionResult:
 
     @property
     def fit(self) -> tuple[float, float, float] | None:
-        """Failures in 1e9 hours by SDC-1, and their interval; None without `fit_per_mbit`."""
-        found = self.rows[0].outcomes["sdc_1_rate"]
-        if (upsets := self.settings.fit_per_mbit) is None or found is None:
+        """Failures in 1e9 hours by SDC-1, and their interval; None without `fit_per_mbit`.
+
+        The interval is distribution-free: few flips do all the harm, and Student's would be too
+        narrow (at 40 trials it held in 88 of 100 campaigns on a small network).
+        """
+        if (upsets := self.settings.fit_per_mbit) is None:
             return None
+        rates = self.outcomes.outcome_rates(0)["sdc_1_rate"]
+        interval = bounded_interval(rates, self.settings.confidence, high=100.0)
         factor = upsets * self.sites / MBIT / 100
-        return factor * found.mean, factor * found.low, factor * found.high
+        return factor * float(rates.mean()), factor * interval.low, factor * interval.high
 
     def _safety(self) -> list[str]:
         """What random flips say of safety."""
@@ -264,10 +270,11 @@ class InjectionResult:
             mean, low, high = self.fit
             lines.append(
                 f"FIT: {mean:.4g} failures in 1e9 hours, {low:.4g} to {high:.4g} with "
-                f"{_percent(self.settings)} confidence, of {self.settings.fit_per_mbit:g} upsets "
-                f"in 1e9 hours and 2^20 bits. Assumes that upsets hit each of {self.sites:,} bits "
-                "alike and one at a time, with no ECC, and stay until the parameters are loaded "
-                "again; a failure is an input whose class changes (SDC-1), on inputs like these."
+                f"{_percent(self.settings)} confidence (distribution-free), of "
+                f"{self.settings.fit_per_mbit:g} upsets in 1e9 hours and 2^20 bits. Assumes that "
+                f"upsets hit each of {self.sites:,} bits alike and one at a time, with no ECC, and "
+                "stay until the parameters are loaded again; a failure is an input whose class "
+                "changes (SDC-1), on inputs like these."
             )
         if self.settings.fault.of_bits:
             lines.append(

@@ -11,9 +11,11 @@ from ftnoise.faults.agreement import agreement
 from ftnoise.faults.callback import FaultInjection
 from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.injection import injected
+from ftnoise.faults.outcomes import OUTCOMES
 from ftnoise.faults.parsing import parse_fault, rate_of
 from ftnoise.faults.storage import Code, Storage
 from ftnoise.faults.where import FORMATS, Neurons
+from ftnoise.stats.bounded import bounded_interval
 from ftnoise.training.weights.faults_in_training import FaultsInTraining
 from tests.faults.networks import made, right_now
 
@@ -256,3 +258,18 @@ def test_sums_saturate_at_their_range_on_examples():
     with injected(network, flips("int8", "biases,layers=2", "=30"), examples=x):
         assert network.predict(x, verbose=0).max() <= logits.max() + 1e-6
     np.testing.assert_array_equal(network.predict(x, verbose=0), logits)
+
+
+@pytest.mark.parametrize("stored", ["int8", "bfloat16"])
+def test_the_interval_of_fit_holds_for_the_mean_over_all_bits(stored):
+    """All single flips of a small network, and campaigns that draw some of them."""
+    network, x, y = made("dense")
+    campaign = Campaign(network, x, y, flips(stored))
+    every = campaign.run_at([np.array([site]) for site in range(campaign.site_count)])
+    rates = 100 * every.outcomes[:, list(OUTCOMES).index("sdc_1_rate")] / len(y)
+    generator, held, campaigns = np.random.default_rng(0), 0, 200
+    for _ in range(campaigns):
+        drawn = rates[generator.integers(len(rates), size=40)]
+        interval = bounded_interval(drawn, 0.95, high=100.0)
+        held += interval.low <= rates.mean() <= interval.high
+    assert held >= 0.95 * campaigns
