@@ -75,7 +75,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--most-flips",
         type=int,
         metavar="N",
-        help=f"with --worst: the search ends after so many (default: {MOST_FLIPS})",
+        help=f"with --worst: the most flips of the search (default: {MOST_FLIPS})",
     )
     add(
         "--deploy",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ftnoise.cli.arguments import chosen, common, folder, named
-from ftnoise.cli.report import stored_results
+from ftnoise.user.reproduce import stored_results
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -156,6 +156,7 @@ class ArrayFigure(Figure):
         x: name of an array [x].
         x_title, x_unit: the x axis, such as "Rate" and "%".
         draws: what is drawn anew along an axis `draws`, in the plural.
+        rows: names of the rows that are shown, without their groups'; all if empty.
     """
 
     module = "arrays"
@@ -165,10 +166,14 @@ class ArrayFigure(Figure):
     x_title: str
     x_unit: str = ""
     draws: str = "draws"
+    rows: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
         instance(Measure, "a measure", measure=self.measure)
+
+    def check(self, rows: Sequence[str], columns: Mapping[str, str]) -> None:
+        _expect_rows(self, rows, *self.rows)
 
     @property
     def measures(self) -> tuple[Measure, ...]:
@@ -210,7 +215,6 @@ class Series(ArrayFigure):
         table: names of further arrays [x] for the CSV file.
         steps: the line is the outline of a histogram, whose bins have the middles `x`.
         logarithmic_x, logarithmic_y: scales of the axes; values of y <= 0 are gaps.
-        rows: names of the rows that have a line, without their groups'; all if empty.
     """
 
     y: str
@@ -224,10 +228,6 @@ class Series(ArrayFigure):
     steps: bool = False
     logarithmic_x: bool = False
     logarithmic_y: bool = False
-    rows: tuple[str, ...] = ()
-
-    def check(self, rows: Sequence[str], columns: Mapping[str, str]) -> None:
-        _expect_rows(self, rows, *self.rows)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -255,7 +255,6 @@ class HeatMap(ArrayFigure):
         labels: name of a list of strings in the measurement's `info`, one for each line of cells.
         value_title, value_unit: the values.
         digits: digits after the point in print.
-        rows: names of the rows that have a panel, without their groups'; all if empty.
     """
 
     values: str
@@ -263,10 +262,6 @@ class HeatMap(ArrayFigure):
     value_title: str
     value_unit: str = ""
     digits: int = 1
-    rows: tuple[str, ...] = ()
-
-    def check(self, rows: Sequence[str], columns: Mapping[str, str]) -> None:
-        _expect_rows(self, rows, *self.rows)
 
     @property
     def arrays(self) -> dict[str, tuple[str, ...]]:
@@ -320,8 +315,7 @@ class Pairs(ArrayFigure):
         values: name of an array [x, draws]; all rows of a group have the same draws. An x with a
             value that is not finite, or without any spread over draws, is left out.
         value_title, value_unit: the values.
-        rows: names of the rows that are compared, without their groups'; all if empty.
-        baseline: one of them; only differences to it are shown. Empty: all differences.
+        baseline: one of the rows; only differences to it are shown. Empty: all differences.
         alone: each row is shown by itself too, with its mean over draws.
     """
 
@@ -330,7 +324,6 @@ class Pairs(ArrayFigure):
     values: str
     value_title: str
     value_unit: str = ""
-    rows: tuple[str, ...] = ()
     baseline: str = ""
     alone: bool = False
 
@@ -339,7 +332,8 @@ class Pairs(ArrayFigure):
         return super().arrays | {self.values: ("x", "draws")}
 
     def check(self, rows: Sequence[str], columns: Mapping[str, str]) -> None:
-        _expect_rows(self, rows, *self.rows, *([self.baseline] if self.baseline else []))
+        super().check(rows, columns)
+        _expect_rows(self, rows, *([self.baseline] if self.baseline else []))
 
 
 @dataclass(frozen=True, kw_only=True)

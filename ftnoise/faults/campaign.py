@@ -182,19 +182,26 @@ class Campaign:
         Raises:
             BadInput: the fault has indices, so that positions have two meanings.
         """
-        indices = self.fault.where.indices
-        expect(not indices, "faults in all sites of a layer", indices=indices)
         return self._joined(sites, self._calls_at)
 
     def outputs(self, trial: int, rate: Rate) -> np.ndarray:
         """The network's outputs in the trial with this number (>= 0) at a rate, `[n, classes]`."""
-        calls = self._calls([trial] * self.trials_per_call, rate)
-        return np.concatenate([found["outputs"].numpy() for found, _ in calls])
+        return self._first_outputs(self._calls([trial] * self.trials_per_call, rate))
 
     def outputs_at(self, sites: np.ndarray) -> np.ndarray:
         """The network's outputs with faults at given sites, `[n, classes]`; see `run_at`."""
-        calls = self._calls_at([sites] * self.trials_per_call)
+        return self._first_outputs(self._calls_at([sites] * self.trials_per_call))
+
+    def _first_outputs(self, calls: Iterator[Call]) -> np.ndarray:
         return np.concatenate([found["outputs"].numpy() for found, _ in calls])
+
+    def traced_outputs(self, x: list[Any], values: Sequence[Any]) -> Any:
+        """The outputs `[n, classes]` for inputs `x` with these values of the targets' parameters.
+
+        To be traced, or with a gradient; for a fault of parameters.
+        """
+        with self.stored():
+            return self.faulty.outputs(self.faulty.clean(x), values)[0]
 
     def _joined(
         self, trials: Sequence[Any], calls: Callable[[Sequence[Any]], Iterator[Any]]
@@ -237,15 +244,18 @@ class Campaign:
         if self.fault.transient:
             streams = [TrialStream(self.sampler, number, rate) for number in trials]
             return self._passes(trials, lambda n: [self._drawn(s.trial(n)) for s in streams])
-        drawn = [self._drawn(self.sampler.trial(number, rate)) for number in trials]
-        return self._passes(trials, lambda n: [(inputs, n * hit) for inputs, hit in drawn])
+        return self._permanent(
+            trials, [self._drawn(self.sampler.trial(number, rate)) for number in trials]
+        )
 
     def _calls_at(self, sites: Sequence[np.ndarray]) -> Iterator[Call]:
+        indices = self.fault.where.indices
+        expect(not indices, "faults in all sites of a layer", indices=indices)
         few = [self._parameters_with(self.sampler.few(chosen, None)) for chosen in sites]
-        drawn = [(inputs, len(chosen)) for inputs, chosen in zip(few, sites, strict=True)]
-        return self._passes(
-            [0] * len(sites), lambda n: [(inputs, n * hit) for inputs, hit in drawn]
-        )
+        return self._permanent([0] * len(sites), list(zip(few, map(len, sites), strict=True)))
+
+    def _permanent(self, trials: Sequence[int], drawn: list[tuple[Any, int]]) -> Iterator[Call]:
+        return self._passes(trials, lambda n: [(inputs, n * hit) for inputs, hit in drawn])
 
     def _passes(
         self, trials: Sequence[int], drawn: Callable[[int], list[tuple[Any, int]]]

@@ -94,8 +94,7 @@ def most_sensitive(campaign: Any, share: float) -> list[np.ndarray]:
     for target, gradient in zip(campaign.targets, gradients(campaign), strict=True):
         largest = np.zeros(target.variable.shape)
         for bit in range(target.code.bits):
-            masks = target.code.masks(tf.ones(target.variable.shape, tf.bool), bit)
-            change = target.code.flipped(target.variable, masks) - target.variable
+            change = target.code.changes(target.variable, bit)
             change = tf.where(tf.math.is_finite(change), tf.abs(change), tf.float32.max)
             largest = np.maximum(largest, change.numpy().astype(np.float64))
         sensitivity.append(gradient * largest)
@@ -115,8 +114,7 @@ def gradients(campaign: Any) -> list[np.ndarray]:
     def gradient(x: Sequence[Any], y: Any) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
-            with campaign.stored():
-                outputs = campaign.faulty.outputs(campaign.faulty.clean(list(x)), variables)[0]
+            outputs = campaign.traced_outputs(list(x), variables)
             loss = tf.reduce_mean(campaign.decisions.cross_entropy(outputs, y))
         found = tape.gradient(loss, variables)
         return [

@@ -96,11 +96,11 @@ def injected(
     try:
         for variable, value in changes:
             variable.assign(value)
-        if storage is None or not storage.limits:
+        with contextlib.ExitStack() as stack:
+            if storage is not None and storage.limits:
+                stack.enter_context(put_aside(model))
+                stack.enter_context(storage.saturating())
             yield drawn
-        else:
-            with put_aside(model), storage.saturating():
-                yield drawn
     finally:
         for (variable, _), value in zip(changes, before, strict=True):
             variable.assign(value)

@@ -6,7 +6,7 @@ Accelerators", section 5.1, which flips each bit of each format and layer in tur
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +22,8 @@ from ftnoise.faults.fault import Fault
 from ftnoise.faults.outcomes import OUTCOMES, TrialResults
 from ftnoise.faults.rates import Count
 
-SHOWN = ("sdc_1_rate", "due_rate")
+RATES = ("sdc_1_rate", "due_rate")
+NUMBERS = ("accuracy", *RATES)  # of a cell, `[trials]`
 AT_ONCE = 16  # trials between two looks at the clock
 
 
@@ -47,11 +48,6 @@ class Cell:
     accuracy: np.ndarray
     sdc_1_rate: np.ndarray
     due_rate: np.ndarray
-
-
-def layers_with(network: keras.Model, fault: Fault) -> list[Any]:
-    """The layers with sites of a fault, in the network's order."""
-    return list(dict.fromkeys(target.layer for target in fault.where.targets(network)))
 
 
 def bit_map(
@@ -84,19 +80,16 @@ def bit_map(
         "flips of any bit that are not transient (parameters:bit_flip:n=1) for a map of bits",
         fault=fault.label,
     )
-    positions = {layer.name: n for n, layer in enumerate(layers_with(network, fault))}
+    single = Fault(where=where, what=fault.what, rate=Count(faults=1))
     work = Resumable(checkpointing or Checkpointing(), f"map of bits {options.get('seed', 0)}")
     cells = []
-    for name, place in positions.items():
-        one = Fault(where=replace(where, layers=(place,)), what=fault.what, rate=Count(faults=1))
-        campaign = Campaign(network, x, y, one, **options)
+    for name, campaign, progress in _layers(network, x, y, single, options):
         sites, groups = _sites(campaign, trials, name)
 
         def flipped(start: int, stop: int, campaign: Any = campaign, sites: Any = sites) -> Any:
             return _arrays(campaign.run_at([np.array([site]) for site in sites[start:stop]]))
 
-        text = f"{name}, {place + 1} of {len(positions)} layers"
-        found = work.batches(flipped, len(sites), AT_ONCE, series=f"layer-{place}", text=text)
+        found = work.batches(flipped, len(sites), AT_ONCE, **progress)
         start = 0
         for stored, bit, elements, chosen in groups:
             part = slice(start, start + len(chosen))
@@ -116,22 +109,34 @@ def layer_map(
     **options: Any,
 ) -> list[Cell]:
     """A fault in each layer by itself, at its rate, in trials 0, 1, ...; as `bit_map`."""
-    layers = layers_with(network, fault)
     work = Resumable(checkpointing or Checkpointing(), f"map of layers {options.get('seed', 0)}")
     cells = []
-    for place, layer in enumerate(layers):
-        one = replace(fault, where=replace(fault.where, layers=(place,)))
-        campaign = Campaign(network, x, y, one, **options)
+    for name, campaign, progress in _layers(network, x, y, fault, options):
         fault.rate.check(campaign.site_count)
 
         def hit(start: int, stop: int, campaign: Any = campaign) -> Any:
             return _arrays(campaign.run(range(start, stop), fault.rate))
 
-        text = f"{layer.name}, {place + 1} of {len(layers)} layers"
-        found = work.batches(hit, trials, AT_ONCE, series=f"layer-{place}", text=text)
+        found = work.batches(hit, trials, AT_ONCE, **progress)
         stored = fault.where.stored or ""
-        cells.append(Cell(layer.name, stored, None, campaign.site_count, (), **found))
+        cells.append(Cell(name, stored, None, campaign.site_count, (), **found))
     return cells
+
+
+def _layers(
+    network: keras.Model, x: Any, y: Any, fault: Fault, options: dict[str, Any]
+) -> Iterator[tuple[str, Campaign, dict[str, str]]]:
+    """For each layer its name, the campaign in it alone, and how its progress is shown."""
+    targets = fault.where.targets(network)
+    layers = list(dict.fromkeys(target.layer for target in targets))
+    for place, layer in enumerate(layers):
+        one = replace(fault, where=replace(fault.where, layers=(place,)))
+        text = f"{layer.name}, {place + 1} of {len(layers)} layers"
+        yield (
+            layer.name,
+            Campaign(network, x, y, one, **options),
+            {"series": f"layer-{place}", "text": text},
+        )
 
 
 def _sites(
@@ -166,7 +171,7 @@ def _sites(
 def _arrays(results: TrialResults) -> dict[str, np.ndarray]:
     """The numbers of a cell, in percent, `[trials]`."""
     names, examples = list(OUTCOMES), results.correct.shape[1]
-    rates = {name: 100 * results.outcomes[:, names.index(name)] / examples for name in SHOWN}
+    rates = {name: 100 * results.outcomes[:, names.index(name)] / examples for name in RATES}
     return {"accuracy": 100 * results.correct.mean(axis=1), **rates}
 
 

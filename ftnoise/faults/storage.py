@@ -95,7 +95,7 @@ class Code:
 
         Args:
             hits: bool `[*grid, bits]`, lowest bit first; `[*grid]` with a `bit`.
-            bit: the only one that flips, or None.
+            bit: the only bit that flips, or None.
         """
         powers = (2 ** np.arange(self.bits, dtype=np.uint64)).astype(f"u{self.integer}")
         powers = powers.view(self.integer)
@@ -110,6 +110,10 @@ class Code:
         masks = tf.broadcast_to(masks, tf.shape(values))
         codes = tf.bitwise.bitwise_xor(self.encode(values), masks)
         return tf.where(masks != 0, self.decode(codes), values)
+
+    def changes(self, values: Any, bit: int) -> Any:
+        """By how much each value would change if this bit of its code flipped."""
+        return self.flipped(values, self.masks(tf.ones(values.shape, tf.bool), bit)) - values
 
 
 class Storage:

@@ -9,8 +9,8 @@ Deviations
 1. The objective is the mean margin of the right class over the others, capped at -1, as the paper's
    cross-entropy grows without limit on examples that are wrong already. Where flips are compared,
    no example has a larger margin than without faults, so that one class may win everywhere.
-2. Of each parameter the best flips are tried, and one of all parameters is kept in each step, as in
-   the paper's search within and across layers; here a bit that is flipped stays flipped.
+2. The best flip of each parameter is tried, and one of all parameters is kept in each step, as in
+   the paper's search within and across layers. An element is flipped once.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from ftnoise.core import seeds
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import count, expect, is_number
 from ftnoise.faults.campaign import Campaign, Traced
+from ftnoise.faults.injection import strike_few
 
 LEAST = -1.0  # margin of an example, below which nothing is gained
 
@@ -44,20 +45,19 @@ class Search:
     Args:
         campaign: of single bits of parameters stored in a format; see `Fault.of_bits`.
         examples: of which the objective is computed, drawn from those of the campaign by its seed.
-        tried: of each parameter in each step.
     """
 
-    def __init__(self, campaign: Campaign, examples: int = 1000, tried: int = 1) -> None:
+    def __init__(self, campaign: Campaign, examples: int = 1000) -> None:
         bits = campaign.fault.of_bits
         expect(bits, "flips of any stored bit (stored=int8)", fault=campaign.fault.label)
-        self.campaign, self.tried = campaign, tried
+        self.campaign = campaign
         total = len(campaign.y)
         generator = seeds.generator(campaign.sampler.seed, "examples of the search")
         chosen = np.sort(generator.choice(total, min(examples, total), replace=False))
         self.x = [tf.constant(one[chosen]) for one in campaign.x]
         self.y = tf.constant(campaign.y[chosen])
         self.values = [tf.Variable(target.variable) for target in campaign.targets]
-        self.flipped: set[tuple[int, int]] = set()
+        self.flipped: list[tuple[int, int]] = []  # targets and their bits, flat
         self._gradient = Traced(self._gradient_of, (True, True))
         self._objective = Traced(self._objective_of, (True, True, False))
         self._golden = self._margins(tf.constant(campaign.golden[chosen]), self.y)
@@ -66,15 +66,14 @@ class Search:
         """Flips the best bit: the target, the flat element, and the bit."""
         candidates = self._candidates()
         losses = []
-        for target, element, bit in candidates:
+        for target, place in candidates:
             tried = [tf.convert_to_tensor(value) for value in self.values]
-            tried[target] = self._after(target, element, bit)
+            tried[target] = self._after(target, place)
             losses.append(float(self._objective(self.x, self.y, tried)))
-        best = candidates[int(np.argmin(losses))]
-        target, element, bit = best
-        self.values[target].assign(self._after(*best))
-        self.flipped.add((target, element * self.campaign.targets[target].code.bits + bit))
-        return best
+        target, place = candidates[int(np.argmin(losses))]
+        self.values[target].assign(self._after(target, place))
+        self.flipped.append((target, place))
+        return target, *divmod(place, self.campaign.targets[target].code.bits)
 
     def accuracy(self) -> float:
         """On all examples of the campaign, with the flips so far, in percent."""
@@ -82,43 +81,34 @@ class Search:
         sites = np.array([starts[target] + place for target, place in self.flipped], np.int64)
         return float(100 * self.campaign.run_at([sites]).correct.mean())
 
-    def _candidates(self) -> list[tuple[int, int, int]]:
-        """For each target the flips with the largest first-order decrease."""
+    def _candidates(self) -> list[tuple[int, int]]:
+        """For each target the flip with the largest first-order decrease, if there is one."""
         found = []
         gradients = self._gradient(self.x, self.y)
         for n, (target, gradient) in enumerate(zip(self.campaign.targets, gradients, strict=True)):
-            code, shape = target.code, target.variable.shape
+            code = target.code
+            used = [place // code.bits for t, place in self.flipped if t == n]
             best: list[tuple[float, int, int]] = []
             for bit in range(code.bits):
-                masks = code.masks(tf.ones(shape, tf.bool), bit)
-                change = code.flipped(self.values[n], masks) - self.values[n]
                 # Where the gradient is 0, nothing is gained; infinity breaks every example.
+                change = code.changes(tf.convert_to_tensor(self.values[n]), bit)
                 gain = tf.where(gradient == 0, 0.0, -gradient * change)
                 flat = tf.reshape(gain, [-1]).numpy()
                 flat[np.isnan(flat)] = -np.inf
-                used = [place // code.bits for t, place in self.flipped if t == n]
                 flat[used] = -np.inf
-                for element in (
-                    np.argsort(-flat)[: self.tried] if self.tried > 1 else [flat.argmax()]
-                ):
-                    best.append((float(flat[element]), int(element), bit))
-            best.sort(reverse=True)
-            found += [(n, element, bit) for gain, element, bit in best[: self.tried] if gain > 0]
+                element = int(flat.argmax())
+                best.append((float(flat[element]), element, bit))
+            gain, element, bit = max(best)
+            if gain > 0:
+                found.append((n, element * code.bits + bit))
         expect(len(found) > 0, "a bit whose flip lowers the margins", candidates=0)
         return found
 
-    def _after(self, target: int, element: int, bit: int) -> Any:
+    def _after(self, target: int, place: int) -> Any:
         """The values of a target after one more flip."""
-        code, value = self.campaign.targets[target].code, self.values[target]
-        flat = tf.reshape(value, [-1])
-        at = code.at(value.shape, np.array([element]))
-        struck = at.flipped(flat[element : element + 1], at.masks(np.array([True]), bit))
-        return tf.reshape(tf.tensor_scatter_nd_update(flat, [[element]], struck), value.shape)
-
-    def _outputs(self, x: Any, values: list[Any]) -> Any:
-        faulty = self.campaign.faulty
-        with self.campaign.stored():
-            return faulty.outputs(faulty.clean(list(x)), values)[0]
+        effect, code = self.campaign.fault.what, self.campaign.targets[target].code
+        value = tf.convert_to_tensor(self.values[target])
+        return strike_few(effect, value, np.array([place]), None, code)[0]
 
     def _margins(self, outputs: Any, y: Any) -> Any:
         """The capped margins of examples; an output that is not finite counts as wrong."""
@@ -136,13 +126,15 @@ class Search:
         with tf.GradientTape() as tape:
             values = [tf.convert_to_tensor(value) for value in self.values]
             tape.watch(values)
-            objective = tf.reduce_mean(self._margins(self._outputs(x, values), y))
+            objective = tf.reduce_mean(
+                self._margins(self.campaign.traced_outputs(list(x), values), y)
+            )
         found = tape.gradient(objective, values)
         pairs = zip(found, values, strict=True)
         return [tf.zeros_like(value) if one is None else one for one, value in pairs]
 
     def _objective_of(self, x: Any, y: Any, values: Any) -> Any:
-        margins = self._margins(self._outputs(x, values), y)
+        margins = self._margins(self.campaign.traced_outputs(list(x), values), y)
         return tf.reduce_mean(tf.minimum(margins, self._golden))
 
 

@@ -30,7 +30,7 @@ class Step:
     def run(self, values: dict[Key, Any], inference: bool = True) -> None:
         """Computes the outputs from `values`, in inference mode, and puts them there.
 
-        Without `inference`, the mode is the one that the model is called in.
+        Without `inference`, layers run in the mode in which the model is called.
         """
         found: dict[str, list[Any]] = {}
         for identity, key in zip(self.node.flat_input_ids, self.inputs, strict=True):

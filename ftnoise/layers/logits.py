@@ -16,6 +16,7 @@ from keras import layers as kl
 from ftnoise.core.checks import expect
 from ftnoise.layers.convolution import TwoLogits
 from ftnoise.layers.graph import Graph, Key, Step, unfold
+from ftnoise.layers.replacing import replaced
 
 SOFTMAX = (keras.activations.softmax, tf.nn.softmax)
 SIGMOID = (keras.activations.sigmoid, tf.nn.sigmoid)
@@ -87,17 +88,10 @@ def without_probabilities(network: keras.Model) -> keras.Model:
     """
     if ending(network, unfold(network)).kind == "logits":
         return network
-    copy = keras.models.clone_model(network)
-    copy.set_weights(network.get_weights())
-    graph = unfold(copy)
-    expect(len(graph.inputs) == 1, "one input", inputs=len(graph.inputs))
-    end, inputs = ending(copy, graph), keras.Input(copy.inputs[0].shape[1:])
-    values = {graph.inputs[0]: inputs}
-    for step in end.steps:
-        step.run(values)
-    logits = values[end.output]
-    outputs = TwoLogits()(logits) if end.kind == "sigmoid" else logits
-    return keras.Model(inputs, outputs, name=network.name)
+    copy = Logits(replaced(network, lambda layer: None))
+    inputs = keras.Input(copy.shape)
+    # Its layers themselves, not the model of them.
+    return keras.Model(inputs, copy.call(inputs), name=network.name)
 
 
 def _kind(layer: Any) -> str:

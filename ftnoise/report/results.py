@@ -106,7 +106,7 @@ class Results:
     readings: Mapping[str, Mapping[str, Sequence[Reading]]] = field(default_factory=dict)
 
     def shown(self, figure: ArrayFigure) -> dict[str, list[Reading]]:
-        """The readings with all arrays and info that a figure shows, by the names of their rows.
+        """The readings with all arrays and info that a figure shows, by the names of its rows.
 
         Raises:
             BadInput: an array has not the axes that the figure needs, or arrays that are averaged
@@ -131,7 +131,8 @@ class Results:
                     here=here,
                 )
                 found.setdefault(row.name, []).append(one)
-        return found
+        labels = {row.name: label for _, label, row in self.rows}
+        return {n: found[n] for n in found if not figure.rows or labels[n] in figure.rows}
 
     @cached_property
     def groups(self) -> dict[str, dict[str, Row]]:

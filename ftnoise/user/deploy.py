@@ -10,12 +10,13 @@ from ftnoise.core.spec import JSON
 from ftnoise.faults.where import Biases, Parameters, Weights
 from ftnoise.user.folder import Job, content_id
 from ftnoise.user.inject import job as keras_job
-from ftnoise.user.result import InjectionResult
+from ftnoise.user.inject import measured
 
 if TYPE_CHECKING:
     from ftnoise.core.checkpointing import Checkpointing
     from ftnoise.faults.campaign import Campaign
     from ftnoise.faults.fault import Fault
+    from ftnoise.user.result import InjectionResult
     from ftnoise.user.settings import CampaignSettings
 
 NAME = "TensorFlow Lite"
@@ -71,31 +72,15 @@ def run(
         BadInput: the network cannot be converted, or a parameter is not in the file as it is.
         RunFailed: the interpreter ended its process.
     """
-    from ftnoise.faults.agreement import float32_accuracy
     from ftnoise.faults.campaign import unchanged
-    from ftnoise.faults.sweep import sweep
     from ftnoise.faults.tflite import Deployed
 
     with unchanged(campaign.network) as before, Deployed(campaign) as deployed:
-        exact = float32_accuracy(campaign)
-        outcomes = sweep(
-            deployed,
-            settings.rates,
-            trials=settings.trials,
-            precision=settings.precision,
-            checkpointing=checkpointing,
-        )
         same = campaign.decisions.top(deployed.golden) == campaign.decisions.top(campaign.golden)
         checks = (
             f"without faults: the class of the Keras model in this format for "
             f"{100 * float(same.numpy().mean()):.2f} % of the examples"
         )
-    return InjectionResult(
-        model=name,
-        settings=settings,
-        sites=campaign.site_count,
-        checks=checks,
-        weights=before,
-        float32_accuracy=exact,
-        outcomes=outcomes,
-    )
+        return measured(
+            deployed, campaign, settings, checkpointing, checks=checks, weights=before, name=name
+        )

@@ -131,8 +131,9 @@ class FaultMap:
         """The results of all trials, cell by cell, and the number of trials of each."""
         import numpy as np
 
-        names = ("accuracy", "sdc_1_rate", "due_rate")
-        joined = {name: np.concatenate([getattr(c, name) for c in self.cells]) for name in names}
+        from ftnoise.faults.maps import NUMBERS
+
+        joined = {name: np.concatenate([getattr(c, name) for c in self.cells]) for name in NUMBERS}
         return {"trials": np.array([len(cell.accuracy) for cell in self.cells]), **joined}
 
     def to_csv(self) -> str:
@@ -283,14 +284,13 @@ def job(
     campaign: Campaign, settings: CampaignSettings, by: str, about: dict[str, JSON]
 ) -> Job[FaultMap]:
     """The map for a campaign that `inject.prepared` made, for `folder.stored`."""
-    from ftnoise.faults.maps import Cell
+    from ftnoise.faults.maps import NUMBERS, Cell
 
     def load(content: dict[str, Any], arrays: Any) -> FaultMap:
         import numpy as np
 
         ends = np.cumsum(arrays["trials"])[:-1]
-        names = ("accuracy", "sdc_1_rate", "due_rate")
-        parts = zip(*(np.split(arrays[name], ends) for name in names), strict=True)
+        parts = zip(*(np.split(arrays[name], ends) for name in NUMBERS), strict=True)
         cells = [
             Cell(layer, stored, bit, sites, tuple(sites_named), *numbers)
             for (layer, stored, bit, sites, sites_named), numbers in zip(

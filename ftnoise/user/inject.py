@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ftnoise.faults.campaign import Campaign
     from ftnoise.faults.fault import Fault
     from ftnoise.faults.rates import Rate
+    from ftnoise.faults.tflite import Deployed
 
 PILOT = 20  # trials that show the spread
 
@@ -91,27 +92,52 @@ def run(
     campaign: Campaign, settings: CampaignSettings, checkpointing: Checkpointing | None = None
 ) -> InjectionResult:
     """Runs a campaign that `prepared` made; see `inject`."""
-    from ftnoise.faults.agreement import agreement, float32_accuracy
+    from ftnoise.faults.agreement import agreement
     from ftnoise.faults.campaign import unchanged
-    from ftnoise.faults.sweep import sweep
 
     with unchanged(campaign.network) as before:
-        checks, exact = str(agreement(campaign)), float32_accuracy(campaign)
-        outcomes = sweep(
-            campaign,
+        checks = str(agreement(campaign))
+        return measured(campaign, campaign, settings, checkpointing, checks=checks, weights=before)
+
+
+def measured(
+    struck: Campaign | Deployed,
+    campaign: Campaign,
+    settings: CampaignSettings,
+    checkpointing: Checkpointing | None,
+    *,
+    checks: str,
+    weights: str,
+    name: str | None = None,
+) -> InjectionResult:
+    """The trials of a campaign on its network, or on the file that is made of it.
+
+    Args:
+        struck: what is hit.
+        campaign: of the Keras model.
+        settings: of the trials.
+        checkpointing: as for `inject`.
+        checks: see `InjectionResult`, as are the others.
+        weights: digest.
+        name: of the model; None is the network's.
+    """
+    from ftnoise.faults.agreement import float32_accuracy
+    from ftnoise.faults.sweep import sweep
+
+    return InjectionResult(
+        model=name or campaign.network.name,
+        settings=settings,
+        sites=campaign.site_count,
+        checks=checks,
+        weights=weights,
+        float32_accuracy=float32_accuracy(campaign),
+        outcomes=sweep(
+            struck,
             settings.rates,
             trials=settings.trials,
             precision=settings.precision,
             checkpointing=checkpointing,
-        )
-    return InjectionResult(
-        model=campaign.network.name,
-        settings=settings,
-        sites=campaign.site_count,
-        checks=checks,
-        weights=before,
-        float32_accuracy=exact,
-        outcomes=outcomes,
+        ),
     )
 
 

@@ -264,7 +264,7 @@ class InjectionResult:
         return factor * float(rates.mean()), factor * interval.low, factor * interval.high
 
     def _safety(self) -> list[str]:
-        """What random flips say of safety."""
+        """The FIT, and that random flips are not the worst case."""
         lines = []
         if self.fit is not None:
             mean, low, high = self.fit

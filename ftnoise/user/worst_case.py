@@ -127,7 +127,7 @@ def worst_case(
         y: labels.
         fault: which bits: flips of any bit of parameters in a format.
         below: in percent, in (0, 100].
-        most_flips: the search ends after so many, >= 1.
+        most_flips: the most flips of the search, >= 1.
         checkpointing: is shown the progress.
         settings: further fields of `CampaignSettings`.
 

@@ -29,7 +29,7 @@ Readings = Mapping[str, Sequence[Reading]]
 
 def series(results: Results, figure: Series) -> Section | None:
     """A line for each row; several seeds are their mean with its 95 % t interval."""
-    shown = _chosen(results, figure)
+    shown = results.shown(figure)
     if not shown:
         return None
     seeds = _seeds(shown)
@@ -62,15 +62,8 @@ def series(results: Results, figure: Series) -> Section | None:
     )
 
 
-def _chosen(results: Results, figure: Series | HeatMap) -> dict[str, list[Reading]]:
-    """The readings of the rows that a figure shows, by their names."""
-    labels = {row.name: label for _, label, row in results.rows}
-    shown = results.shown(figure)
-    return {name: shown[name] for name in shown if not figure.rows or labels[name] in figure.rows}
-
-
 def _draw_series(canvas: Canvas, results: Results, figure: Series, band: str) -> None:
-    shown = _chosen(results, figure)
+    shown = results.shown(figure)
     labels = dict.fromkeys(label for _, label, _ in results.rows)
     looks = {label: look(place) for place, label in enumerate(labels)}
     groups = dict.fromkeys(group for group, _, row in results.rows if row.name in shown)
@@ -281,7 +274,7 @@ def sensitivity_map(
 
 def heat_map(results: Results, figure: HeatMap) -> Section | None:
     """A panel for each row; with several seeds a cell is their mean. All panels share one scale."""
-    shown = _chosen(results, figure)
+    shown = results.shown(figure)
     if not shown:
         return None
     mean = " A cell is the mean over the seeds." if max(_seeds(shown)) > 1 else ""

@@ -104,8 +104,7 @@ def pairs(results: Results, figure: Pairs) -> Section | None:
     shown = results.shown(figure)
     found = []
     for group, rows in results.groups.items():
-        wanted = figure.rows or rows
-        labels = [label for label in rows if label in wanted and rows[label].name in shown]
+        labels = [label for label in rows if rows[label].name in shown]
         alone = [(label,) for label in labels] if figure.alone else []
         base = [figure.baseline] if figure.baseline in labels else []
         others = [label for label in labels if label != figure.baseline]
