@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 AT_A_TIME = 100  # examples between two checkpoints
 POINTS = 61  # of a curve
 JUDGES = 500  # draws that judge an attack, at most
+FARTHEST = 1000.0  # times the radius of an attack, for sizes without limit
 KINDS = ("votes", "hoeffding", "bernstein", "gaussian", "cohen")
 NORMS = ("l_1", "l_2")
 
@@ -48,9 +49,10 @@ class CertifiedAccuracy(Measure):
     certified whether right or not; for each bound `median_size_...`; `sensitivity`; `noise`, the
     scale of the noise. With an attack, for each radius at which an example is certified by its
     votes (cohen; with Laplace noise: votes) or its mean softmax (gaussian; bernstein),
-    `refuted_...`: the share of these examples for which the attack leads to another vote, or mean,
-    of those certified, by Clopper-Pearson or Bernstein bounds at 0.001 each; up to 1 - confidence
-    of the certificates may be wrong. A network without a noise layer has no scalars.
+    `refuted_...`: the share of these examples for which the attack at the radius, stretched to the
+    size that is certified, leads to another vote, or mean, of those certified, by Clopper-Pearson
+    or Bernstein bounds at 0.001 each; up to 1 - confidence of the certificates may be wrong. A
+    network without a noise layer has no scalars.
     Arrays: `at` `[points]`, radii of a curve; for each bound `curve_...` `[points]`, right and
     certified in percent, and `size_...` and `right_...` `[n]` of each example.
 
@@ -226,21 +228,24 @@ class CertifiedAccuracy(Measure):
                 own: Any = own,
                 perturb: Any = perturb,
                 certified: Any = (by_votes, by_mean),
+                radius: float = max(radius, 1e-9),
             ) -> Any:
                 part = sure[start:stop]
                 images = tf.constant(x[part], tf.float32)
                 labels = tf.constant(own[part], tf.int32)
-                moved = perturb(images, labels, start // AT_A_TIME)
+                moved = perturb(images, labels, start // AT_A_TIME).numpy() - x[part]
                 number, rows = min(self.draws, JUDGES), np.arange(len(part))
-                drawn = noisy.draws(noisy.front(moved), number, key=key)
-                bounds = (
-                    vote_bounds(drawn.votes, number, 0.001),
-                    bernstein_bounds(drawn.means, drawn.variances, number, 0.001),
-                )
                 refuted = np.zeros(len(part), bool)
-                for (low, high), one, here in zip(
-                    bounds, (voted, averaged), certified, strict=True
-                ):
+                for one, here in zip((voted, averaged), certified, strict=True):
+                    # As far in the direction of the attack as the certificate reaches.
+                    stretch = np.clip(one.sizes[part] / radius, 1, FARTHEST)
+                    stretch = stretch.reshape(-1, *[1] * (x.ndim - 1))
+                    there = np.clip(x[part] + stretch * moved, 0, 1).astype("float32")
+                    drawn = noisy.draws(noisy.front(there), number, key=key)
+                    if one is voted:
+                        low, high = vote_bounds(drawn.votes, number, 0.001)
+                    else:
+                        low, high = bernstein_bounds(drawn.means, drawn.variances, number, 0.001)
                     beaten = low.max(axis=1) > high[rows, one.predicted[part]]
                     refuted |= here[part] & beaten
                 return {"refuted": refuted}

@@ -325,6 +325,9 @@ def test_an_attack_refutes_no_certificate_but_those_that_rest_on_too_small_a_sen
     with monkeypatch.context() as planted:
         planted.setattr(bounds_of, "certified", wrong_means)
         assert max(refuted()) > 0
+        # Wrong only far outside the radius of the attack.
+        measure = replace(measure, radii=(0.001, 0.002))
+        assert max(refuted()) > 0
     monkeypatch.setattr("ftnoise.layers.sensitivity.sensitivity", lambda *given: 0.01)
     assert max(refuted()) > 0
 
