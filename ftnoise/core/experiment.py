@@ -7,6 +7,7 @@ import fnmatch
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ftnoise.core.checks import count, expect, listed, positive
 from ftnoise.core.errors import BadInput
@@ -243,6 +244,10 @@ class Experiment:
 
     def measures(self) -> tuple[Measure, ...]:
         """The measures of each trained network, each once."""
+        return self._measures
+
+    @cached_property
+    def _measures(self) -> tuple[Measure, ...]:
         return tuple(dict.fromkeys([*(c.measure for c in self.columns), *self.drawn()]))
 
     def others(self, run: Run) -> tuple[Run, ...]:

@@ -17,6 +17,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from ftnoise.core.checks import expect
@@ -41,6 +42,10 @@ class Spec:
     def slug(self) -> str:
         """A short readable name: the class name in snake case."""
         return snake_case(type(self).__name__)
+
+    @cached_property
+    def _id(self) -> str:
+        return f"{self.slug}-{digest(canonical(self))[:8]}"
 
     def scaled(self, preset: Preset) -> Self:
         """The same spec within the limits of a preset.
@@ -100,4 +105,4 @@ def digest(form: JSON) -> str:
 
 def spec_id(spec: Spec) -> str:
     """`<slug>-<8 hex digits>`: the id of a spec that is stored by itself, such as a measure."""
-    return f"{spec.slug}-{digest(canonical(spec))[:8]}"
+    return spec._id

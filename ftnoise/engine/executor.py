@@ -13,7 +13,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ from ftnoise.engine.plan import Status, Task
 from ftnoise.engine.resuming import position
 from ftnoise.engine.runner import Unit
 from ftnoise.store.folders import RunFolder, Store
+from ftnoise.store.records import Content
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -93,7 +94,9 @@ class Engine:
 
     def status(self, task: Task) -> Status:
         """How far a task is."""
-        return status(task, self.folder(task), self.experiment)
+        folder = self.folder(task)
+        missing = runner.missing(folder, task.measures(self.experiment))
+        return status(task, folder, folder.finished(), not missing)
 
     def adopt(self) -> list[str]:
         """Copies published runs whose training has not begun here; returns the tasks' names."""
@@ -335,6 +338,7 @@ def work(units: list[Unit]) -> list[FtnoiseError | str]:
 
     It waits where another process works on the run.
     """
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # no lines about retracing
     import tensorflow as tf
 
     threading = tf.config.threading
@@ -353,10 +357,8 @@ def work(units: list[Unit]) -> list[FtnoiseError | str]:
     return outcomes
 
 
-def status(task: Task, folder: RunFolder, experiment: Experiment) -> Status:
-    """How far a task is, by its run's folder."""
-    spec = folder.finished()
-    complete = spec is not None and not runner.missing(folder, task.measures(experiment))
+def status(task: Task, folder: RunFolder, spec: Content | None, complete: bool) -> Status:
+    """How far a task is, by its run's folder, and its spec.json if the run is finished."""
     if spec is not None and complete:
         return Status(task, trained=True, complete=True, finished=str(spec["finished"]))
     return Status(
@@ -373,19 +375,22 @@ def foreseen(
 ) -> list[Status]:
     """How far each task is, as far as that is known without its data; see `Engine.status`.
 
-    Runs in `references` count as trained, since `Engine.adopt` copies them.
+    Runs in `references` count as trained, since `Engine.adopt` copies them. Results of measures are
+    not read, so that a damaged one counts; the command that needs it makes it again.
     """
-    begun: dict[str, RunFolder] = {}
-    finished: dict[str, RunFolder] = {}
+    forms = [digest(canonical(task.run)) for task in tasks]
+    wanted = dict(zip(forms, tasks, strict=True))
+    found: dict[str, Status] = {}
     for place in (*references, store):
         for folder, spec in place.begun():
-            if "finished" in spec and folder.finished() is not None:
-                finished[digest(spec["run"])] = folder
-            elif place is store:
-                begun[digest(spec["run"])] = folder
-    found = begun | finished
-    forms = [digest(canonical(task.run)) for task in tasks]
+            if (task := wanted.get(form := digest(spec["run"]))) is None:
+                continue
+            finished = spec if folder.complete(spec) else None
+            known = form in found and found[form].trained
+            if finished or (place is store and not known):
+                ids = map(spec_id, task.measures(experiment))
+                found[form] = status(task, folder, finished, all(map(folder.lists, ids)))
     return [
-        status(task, found[form], experiment) if form in found else Status(task)
+        replace(found[form], task=task) if form in found else Status(task)
         for task, form in zip(tasks, forms, strict=True)
     ]

@@ -268,10 +268,12 @@ class RunFolder:
         A run whose weights were not kept is finished too, unless they are needed (`weights`).
         """
         spec = self.spec()
-        if spec is None or "finished" not in spec:
-            return None
+        return spec if spec is not None and self.complete(spec, weights) else None
+
+    def complete(self, spec: Content, weights: bool = False) -> bool:
+        """Whether the run with this spec.json is finished; see `finished`."""
         kept = spec.get("weights", True) or weights
-        return spec if self._weights.stored() or not kept else None
+        return "finished" in spec and (not kept or self._weights.stored())
 
     def write_spec(self, content: Content) -> None:
         """Writes spec.json; `content["run"]` is the run's canonical form."""
@@ -389,6 +391,10 @@ class RunFolder:
     def measured(self, measure_id: str) -> bool:
         """Whether a measure has a result; its arrays are verified when they are read."""
         return self._measure(measure_id).stored()
+
+    def lists(self, measure_id: str) -> bool:
+        """Whether a measure has a file of its result, which is not read."""
+        return os.path.exists(f"{self.path}/measures/{measure_id}/result.json")
 
     def partial_work(self, measure_id: str) -> Record:
         """What a measure keeps until its result is written."""
