@@ -20,7 +20,7 @@ def publish(experiment: Experiment, seeds: int | None, store: Store, target: Sto
     """Copies a table's finished runs, and those that their measures need, into `target`.
 
     `ENVIRONMENTS` there lists the environment of each run, or the list of them where there
-    were several; what was published there before stays.
+    were several; what was published there before stays. Runs without weights are packed.
 
     Raises:
         BadInput: there are no finished runs, one of them would replace another private release, or
@@ -45,9 +45,12 @@ def publish(experiment: Experiment, seeds: int | None, store: Store, target: Sto
         published = None
     published = published if isinstance(published, dict) else {}
     write_json(file, published)
-    for stored in runs:
+    kept = [stored for stored in runs if stored.spec.get("weights", True)]
+    for stored in kept:
         stored.folder.copy_to(target)
-    environments = {stored.folder.id: stored.environments for stored in runs}
+    if light := [one.folder for one in runs if not one.spec.get("weights", True)]:
+        target.pack(experiment.name, light)
+    environments = {stored.folder.id: stored.environments for stored in kept}
     published |= {id: many if len(many) > 1 else many[0] for id, many in environments.items()}
     write_json(file, dict(sorted(published.items())))
 

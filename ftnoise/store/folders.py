@@ -8,6 +8,7 @@
                   measures/<measure id>/partial.json, .npz unfinished work of a measure
                   failure.log                              why the last attempt failed
                   .lock                                    held by the one process that writes
+    runs/packed/                                           runs without folders (see `packed.py`)
     runs/reports/                                          tables and figures
     runs/injections/, robustness/, certifications/, outcomes/   of users' own models and logs
 
@@ -26,6 +27,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +49,8 @@ from ftnoise.core.files import (
     write_text,
 )
 from ftnoise.core.progress import log
+from ftnoise.store import packed
+from ftnoise.store.packed import Pack, Packed
 from ftnoise.store.records import Content, Record, Shape
 
 if TYPE_CHECKING:
@@ -59,7 +63,7 @@ OWN_FOLDERS = (
     "certifications",
     "outcomes",
 )  # of users' own models and logs
-OTHER_FOLDERS = ("reports", "reference", *OWN_FOLDERS, "lost+found")
+OTHER_FOLDERS = ("reports", "reference", packed.FOLDER, *OWN_FOLDERS, "lost+found")
 # Between two looks at a lock, and between two reports that it is held.
 POLL_SECONDS, WAITING_SECONDS = 0.2, 60.0
 # What is read of an environment and of spec.json by whoever does not hold the lock.
@@ -127,32 +131,54 @@ class Store:
         The same value each time, since it knows whether this process holds the lock.
         """
         _expect_id("run", id)
-        return self._runs.setdefault(id, RunFolder(id, self.root / id))
+        if id not in self._runs:
+            path = self.root / id
+            packs = [] if path.is_dir() else [pack for pack in self._packs if id in pack.ids]
+            self._runs[id] = RunFolder(id, path, packs[0].runs.get(id) if packs else None)
+        return self._runs[id]
+
+    @cached_property
+    def _packs(self) -> list[Pack]:
+        return [Pack(file) for file in sorted((self.root / packed.FOLDER).glob("*.jsonl.gz"))]
+
+    def pack(self, name: str, runs: Iterable[RunFolder]) -> None:
+        """Adds spec.json and scalars of runs to the packed ones of this name; arrays are left out.
+
+        Raises:
+            RunFailed: it cannot be written.
+        """
+        pack = Pack(self.root / packed.FOLDER / f"{name}.jsonl.gz")
+        new = {run.id: run.packed() for run in runs}
+        pack.save(pack.runs | new)
+        vars(self).pop("_packs", None)  # read again
+        for id in new:
+            self._runs.pop(id, None)
 
     def begun(self) -> Iterator[tuple[RunFolder, Content]]:
         """All runs with the content of their spec.json, trained or not, sorted by id."""
-        for folder in self._folders():
+        for folder in map(self.run, sorted(self._ids())):
             if (spec := folder.spec()) is not None:
                 yield folder, spec
 
     def finished(self, beginnings: Iterable[str] = ("",)) -> Iterator[tuple[RunFolder, Content]]:
         """Finished runs whose ids begin like one of `beginnings`, with their spec.json."""
         wanted = tuple(beginnings)
-        for folder in self._folders():
-            if folder.id.startswith(wanted) and (spec := folder.finished()) is not None:
+        ids = (id for id in sorted(self._ids()) if id.startswith(wanted))
+        for folder in map(self.run, ids):
+            if (spec := folder.finished()) is not None:
                 yield folder, spec
 
-    def _folders(self) -> list[RunFolder]:
+    def _ids(self) -> set[str]:
         try:
             with os.scandir(self.root) as entries:
-                ids = sorted(e.name for e in entries if _is_id(e.name) and e.is_dir())
+                ids = {e.name for e in entries if _is_id(e.name) and e.is_dir()}
         except FileNotFoundError:
-            return []
+            return set()
         except OSError as error:
             raise BadInput(
                 f"Expected a runs folder that can be read. Received: {self.root} ({reason(error)})."
             ) from error
-        return [self.run(id) for id in ids]
+        return ids.union(*(filter(_is_id, pack.ids) for pack in self._packs))
 
 
 class RunFolder:
@@ -164,8 +190,8 @@ class RunFolder:
     stored before is kept; for a reader it is a line and None, so that the other runs are read.
     """
 
-    def __init__(self, id: str, path: Path) -> None:
-        self.id, self.path = id, path
+    def __init__(self, id: str, path: Path, packed: Packed | None = None) -> None:
+        self.id, self.path, self._packed = id, path, packed or {}
         self._held = False
         self._records: dict[tuple[str, str], Record] = {}
         self._spec = self._record("spec", shape=SPEC)
@@ -173,7 +199,8 @@ class RunFolder:
 
     def _record(self, stem: str, place: str = "", *, shape: Shape) -> Record:
         # The same value each time, since it knows which damage it has reported.
-        new = Record(self.path / place, stem, held=lambda: self._held, shape=shape)
+        packed = self._packed.get(f"{place}/{stem}".lstrip("/"))
+        new = Record(self.path / place, stem, lambda: self._held, shape, packed)
         return self._records.setdefault((place, stem), new)
 
     @contextlib.contextmanager
@@ -254,9 +281,23 @@ class RunFolder:
             for here, copy in ((self._spec, there._spec), (self._weights, there._weights)):
                 if not here.copy_to(copy):
                     raise RunFailed(f"Expected a sound {here.path} to copy. Received: none.")
-            results = self.path.glob("measures/*/result.json")
-            for id in sorted(file.parent.name for file in results if _is_id(file.parent.name)):
+            for id in self._results():
                 self._measure(id).copy_to(there._measure(id))
+
+    def packed(self) -> Packed:
+        """The content of spec.json and of the measures' results, without what lists arrays."""
+        records = [self._spec, *map(self._measure, self._results())]
+        found = {}
+        for record in records:
+            if (content := record.content()) is not None:
+                stem = record.path.relative_to(self.path).with_suffix("").as_posix()
+                found[stem] = {name: one for name, one in content.items() if name != "array_file"}
+        return found
+
+    def _results(self) -> list[str]:
+        """The ids of the measures with a result file."""
+        results = self.path.glob("measures/*/result.json")
+        return sorted(file.parent.name for file in results if _is_id(file.parent.name))
 
     def spec(self) -> Content | None:
         """The content of spec.json."""
@@ -394,7 +435,8 @@ class RunFolder:
 
     def lists(self, measure_id: str) -> bool:
         """Whether a measure has a file of its result, which is not read."""
-        return os.path.exists(f"{self.path}/measures/{measure_id}/result.json")
+        stem = f"measures/{measure_id}/result"
+        return stem in self._packed or os.path.exists(f"{self.path}/{stem}.json")
 
     def partial_work(self, measure_id: str) -> Record:
         """What a measure keeps until its result is written."""

@@ -47,6 +47,7 @@ class Record:
         stem: the files' name.
         held: whether this process holds the folder's lock, so that it may set damaged files aside.
         shape: of the JSON; with another one, the record is damaged.
+        packed: the content, if it is no file; see `packed.py`.
     """
 
     def __init__(
@@ -55,8 +56,9 @@ class Record:
         stem: str,
         held: Callable[[], bool] = lambda: True,
         shape: Shape = dict,
+        packed: Content | None = None,
     ) -> None:
-        self.folder, self.stem, self.shape = folder, stem, shape
+        self.folder, self.stem, self.shape, self.packed = folder, stem, shape, packed
         self.path = folder / f"{stem}.json"
         self._held = held
         self._told = ""
@@ -86,6 +88,7 @@ class Record:
                     }
                 }
             write_json(self.path, content)
+            self.packed = None
         finally:
             self._remove_unlisted()
 
@@ -149,6 +152,8 @@ class Record:
 
     def _read(self, use: Callable[[Content], T]) -> T | None:
         """What `use` makes of the JSON; None if that is missing or anything is damaged."""
+        if self.packed is not None and fits(self.packed, self.shape):
+            return use(self.packed)
         raw = seen = None
         while True:
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import re
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from ftnoise.core.preset import PRESETS
 from ftnoise.core.spec import spec_id
 from ftnoise.engine import plan, resuming, runner
 from ftnoise.engine.executor import foreseen, safe_scheduler
+from ftnoise.engine.publish import publish
 from ftnoise.measures.generalization import COLUMNS
 from ftnoise.measures.parameters import ParameterSpread
 from ftnoise.store.folders import Store
@@ -199,6 +201,52 @@ def test_the_status_is_that_of_the_store(tmp_path):
         again = Store(tmp_path)  # as another process sees it
         assert [status.running for status in foreseen(table(), tasks, again)].count(True) <= 1
     unfinished.write_spec({"run": {}, "data": {"digest": "", "source": ""}, "environment": {}})
+
+
+def test_published_networks_are_packed_and_redraw_the_same_bytes(tmp_path, capsys):
+    store, target = Store(tmp_path / "store"), Store(tmp_path / "published")
+    store.prepare()
+    assert done(store, table(epochs=(2,))) == []
+    publish(table(epochs=(2,)), None, store, target)
+    assert done(store, table(epochs=(4,))) == []
+    publish(table(), None, store, target)
+    (file,) = (file for file in target.root.rglob("*") if file.suffix == ".gz")
+    folders = [one.name for one in target.root.iterdir() if one.is_dir()]
+    assert folders == ["packed"]
+    statuses = foreseen(table(), plan.tasks(table(), 1), target)
+    assert [status.complete for status in statuses] == [True, True, False] * 2
+    read = Store(target.root)
+    assert csv(read, table()) == csv(target, table()) == csv(store, table())
+    before = file.read_bytes()
+    publish(table(), None, Store(store.root), Store(target.root))
+    assert file.read_bytes() == before
+    # What is made there again takes the place of what is packed.
+    (first, *_) = (folder.id for folder, _ in read.finished())
+    read.run(first).write_spec((read.run(first).spec() or {}) | {"finished": "later"})
+    assert (Store(target.root).run(first).spec() or {})["finished"] == "later"
+    assert "packed" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", gzip.compress(b'[1]\n{"a": 2}')])
+def test_a_damaged_pack_is_named_and_not_used(content, tmp_path, capsys):
+    store = Store(tmp_path)
+    store.prepare()
+    file = tmp_path / "packed" / "grids.jsonl.gz"
+    file.parent.mkdir()
+    file.write_bytes(content)
+    assert [*store.finished()] == []
+    assert str(file) in capsys.readouterr().err
+
+
+def test_a_truncated_pack_is_named_and_not_used(tmp_path, capsys):
+    store, target = Store(tmp_path / "store"), Store(tmp_path / "published")
+    store.prepare()
+    assert done(store, table(epochs=(2,))) == []
+    publish(table(epochs=(2,)), None, store, target)
+    (file,) = target.root.rglob("*.gz")
+    file.write_bytes(file.read_bytes()[:-20])
+    assert [*Store(target.root).finished()] == []
+    assert str(file) in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
