@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ftnoise.cli.arguments import chosen, common, folder, named
+from ftnoise.core.checks import count
 from ftnoise.user.reproduce import stored_results
 
 
@@ -12,6 +13,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
     named(parser)
     parser.add_argument("--to", type=folder, required=True, metavar="DIR", help="the folder")
+    parser.add_argument(
+        "--weights",
+        type=int,
+        metavar="N",
+        help="copy the weights of the first N seeds, of others the measures alone (default: all)",
+    )
     common(parser, "copy the first N seeds (default: all stored)")
 
 
@@ -23,7 +30,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     experiment, preset = chosen(arguments)
     store, target = Store(arguments.runs), Store(arguments.to)
-    publish(experiment, arguments.seeds, store, target)
+    if arguments.weights is not None:
+        count(least=0, weights=arguments.weights)
+    publish(experiment, arguments.seeds, store, target, arguments.weights)
     results = stored_results(experiment, preset, arguments.seeds, target)
     paths = report.write(results, target.root)
     print("\n".join(map(str, paths)))

@@ -99,12 +99,12 @@ class Engine:
         return status(task, folder, folder.finished(), not missing)
 
     def adopt(self) -> list[str]:
-        """Copies published runs whose training has not begun here; returns the tasks' names."""
+        """Copies runs published with weights whose training has not begun here; their names."""
         names = []
         for task in self.tasks:
             folder = self.folder(task)
             for store in self.references if folder.spec() is None else ():
-                if store.run(folder.id).finished() is None:
+                if store.run(folder.id).finished(weights=True) is None:
                     continue
                 try:
                     store.run(folder.id).copy_to(self.store)
@@ -385,7 +385,7 @@ def foreseen(
         for folder, spec in place.begun():
             if (task := wanted.get(form := digest(spec["run"]))) is None:
                 continue
-            finished = spec if folder.complete(spec) else None
+            finished = spec if folder.complete(spec, weights=place is not store) else None
             known = form in found and found[form].trained
             if finished or (place is store and not known):
                 ids = map(spec_id, task.measures(experiment))

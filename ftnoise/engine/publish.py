@@ -9,18 +9,32 @@ from ftnoise.core.checks import listed
 from ftnoise.core.errors import BadInput
 from ftnoise.core.experiment import Experiment
 from ftnoise.core.files import TEMPORARIES, failing, read_bytes, write_json
-from ftnoise.core.spec import JSON
+from ftnoise.core.spec import JSON, spec_id
 from ftnoise.store.folders import RunFolder, Store
 from ftnoise.store.lookup import others_of, runs_of
 
 ENVIRONMENTS = "environment.json"  # first written, so that it marks a folder of published runs
 
 
-def publish(experiment: Experiment, seeds: int | None, store: Store, target: Store) -> None:
+def publish(
+    experiment: Experiment,
+    seeds: int | None,
+    store: Store,
+    target: Store,
+    weights: int | None = None,
+) -> None:
     """Copies a table's finished runs, and those that their measures need, into `target`.
 
     `ENVIRONMENTS` there lists the environment of each run, or the list of them where there
-    were several; what was published there before stays. Runs without weights are packed.
+    were several; what was published there before stays.
+
+    Args:
+        experiment: the table, within the limits of its preset.
+        seeds: number of seeds, or None for all that are stored.
+        store: where the runs are.
+        target: where they are published.
+        weights: number of seeds whose weights are copied, too, on the first draw of the data; None
+            is all. Runs without weights are packed, unless a figure shows arrays of them.
 
     Raises:
         BadInput: there are no finished runs, one of them would replace another private release, or
@@ -45,12 +59,19 @@ def publish(experiment: Experiment, seeds: int | None, store: Store, target: Sto
         published = None
     published = published if isinstance(published, dict) else {}
     write_json(file, published)
-    kept = [stored for stored in runs if stored.spec.get("weights", True)]
-    for stored in kept:
-        stored.folder.copy_to(target)
-    if light := [one.folder for one in runs if not one.spec.get("weights", True)]:
+    environments, light = {}, []
+    shown = [spec_id(measure) for measure in experiment.drawn()]
+    for stored in runs:
+        wanted = weights is None or (stored.draw == 0 and stored.run.seed < weights)
+        whole = stored.spec.get("weights", True) and wanted
+        arrays = stored.draw == 0 and any(map(stored.folder.read_measure_arrays, shown))
+        if whole or arrays:
+            stored.folder.copy_to(target, weights=whole)
+            environments[stored.folder.id] = stored.environments
+        else:
+            light.append(stored.folder)
+    if light:
         target.pack(experiment.name, light)
-    environments = {stored.folder.id: stored.environments for stored in kept}
     published |= {id: many if len(many) > 1 else many[0] for id, many in environments.items()}
     write_json(file, dict(sorted(published.items())))
 

@@ -265,8 +265,12 @@ class RunFolder:
             write_text(self.path / "failure.log", text)
         return self.path / "failure.log"
 
-    def copy_to(self, target: Store) -> None:
+    def copy_to(self, target: Store, weights: bool = True) -> None:
         """Copies spec, weights and measures, verified, into `target`; what is there stays.
+
+        Args:
+            target: the store.
+            weights: whether they are copied; without them the run there is finished too.
 
         Raises:
             RunFailed: there is nothing sound to copy, or another process holds the lock there.
@@ -277,10 +281,14 @@ class RunFolder:
         with there.locked() as mine:
             if not mine:
                 raise RunFailed(f"Expected {there.path} to be free. Received: a locked folder.")
-            # The weights come after the spec: they mark the run as finished.
-            for here, copy in ((self._spec, there._spec), (self._weights, there._weights)):
-                if not here.copy_to(copy):
-                    raise RunFailed(f"Expected a sound {here.path} to copy. Received: none.")
+            spec = self.spec()
+            if weights:
+                # The weights come after the spec: they mark the run as finished.
+                for here, copy in ((self._spec, there._spec), (self._weights, there._weights)):
+                    if not here.copy_to(copy):
+                        raise RunFailed(f"Expected a sound {here.path} to copy. Received: none.")
+            elif spec and not there._weights.stored():
+                there.write_spec(spec | {"weights": False})
             for id in self._results():
                 self._measure(id).copy_to(there._measure(id))
 
@@ -292,7 +300,7 @@ class RunFolder:
             if (content := record.content()) is not None:
                 stem = record.path.relative_to(self.path).with_suffix("").as_posix()
                 found[stem] = {name: one for name, one in content.items() if name != "array_file"}
-        return found
+        return found | {"spec": found.get("spec", {}) | {"weights": False}}
 
     def _results(self) -> list[str]:
         """The ids of the measures with a result file."""

@@ -257,8 +257,8 @@ def test_publishing_that_was_killed_is_finished_by_the_next(store, tmp_path, mon
     target = Store(tmp_path / "published")
     copy_to = type(store.run("a-1")).copy_to
 
-    def killed(self: Any, target: Store) -> None:
-        copy_to(self, target)
+    def killed(self: Any, target: Store, weights: bool) -> None:
+        copy_to(self, target, weights)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -267,6 +267,25 @@ def test_publishing_that_was_killed_is_finished_by_the_next(store, tmp_path, mon
             publish(fake.TABLE, None, store, target)
     publish(fake.TABLE, None, store, target)
     assert csv(target) == csv(store)
+
+
+def test_weights_of_the_first_seeds_alone_can_be_published(store, tmp_path, log):
+    run(store, seeds=3)
+    target = Store(tmp_path / "published")
+    publish(fake.TABLE, None, store, target, weights=1)
+    kept = [folder.path for folder, _ in Store(target.root).finished() if folder.path.exists()]
+    assert len(kept) == len([*target.root.rglob("weights.npz")]) == len(ROWS)
+    assert csv(Store(target.root)) == csv(store)
+    # What is published with weights keeps them, and what lacks them gets them.
+    publish(fake.TABLE, None, store, target, weights=0)
+    assert len([*target.root.rglob("weights.npz")]) == len(ROWS)
+    publish(fake.TABLE, None, store, target, weights=2)
+    assert len([*target.root.rglob("weights.npz")]) == 2 * len(ROWS)
+    assert csv(Store(target.root)) == csv(store)
+    log()
+    # The others are trained again where they are needed.
+    assert run(Store(target.root), seeds=3) == []
+    assert len(log("train")) == len(ROWS)
 
 
 def test_publishing_nothing_is_refused(store, tmp_path):
