@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ftnoise.architectures import GridMLP as GridMLP
     from ftnoise.architectures import GridVGG as GridVGG
     from ftnoise.architectures import MnistMLP as MnistMLP
+    from ftnoise.architectures import PixelDPCNN as PixelDPCNN
     from ftnoise.architectures import SequentialNetwork as SequentialNetwork
     from ftnoise.attacks.apgd import APGD as APGD
     from ftnoise.attacks.apgd import TargetedAPGD as TargetedAPGD
@@ -148,7 +149,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "architectures": "Cifar10CNN CirclesNet FmnistCNN1 FmnistCNN2 FmnistDNN GridCNN GridMLP "
-    "GridVGG MnistMLP SequentialNetwork",
+    "GridVGG MnistMLP PixelDPCNN SequentialNetwork",
     "attacks.apgd": "APGD TargetedAPGD",
     "attacks.ascent": "L2Ball LinfBall",
     "attacks.attack": "Attack",

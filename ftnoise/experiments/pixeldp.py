@@ -6,19 +6,22 @@ Adversarial Robustness in Machine Learning": the predictions of 40 to 60 % of th
 certified at meaningful sizes, and under attack the accuracy is on par with the best defense.
 
 Deviations
-1. The authors use a different network for MNIST; this is the LeNet-like FMNIST CNN 1 of Duddu et
-   al., trained for 10 epochs with SGD (learning rate 0.01, momentum 0.9, batches of 128).
+1. The authors train for 40,000 steps (85 epochs) with a learning rate of 0.1 and a weight decay.
+   Here it is 4 epochs with a rate of 0.03 and none (momentum 0.9, batches of 128). The noise rises
+   over the same share of the training.
 2. 1,000 test images, certified at l_2 radii of 0.1, 0.2 and 0.4 for inputs in [0, 1].
 3. The best defense is PGD training with 5 steps, in the l_2 ball of the attack (radius 1.5).
 4. Under attack, a prediction is a vote of 50 draws, and a gradient is the mean over 20 draws.
+   Certificates are attacked with 10 steps and 10 draws.
 5. Faults are of the kind of `figure3` (parameters stuck at 0), in 10 trials; under faults, 200
    images are certified from 500 draws. The certificate of a faulty network divides by the
    sensitivity of its faulty first layer.
 """
 
 from dataclasses import replace
+from typing import Any
 
-from ftnoise.architectures import FmnistCNN1
+from ftnoise.architectures import PixelDPCNN
 from ftnoise.attacks.ascent import L2Ball
 from ftnoise.attacks.pgd import PGD
 from ftnoise.core.experiment import Experiment, Row
@@ -45,14 +48,15 @@ from ftnoise.training.inputs.adversarial import AdversarialTraining
 from ftnoise.training.weights.pixeldp import PixelDP
 
 CNN = Run(
-    architecture=FmnistCNN1(),
+    architecture=PixelDPCNN(),
     data=MNIST(),
     training=Training(),
-    schedule=Schedule(epochs=10, batch_size=128, learning_rate=0.01, momentum=0.9),
+    schedule=Schedule(epochs=4, batch_size=128, learning_rate=0.03, momentum=0.9),
 )
+AUTHORS_STEPS = 40_000
 ATTACK = PGD(attack_epsilon=1.5, ball=L2Ball(), draws=20)
 SIZES = (0.03, 0.1, 0.3, 1.0)
-CERTIFIED = CertifiedAccuracy(attack=ATTACK)
+CERTIFIED = CertifiedAccuracy(attack=replace(ATTACK, steps=10, draws=10))
 FAULTY = tuple(
     UnderFaults(
         measure=replace(CERTIFIED, radii=(0.1,), draws=500, examples=200, attack=None),
@@ -62,6 +66,13 @@ FAULTY = tuple(
     for rate in (0.01, 0.05, 0.1)
 )
 KINDS = ("votes", "bernstein", "cohen")
+
+
+def noisy(network: Run, steps_per_epoch: int, **fields: Any) -> Run:
+    """The run with PixelDP, whose noise rises over the authors' share of the training."""
+    share = network.schedule.epochs * steps_per_epoch / AUTHORS_STEPS
+    return with_slots(network, weights=PixelDP(ramp=0.99975 ** (1 / share), **fields))
+
 
 EXPERIMENT = Experiment(
     name="pixeldp",
@@ -78,11 +89,11 @@ EXPERIMENT = Experiment(
         *(
             Row(
                 name=f"pixeldp {size:g}",
-                run=with_slots(CNN, weights=PixelDP(construction_size=size)),
+                run=noisy(CNN, 469, construction_size=size),
             )
             for size in SIZES
         ),
-        Row(name="pixeldp 0.1 parseval", run=with_slots(CNN, weights=PixelDP(parseval=True))),
+        Row(name="pixeldp 0.1 parseval", run=noisy(CNN, 469, parseval=True)),
     ),
     columns=(
         *generalization.COLUMNS[1:2],
@@ -105,5 +116,5 @@ EXPERIMENT = Experiment(
         ),
     ),
     figures=certified_accuracy.pictures(CERTIFIED, KINDS),
-    minutes={"paper": 90, "quick": 5, "smoke": 1},
+    minutes={"paper": 50, "quick": 5, "smoke": 1},
 )

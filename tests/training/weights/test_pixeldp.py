@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ftnoise.architectures import CirclesNet, FmnistCNN1, MnistMLP
+from ftnoise.architectures import CirclesNet, FmnistCNN1, MnistMLP, PixelDPCNN
 from ftnoise.core.errors import BadInput
 from ftnoise.core.preset import PRESETS
 from ftnoise.layers.mechanisms import Gaussian, Laplace
@@ -42,6 +42,15 @@ def projected(member, architecture, steps=300, scale=3.0):
 def test_projections_hold_the_sensitivity_near_1(member, norms, architecture):
     network = projected(member, architecture)
     assert sensitivity(network, *norms) == pytest.approx(1, rel=0.01)
+
+
+def test_projections_make_the_singular_values_of_a_convolution_more_equal():
+    networks = [projected(PixelDP(), PixelDPCNN(), steps=n) for n in (1, 300)]
+    assert sensitivity(networks[1]) == pytest.approx(1, rel=0.01)
+    kernels = [network.layers[0].kernel.numpy() for network in networks]
+    spread = [np.linalg.svd(one.reshape(25, 32), compute_uv=False) for one in kernels]
+    assert spread[0].max() > 2 * spread[0].min()
+    assert spread[1].max() == pytest.approx(spread[1].min(), rel=0.01)
 
 
 def test_parseval_projections_approach_an_orthogonal_kernel():
