@@ -53,6 +53,8 @@ class Column:
         vacuous: a bound of at least this value is marked as one without content.
         upward: printed numbers are rounded up, as an upper bound has to be.
         scalar: name of the scalar, where several columns show that of one name.
+        ends: names of the columns with the low and the high end of its 95 % interval. Where a table
+            has them, they are in its cells, `84.6 [83.8, 85.3]`, instead of columns of their own.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Column:
     vacuous: float | None = None
     upward: bool = False
     scalar: str = ""
+    ends: tuple[str, str] | None = None
 
     def of(self, scalars: dict[str, float]) -> float | None:
         """Its number in a measurement, or None."""

@@ -410,7 +410,14 @@ def columns(measure: GlobalRobustness) -> tuple[Column, ...]:
             "variation_bounded": (f"D, bounded ({at})", "", 3),
         }
         found += [
-            Column(name=f"{name}_{n}", measure=measure, title=title, unit=unit, digits=digits)
+            Column(
+                name=f"{name}_{n}",
+                measure=measure,
+                title=title,
+                unit=unit,
+                digits=digits,
+                ends=(f"robust_low_{n}", f"robust_high_{n}") if name == "robust" else None,
+            )
             for name, (title, unit, digits) in titles.items()
             if measure.verify is not None or name in ("robust", "robust_high", "variation")
         ]

@@ -246,7 +246,13 @@ def form_and_remainders(
 
 MEASURE = NoiseEquivalence()
 COLUMNS = tuple(
-    Column(name=name, measure=MEASURE, title=title, digits=digits)
+    Column(
+        name=name,
+        measure=MEASURE,
+        title=title,
+        digits=digits,
+        ends=("slope_jacobian_low", "slope_jacobian_high") if name == "slope_jacobian" else None,
+    )
     for name, title, digits in (
         ("slope_jacobian", "Slope, noise minus Jacobian penalty", 2),
         ("slope_jacobian_low", "Low end of its 95 % interval", 2),

@@ -140,7 +140,11 @@ def columns(measure: RobustAccuracy) -> tuple[Column, ...]:
     }
     if measure.votes > 1:
         titles["single_pass_robust_accuracy"] = f"In a single pass ({measure.attack.label})"
-    return tuple(Column(name=n, measure=measure, title=t, unit="%") for n, t in titles.items())
+    ends = {"robust_accuracy": ("robust_accuracy_low", "robust_accuracy_high")}
+    return tuple(
+        Column(name=name, measure=measure, title=title, unit="%", ends=ends.get(name))
+        for name, title in titles.items()
+    )
 
 
 def check(attack: object, examples: object) -> None:

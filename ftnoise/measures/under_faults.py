@@ -122,6 +122,7 @@ def columns(
     found = []
     for scalar, what in zip(measure.scalars, titles, strict=True):
         shown = {f"faulty_{scalar}": f"{what}, {fault}"}
+        ends = (f"faulty_{scalar}_low{suffix}", f"faulty_{scalar}_high{suffix}")
         if not brief:
             shown |= {
                 f"faulty_{scalar}_low": f"Low end of its interval over trials ({what}, {fault})",
@@ -135,6 +136,7 @@ def columns(
                 measure=measure,
                 title=title,
                 unit="points" if name.startswith("drop") else "%",
+                ends=ends if name == f"faulty_{scalar}" else None,
             )
             for name, title in shown.items()
         ]

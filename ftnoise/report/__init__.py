@@ -1,4 +1,4 @@
-"""Stored results next to the paper's: in a terminal, as Markdown, LaTeX, CSV and figures.
+"""Stored results next to the paper's: in a terminal, as Markdown, HTML, LaTeX, CSV and figures.
 
 `results` reads stored runs; every form is a function of its result, so the same stored numbers
 give the same bytes. Nothing heavy is imported before something is drawn.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ftnoise.core.files import write_bytes
+from ftnoise.report.html import html
 from ftnoise.report.latex import latex
 from ftnoise.report.markdown import markdown
 from ftnoise.report.page import sections
@@ -22,6 +23,7 @@ __all__ = [
     "StoredRun",
     "csv",
     "files",
+    "html",
     "latex",
     "markdown",
     "results",
@@ -31,13 +33,14 @@ __all__ = [
 
 
 def write(results: Results, folder: Path) -> list[Path]:
-    """Writes `<experiment>.<preset>` as .md, .tex, .csv, .png and .pdf; returns the paths.
+    """Writes `<experiment>.<preset>` as .md, .html, .tex, .csv, .png, .pdf; returns the paths.
 
     The files of the experiment's figures follow, `<experiment>.<preset>.<figure>`. Everything is
     drawn before the first file is written, so that a failure leaves the old files.
     """
     stem = f"{results.experiment.name}.{results.preset}"
-    contents = {f"{stem}.md": markdown(results).encode(), f"{stem}.tex": latex(results).encode()}
+    forms = {"md": markdown, "html": html, "tex": latex}
+    contents = {f"{stem}.{suffix}": form(results).encode() for suffix, form in forms.items()}
     for section in sections(results):
         for suffix, content in files(results, section).items():
             contents[f"{section.name}.{suffix}"] = content
@@ -63,4 +66,4 @@ def files(results: Results, section: Section, draw: bool = True) -> dict[str, by
         where = (results.experiment.name, results.preset)
         lines = ((*where, *line) for line in section.lines)
         found["csv"] = csv_of(("experiment", "preset", *section.header), lines)
-    return found | (rendered(section.draw) if draw and section.draw else {})
+    return found | (rendered(section.draw, section.title) if draw and section.draw else {})

@@ -95,7 +95,7 @@ def _cells(cells: Sequence[str]) -> list[str]:
     widest = max((cell.partition(PLUS_MINUS)[2].rstrip("*") for cell in cells), key=len)
     found = []
     for cell in cells:
-        blank = widest and PLUS_MINUS not in cell and cell != MISSING
+        blank = widest and not {PLUS_MINUS.strip(), "["} & {*cell} and cell != MISSING
         found.append(_math(cell) + (rf"\phantom{{${{}} \pm {widest}$}}" if blank else ""))
     return found
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ftnoise.core.experiment import Column
 from ftnoise.report.figures import networks
-from ftnoise.report.figures.columns import overview
+from ftnoise.report.figures.columns import on_overview, overview
 from ftnoise.report.results import Cell, Results
 from ftnoise.report.table import PLUS_MINUS, Block, Section, Table, titled
 
@@ -30,7 +30,7 @@ def sections(results: Results) -> list[Section]:
         experiment.title,
         source,
         tables=[_table(results, columns) for columns in results.kinds()],
-        text=results.legend(),
+        text=" ".join(filter(None, (results.legend(), _left_out(results)))),
         name=stem,
         draw=lambda canvas: overview(canvas, results),
         header=HEADER,
@@ -41,6 +41,14 @@ def sections(results: Results) -> list[Section]:
         if orders := _orders(results, column):
             parts.append(Section(f"Order of {column.title.lower()}, smallest first", items=orders))
     return _with_figures(results, parts)
+
+
+def _left_out(results: Results) -> str:
+    """What the picture of the table does not show."""
+    shown, all_of_them = len(on_overview(results)[1]), len(results.kinds()[0])
+    if shown == all_of_them:
+        return ""
+    return f"The picture has {shown} of the {all_of_them} columns: those that differ and fit."
 
 
 def _with_figures(results: Results, parts: list[Section]) -> list[Section]:
@@ -72,8 +80,9 @@ def _table(results: Results, columns: Sequence[Column]) -> Table:
         cells: list[tuple[str, ...]] = [
             results.cell(row, column).printed for *_, row in results.rows
         ]
-        spread = any(PLUS_MINUS in ours for _, ours, _ in cells)
-        heads: tuple[str, ...] = ("paper", "ours ± sd" if spread else "ours", "diff")
+        ours = "ours ± sd" if any(PLUS_MINUS in cell[1] for cell in cells) else "ours"
+        ours += " [low, high]" if results.ends(column) else ""
+        heads: tuple[str, ...] = ("paper", ours, "diff")
         if not results.has_paper(column):
             heads, cells = heads[1:2], [cell[1:2] for cell in cells]
         blocks.append(Block(titled(column.title, column.unit), cells, heads))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import expect
@@ -48,13 +48,14 @@ class Cell:
     """One number of the table: the paper's and ours, each None where there is none.
 
     With several draws of the data, ours is the mean over the means of the draws; its `count` is
-    still the number of runs.
+    still the number of runs. `ends` are those of its interval, the means over seeds.
     """
 
     row: Row
     column: Column
     paper: float | None
     ours: Summary | None
+    ends: tuple[float, float] | None = None
 
     def number(self, ours: bool) -> float | None:
         """The mean of ours, or else the paper's number."""
@@ -72,7 +73,7 @@ class Cell:
 
     @property
     def printed(self) -> tuple[str, str, str]:
-        """Paper, ours (`mean ± spread`) and the difference, with the column's digits."""
+        """Paper, ours (`mean ± spread [low, high]`), difference, with the column's digits."""
         digits, vacuous = self.column.digits, self.column.vacuous
         paper = fixed(self.paper, digits)
         if self.ours is None:
@@ -80,8 +81,10 @@ class Cell:
         if vacuous is not None and self.ours.mean >= vacuous:
             return paper, VACUOUS, MISSING
         ours = fixed(self.ours.mean, digits, upward=self.column.upward)
-        if self.ours.spread is not None:
+        if self.ours.spread:  # that of a number which no seed changes is left out
             ours += PLUS_MINUS + fixed(self.ours.spread, digits)
+        if self.ends is not None:
+            ours += f" [{', '.join(fixed(end, digits) for end in self.ends)}]"
         return paper, ours, fixed(self.difference, digits, "+")
 
 
@@ -151,6 +154,12 @@ class Results:
         """Group, label in the group and row, group by group."""
         return [(group, *one) for group, rows in self.groups.items() for one in rows.items()]
 
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of the table, without those of ends of intervals."""
+        ends = {name for column in self.experiment.columns for name in self.ends(column)}
+        return tuple(column for column in self.experiment.columns if column.name not in ends)
+
     def column(self, name: str) -> Column:
         """The column of that name."""
         return next(column for column in self.experiment.columns if column.name == name)
@@ -177,9 +186,16 @@ class Results:
         by_draw = self.by_draw(row, column).values()
         sample = numbers = [number for draw in by_draw for number in draw]
         if self.draws > 1:  # seeds of one draw share its data, so they are not independent
-            sample = [statistics.fmean(draw) for draw in by_draw]
+            sample = [fmean(draw) for draw in by_draw]
         ours = replace(summarize(sample), count=len(numbers)) if sample else None
-        return Cell(row, column, row.paper.get(column.name), ours)
+        ends = [self.by_run(row, self.column(name)).values() for name in self.ends(column)]
+        found = (fmean(ends[0]), fmean(ends[1])) if ours and all(ends) and ends else None
+        return Cell(row, column, row.paper.get(column.name), ours, found)
+
+    def ends(self, column: Column) -> tuple[str, ...]:
+        """The names of the columns with the ends of its interval, where the table has them."""
+        names = {one.name for one in self.experiment.columns}
+        return column.ends if column.ends and names.issuperset(column.ends) else ()
 
     def cells(self) -> Iterator[tuple[Row, Column]]:
         """All cells, row by row."""
@@ -195,8 +211,11 @@ class Results:
         return any(ours is not None and ours.spread is not None for ours in cells)
 
     def kinds(self) -> tuple[tuple[Column, ...], ...]:
-        """The columns with numbers of the paper, and the others; an empty kind is left out."""
-        columns = self.experiment.columns
+        """The columns with numbers of the paper, and the others; an empty kind is left out.
+
+        Ends of intervals are in the cells of their columns.
+        """
+        columns = self.columns
         kinds = (filter(self.has_paper, columns), itertools.filterfalse(self.has_paper, columns))
         return tuple(kind for kind in map(tuple, kinds) if kind)
 
@@ -222,7 +241,7 @@ class Results:
 
     def legend(self) -> str:
         """A few sentences that explain the numbers of the table."""
-        spread = any(map(self.has_spread, self.experiment.columns))
+        spread = any(map(self.has_spread, self.columns))
         text = f"Ours: {self.seeds()}."
         if spread:
             over = "seeds"
@@ -233,6 +252,9 @@ class Results:
             text += " Difference: ours minus paper."
         if spread:
             text += " The CSV file and the figure have the 95 % t intervals of the means."
+        if any(map(self.ends, self.columns)):
+            text += " In brackets: the 95 % interval of the number for its network"
+            text += ", the mean over seeds." if spread else "."
         cells = [self.by_run(*cell) for cell in self.cells()]
         measured = sum(map(len, self.values.values()))
         if measured > sum(map(bool, cells)):

@@ -26,7 +26,8 @@ class Block:
 
     Args:
         title: above all of them.
-        cells: strings [rows][columns]; `mean ± spread*` is aligned at its ±.
+        cells: strings [rows][columns]; `mean ± spread*` and `number [low, high]` are aligned at
+            the ends of their first numbers.
         heads: above each column; empty strings are no line.
     """
 

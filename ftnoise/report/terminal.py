@@ -5,16 +5,18 @@ Blocks of columns are never broken: a narrow terminal gets more tables instead o
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ftnoise.report.page import sections
 from ftnoise.report.results import Results
-from ftnoise.report.table import PLUS_MINUS, Block, Table, fitting
+from ftnoise.report.table import Block, Table, fitting
 
 GAP = "  "
 BAR = " | "
+NUMBER = re.compile(r"[+-]?[\d.,]+( .*)?|-")
 NARROW = 14  # characters: a title is not broken into shorter lines
 BOLD, DIM, CYAN, YELLOW = "1", "2", "36", "33"
 STYLES = {"paper": CYAN, "diff": YELLOW}
@@ -79,10 +81,14 @@ def _column(block: Block, style: Style) -> _Column:
 
 
 def _aligned(cells: Sequence[str]) -> list[str]:
-    """Each `mean ± spread` with its ± below the others; a missing spread is left blank."""
-    parts = [cell.partition(PLUS_MINUS) for cell in cells]
-    widest = max(len(sign + spread) for _, sign, spread in parts)
-    return [mean + (sign + spread).ljust(widest) for mean, sign, spread in parts]
+    """Numbers below each other, whatever follows them, as in `84.6 ± 0.3 [83.8, 85.3]`."""
+    found = [NUMBER.fullmatch(cell) for cell in cells]
+    rests = [(one and one[1]) or "" for one in found]
+    widest = max(map(len, rests))
+    return [
+        cell.removesuffix(rest) + rest.ljust(widest)
+        for cell, rest in zip(cells, rests, strict=True)
+    ]
 
 
 def _table(table: Table, width: int, style: Style) -> list[str]:

@@ -52,7 +52,7 @@ class ReproductionResult:
         return pandas.DataFrame(list(section.lines), columns=list(section.header))
 
     def write(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Writes the table as .md, .tex and .csv and all pictures; returns the paths."""
+        """Writes the table as .md, .html, .tex and .csv and all pictures; returns the paths."""
         from ftnoise import report
 
         path(folder=folder)

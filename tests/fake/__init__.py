@@ -215,4 +215,4 @@ def install(put: Any = setattr) -> None:
     put(runner, "stored_network", runner._rebuilt)
     put(os, "fsync", lambda file: None)
     pictures = {"png": b"a picture", "pdf": b"the same"}
-    put(canvas, "rendered", lambda draw: dict(pictures))
+    put(canvas, "rendered", lambda draw, title: dict(pictures))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -156,6 +158,44 @@ def test_figures_follow_the_table_in_their_order():
     # Images are not part of a terminal's report.
     assert "A map" not in report.terminal(made)
     assert "\nPairs\n" in report.terminal(made)
+
+
+# HTML
+
+
+class Cells(HTMLParser):
+    """The texts of a page's cells, and the tags that are open at its end."""
+
+    def __init__(self):
+        super().__init__()
+        self.cells, self.open = [], []
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+        if tag in ("td", "th"):
+            self.cells.append("")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] in ("td", "th"):
+            self.cells[-1] += data
+
+
+def test_html_has_every_cell_and_takes_no_text_for_markup(results):
+    page = Cells()
+    page.feed(report.html(results))
+    assert page.open == []
+    for section in sections(results):
+        for table in section.tables:
+            for block in table.blocks:
+                assert {block.title, *itertools.chain(*block.cells)} <= {*page.cells}
+    text = report.html(make(paper={SPECIAL: {}}, ours={}, title="<script>"))
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+    assert '<img alt="&lt;script&gt;" src="table0.quick.png">' in text
 
 
 # LaTeX

@@ -16,7 +16,7 @@ from ftnoise.core.interfaces import Figure
 from ftnoise.report.table import Section
 from tests.report.conftest import make, plot
 
-SUFFIXES = ["md", "tex", "csv", "png", "pdf"]
+SUFFIXES = ["md", "html", "tex", "csv", "png", "pdf"]
 HEADER = "experiment,preset,row,measure,unit,paper,ours,spread,low,high,seeds,difference"
 CURVES = Curves(name="curve", title="E", x="error", panels=(("accuracy",),))
 

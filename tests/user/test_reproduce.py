@@ -37,7 +37,7 @@ def test_a_table_is_trained_once_and_comes_back_as_numbers_and_text(trained, tmp
     assert again.lines.equals(lines)
     assert len(trainings()) == 6
     paths = found.write(tmp_path / "out")
-    assert {path.suffix for path in paths} == {".md", ".tex", ".csv", ".png", ".pdf"}
+    assert {path.suffix for path in paths} == {".md", ".html", ".tex", ".csv", ".png", ".pdf"}
 
 
 def test_rows_and_presets_limit_it(trained):

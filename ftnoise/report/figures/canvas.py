@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 WIDTH = 7.0  # inches: both columns of a two-column page
+HEIGHT = 9.5  # inches: of a page
 CHARACTERS = 110  # in a line of that width
 # Okabe and Ito (2008), without yellow; neighbors differ in gray too.
 COLORS = ("#0072b2", "#e69f00", "#000000", "#cc79a7", "#009e73", "#56b4e9", "#d55e00")
@@ -38,8 +39,8 @@ LOOK: dict[Any, Any] = {
 }
 
 
-def rendered(draw: Callable[[Canvas], None]) -> dict[str, bytes]:
-    """The drawing that `draw` makes on an empty canvas, in the look of a report.
+def rendered(draw: Callable[[Canvas], None], title: str = "") -> dict[str, bytes]:
+    """The drawing that `draw` makes on an empty canvas, in the look of a report, and its title.
 
     Returns:
         The contents of the files by suffix: `png` for screens, `pdf` for papers. The same drawing
@@ -57,6 +58,14 @@ def rendered(draw: Callable[[Canvas], None]) -> dict[str, bytes]:
     with matplotlib.rc_context(settings):
         canvas = Canvas(dpi=200)
         draw(canvas)
+        if title:
+            title = textwrap.fill(title, CHARACTERS)
+            if canvas.legends:
+                head = canvas.legends[0]
+                note = head.get_title().get_text()
+                head.set_title("\n".join(filter(None, (title, note))))
+            else:
+                canvas.suptitle(title)
         # `Figure.savefig` would draw each file twice, and lay it out anew.
         FigureCanvasAgg(canvas).print_png(png, metadata={"Software": None})
         canvas.set_layout_engine("none")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ import pytest
 from ftnoise import report
 from ftnoise.core.experiment import Column
 from ftnoise.core.figures import Curves, Scatter
-from ftnoise.report.figures.columns import overview
+from ftnoise.report.figures.canvas import HEIGHT
+from ftnoise.report.figures.columns import on_overview, overview
 from ftnoise.stats import summarize
 from tests.report.conftest import (
     Faults,
@@ -23,6 +26,52 @@ from tests.report.conftest import (
     seen,
     texts,
 )
+
+
+def test_the_overview_fits_on_a_page_and_leaves_out_columns_that_show_nothing():
+    names = [f"model{n}" for n in range(30)]
+    columns = tuple(Column(name=f"c{n}", measure=Faults(), title="T") for n in range(12))
+    values = {
+        name: {column.name: [float(n * k)] for k, column in enumerate(columns)}
+        for n, name in enumerate(names)
+    }
+    results = make({name: {} for name in names}, values, columns=columns)
+    across, shown = on_overview(results)
+    assert [across, *(column.name for column in shown)] == [4, *(f"c{n}" for n in range(1, 9))]
+    canvas = drawn(lambda canvas: overview(canvas, results))
+    assert canvas.get_size_inches()[1] <= HEIGHT
+    assert "The picture has 8 of the 12 columns" in report.markdown(results)
+
+
+def test_an_axis_over_many_decades_is_logarithmic():
+    ours = {"a": {"accuracy": [0.3]}, "b": {"accuracy": [20_000.0]}}
+    canvas = drawn(lambda canvas: overview(canvas, make({"a": {}, "b": {}}, ours)))
+    assert canvas.axes[0].get_xscale() == "log"
+
+
+def test_the_interval_of_a_number_is_in_its_cell_and_its_picture():
+    ends = [Column(name=name, measure=Faults(), title=name, digits=1) for name in ("low", "high")]
+    own = replace(ends[0], name="share", ends=("low", "high"))
+    ours = {
+        "a": {"share": [84.6], "low": [83.8], "high": [85.31]},
+        "b": {"share": [70.0, 71.0], "low": [69.0, 70.0], "high": [72.0, 72.0]},
+        "c": {"share": [60.0]},
+    }
+    results = make({name: {} for name in ours}, ours, columns=(own, *ends))
+    text = report.terminal(results)
+    for cell in ("84.6 [83.8, 85.3]", "70.5 ± 0.7 [69.5, 72.0]", "60.0"):
+        assert f" {cell}" in text
+    assert "Low" not in text
+    assert "ours ± sd [low, high]" in text
+    assert r"84.6 \[83.8, 85.3\]" in report.markdown(results)
+    assert "84.6 [83.8, 85.3]" in report.latex(results)
+    assert "a,low,,,83.8" in report.csv(results)
+    lines = [next(line for line in text.splitlines() if line.startswith(name)) for name in "abc"]
+    starts = [line.index(number) for line, number in zip(lines, ("84", "70", "60"), strict=True)]
+    assert len({*starts}) == 1
+    (axes,) = drawn(lambda canvas: overview(canvas, results)).axes
+    bar = axes.collections[0].get_segments()[0]
+    assert [point[0] for point in bar] == pytest.approx([83.8, 85.31])
 
 
 def test_the_overview_has_a_panel_for_each_column_of_the_paper(results):
@@ -151,18 +200,25 @@ def test_the_front_is_all_that_nothing_beats():
     assert frame(cloud(same)).on_front.all()
 
 
-def test_a_panel_has_every_point_with_its_number():
-    canvas = drawn(seen(cloud()).draw)
+def test_names_stand_beside_points_and_cover_neither_points_nor_names():
+    results = cloud()
+    canvas = drawn(seen(results).draw)
     one, other = canvas.axes
-    assert sorted(int(text.get_text()) for text in one.texts) == [*range(1, 13)]
-    # The other rows keep their numbers.
-    assert sorted(int(text.get_text()) for text in other.texts) == [
-        n + 1 for n in range(12) if n % 3
-    ]
+    named = [text.get_text() for text in one.texts]
+    assert len(named) > 6
+    assert {*named} <= {f"model{n}" for n in range(6)}
+    assert len(other.texts) <= 8
+    for axes in (one, other):
+        boxes = [text.get_window_extent() for text in axes.texts]
+        assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+        for line in axes.lines:
+            for point in axes.transData.transform(line.get_xydata()) if line.get_marker() else ():
+                covering = line.get_marker() != "None" and any(b.contains(*point) for b in boxes)
+                assert not covering
     assert "more is better" in one.get_xlabel()
     assert "less is better" in one.get_ylabel()
     assert other.get_yscale() == "log"
-    assert texts(canvas)[0] == [f"{n + 1}  {name}" for n, name in enumerate(NAMES)]
+    assert texts(canvas)[0] == ["dnn", "cnn"]
     check_layout(canvas)
     empty = cloud({name: {} for name in NAMES})
     assert plot(empty) == {}
