@@ -21,6 +21,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
     named(parser)
     common(parser, "use the first N seeds (default: all stored)")
+    parser.add_argument(
+        "--tensorboard",
+        action="store_true",
+        help="also write curves, hyper-parameters and the columns for TensorBoard",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,7 +41,15 @@ def run(arguments: argparse.Namespace) -> int:
             f"Received: none. Train them with ./reproduce.sh {arguments.experiment} "
             f"--preset {arguments.preset}{' --secret-key' if arguments.secret_key else ''}."
         )
-    return show(results, store)
+    code = show(results, store)
+    if arguments.tensorboard and not code:
+        from ftnoise.report.tensorboard import tensorboard
+        from ftnoise.store.lookup import runs_of
+
+        folder = store.reports / f"{experiment.name}.{preset.name}.tensorboard"
+        tensorboard(results, runs_of(experiment, arguments.seeds, store), folder)
+        line(f"Written to {folder}. Look at it with: .venv/bin/tensorboard --logdir '{folder}'")
+    return code
 
 
 def show(results: Results, store: Store) -> int:

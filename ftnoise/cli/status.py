@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     experiment, preset = chosen(arguments, arguments.rows)
     tasks = plan.tasks(experiment, arguments.seeds or experiment.seeds, arguments.rows)
-    statuses = foreseen(experiment, tasks, Store(arguments.runs))
+    statuses = foreseen(experiment, tasks, Store(arguments.runs), read=False)
     counts: dict[str, Counter[str]] = {}
     for status in statuses:
         group = status.task.row.name.split()[0] if experiment.grids else experiment.name

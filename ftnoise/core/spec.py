@@ -106,3 +106,22 @@ def digest(form: JSON) -> str:
 def spec_id(spec: Spec) -> str:
     """`<slug>-<8 hex digits>`: the id of a spec that is stored by itself, such as a measure."""
     return spec._id
+
+
+def flat(spec: Spec) -> dict[str, float | str]:
+    """All fields of a spec as dotted names: numbers and texts; the class stands for a spec."""
+    found: dict[str, float | str] = {}
+
+    def visit(prefix: str, form: JSON) -> None:
+        if isinstance(form, dict):
+            found[prefix or snake_case(form["class"])] = form["class"]
+            for name, value in form.items():
+                if name not in ("class", "revision"):
+                    visit(f"{prefix}.{name}" if prefix else name, value)
+        elif isinstance(form, int | float | str):
+            found[prefix] = form
+        else:
+            found[prefix] = str(form)
+
+    visit("", canonical(spec, everything=True))
+    return found

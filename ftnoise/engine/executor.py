@@ -371,12 +371,17 @@ def status(task: Task, folder: RunFolder, spec: Content | None, complete: bool) 
 
 
 def foreseen(
-    experiment: Experiment, tasks: list[Task], store: Store, references: Sequence[Store] = ()
+    experiment: Experiment,
+    tasks: list[Task],
+    store: Store,
+    references: Sequence[Store] = (),
+    read: bool = True,
 ) -> list[Status]:
     """How far each task is, as far as that is known without its data; see `Engine.status`.
 
-    Runs in `references` count as trained, since `Engine.adopt` copies them. Results of measures are
-    not read, so that a damaged one counts; the command that needs it makes it again.
+    Runs in `references` count as trained, since `Engine.adopt` copies them. Without `read`, results
+    of measures are not read, so that a damaged one counts; the command that needs it makes it
+    again.
     """
     forms = [digest(canonical(task.run)) for task in tasks]
     wanted = dict(zip(forms, tasks, strict=True))
@@ -388,8 +393,9 @@ def foreseen(
             finished = spec if folder.complete(spec, weights=place is not store) else None
             known = form in found and found[form].trained
             if finished or (place is store and not known):
-                ids = map(spec_id, task.measures(experiment))
-                found[form] = status(task, folder, finished, all(map(folder.lists, ids)))
+                there = folder.measured if read else folder.lists
+                complete = all(there(spec_id(one)) for one in task.measures(experiment))
+                found[form] = status(task, folder, finished, complete)
     return [
         replace(found[form], task=task) if form in found else Status(task)
         for task, form in zip(tasks, forms, strict=True)

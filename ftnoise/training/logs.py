@@ -5,7 +5,6 @@ Event files are written without TensorFlow's summary ops, which cost more than a
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,9 @@ from tensorboard.plugins.scalar.summary import scalar_pb
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from tensorboard.util.tensor_util import make_tensor_proto
 
+from ftnoise.core.events import write
 from ftnoise.core.interfaces import Run
-from ftnoise.core.spec import canonical
+from ftnoise.core.spec import flat
 
 # Histograms take as long as a test pass, so only some log intervals have them.
 HISTOGRAM_EVERY = 10
@@ -29,21 +29,25 @@ BUCKETS = 30
 
 
 class TensorBoard(keras.callbacks.Callback):
-    """Writes each log interval in the files and names of Keras' own callback.
+    """Writes each log interval, at the number of epochs that are completed.
 
-    Curves of training are in `train/`, those of testing in `validation/`; histograms of the
-    weights are written after the first, every tenth and the last log interval.
+    Curves of training are in `train/`, those of testing in `test/`; histograms of the weights are
+    written after the first, every tenth and the last log interval.
 
     Args:
         folder: where to write.
         run: written as HParams.
         finished: number of log intervals that are completed; later ones in the folder are replaced.
         intervals: number of all log intervals.
+        epochs: of an interval.
     """
 
-    def __init__(self, folder: Path, run: Run, finished: int, intervals: int) -> None:
+    def __init__(
+        self, folder: Path, run: Run, finished: int, intervals: int, epochs: int = 1
+    ) -> None:
         super().__init__()
         self.folder, self.run, self.finished, self.last = folder, run, finished, intervals - 1
+        self.epochs = epochs
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Writes HParams and opens the files of the curves."""
@@ -52,9 +56,10 @@ class TensorBoard(keras.callbacks.Callback):
         write(writer, 0, [hparams_pb(flat(self.run), trial_id=self.folder.name)])
         writer.close()
         self.writers = {
-            part: EventFileWriter(str(self.folder / part)) for part in ("train", "validation")
+            part: EventFileWriter(str(self.folder / part)) for part in ("train", "test")
         }
-        start = Event(step=self.finished, session_log=SessionLog(status=SessionLog.START))
+        begin = self.finished * self.epochs + 1
+        start = Event(step=begin, session_log=SessionLog(status=SessionLog.START))
         for writer in self.writers.values():
             writer.add_event(start)
 
@@ -63,25 +68,18 @@ class TensorBoard(keras.callbacks.Callback):
         rate = self.model.optimizer._decayed_lr(tf.float32)
         summaries: dict[str, list[Summary]] = {part: [] for part in self.writers}
         for name, value in {**(logs or {}), "learning_rate": float(rate)}.items():
-            part = "validation" if name.startswith("val_") else "train"
-            summaries[part].append(scalar_pb(f"epoch_{name.removeprefix('val_')}", value))
+            part = "test" if name.startswith("val_") else "train"
+            summaries[part].append(scalar_pb(name.removeprefix("val_"), value))
         if epoch % HISTOGRAM_EVERY == 0 or epoch == self.last:
             summaries["train"] += map(histogram, self.model.network.weights)
         for part, writer in self.writers.items():
-            write(writer, epoch, summaries[part])
+            write(writer, (epoch + 1) * self.epochs, summaries[part])
 
     def on_train_end(self, logs: Any = None) -> None:
         """Closes the files."""
         del logs
         for writer in self.writers.values():
             writer.close()
-
-
-def write(writer: EventFileWriter, step: int, summaries: list[Summary]) -> None:
-    """Writes summaries as one event."""
-    values = [value for summary in summaries for value in summary.value]
-    writer.add_event(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
-    writer.flush()
 
 
 def histogram(weight: Any) -> Summary:
@@ -92,22 +90,3 @@ def histogram(weight: Any) -> Summary:
     metadata = create_summary_metadata(display_name=None, description=None)
     tag = weight.name.replace(":", "_")
     return Summary(value=[Summary.Value(tag=tag, metadata=metadata, tensor=buckets)])
-
-
-def flat(run: Run) -> dict[str, float | str]:
-    """A run's fields as dotted names."""
-    found: dict[str, float | str] = {}
-
-    def visit(prefix: str, form: Any) -> None:
-        if isinstance(form, dict):
-            found[prefix or "run"] = form["class"]
-            for name, value in form.items():
-                if name not in ("class", "revision"):
-                    visit(f"{prefix}.{name}" if prefix else name, value)
-        elif isinstance(form, int | float | str):
-            found[prefix] = form
-        else:
-            found[prefix] = str(form)
-
-    visit("", canonical(run, everything=True))
-    return found

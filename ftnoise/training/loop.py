@@ -89,7 +89,8 @@ def train(
         Checkpoint(checkpointing, history, seconds, shared),
     ]
     if checkpointing.log_dir:
-        logs = TensorBoard(checkpointing.log_dir, run, finished, loop.intervals)
+        epochs = loop.epochs_per_interval
+        logs = TensorBoard(checkpointing.log_dir, run, finished, loop.intervals, epochs)
         callbacks.insert(-1, logs)
     loop.fit(
         loop.calls(finished),

@@ -146,7 +146,7 @@ def test_publish_prints_the_files_that_it_wrote(ftnoise, tmp_path):
     assert (code, err) == (0, "")
     assert [Path(line).name for line in out.splitlines()] == [
         f"tiny.paper.{suffix}"
-        for suffix in ("md", "tex", "csv", "png", "pdf", "curve.png", "curve.pdf")
+        for suffix in ("md", "html", "tex", "csv", "png", "pdf", "curve.png", "curve.pdf")
     ]
     assert all(Path(line).is_file() for line in out.splitlines())
     assert ftnoise("report", "tiny")[1] == ftnoise("report", "tiny", at="there")[1]

@@ -7,9 +7,10 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import EventA
 from tensorboard.plugins.hparams import plugin_data_pb2
 from tensorboard.util.tensor_util import make_ndarray
 
+from ftnoise.core.spec import flat
 from ftnoise.training import Training
 from ftnoise.training.inputs.trades import TRADES
-from ftnoise.training.logs import HISTOGRAM_EVERY, flat
+from ftnoise.training.logs import HISTOGRAM_EVERY
 from ftnoise.training.penalties import L2
 
 
@@ -32,19 +33,15 @@ def test_tensorboard_gets_curves_rates_histograms_and_hparams(
     checkpointing = memory(log_dir=folder)
     trained(run, checkpointing)
 
-    training, validation = events(folder / "train"), events(folder / "validation")
+    training, validation = events(folder / "train"), events(folder / "test")
     for accumulator, prefix in ((training, ""), (validation, "val_")):
         for name in ("loss", "accuracy"):
             known = [epoch[prefix + name] for epoch in checkpointing.history]
-            assert scalars(accumulator, f"epoch_{name}") == pytest.approx(
-                dict(enumerate(known)), rel=1e-6
-            )
+            assert scalars(accumulator, name) == pytest.approx(dict(enumerate(known, 1)), rel=1e-6)
 
     # The rate after the last update of an epoch: that of the next one.
     rates = [0.002] * 3 if drops else [0.02] * 3
-    assert scalars(training, "epoch_learning_rate") == pytest.approx(
-        dict(enumerate(rates)), rel=1e-6
-    )
+    assert scalars(training, "learning_rate") == pytest.approx(dict(enumerate(rates, 1)), rel=1e-6)
 
     histograms = [
         tag
@@ -53,7 +50,7 @@ def test_tensorboard_gets_curves_rates_histograms_and_hparams(
     ]
     assert len(histograms) == 4
     # After the first and the last epoch.
-    assert all([e.step for e in training.Tensors(tag)] == [0, 2] for tag in histograms)
+    assert all([e.step for e in training.Tensors(tag)] == [1, 3] for tag in histograms)
 
     content = events(folder).SummaryMetadata("_hparams_/session_start_info").plugin_data.content
     start = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
@@ -69,8 +66,8 @@ def test_a_longer_training_gets_histograms_in_between(tmp_path, run_of, memory, 
     epochs = HISTOGRAM_EVERY + 2
     trained(run_of(epochs=epochs), memory(log_dir=tmp_path))
     training = events(tmp_path / "train")
-    assert len(training.Tensors("epoch_loss")) == epochs
-    assert [e.step for e in training.Tensors("dense/kernel_0")] == [0, HISTOGRAM_EVERY, epochs - 1]
+    assert len(training.Tensors("loss")) == epochs
+    assert [e.step for e in training.Tensors("dense/kernel_0")] == [1, HISTOGRAM_EVERY + 1, epochs]
 
 
 def test_a_resumed_training_replaces_what_was_logged_after_its_checkpoint(
@@ -85,7 +82,7 @@ def test_a_resumed_training_replaces_what_was_logged_after_its_checkpoint(
     broken.kept = checkpoint
     trained(run_of(), broken)
     training = events(tmp_path / "a-run" / "train")
-    assert [e.step for e in training.Tensors("epoch_loss")] == [0, 1, 2]
+    assert [e.step for e in training.Tensors("loss")] == [1, 2, 3]
 
 
 def test_flat_names_every_field(run_of):
