@@ -112,6 +112,8 @@ def parse(argv: list[str]) -> tuple[Any, argparse.Namespace]:
     parser = Parser(prog=f"ftnoise {name}", description=f"{about[0].upper()}{about[1:]}")
     parser.set_defaults(experiment=name)
     command.arguments(parser)
+    if stem == "reproduce" and {"-h", "--help"} & {*rest}:
+        command.describe(parser, catalog.experiment(name))
     if name == "test":  # all of its arguments are pytest's
         rest = ["--", *rest]
     given = parser.parse_args(rest)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from ftnoise.cli.arguments import MOST_WORKERS, chosen, common, folder
 from ftnoise.cli.report import show
 from ftnoise.core import stopping
 from ftnoise.core.checks import expect
+from ftnoise.core.preset import PRESETS
 from ftnoise.core.progress import RESUMES, duration, line, log
 from ftnoise.user.reproduce import REFERENCES, stored_results
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from ftnoise.core.preset import Preset
     from ftnoise.engine.plan import Status
 
+LONG = 60  # minutes of a table for which a GPU matters
 NAMED = 20  # runs in the announcement; a dry run lists all
 
 
@@ -69,6 +73,35 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--dry-run", action="store_true", help="show what would be trained")
     add("--fail-fast", action="store_true", help="stop at the first failed run")
     add("--xla", action="store_true", help="compile training steps with XLA (for some GPUs)")
+
+
+def describe(parser: argparse.ArgumentParser, experiment: Experiment) -> None:
+    """Makes the help that of an experiment: what it reproduces, and the options that it has."""
+    paragraphs = [f"{experiment.title}. Source: {experiment.source}."]
+    if experiment.grids:
+        grids = [f"{grid.name} ({grid.about})" for grid in experiment.grids]
+        paragraphs.append(f"Grids: {', '.join(grids)}.")
+    else:
+        paragraphs.append(f"Rows: {', '.join(row.name for row in experiment.rows)}.")
+    if cost := [f"{name} {duration(60 * n)}" for name, n in experiment.minutes.items()]:
+        paragraphs.append(f"On two cores: {', '.join(cost)}.")
+    width = shutil.get_terminal_size((80, 24)).columns - 2
+    parser.description = "\n".join(textwrap.fill(text, width) for text in paragraphs)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    runs = [row.run for row in experiment.rows]
+    absent = {
+        "--sample": not experiment.grids,
+        "--keep-weights": not experiment.grids,
+        "--secret-key": not any(run.training.noisy for run in runs),
+        "--data-seeds": not any(run.data.random for run in runs),
+    }
+    for action in parser._actions:
+        if any(absent.get(option) for option in action.option_strings):
+            action.help = argparse.SUPPRESS
+        if "--preset" in action.option_strings:
+            presets = PRESETS | {own.name: own for own in experiment.presets}
+            summaries = "; ".join(f"{one.name}: {one.summary}" for one in presets.values())
+            action.help = f"{summaries} (default: paper)".replace("%", "%%")
 
 
 def part(text: str) -> tuple[int, int]:
@@ -159,6 +192,7 @@ def announcement(experiment: Experiment, preset: Preset, statuses: list[Status])
             minutes = duration(60 * experiment.minutes[preset.name])
             cost = f"The whole table takes about {minutes} on two cores. "
         lines.append(f"{cost}Ctrl-C keeps finished work; the same command resumes.")
-    if training and preset.name == "paper" and not Path("/dev/nvidia0").exists():
+    long = preset.name == "paper" and experiment.minutes.get("paper", LONG) >= LONG
+    if training and long and not Path("/dev/nvidia0").exists():
         lines.append("This machine has no GPU: --preset quick shows the trend in minutes.")
     return lines

@@ -50,10 +50,12 @@ class DataSet(Spec, ABC):
 
     Attributes:
         train_size, test_size: number of examples, if known without reading.
+        random: whether the examples are drawn at random, so that they can be `redrawn`.
     """
 
     train_size: ClassVar[int | None] = None
     test_size: ClassVar[int | None] = None
+    random: ClassVar[bool] = False
 
     @abstractmethod
     def load(self, sources: Sources) -> Data:

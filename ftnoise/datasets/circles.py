@@ -32,6 +32,7 @@ class Circles(OriginDataSet):
 
     train_size = TRAIN
     test_size = TEST
+    random = True
     shape = (2,)
     class_names = ("outer", "inner")
 

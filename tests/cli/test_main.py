@@ -107,6 +107,27 @@ def test_the_list_names_every_experiment_and_what_each_preset_costs(ftnoise, mon
     assert ftnoise("list", "--plain") == (0, "tiny\n", "")
 
 
+@pytest.mark.parametrize(
+    ("name", "shown", "hidden"),
+    [
+        (
+            "table8",
+            ["Table 8", "fmnist_dnn eps 0.49", "--secret-key"],
+            ["--sample", "--data-seeds"],
+        ),
+        ("table3", ["two circles", "--data-seeds"], ["--secret-key", "--keep-weights"]),
+        ("bayesian", ["B.8 (MNIST, Bayesian)", "--sample", "--keep-weights"], ["--secret-key"]),
+        ("table4", ["cpu: all 50,000 training"], ["--sample"]),
+    ],
+)
+def test_the_help_of_an_experiment_is_its_own(capsys, name, shown, hidden):
+    with pytest.raises(SystemExit):
+        cli.main([name, "--help"])
+    out = " ".join(capsys.readouterr().out.split())
+    assert all(text in out for text in shown)
+    assert not any(text in out for text in hidden)
+
+
 @pytest.mark.usefixtures("ftnoise")
 def test_help_names_every_command_and_preset(capsys):
     for words, names in (

@@ -80,7 +80,7 @@ def test_a_table_goes_to_stdout_and_everything_else_to_stderr(ftnoise, tmp_path)
     assert [name for name in ROWS if f"\n{name}: total " not in err] == []
     assert err.splitlines()[-1] == (
         f"Written to {tmp_path}/runs/reports/tiny.paper: "
-        ".md, .tex, .csv, .png, .pdf, .curve.png, .curve.pdf"
+        ".md, .html, .tex, .csv, .png, .pdf, .curve.png, .curve.pdf"
     )
     assert "\x1b" not in out + err
     assert "\r" not in out + err
