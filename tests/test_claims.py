@@ -430,3 +430,55 @@ def test_global_robustness_from_both_sides():
         f"drops by {drops[0]:.1f} points for natural training, by {drops[1]:.1f} for an epsilon of "
         f"0.49, and not for Tikhonov ({drops[2]:.1f})"
     )
+
+
+def test_certificates_of_noise():
+    def of(row, measure):
+        return Cell("pixeldp.paper", row, measure).mean
+
+    def certified(size, n, kind="votes"):
+        return of(f"pixeldp {size}", f"certified_{kind}_{n}")
+
+    stands(
+        f"With a construction size of 0.1, {of('pixeldp 0.1', 'vote_accuracy'):.1f} % of the "
+        f"images are right and {certified(0.1, 1):.1f} % are right and certified at a radius of 0.1"
+    )
+    stands(
+        f"with 0.3, {of('pixeldp 0.3', 'vote_accuracy'):.1f} % are right, {certified(0.3, 2):.1f} "
+        f"% certified at 0.2 and {certified(0.3, 3):.1f} % at 0.4"
+    )
+    stands(
+        f"Cohen et al. certify {certified(0.1, 3, 'cohen'):.1f} % at 0.4 from the same noise of "
+        "size 0.1"
+    )
+    refuted = [
+        float(row["ours"])
+        for row in rows("pixeldp.paper")
+        if row["measure"].startswith("refuted") and row["ours"]
+    ]
+    parseval = "pixeldp 0.1 parseval"
+    assert of(parseval, "certified_votes_1") == 0
+    stands(f"and the bound of Cohen et al. {of(parseval, 'certified_cohen_1'):.1f} %")
+    (folder,) = (ROOT / "runs" / "reference").glob("mnist-pixel_dpcnn-pixel_dp-*77b3e7b1c3")
+    (result,) = folder.glob("measures/certified_accuracy-*/result.json")
+    assert 3.8 < json.loads(result.read_text())["scalars"]["sensitivity"] < 4
+    assert len(refuted) >= 12
+    assert max(refuted) == 0
+    stands("no attack refuted a certificate")
+    best = max((0.03, 0.1, 0.3, 1), key=lambda size: of(f"pixeldp {size:g}", "robust_accuracy"))
+    assert best == 0.3
+    high = of("pixeldp 0.3", "robust_accuracy_high")
+    assert of("natural", "robust_accuracy_high") < of("pixeldp 0.3", "robust_accuracy_low")
+    assert high < of("pgd", "robust_accuracy_low")
+    stands(
+        f"{of('pixeldp 0.3', 'robust_accuracy'):.1f} % with PixelDP, "
+        f"{of('pgd', 'robust_accuracy'):.1f} % with PGD training and "
+        f"{of('natural', 'robust_accuracy'):.1f} % with natural training"
+    )
+    draws = [of(f"pixeldp {size}", "sequential_draws") for size in (0.1, 0.3)]
+    stands(f"{draws[0]:.0f} and {draws[1]:.0f} draws for an image on average, of 2,000")
+    faulty = [of("pixeldp 0.1", f"faulty_certified_votes_1_{share}") for share in (1, 10)]
+    stands(
+        f"With 1 % of the parameters stuck at 0 it certifies {faulty[0]:.1f} %, and with 10 % "
+        f"{faulty[1]:.1f} %"
+    )

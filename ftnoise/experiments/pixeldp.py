@@ -116,5 +116,5 @@ EXPERIMENT = Experiment(
         ),
     ),
     figures=certified_accuracy.pictures(CERTIFIED, KINDS),
-    minutes={"paper": 50, "quick": 5, "smoke": 1},
+    minutes={"paper": 75, "quick": 5, "smoke": 1},
 )
