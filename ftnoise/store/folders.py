@@ -148,7 +148,7 @@ class Store:
             RunFailed: it cannot be written.
         """
         pack = Pack(self.root / packed.FOLDER / f"{name}.jsonl.gz")
-        new = {run.id: run.packed() for run in runs}
+        new = {run.id: pack.runs.get(run.id, {}) | run.packed() for run in runs}
         pack.save(pack.runs | new)
         vars(self).pop("_packs", None)  # read again
         for id in new:
@@ -305,7 +305,10 @@ class RunFolder:
     def _results(self) -> list[str]:
         """The ids of the measures with a result file."""
         results = self.path.glob("measures/*/result.json")
-        return sorted(file.parent.name for file in results if _is_id(file.parent.name))
+        ids = {file.parent.name for file in results} | {
+            Path(stem).parent.name for stem in self._packed if stem.endswith("/result")
+        }
+        return sorted(filter(_is_id, ids))
 
     def spec(self) -> Content | None:
         """The content of spec.json."""

@@ -220,6 +220,17 @@ def test_published_networks_are_packed_and_redraw_the_same_bytes(tmp_path, capsy
     before = file.read_bytes()
     publish(table(), None, Store(store.root), Store(target.root))
     assert file.read_bytes() == before
+    # Packed runs are published again whole, and keep measures that another store lacks.
+    further = Store(tmp_path / "further")
+    publish(table(), None, read, further)
+    assert csv(Store(further.root), table()) == csv(store, table())
+    only = Store(tmp_path / "only")
+    only.prepare()
+    assert done(only, table(epochs=(2,), columns=COLUMNS[:1])) == []
+    for file_ in only.root.glob("*/measures/*/result.json"):
+        file_.unlink()
+    publish(table(epochs=(2,)), None, only, Store(further.root))
+    assert csv(Store(further.root), table()) == csv(store, table())
     # What is made there again takes the place of what is packed.
     (first, *_) = (folder.id for folder, _ in read.finished())
     read.run(first).write_spec((read.run(first).spec() or {}) | {"finished": "later"})
