@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -57,9 +58,8 @@ def named(parser: argparse.ArgumentParser) -> None:
 
 def common(parser: argparse.ArgumentParser, seeds_help: str) -> None:
     """Adds the preset, the seeds, and the folder of runs."""
-    summaries = "; ".join(f"{preset.name}: {preset.summary}" for preset in PRESETS.values())
     add = parser.add_argument
-    add("--preset", metavar="NAME", default="paper", help=f"{summaries} (default: paper)")
+    add("--preset", metavar="NAME", default="paper", help=presets_help(PRESETS))
     add(
         "--secret-key",
         action="store_true",
@@ -87,6 +87,12 @@ def common(parser: argparse.ArgumentParser, seeds_help: str) -> None:
         help="where runs are stored (default: runs in the working directory, or beside "
         "./reproduce.sh)",
     )
+
+
+def presets_help(presets: Mapping[str, Preset]) -> str:
+    """The help of `--preset`."""
+    summaries = "; ".join(f"{preset.name}: {preset.summary}" for preset in presets.values())
+    return f"{summaries} (default: paper)".replace("%", "%%")
 
 
 def chosen(arguments: argparse.Namespace, rows: str | None = None) -> tuple[Experiment, Preset]:

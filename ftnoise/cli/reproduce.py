@@ -9,11 +9,10 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ftnoise.cli.arguments import MOST_WORKERS, chosen, common, folder
+from ftnoise.cli.arguments import MOST_WORKERS, chosen, common, folder, presets_help
 from ftnoise.cli.report import show
 from ftnoise.core import stopping
 from ftnoise.core.checks import expect
-from ftnoise.core.preset import PRESETS
 from ftnoise.core.progress import RESUMES, duration, line, log
 from ftnoise.user.reproduce import REFERENCES, stored_results
 
@@ -76,7 +75,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def describe(parser: argparse.ArgumentParser, experiment: Experiment) -> None:
-    """Makes the help that of an experiment: what it reproduces, and the options that it has."""
+    """Describes the experiment in the help, and hides the options that do not apply to it."""
     paragraphs = [f"{experiment.title}. Source: {experiment.source}."]
     if experiment.grids:
         grids = [f"{grid.name} ({grid.about})" for grid in experiment.grids]
@@ -99,9 +98,7 @@ def describe(parser: argparse.ArgumentParser, experiment: Experiment) -> None:
         if any(absent.get(option) for option in action.option_strings):
             action.help = argparse.SUPPRESS
         if "--preset" in action.option_strings:
-            presets = PRESETS | {own.name: own for own in experiment.presets}
-            summaries = "; ".join(f"{one.name}: {one.summary}" for one in presets.values())
-            action.help = f"{summaries} (default: paper)".replace("%", "%%")
+            action.help = presets_help(experiment.all_presets)
 
 
 def part(text: str) -> tuple[int, int]:

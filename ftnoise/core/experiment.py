@@ -228,9 +228,14 @@ class Experiment:
 
     def preset(self, name: str) -> Preset:
         """Its own preset of that name, or else the common one; `BadInput` if there is neither."""
-        presets = PRESETS | {own.name: own for own in self.presets}
+        presets = self.all_presets
         expect(name in presets, f"preset of {self.name} in {', '.join(presets)}", preset=name)
         return presets[name]
+
+    @property
+    def all_presets(self) -> dict[str, Preset]:
+        """Its own presets and the common ones, by name."""
+        return PRESETS | {own.name: own for own in self.presets}
 
     def draws(self, row: Row) -> list[Run]:
         """The run of a row on each draw of the data; the first is the row's own."""

@@ -95,8 +95,9 @@ class Engine:
     def status(self, task: Task) -> Status:
         """How far a task is."""
         folder = self.folder(task)
-        missing = runner.missing(folder, task.measures(self.experiment))
-        return status(task, folder, folder.finished(), not missing)
+        spec = folder.finished()
+        complete = spec is not None and not runner.missing(folder, task.measures(self.experiment))
+        return status(task, folder, spec, complete)
 
     def adopt(self) -> list[str]:
         """Copies runs published with weights whose training has not begun here; their names."""
@@ -394,7 +395,8 @@ def foreseen(
             known = form in found and found[form].trained
             if finished or (place is store and not known):
                 there = folder.measured if read else folder.lists
-                complete = all(there(spec_id(one)) for one in task.measures(experiment))
+                measures = task.measures(experiment)
+                complete = finished is not None and all(there(spec_id(one)) for one in measures)
                 found[form] = status(task, folder, finished, complete)
     return [
         replace(found[form], task=task) if form in found else Status(task)

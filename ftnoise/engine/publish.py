@@ -64,8 +64,8 @@ def publish(
     for stored in runs:
         wanted = weights is None or (stored.draw == 0 and stored.run.seed < weights)
         whole = stored.spec.get("weights", True) and wanted
-        arrays = stored.draw == 0 and any(map(stored.folder.read_measure_arrays, shown))
-        if whole or arrays:
+        reads = stored.folder.read_measure_arrays
+        if whole or (stored.draw == 0 and any(map(reads, shown))):
             stored.folder.copy_to(target, weights=whole)
             environments[stored.folder.id] = stored.environments
         else:

@@ -37,7 +37,7 @@ EXPERIMENT = Experiment(
         *(
             Row(
                 name=f"pixeldp {size:g}",
-                run=pixeldp.noisy(CNN, 391, construction_size=size),
+                run=pixeldp.noisy(CNN, construction_size=size),
             )
             for size in pixeldp.SIZES
         ),

@@ -59,5 +59,5 @@ def _table(table: Table) -> str:
                 mark = "" if n else ' class="first"'
                 cells.append(f"<td{mark}>{escape(cell)}</td>")
         body.append(f"<tr>{''.join(cells)}</tr>")
-    inside = f"<thead>{''.join(lines)}</thead>\n<tbody>{chr(10).join(body)}</tbody>"
-    return f"<div><table>{inside}</table></div>"
+    head, rest = "".join(lines), "\n".join(body)
+    return f"<div><table><thead>{head}</thead>\n<tbody>{rest}</tbody></table></div>"

@@ -154,7 +154,7 @@ class Results:
         """Group, label in the group and row, group by group."""
         return [(group, *one) for group, rows in self.groups.items() for one in rows.items()]
 
-    @property
+    @cached_property
     def columns(self) -> tuple[Column, ...]:
         """The columns of the table, without those of ends of intervals."""
         ends = {name for column in self.experiment.columns for name in self.ends(column)}
@@ -194,8 +194,11 @@ class Results:
 
     def ends(self, column: Column) -> tuple[str, ...]:
         """The names of the columns with the ends of its interval, where the table has them."""
-        names = {one.name for one in self.experiment.columns}
-        return column.ends if column.ends and names.issuperset(column.ends) else ()
+        return column.ends if column.ends and self._names.issuperset(column.ends) else ()
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(column.name for column in self.experiment.columns)
 
     def cells(self) -> Iterator[tuple[Row, Column]]:
         """All cells, row by row."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ftnoise.core.events import write
+from ftnoise.core.events import curves, write
 from ftnoise.core.files import failing
 from ftnoise.core.spec import flat
 from ftnoise.report.results import Results
@@ -24,7 +24,7 @@ def tensorboard(results: Results, runs: Sequence[StoredRun], folder: Path) -> No
 
     Args:
         results: the table.
-        runs: those that it is of.
+        runs: the runs of the table.
         folder: where to write.
 
     Raises:
@@ -55,11 +55,9 @@ def tensorboard(results: Results, runs: Sequence[StoredRun], folder: Path) -> No
             steps: dict[str, dict[int, list[Any]]] = {"train": {}, "test": {}}
             for entry, logged in enumerate(stored.spec.get("history", []), 1):
                 epoch = entry * stored.spec.get("epochs_per_entry", 1)
-                for name, value in logged.items():
-                    part = "test" if name.startswith("val_") else "train"
-                    if isinstance(value, int | float):
-                        summary = scalar_pb(name.removeprefix("val_"), value)
-                        steps[part].setdefault(epoch, []).append(summary)
+                numbers = {n: x for n, x in logged.items() if isinstance(x, int | float)}
+                for part, summaries in curves(numbers).items():
+                    steps[part][epoch] = summaries
             for part, found in steps.items():
                 events(f"{place}/{part}", found)
             own = {name: values[name][number] for name in shown}

@@ -15,11 +15,10 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.histogram.metadata import create_summary_metadata
 from tensorboard.plugins.hparams.api import hparams_pb
-from tensorboard.plugins.scalar.summary import scalar_pb
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from tensorboard.util.tensor_util import make_tensor_proto
 
-from ftnoise.core.events import write
+from ftnoise.core.events import curves, write
 from ftnoise.core.interfaces import Run
 from ftnoise.core.spec import flat
 
@@ -42,9 +41,7 @@ class TensorBoard(keras.callbacks.Callback):
         epochs: of an interval.
     """
 
-    def __init__(
-        self, folder: Path, run: Run, finished: int, intervals: int, epochs: int = 1
-    ) -> None:
+    def __init__(self, folder: Path, run: Run, finished: int, intervals: int, epochs: int) -> None:
         super().__init__()
         self.folder, self.run, self.finished, self.last = folder, run, finished, intervals - 1
         self.epochs = epochs
@@ -66,10 +63,7 @@ class TensorBoard(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Writes one log interval."""
         rate = self.model.optimizer._decayed_lr(tf.float32)
-        summaries: dict[str, list[Summary]] = {part: [] for part in self.writers}
-        for name, value in {**(logs or {}), "learning_rate": float(rate)}.items():
-            part = "test" if name.startswith("val_") else "train"
-            summaries[part].append(scalar_pb(name.removeprefix("val_"), value))
+        summaries = curves({**(logs or {}), "learning_rate": float(rate)})
         if epoch % HISTOGRAM_EVERY == 0 or epoch == self.last:
             summaries["train"] += map(histogram, self.model.network.weights)
         for part, writer in self.writers.items():

@@ -75,7 +75,8 @@ def main() -> int:
     runs = [row.run for row in experiment.rows]
     sources = Sources.from_environment()
     data = runs[0].data.load(sources)
-    five = [run for run in runs if first(run) == first(runs[0])]
+    first = [run.first_epoch(run.training) for run in runs]
+    five = [run for run, one in zip(runs, first, strict=True) if one == first[0]]
     seconds: dict[str, list[float]] = {"ours": [], "Keras": []}
     for _ in range(given.repetitions):
         began = time.perf_counter()
@@ -85,11 +86,6 @@ def main() -> int:
         by_keras(five, data)
         seconds["Keras"].append((time.perf_counter() - began) / len(five))
     return 0 if show(seconds, {"a network": ("ours", "Keras", 0.2)}) else 1
-
-
-def first(run: Run) -> Run:
-    """The run with one epoch, which the networks of one training share."""
-    return replace(run, schedule=replace(run.schedule, epochs=1))
 
 
 if __name__ == "__main__":

@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
-from tensorboard.plugins.hparams import plugin_data_pb2
-from tensorboard.util.tensor_util import make_ndarray
 
 from ftnoise.report.tensorboard import tensorboard
 from ftnoise.store.folders import Store
 from ftnoise.store.lookup import runs_of
 from tests.engine.running import results
 from tests.engine.test_grids import done, table
-
-
-def events(folder):
-    accumulator = EventAccumulator(str(folder), size_guidance={"tensors": 0})
-    accumulator.Reload()
-    return accumulator
-
-
-def scalars(accumulator, tag):
-    return {e.step: float(make_ndarray(e.tensor_proto)) for e in accumulator.Tensors(tag)}
-
-
-def hparams(accumulator, tag):
-    content = accumulator.SummaryMetadata(f"_hparams_/{tag}").plugin_data.content
-    return plugin_data_pb2.HParamsPluginData.FromString(content)
+from tests.event_files import events, hparams, scalars
 
 
 def test_runs_have_their_curves_their_columns_and_what_differs_between_them(tmp_path):

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
-from tensorboard.plugins.hparams import plugin_data_pb2
-from tensorboard.util.tensor_util import make_ndarray
 
 from ftnoise.core.spec import flat
 from ftnoise.training import Training
 from ftnoise.training.inputs.trades import TRADES
 from ftnoise.training.logs import HISTOGRAM_EVERY
 from ftnoise.training.penalties import L2
-
-
-def events(folder):
-    accumulator = EventAccumulator(str(folder), size_guidance={"tensors": 0})
-    accumulator.Reload()
-    return accumulator
-
-
-def scalars(accumulator, tag):
-    return {e.step: float(make_ndarray(e.tensor_proto)) for e in accumulator.Tensors(tag)}
+from tests.event_files import events, hparams, scalars
 
 
 @pytest.mark.parametrize("drops", [(), (2,)])
@@ -52,14 +40,13 @@ def test_tensorboard_gets_curves_rates_histograms_and_hparams(
     # After the first and the last epoch.
     assert all([e.step for e in training.Tensors(tag)] == [1, 3] for tag in histograms)
 
-    content = events(folder).SummaryMetadata("_hparams_/session_start_info").plugin_data.content
-    start = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
-    hparams = {
+    start = hparams(events(folder), "session_start_info").session_start_info
+    written = {
         name: getattr(value, value.WhichOneof("kind")) for name, value in start.hparams.items()
     }
-    assert hparams == flat(run)
-    assert hparams["training.penalty.weight"] == 0.01
-    assert hparams["schedule.epochs"] == 3
+    assert written == flat(run)
+    assert written["training.penalty.weight"] == 0.01
+    assert written["schedule.epochs"] == 3
 
 
 def test_a_longer_training_gets_histograms_in_between(tmp_path, run_of, memory, trained):

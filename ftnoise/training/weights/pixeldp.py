@@ -13,7 +13,7 @@ Deviations
    divided by its largest singular value, which comes from one step of power iteration. The
    projection makes the singular values more equal, so that less of an image drowns in the noise:
    with a construction size of 0.3 on MNIST, it raises the share that is right and certified at 0.2
-   (votes) from about 62 to 79 %.
+   (votes) from about 62 to 79 % (3 epochs, 500 test images, 1,000 draws).
 2. The noise rises with the number of steps as in the authors' code, 1 - min(0.99975^t, 0.9). With a
    preset that trains for a share of the epochs, the noise rises proportionally sooner.
 3. Inputs are in [0, 1], those of the authors in [-0.5, 0.5].
