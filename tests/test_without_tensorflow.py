@@ -93,7 +93,7 @@ def test_help(words):
 
 def test_an_injection_shows_progress_before_anything_heavy_is_imported():
     said = command("inject", "--model=own:build", f"--data={__file__}", "--fault=weights:drift=1:1")
-    assert said.stderr.startswith("ftnoise: inject: reading ")
+    assert said.stderr.startswith("inject: reading ")
     assert "numpy" in said.stderr.splitlines()[-1]
 
 

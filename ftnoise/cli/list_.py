@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from ftnoise.core.progress import duration
+from ftnoise.cli.cost import Costs
+from ftnoise.store.folders import Store, default_root
 from ftnoise.user import catalog
 
 
@@ -18,10 +19,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.plain:
         print("\n".join(catalog.names()))
         return 0
-    print("Experiments, with the time to train them on two cores:\n")
+    costs = Costs(Store(default_root()))
+    print(f"Experiments, with the time to train them {costs.where}:\n")
     for name in catalog.names():
         found = catalog.experiment(name)
-        costs = [f"{name} {duration(60 * minutes)}" for name, minutes in found.minutes.items()]
-        print(f"  {name:16} {found.title}\n{'':19}{', '.join(costs)}")
+        each = ", ".join(" ".join(cost) for cost in costs.of(found).items())
+        print(f"  {name:19} {found.title}\n{'':22}{each}")
     print("\nFor example: ./reproduce.sh table5 --preset quick")
     return 0

@@ -20,12 +20,12 @@ from typing import Any
 from ftnoise.cli.arguments import Parser
 from ftnoise.core import stopping
 from ftnoise.core.errors import BadInput, FtnoiseError
-from ftnoise.core.progress import discard, line, log
+from ftnoise.core.progress import QUIET, discard, line, log
 from ftnoise.user import catalog
 
 FOLDER = Path(__file__).parent
 # Files of this folder that are no commands; `reproduce` is called by an experiment's name.
-SHARED = ("main", "arguments", "overrides", "own_model", "reproduce")
+SHARED = ("main", "arguments", "cost", "overrides", "own_model", "reproduce")
 STOPPED = "Stopped."
 
 
@@ -85,6 +85,8 @@ def dispatch(argv: list[str]) -> int:
     import logging
 
     command, arguments = parse(argv or ["list"])
+    if getattr(arguments, "quiet", False):
+        os.environ[QUIET] = "1"
     # Before TensorFlow is imported: no lines about CPU kernels, CUDA plugins and retracing.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -116,6 +118,9 @@ def parse(argv: list[str]) -> tuple[Any, argparse.Namespace]:
         command.describe(parser, catalog.experiment(name))
     if name == "test":  # all of its arguments are pytest's
         rest = ["--", *rest]
+    else:
+        text = "only warnings and errors on stderr"
+        parser.add_argument("--quiet", action="store_true", help=text)
     given = parser.parse_args(rest)
     if given.experiment != name and given.experiment in known:
         raise BadInput(

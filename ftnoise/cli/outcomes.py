@@ -8,7 +8,7 @@ from pathlib import Path
 from ftnoise.cli import own_model
 from ftnoise.cli.arguments import folder
 from ftnoise.core import stopping
-from ftnoise.core.progress import log
+from ftnoise.core.progress import line
 from ftnoise.user.outcomes import OutcomeSettings
 
 
@@ -63,7 +63,7 @@ def run(given: argparse.Namespace) -> int:
     """Prints the tables and writes the files; the exit code is 0."""
     settings = OutcomeSettings(**own_model.given_settings(given, OutcomeSettings))
     own_model.check_paths(given, "golden", "faulty", "against", "y")
-    log(f"outcomes: reading {given.golden}, then loading TensorFlow.")
+    line(f"outcomes: reading {given.golden}, then loading TensorFlow.")
     from ftnoise.store.folders import Store, default_root
     from ftnoise.user.folder import stored
     from ftnoise.user.outcomes import outcomes
@@ -72,5 +72,5 @@ def run(given: argparse.Namespace) -> int:
     path = given.out or Store(default_root()).own("outcomes") / work.folder
     with stopping.heeded(), stored(work, path, lambda *_: None) as result:
         print(result, flush=True)
-    log(f"Written to {path}/outcomes: .json, .npz, .csv")
+    line(f"Written to {path}/outcomes: .json, .npz, .csv")
     return 0

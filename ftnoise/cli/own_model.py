@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ftnoise.cli.arguments import folder
 from ftnoise.core import stopping
 from ftnoise.core.errors import BadInput, RunFailed, one_line
-from ftnoise.core.progress import RESUMES, Progress, duration, log
+from ftnoise.core.progress import RESUMES, Progress, duration, line
 from ftnoise.user.settings import CONFIDENCE as LIMITS
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def loaded(given: argparse.Namespace, command: str) -> tuple[keras.Model, Any, A
     from ftnoise.user.files import build, read_examples, read_weights
     from ftnoise.user.plausibility import has_pixels
 
-    log(f"{command}: reading {given.data}, then loading TensorFlow and {given.model}.")
+    line(f"{command}: reading {given.data}, then loading TensorFlow and {given.model}.")
     for flag in ("out", "weights", "against", "ranges"):
         if getattr(given, flag, None) is not None:
             setattr(given, flag, getattr(given, flag).absolute())
@@ -203,7 +203,7 @@ def measured(job: Job[R], path: Path, report: Callable[[int, int, str], None]) -
 
     with stopping.heeded(RESUMES), stored(job, path, report) as result:
         print(f"{result}\nScaling: {job.about['scaling']}.", flush=True)
-    log(f"Written to {path}/{job.name}: {', '.join(f'.{suffix}' for suffix in SUFFIXES)}")
+    line(f"Written to {path}/{job.name}: {', '.join(f'.{suffix}' for suffix in SUFFIXES)}")
     return result
 
 

@@ -6,14 +6,17 @@ import argparse
 import os
 import shutil
 import textwrap
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftnoise.cli.arguments import MOST_WORKERS, chosen, common, folder, presets_help
+from ftnoise.cli.cost import Costs
 from ftnoise.cli.report import show
 from ftnoise.core import stopping
 from ftnoise.core.checks import expect
-from ftnoise.core.progress import RESUMES, duration, line, log
+from ftnoise.core.progress import RESUMES, line, log
+from ftnoise.store.folders import Store, default_root
 from ftnoise.user.reproduce import REFERENCES, stored_results
 
 if TYPE_CHECKING:
@@ -82,8 +85,9 @@ def describe(parser: argparse.ArgumentParser, experiment: Experiment) -> None:
         paragraphs.append(f"Grids: {', '.join(grids)}.")
     else:
         paragraphs.append(f"Rows: {', '.join(row.name for row in experiment.rows)}.")
-    if cost := [f"{name} {duration(60 * n)}" for name, n in experiment.minutes.items()]:
-        paragraphs.append(f"On two cores: {', '.join(cost)}.")
+    costs = Costs(Store(default_root()))
+    if cost := [" ".join(each) for each in costs.of(experiment).items()]:
+        paragraphs.append(f"{costs.where.capitalize()}: {', '.join(cost)}.")
     width = shutil.get_terminal_size((80, 24)).columns - 2
     parser.description = "\n".join(textwrap.fill(text, width) for text in paragraphs)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -118,7 +122,6 @@ def run(arguments: argparse.Namespace) -> int:
     from ftnoise.core.data import Sources
     from ftnoise.engine import plan
     from ftnoise.engine.executor import Engine, foreseen, safe_scheduler
-    from ftnoise.store.folders import Store
 
     if (workers := arguments.workers) is not None:
         expect(1 <= workers <= MOST_WORKERS, f"--workers in 1 to {MOST_WORKERS:,}", workers=workers)
@@ -138,7 +141,7 @@ def run(arguments: argparse.Namespace) -> int:
     references = [Store(REFERENCES)] if experiment.adopts else []
     if arguments.dry_run:
         statuses = foreseen(experiment, tasks, store, references)
-        print(*announcement(experiment, preset, statuses), sep="\n")
+        print(*announcement(experiment, preset, statuses, Costs(store)), sep="\n")
         for status in statuses:
             print(f"  {status.task.name:40} {status}")
         return 0
@@ -159,17 +162,31 @@ def run(arguments: argparse.Namespace) -> int:
         )
         if adopted := engine.adopt():
             line(f"Copied instead of trained: {', '.join(adopted)}.")
-        for text in announcement(experiment, preset, [engine.status(task) for task in tasks]):
+        statuses, costs = [engine.status(task) for task in tasks], Costs(store)
+        for text in announcement(experiment, preset, statuses, costs):
             line(text)
+        began = time.monotonic()
         failures = engine.run()
+        seconds = time.monotonic() - began
         own = {engine.folder(task).id for task in tasks}
         code = show(stored_results(experiment, preset, seeds, store, own), store)
+    if not failures and preset.name in experiment.minutes and whole(arguments, statuses):
+        costs.remember(experiment, preset, seconds)
     if failures:
         log(f"error: {len(failures)} of {len(tasks)} runs failed.")
     return max([code, *(failure.exit_code for failure in failures)])
 
 
-def announcement(experiment: Experiment, preset: Preset, statuses: list[Status]) -> list[str]:
+def whole(arguments: argparse.Namespace, statuses: list[Status]) -> bool:
+    """Whether this command alone makes all of the table, as its cost was measured."""
+    changes = ("rows", "settings", "seeds", "sample", "shard", "cluster")
+    changed = any(getattr(arguments, name) for name in changes) or arguments.data_seeds > 1
+    return not changed and not any(status.trained or status.position for status in statuses)
+
+
+def announcement(
+    experiment: Experiment, preset: Preset, statuses: list[Status], costs: Costs
+) -> list[str]:
     """Lines about what is stored, what will be trained or measured, and how to stop."""
     training = [status for status in statuses if not status.trained]
     measuring = [status for status in statuses if status.trained and not status.complete]
@@ -184,10 +201,8 @@ def announcement(experiment: Experiment, preset: Preset, statuses: list[Status])
             names += [f"and {len(left) - NAMED} more"] if len(left) > NAMED else []
             lines.append(f"To {verb}: {', '.join(names)}.")
     if training or measuring:
-        cost = ""
-        if preset.name in experiment.minutes:
-            minutes = duration(60 * experiment.minutes[preset.name])
-            cost = f"The whole table takes about {minutes} on two cores. "
+        cost = costs.of(experiment).get(preset.name, "")
+        cost = f"The whole table takes about {cost} {costs.where}. " if cost else ""
         lines.append(f"{cost}Ctrl-C keeps finished work; the same command resumes.")
     long = preset.name == "paper" and experiment.minutes.get("paper", LONG) >= LONG
     if training and long and not Path("/dev/nvidia0").exists():

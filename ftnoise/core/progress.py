@@ -18,6 +18,7 @@ from ftnoise.core.errors import cut, printable
 LONGEST = 2000  # characters of a line
 TERMINAL_SECONDS = 0.2
 ELSEWHERE_SECONDS = 30.0
+QUIET = "FTNOISE_QUIET"  # the environment variable of `--quiet`; worker processes inherit it
 RESUMES = "What was finished is kept; the same command resumes."
 
 # Width of the unfinished progress line on the terminal.
@@ -25,12 +26,18 @@ _width = 0
 
 
 def log(text: str) -> None:
-    """Prints `ftnoise: <text>` on a line of its own."""
-    line(f"ftnoise: {text}")
+    """Prints `ftnoise: <text>` on a line of its own, also with `--quiet`: warnings and errors."""
+    _line(f"ftnoise: {text}")
 
 
 def line(text: str) -> None:
-    """Prints `text` on a line of its own: printable, and cut after `LONGEST` characters."""
+    """Prints `text` on a line of its own, unless `--quiet` was given."""
+    if not os.environ.get(QUIET):
+        _line(text)
+
+
+def _line(text: str) -> None:
+    """Prints a line: printable, and cut after `LONGEST` characters."""
     global _width
     start = "\r" if _width else ""
     _write(start + printable(cut(text, LONGEST)).ljust(_width) + "\n")
@@ -46,6 +53,8 @@ class Progress:
     def update(self, text: str) -> None:
         """Shows `text` if the last one was shown long enough; a lost signal ends the work here."""
         stopping.check()
+        if os.environ.get(QUIET):
+            return
         now, live = time.monotonic(), sys.stderr.isatty()
         if now - self.shown < (TERMINAL_SECONDS if live else ELSEWHERE_SECONDS):
             return

@@ -134,7 +134,7 @@ class Engine:
                 left = f"; {done} of {len(units)} runs, {rest} left" if done < len(units) else ""
                 if isinstance(outcome, FtnoiseError):
                     failures[self.folder(task).id] = outcome
-                    line(f"{task.name}: failed. {outcome}{left}")
+                    log(f"{task.name}: failed. {outcome}{left}")
                     if self.fail_fast:
                         return [outcome]
                 elif len(units) <= NAMED:

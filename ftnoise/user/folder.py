@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput, RunFailed
 from ftnoise.core.files import TEMPORARIES, holder, locked, remove, write_bytes, write_text
-from ftnoise.core.progress import log
+from ftnoise.core.progress import line
 from ftnoise.core.spec import JSON, digest
 from ftnoise.store.partial_work import PartialWork
 from ftnoise.store.records import Record
@@ -114,7 +114,7 @@ def stored(job: Job[R], path: Path, report: Callable[[int, int, str], None]) -> 
         if known is None:
             result = job.run(PartialWork(partial, report))
         else:
-            log("Cached: this was measured before.")
+            line("Cached: this was measured before.")
             result = job.load(known[0], dict(known[1]))
         yield result
         files = {suffix: path / f"{job.name}.{suffix}" for suffix in SUFFIXES}

@@ -35,7 +35,7 @@ def test_a_table_a_curve_and_a_json(own, tmp_path, monkeypatch):
     assert out.startswith("own, weights stuck at 0: 64 sites, 60 examples, seed 0.\n")
     (folder,) = (tmp_path / "runs" / "injections").iterdir()
     assert folder.name.startswith("own-")
-    assert err.splitlines()[0].startswith("ftnoise: inject: reading d.npz, then loading TensorFlow")
+    assert err.splitlines()[0].startswith("inject: reading d.npz, then loading TensorFlow")
     assert err.splitlines()[1] == "printed by the user"
     assert err.splitlines()[-1].endswith(f"{folder}/injection: .json, .npz, .csv, .png, .pdf")
     found = contents(folder)

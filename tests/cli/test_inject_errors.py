@@ -11,7 +11,7 @@ import pytest
 from ftnoise.core.errors import RunFailed
 from tests.user.made import model
 
-PROGRESS = ("printed by the user", "ftnoise: inject: reading ", "ftnoise: WARNING: The accuracy ")
+PROGRESS = ("printed by the user", "inject: reading ", "ftnoise: WARNING: The accuracy ")
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import re
 import signal
@@ -17,7 +18,7 @@ import pytest
 from ftnoise.cli import main as cli
 from ftnoise.cli import reproduce
 from ftnoise.cli.arguments import ROOT
-from ftnoise.core.progress import RESUMES
+from ftnoise.core.progress import QUIET, RESUMES
 from ftnoise.engine import executor, runner
 from tests import fake
 
@@ -119,6 +120,36 @@ def test_the_measured_cost_of_a_table_is_announced(ftnoise, monkeypatch):
     monkeypatch.setattr("ftnoise.experiments.tiny.EXPERIMENT", known)
     assert "The whole table takes about 1 h 30 min on two cores. Ctrl-C" in ftnoise("tiny")[2]
     assert "about" not in ftnoise("tiny", "--preset", "smoke")[2]
+
+
+def test_once_a_table_was_trained_costs_are_of_this_machine(ftnoise, monkeypatch, tmp_path):
+    known = dataclasses.replace(fake.TABLE, minutes={"paper": 60.0, "quick": 1.0})
+    monkeypatch.setattr("ftnoise.experiments.tiny.EXPERIMENT", known)
+    monkeypatch.setenv("FTNOISE_RUNS", str(tmp_path / "runs"))
+    file = tmp_path / "runs" / "speed.json"
+    ftnoise("tiny", "--preset", "quick", "--rows", "noisy")
+    ftnoise("tiny", "--preset", "quick")
+    assert not file.exists()  # each trained a part of the table
+    began = time.monotonic()
+    ftnoise("tiny")
+    [(machine, ratios)] = json.loads(file.read_text()).items()
+    assert ratios.keys() == {"tiny paper"}
+    assert 0 < ratios["tiny paper"] < (time.monotonic() - began) / 3600
+    file.write_text(json.dumps({machine: {"tiny paper": 1.5}, "another": {"tiny paper": 99.0}}))
+    out = ftnoise("tiny", "--dry-run", "--seeds", "9")[1]
+    assert "The whole table takes about 1 h 30 min on this machine." in out
+    assert "on this machine:" in ftnoise("list")[1]
+    assert "paper 1 h 30 min, quick 2 min" in ftnoise("list")[1]
+    file.write_text("[]")
+    assert "paper 60 min, quick 60 s" in ftnoise("list")[1]
+
+
+def test_quiet_leaves_errors(ftnoise, monkeypatch):
+    monkeypatch.setenv(QUIET, "")
+    code, out, err = ftnoise("tiny", "--quiet")
+    assert (code, err) == (0, "")
+    assert "noisy" in out
+    assert ftnoise("tiny", "--quiet", "--rows", "absent")[2].startswith("ftnoise: error: ")
 
 
 @pytest.mark.parametrize("workers", [None, 3])

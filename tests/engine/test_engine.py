@@ -72,7 +72,7 @@ def test_a_run_that_fails_with_a_reason_does_not_stop_the_others(
     assert failure.exit_code == 1
     assert said in str(failure)
     line = capsys.readouterr().err.splitlines()[1]
-    assert line.startswith(f"small noisy: failed. {failure}; 2 of 3 runs, ")
+    assert line.startswith(f"ftnoise: small noisy: failed. {failure}; 2 of 3 runs, ")
     assert sorted(values(store)) == ["large natural", "small natural"]
 
     monkeypatch.delenv("FAKE_FAILS")
