@@ -432,6 +432,20 @@ def test_global_robustness_from_both_sides():
     )
 
 
+def test_certificates_of_noise_on_cifar10():
+    def of(row, measure):
+        return Cell("pixeldp_cifar10.paper", row, measure).mean
+
+    natural, votes = of("natural", "test_accuracy"), of("pixeldp 0.1", "vote_accuracy")
+    stands(f"({natural:.1f} % in natural training)")
+    stands(f"noise costs {natural - votes:.1f} points: votes are right for {votes:.1f} %")
+    stands(
+        f"They certify {of('pixeldp 0.1', 'share_votes_1'):.1f} % of the predictions at 0.1, and "
+        f"for {of('pixeldp 0.1', 'certified_votes_1'):.1f} % of the images a right one"
+    )
+    stands(f"Cohen et al. certifies {of('pixeldp 0.1', 'share_cohen_2'):.1f} % at 0.2")
+
+
 def test_certificates_of_noise():
     def of(row, measure):
         return Cell("pixeldp.paper", row, measure).mean

@@ -215,6 +215,7 @@ class Series(ArrayFigure):
         table: names of further arrays [x] for the CSV file.
         steps: the line is the outline of a histogram, whose bins have the middles `x`.
         logarithmic_x, logarithmic_y: scales of the axes; values of y <= 0 are gaps.
+        to_zero: a line ends at the first of the zeros at its end.
     """
 
     y: str
@@ -228,6 +229,7 @@ class Series(ArrayFigure):
     steps: bool = False
     logarithmic_x: bool = False
     logarithmic_y: bool = False
+    to_zero: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -298,6 +298,7 @@ def pictures(measure: CertifiedAccuracy, kinds: tuple[str, ...] = KINDS) -> tupl
             y=f"curve_{kind}",
             y_title="Examples that are right and certified",
             y_unit="%",
+            to_zero=True,
         )
         for kind in kinds
     )

@@ -74,6 +74,9 @@ def _draw_series(canvas: Canvas, results: Results, figure: Series, band: str) ->
         for label, row in results.groups[group].items():
             if row.name in shown:
                 curve = _curve(shown[row.name], figure)
+                if figure.to_zero:
+                    last = max((n for n, y in enumerate(curve[1]) if y != 0), default=0)
+                    curve = [values[: last + 2] for values in curve]
                 _plot(axes, *curve, steps=figure.steps, label=label, **looks[label])
         if figure.logarithmic_x:
             decades(axes, "x")
