@@ -76,7 +76,7 @@ class CertificationResult:
         settings: what was measured.
         examples: their number.
         scalars, arrays: those of `measures.certified_accuracy.CertifiedAccuracy`; `size_cohen` and
-            so on are the certified sizes of the examples, in their order.
+            so on are the certified sizes of the examples, whose positions in `x` are `index`.
     """
 
     model: str
@@ -202,14 +202,12 @@ def prepared(
     Raises:
         BadInput: the parts do not fit each other.
     """
-    from ftnoise.attacks.evaluation import chosen
     from ftnoise.user.classifier import checked_classifier
     from ftnoise.verify.smoothing import with_input_noise
 
     examples, labels = checked_classifier(model, x, y)
     assert labels is not None
-    part = chosen(len(examples), settings.examples)
-    return with_input_noise(model, settings.sigma), examples[part], labels[part]
+    return with_input_noise(model, settings.sigma), examples, labels
 
 
 def run(
@@ -221,13 +219,19 @@ def run(
     identity: str = "",
 ) -> CertificationResult:
     """Measures what `prepared` made; see `certify` and `CertifiedAccuracy.measured`."""
-    found = settings.measure.measured(network, x, y, checkpointing or Checkpointing(), identity)
+    import numpy as np
+
+    from ftnoise.attacks.evaluation import chosen
+
+    index = np.arange(len(x))[chosen(len(x), settings.examples)]
+    keeping = checkpointing or Checkpointing()
+    found = settings.measure.measured(network, x[index], y[index], keeping, identity)
     return CertificationResult(
         model=network.name,
         settings=settings,
-        examples=len(x),
+        examples=len(index),
         scalars=found.scalars,
-        arrays=found.arrays,
+        arrays=found.arrays | {"index": index},
     )
 
 

@@ -51,6 +51,11 @@ def test_examples_are_limited_and_radii_given():
     y = network(X).numpy().argmax(1)
     found = ftnoise.certify(network, X, y, sigma=0.2, radius=(0.1, 0.3), draws=50, examples=7)
     assert found.examples == 7
+    index = found.arrays["index"]
+    assert len({*index}) == 7
+    certified = found.arrays["size_cohen"]
+    alone = ftnoise.certify(network, X[index], y[index], sigma=0.2, radius=(0.1, 0.3), draws=50)
+    assert np.array_equal(alone.arrays["size_cohen"], certified)
     assert list(found.lines["radius"]) == [0.1, 0.3]
 
 
