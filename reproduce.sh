@@ -48,6 +48,8 @@ install() {
     # One package comes as source only; it is built by what is locked, not by the newest there is.
     pip_install -r <(awk '/^[^ #]/ { keep = /^(setuptools|wheel)==/ } keep' "$lock")
     pip_install --no-build-isolation -r "$lock"
+    # `import ftnoise` works in any folder.
+    printf '%s\n' "$here" >"$venv/lib/python3.11/site-packages/ftnoise.pth"
     # Written last, so that an interrupted installation is made again.
     sha256sum <"$lock" >"$stamp"
 }
@@ -83,5 +85,6 @@ export MALLOC_MMAP_THRESHOLD_=${MALLOC_MMAP_THRESHOLD_-4294967296}
 export MALLOC_TRIM_THRESHOLD_=${MALLOC_TRIM_THRESHOLD_-4294967296}
 # Safe path: the package of this checkout is used, never one in the current folder.
 export PYTHONPATH=$here PYTHONSAFEPATH=1
+export FTNOISE_PROGRAM=./reproduce.sh
 export FTNOISE_RUNS=${FTNOISE_RUNS-$here/runs}
 exec "$venv/bin/python" -m ftnoise "$@"

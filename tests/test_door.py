@@ -30,7 +30,7 @@ case "$*" in
     -V) echo "Python 3.11.9" ;;
     *"-m venv "*)
         echo "venv" >>"$NOTES/log"
-        mkdir -p "${@: -1}/bin"
+        mkdir -p "${@: -1}/bin" "${@: -1}/lib/python3.11/site-packages"
         cp "$0" "${@: -1}/bin/python"
         ;;
     *"-m pip "*)

@@ -29,6 +29,9 @@ class PGD(Iterative, OverDraws):
     the network gets wrong, or else the one with the highest loss.
 
     Args:
+        attack_epsilon, ball: the neighbors; see `Attack`.
+        steps, step_size: at least 1, 20 by default; and their length, see `Iterative`.
+        draws: of a network that draws, averaged over at each step; see `OverDraws`.
         restarts: ascents from different random starts, at least 1.
         random_start: start at a uniform draw from the ball instead of at x.
         frozen: the same draws at every step.

@@ -111,7 +111,8 @@ def parse(argv: list[str]) -> tuple[Any, argparse.Namespace]:
     stem = known.get(name, "reproduce")
     command = importlib.import_module(f"ftnoise.cli.{stem}")
     about = summary(stem)
-    parser = Parser(prog=f"ftnoise {name}", description=f"{about[0].upper()}{about[1:]}")
+    program = os.environ.get("FTNOISE_PROGRAM", "ftnoise")  # what the user called
+    parser = Parser(prog=f"{program} {name}", description=f"{about[0].upper()}{about[1:]}")
     parser.set_defaults(experiment=name)
     command.arguments(parser)
     if stem == "reproduce" and {"-h", "--help"} & {*rest}:

@@ -47,7 +47,7 @@ class Column:
             does not have it shows a dash.
         measure: what is evaluated for each run.
         title: the heading.
-        unit: of the scalar, such as `%`.
+        unit: of the scalar; `%` is for shares in [0, 100].
         digits: digits after the decimal point.
         ranked: the report compares the order of the rows with the paper's.
         vacuous: a bound of at least this value is marked as one without content.
@@ -71,6 +71,10 @@ class Column:
     def of(self, scalars: dict[str, float]) -> float | None:
         """Its number in a measurement, or None."""
         return scalars.get(self.scalar or self.name)
+
+    def is_share(self, numbers: Sequence[float]) -> bool:
+        """Whether these numbers are shares, so that their interval ends at 0 and 100 %."""
+        return self.unit == "%" and all(0 <= number <= 100 for number in numbers)
 
 
 @dataclass(frozen=True, kw_only=True)

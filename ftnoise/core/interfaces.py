@@ -69,6 +69,14 @@ class DataSet(Spec, ABC):
     def digest(self, sources: Sources) -> str:
         """`load(sources).digest`, without reading the arrays where it is known."""
 
+    def may_be(self, digest: str, source: str, train: int | None, test: int | None) -> bool:
+        """Whether a part of these data (see `Data.take`) has this digest, or may be from `source`.
+
+        Without looking for data that may have to be fetched: those of a library do not change.
+        """
+        del digest, source, train, test
+        return True
+
     def redrawn(self, number: int) -> DataSet:
         """Draw `number` of a random data set; 0 is the set itself.
 

@@ -5,17 +5,22 @@ slots, measures. Nothing here imports TensorFlow or NumPy, so that reading an ex
 instant.
 
 Identity. The canonical form of a spec names its class, its `revision` and the fields that differ
-from their defaults; a number is written the same whether it came as 1 or 1.0. A run's id is a
-readable slug and the SHA-256 of that form and of the data set's content digest.
+from their defaults; a number is written the same whether it came as 1 or 1.0. For a class outside
+this package, whose author need not know of revisions, it has a digest of its code, too. A run's id
+is a readable slug and the SHA-256 of that form and of the data set's content digest.
 """
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import functools
 import hashlib
+import inspect
 import json
 import math
 import re
+import textwrap
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -32,7 +37,8 @@ class Spec:
     """Base of all specs. Subclasses are frozen keyword-only dataclasses that check themselves.
 
     `revision` is raised by hand when the meaning of a class changes, so that stored results of
-    the old meaning are not taken for results of the new one. A field with
+    the old meaning are not taken for results of the new one. Outside this package a change of the
+    class's own code is enough, but none of functions that it calls. A field with
     `metadata={"identity": False}`, such as a path, is no part of the identity.
     """
 
@@ -74,6 +80,9 @@ def canonical(value: object, *, everything: bool = False) -> JSON:
     """
     if isinstance(value, Spec):
         form: dict[str, JSON] = {"class": type(value).__name__, "revision": value.revision}
+        kind: Any = type(value)
+        if code := _code(kind):
+            form["code"] = code
         for f in dataclasses.fields(value):
             content = getattr(value, f.name)
             if f.metadata.get("identity", True) and (everything or content != _default(f)):
@@ -89,6 +98,27 @@ def canonical(value: object, *, everything: bool = False) -> JSON:
     raise BadInput(
         f"Expected a spec's field to be a number, string, tuple or spec. Received: {value!r}."
     )
+
+
+@functools.cache
+def _code(kind: type[object]) -> str:
+    """SHA-256 (hex) of a class outside this package, without comments, docstrings and layout.
+
+    Empty for the package's classes, and where there is no source, as in an interactive session.
+    """
+    texts = []
+    for one in kind.__mro__:
+        if not issubclass(one, Spec) or one.__module__.startswith("ftnoise."):
+            continue
+        try:
+            tree = ast.parse(textwrap.dedent(inspect.getsource(one)))
+        except (OSError, TypeError, SyntaxError):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+                node.body = node.body[1:]
+        texts.append(ast.dump(tree))
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest() if texts else ""
 
 
 def _default(f: dataclasses.Field) -> object:
@@ -116,7 +146,7 @@ def flat(spec: Spec) -> dict[str, float | str]:
         if isinstance(form, dict):
             found[prefix or snake_case(form["class"])] = form["class"]
             for name, value in form.items():
-                if name not in ("class", "revision"):
+                if name not in ("class", "revision", "code"):
                     visit(f"{prefix}.{name}" if prefix else name, value)
         elif isinstance(form, int | float | str):
             found[prefix] = form

@@ -13,6 +13,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -173,6 +174,20 @@ class OwnDataSet(OriginDataSet):
         checks.path(path=self.path)
         object.__setattr__(self, "path", os.fspath(self.path))
         checks.instance(str, "a string", name=self.name)
+
+    @cached_property
+    def _digests(self) -> dict[tuple[int | None, int | None], str]:
+        return {}
+
+    def may_be(self, digest: str, source: str, train: int | None, test: int | None) -> bool:
+        """By the content, or by the name of the file or folder where it is no longer there."""
+        path = Path(self.path)
+        if not path.exists():
+            return source == path.name or source.startswith(f"{path.name} (")
+        if (train, test) not in self._digests:
+            data = self.load(Sources.from_environment())
+            self._digests[train, test] = data.take(train, test).digest
+        return digest == self._digests[train, test]
 
 
 @contextlib.contextmanager

@@ -31,6 +31,7 @@ from ftnoise.engine.plan import Status, Task
 from ftnoise.engine.resuming import position
 from ftnoise.engine.runner import Unit
 from ftnoise.store.folders import RunFolder, Store
+from ftnoise.store.lookup import trained_on
 from ftnoise.store.records import Content
 
 if TYPE_CHECKING:
@@ -389,7 +390,8 @@ def foreseen(
     found: dict[str, Status] = {}
     for place in (*references, store):
         for folder, spec in place.begun():
-            if (task := wanted.get(form := digest(spec["run"]))) is None:
+            task = wanted.get(form := digest(spec["run"]))
+            if task is None or not trained_on(task.run, spec):
                 continue
             finished = spec if folder.complete(spec, weights=place is not store) else None
             known = form in found and found[form].trained

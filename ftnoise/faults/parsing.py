@@ -6,6 +6,7 @@ of `Where`, `Effect` or `Rate` has a text form and appears in `--help` without f
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import fields
 from typing import Any
@@ -41,8 +42,8 @@ def form() -> str:
         lines.append(f"{part.upper()} one of {', '.join(names)}{every}")
     return (
         "; ".join(lines) + ". =VALUE sets the first field; + joins several layers or indices; a "
-        "number such as 0.5 or 50% is a share; neurons leave out the output layer by default. "
-        "Example: neurons,layers=0,indices=3+17:stuck_at=0:0.5"
+        "number such as 0.5 or 50% is a share; stuck_at_zero is stuck_at=0; neurons leave out the "
+        "output layer by default. Example: neurons,layers=0,indices=3+17:stuck_at=0:0.5"
     )
 
 
@@ -96,7 +97,11 @@ def _part(role: str, text: str) -> Any:
     name, equals, value = first.partition("=")
     known = _kinds(PARTS[role])
     if name not in known:
-        raise BadInput(f"Expected {role} to be one of {', '.join(known)}. Received: {text!r}.")
+        close = difflib.get_close_matches(short, [*known, *SHORT], n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise BadInput(
+            f"Expected {role} to be one of {', '.join(known)}. Received: {text!r}.{hint}"
+        )
     defaults = {field.name: field.default for field in fields(known[name])}
     if equals:
         settings.insert(0, f"{next(iter(defaults), '')}={value}")

@@ -10,7 +10,7 @@ from functools import cached_property
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from ftnoise.core.checks import expect
+from ftnoise.core.checks import expect, listed
 from ftnoise.core.errors import printable
 from ftnoise.core.experiment import Column, Experiment, Row
 from ftnoise.core.figures import ArrayFigure, Pairs
@@ -188,6 +188,8 @@ class Results:
         if self.draws > 1:  # seeds of one draw share its data, so they are not independent
             sample = [fmean(draw) for draw in by_draw]
         ours = replace(summarize(sample), count=len(numbers)) if sample else None
+        if ours and ours.low is not None and ours.high is not None and column.is_share(sample):
+            ours = replace(ours, low=max(ours.low, 0.0), high=min(ours.high, 100.0))
         ends = [self.by_run(row, self.column(name)).values() for name in self.ends(column)]
         found = (fmean(ends[0]), fmean(ends[1])) if ours and all(ends) and ends else None
         return Cell(row, column, row.paper.get(column.name), ours, found)
@@ -275,6 +277,7 @@ def results(experiment: Experiment, preset: Preset, runs: Sequence[StoredRun]) -
         runs: finished runs, by row, draw and seed.
     """
     values: dict[str, dict[str, dict[Key, float]]] = {}
+    returned: dict[Column, set[str]] = {}
     readings: dict[str, dict[str, list[Reading]]] = {}
     for run in runs:
         folder = run.folder
@@ -283,6 +286,7 @@ def results(experiment: Experiment, preset: Preset, runs: Sequence[StoredRun]) -
                 continue
             for column in experiment.columns:
                 if column.measure == measure:
+                    returned.setdefault(column, set()).update(scalars)
                     cell = values.setdefault(run.row.name, {}).setdefault(column.name, {})
                     if (number := column.of(scalars)) is not None:
                         cell[run.draw, run.run.seed] = number
@@ -291,8 +295,12 @@ def results(experiment: Experiment, preset: Preset, runs: Sequence[StoredRun]) -
             if arrays is not None and info is not None:
                 by_measure = readings.setdefault(run.row.name, {})
                 by_measure.setdefault(id, []).append(Reading(run.run.seed, arrays, info))
-    lines = tuple(notes(experiment, preset, runs))
-    return Results(experiment, preset.name, values, lines, readings)
+    lines = notes(experiment, preset, runs)
+    for column, names in returned.items():
+        if column.of(dict.fromkeys(names, 0.0)) is None:
+            kind = type(column.measure).__name__
+            lines.append(f"Column {column.name} is empty: {kind} returned {listed(sorted(names))}.")
+    return Results(experiment, preset.name, values, tuple(lines), readings)
 
 
 def notes(experiment: Experiment, preset: Preset, runs: Sequence[StoredRun]) -> list[str]:

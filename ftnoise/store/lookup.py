@@ -70,7 +70,7 @@ def runs_of(
         for draw, first in enumerate(draws[row.name]):
             hits = by_form.get(seedless(canonical(first)), [])
             for seed, folder, spec in sorted(hits, key=lambda hit: hit[0]):
-                if seeds is None or seed < seeds:
+                if (seeds is None or seed < seeds) and trained_on(first, spec):
                     run = dataclasses.replace(first, seed=seed)
                     found.append(StoredRun(row, run, folder, spec, draw))
     votes: dict[object, Counter[str]] = {}
@@ -79,6 +79,12 @@ def runs_of(
         votes.setdefault(stored.data, Counter())[stored.content] += weight
     common = {data: max(sorted(count), key=count.__getitem__) for data, count in votes.items()}
     return [stored for stored in found if stored.content == common[stored.data]]
+
+
+def trained_on(run: Run, spec: dict[str, JSON]) -> bool:
+    """Whether a stored run of this form was on the data of `run`; see `DataSet.may_be`."""
+    data = spec["data"]
+    return run.data.may_be(data["digest"], data["source"], run.train_examples, run.test_examples)
 
 
 def others_of(experiment: Experiment, runs: list[StoredRun], store: Store) -> list[StoredRun]:

@@ -87,7 +87,7 @@ def attack(
     y: Any,
     *,
     attack: Attack | type[Attack] = PGD,
-    attack_epsilons: Sequence[float],
+    attack_epsilons: Sequence[float] | None = None,
     low: float = 0.0,
     high: float = 1.0,
     checkpointing: Checkpointing | None = None,
@@ -103,9 +103,9 @@ def attack(
         x: examples `[n, ...]` in [low, high]; nothing is scaled.
         y: integer labels `[n]`.
         attack: a class, such as `PGD` (20 steps from one random start), or a value with settings of
-            its own, such as `PGD(attack_epsilon=0.1, steps=40)`, whose radius does not count.
+            its own, such as `PGD(attack_epsilon=0.1, steps=40)`.
         attack_epsilons: radii of the balls, rising, from 0 to the widest of the ball, in units of
-            the input.
+            the input; by default the attack's own.
         low: lowest value of an input.
         high: highest value of an input.
         checkpointing: keeps the work on the way, and reports progress.
@@ -115,16 +115,19 @@ def attack(
             without a gradient in its input.
     """
     check_range(low, high)
+    if isinstance(attack, type) and issubclass(attack, Attack):
+        attack = attack(attack_epsilon=0.0)
+        expect(attack_epsilons is not None, "attack_epsilons", attack_epsilons=attack_epsilons)
+    instance(Attack, "an attack, such as PGD", attack=attack)
+    assert isinstance(attack, Attack)
+    if attack_epsilons is None:
+        attack_epsilons = (attack.attack_epsilon * (high - low),)
     several = isinstance(attack_epsilons, Sequence) and not isinstance(attack_epsilons, str)
     several = several or hasattr(attack_epsilons, "tolist")  # a NumPy array
     expect(several, "a list of attack_epsilons", attack_epsilons=attack_epsilons)
     given = tuple(one.item() if hasattr(one, "item") else one for one in attack_epsilons)
     rising(attack_epsilons=given)
     radii = tuple(float(radius) / (high - low) for radius in given)
-    if isinstance(attack, type) and issubclass(attack, Attack):
-        attack = attack(attack_epsilon=0.0)
-    instance(Attack, "an attack, such as PGD", attack=attack)
-    assert isinstance(attack, Attack)
     network, examples, labels = attackable(model, x, y, low, high)
     assert labels is not None
     widest = attack.ball.widest(examples.shape[1:])

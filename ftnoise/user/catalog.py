@@ -44,6 +44,8 @@ def check(name: str, commands: Sequence[str] = ()) -> None:
 
         close = difflib.get_close_matches(name, [*known, *commands], n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
+        if name.endswith(".py"):
+            raise BadInput(f"Expected the file of an experiment. Received: {name} (no such file).")
         raise BadInput(f"Expected an experiment ({', '.join(known)}). Received: {name!r}.{hint}")
 
 

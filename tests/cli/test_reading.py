@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from ftnoise.datasets.npz_file import NpzFile
+from tests import fake
 
 
 @pytest.fixture(autouse=True)
@@ -150,3 +155,42 @@ def test_publish_prints_the_files_that_it_wrote(ftnoise, tmp_path):
     ]
     assert all(Path(line).is_file() for line in out.splitlines())
     assert ftnoise("report", "tiny")[1] == ftnoise("report", "tiny", at="there")[1]
+
+
+def test_results_on_other_data_are_not_those_of_your_own(ftnoise, monkeypatch, tmp_path):
+    def on(path):
+        rows = [
+            dataclasses.replace(row, run=dataclasses.replace(row.run, data=NpzFile(path=path)))
+            for row in fake.TABLE.rows
+        ]
+        table = dataclasses.replace(fake.TABLE, rows=tuple(rows))
+        monkeypatch.setattr("ftnoise.experiments.tiny.EXPERIMENT", table)
+
+    def made(path, value):
+        x, y = np.full((4, 2), value, np.float32), np.arange(4) % 2
+        np.savez(path, x_train=x, y_train=y, x_test=x, y_test=y)
+
+    def stored():
+        codes = [
+            ftnoise("tiny", "--dry-run")[1].split(" runs: ")[1][0],
+            ftnoise("report", "tiny")[0],
+        ]
+        return [*codes, len(list((tmp_path / "runs").glob("*/weights.json")))]
+
+    made("a.npz", 0.1)
+    made("b.npz", 0.2)
+    on("a.npz")
+    ftnoise("tiny")
+    assert stored() == ["3", 0, 3]
+    on("b.npz")
+    assert stored() == ["0", 2, 3]
+    ftnoise("tiny")
+    assert stored() == ["3", 0, 6]
+    made("b.npz", 0.3)
+    on("b.npz")
+    assert stored() == ["0", 2, 6]
+    Path("a.npz").unlink()
+    on("a.npz")  # by its name, to draw a table again where the data no longer are
+    assert stored() == ["3", 0, 6]
+    on("c.npz")
+    assert stored() == ["0", 2, 6]

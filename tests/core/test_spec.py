@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import math
 from dataclasses import field
@@ -28,13 +29,49 @@ def later_version(revision: int = 1, **new: Any) -> Spec:
 
 
 def test_the_canonical_form_names_the_class_its_revision_and_what_differs_from_the_defaults():
-    assert canonical(Noise()) == {"class": "Noise", "revision": 1}
-    assert canonical(Noise(scale=0.5, inner=Noise(sizes=(1, 2.5)))) == {
-        "class": "Noise",
-        "revision": 1,
-        "scale": 0.5,
-        "inner": {"class": "Noise", "revision": 1, "sizes": [1, 2.5]},
-    }
+    plain = canonical(Noise())
+    assert plain == {"class": "Noise", "revision": 1, "code": plain["code"]}
+    inner = plain | {"sizes": [1, 2.5]}
+    changed = Noise(scale=0.5, inner=Noise(sizes=(1, 2.5)))
+    assert canonical(changed) == plain | {"scale": 0.5, "inner": inner}
+
+
+CLASS = """
+from dataclasses import dataclass
+from ftnoise.core.spec import Spec
+
+@dataclass(frozen=True, kw_only=True)
+class Own(Spec):
+    limit: float = 0.01
+
+    def share(self, x):
+        return x * self.limit
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("    limit", "    # A comment.\n\n    limit", True),
+        ("x):", 'x):\n        """A docstring."""', True),
+        ("        return x * self.limit", "        return (x  *  self.limit)", True),
+        ("from dataclasses", "import os\nfrom dataclasses", True),
+        ("0.01", "0.02", False),
+        ("x * self", "2 * x * self", False),
+    ],
+)
+def test_a_class_outside_the_package_is_identified_by_its_code(
+    tmp_path, monkeypatch, old, new, same
+):
+    monkeypatch.syspath_prepend(tmp_path)
+    found = []
+    for text in (CLASS, CLASS.replace(old, new)):
+        assert text != CLASS or not found
+        name = f"own_{digest(text)[:8]}_{len(found)}"
+        (tmp_path / f"{name}.py").write_text(text)
+        found.append(canonical(importlib.import_module(name).Own()))
+    assert (found[0] == found[1]) == same
+    assert "code" not in canonical(SCHEDULE)
 
 
 def test_a_required_field_is_always_written():
@@ -50,7 +87,8 @@ def test_a_required_field_is_always_written():
 
 
 def test_everything_writes_defaults_but_no_places():
-    assert canonical(Pixels(), everything=True) == {"class": "Pixels", "revision": 1, "draw": 0}
+    assert canonical(Pixels(), everything=True) == canonical(Pixels()) | {"draw": 0}
+    assert "folder" not in canonical(Pixels(), everything=True)
     assert canonical(RUN, everything=True)["schedule"]["drop_factor"] == 0.1
 
 

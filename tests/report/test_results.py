@@ -315,6 +315,29 @@ def test_results_are_read_from_stored_runs():
     assert report.results(experiment, PRESETS["paper"], runs[3:]).values == {}
 
 
+def test_a_column_that_no_measurement_has_is_noted():
+    experiment = make({"a": {}, "b": {}}, {}).experiment
+    id = spec_id(Faults())
+    runs = [
+        stored(experiment, n, 0, {id: ({"accuracy": 1.0, "errors": 2.0}, None, {})}) for n in (0, 1)
+    ]
+    notes = report.results(experiment, PRESETS["paper"], runs).notes
+    assert "Column error is empty: Faults returned accuracy, errors." in notes
+    runs[0].folder.measured[id][0]["error"] = 1.0
+    assert "Column error" not in str(report.results(experiment, PRESETS["paper"], runs).notes)
+
+
+def test_the_interval_of_shares_ends_at_0_and_100():
+    numbers = {"a": {"accuracy": [99.0, 100.0]}, "b": {"accuracy": [1.0, 0.0]}}
+    results = make({"a": {}, "b": {}}, numbers)
+    assert (cell(results, "a", "accuracy").ours.high, cell(results, "b", "accuracy").ours.low) == (
+        100,
+        0,
+    )
+    signed = make({"a": {}}, {"a": {"accuracy": [1.0, -1.0]}})
+    assert cell(signed, "a", "accuracy").ours.low < -10
+
+
 def test_the_notes_name_preset_data_machines_and_red_flags():
     column = Column(name="flags", measure=Flagged(), title="Red flags")
     experiment = make({"a": {}}, {}, columns=(column,)).experiment

@@ -92,6 +92,15 @@ def test_the_text_has_the_accuracy_its_interval_and_what_they_mean():
     assert "Warning" not in text
 
 
+def test_the_radius_of_the_attack_is_the_default():
+    network, y = model(), right(model())
+    own = ftnoise.attack(network, 4 * X, y, attack=FEW, high=4)
+    assert own.attack_epsilons == (0.4,)
+    assert own.lines.equals(attacked(network, 4 * X, y, radii=[0.4], high=4).lines)
+    with pytest.raises(BadInput, match="attack_epsilons"):
+        ftnoise.attack(network, X, y)
+
+
 def test_an_attack_that_does_less_in_a_larger_ball_is_a_warning():
     far = ftnoise.PGD(attack_epsilon=1.0, steps=1, step_size=1e-6, random_start=False)
     small = ftnoise.FGSM
