@@ -66,7 +66,7 @@ def ranges(
         return found
 
     specs = [tf.TensorSpec([None, *one.shape[1:]], one.dtype) for one in x]
-    with drawing(seeds.key(0, "ranges")):
+    with drawing(seeds.at_step(seeds.key(0, "ranges"), 0)):
         compiled = tf.function(ends, autograph=False).get_concrete_function(specs)
     names: list[Any] = [*wanted, *before]
     low: dict[Any, np.ndarray] = {}

@@ -10,6 +10,8 @@ from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.hardening import clamped
 from ftnoise.faults.rates import Count
 from ftnoise.measures.stored_faults import BitMap, StoredFaults
+from ftnoise.training.weights.dropconnect import DropConnect
+from ftnoise.training.weights.sdr_learnable import SDRLearnable
 from tests.faults.networks import made
 from tests.measures.given import evaluate
 
@@ -40,6 +42,19 @@ def test_clamped_activations_are_those_of_the_training_examples():
     hardened = clamped(network, x, per="channel", to="zero")
     correct = Campaign(hardened, x, y, measure.fault).run(range(4), Count(faults=3)).correct
     assert found.scalars["float32_zero_accuracy_at_3"] == pytest.approx(100 * correct.mean())
+
+
+@pytest.mark.parametrize("member", [DropConnect(rate=0.2), SDRLearnable()])
+def test_networks_that_draw_are_stored_and_clamped(member):
+    network, x, y = made("dense")
+    network = member.rebuild(network)
+    for clamp in ("", "zero"):
+        measure = StoredFaults(stored="int8", clamp=clamp, flips=(2,), trials=3)
+        one, other = (
+            evaluate(measure, network, x_train=x, x_test=x, y_test=y).scalars for _ in range(2)
+        )
+        assert one == other
+        assert 0 <= one[f"{measure.prefix}accuracy_at_2"] <= 100
 
 
 def test_the_map_has_empty_cells_where_codes_are_short():
