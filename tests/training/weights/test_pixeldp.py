@@ -15,6 +15,7 @@ from ftnoise.layers.sensitivity import sensitivity
 from ftnoise.stats.certificates import gaussian_std
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD
+from ftnoise.training.weights import pixeldp
 from ftnoise.training.weights.pixeldp import PixelDP
 
 
@@ -53,8 +54,20 @@ def test_projections_make_the_singular_values_of_a_convolution_more_equal():
     assert spread[1].max() == pytest.approx(spread[1].min(), rel=0.01)
 
 
+def test_a_kernel_of_one_sign_is_not_turned_around():
+    kernel = np.abs(np.random.default_rng(0).normal(size=(64, 32))).astype(np.float32)
+    kernel *= np.sqrt(32) / np.linalg.norm(kernel)
+    first = np.linalg.svd(kernel)[2][0]
+    assert np.linalg.norm(kernel @ first) ** 2 > 11
+    wrong = pixeldp.projected(kernel, pixeldp.STEP).numpy()
+    right = pixeldp.projected(pixeldp.bounded(kernel), pixeldp.STEP).numpy()
+    assert (kernel @ first) @ (wrong @ first) < 0 < (kernel @ first) @ (right @ first)
+    small = 0.1 * kernel
+    assert np.array_equal(pixeldp.bounded(small), small)
+
+
 def test_parseval_projections_approach_an_orthogonal_kernel():
-    network = projected(PixelDP(parseval=True), FmnistCNN1(), steps=3000, scale=1.5)
+    network = projected(PixelDP(parseval=10), FmnistCNN1(), steps=300, scale=1.5)
     kernel = network.layers[0].kernel.numpy().reshape(25, 20)
     singular = np.linalg.svd(kernel, compute_uv=False)
     assert singular.max() < 1.2
@@ -109,7 +122,7 @@ def test_variables_of_the_noise_are_no_sites_of_faults():
         (lambda: PixelDP(after=""), "after"),
         (lambda: PixelDP(norm="l_inf"), "norm"),
         (lambda: PixelDP(mechanism=Laplace()), "l_1 with Laplace"),
-        (lambda: PixelDP(norm="l_1", parseval=True), "l_2 with parseval"),
+        (lambda: PixelDP(norm="l_1", parseval=1), "l_2 with parseval"),
         (lambda: PixelDP(ramp=1.5), "ramp"),
         (lambda: Gaussian(delta=1.0), "delta"),
         (lambda: PixelDP(after="none").rebuild(CirclesNet().build()), "to put noise in"),
