@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import statistics
 from typing import TYPE_CHECKING
 
+from ftnoise.core.errors import RunFailed
 from ftnoise.core.progress import duration
 from ftnoise.engine.environment import processor
 from ftnoise.store.records import Record
@@ -33,7 +35,7 @@ class Costs:
 
     @property
     def where(self) -> str:
-        """What the costs are of."""
+        """Where the costs were measured."""
         return "on this machine" if self._known else "on two cores"
 
     def of(self, experiment: Experiment) -> dict[str, str]:
@@ -43,6 +45,8 @@ class Costs:
 
     def remember(self, experiment: Experiment, preset: Preset, seconds: float) -> None:
         """Keeps how long a whole table took here."""
-        table = f"{experiment.name} {preset.name}"
-        known = self._known | {table: seconds / (60 * experiment.minutes[preset.name])}
-        self._record.save((self._record.content() or {}) | {self.machine: known})
+        machines = self._record.content() or {}
+        ratio = seconds / (60 * experiment.minutes[preset.name])
+        known = machines.get(self.machine, {}) | {f"{experiment.name} {preset.name}": ratio}
+        with contextlib.suppress(RunFailed):  # such as a full disk; it is no result
+            self._record.save(machines | {self.machine: known})

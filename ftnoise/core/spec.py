@@ -30,6 +30,7 @@ from ftnoise.core.errors import BadInput
 from ftnoise.core.preset import Preset
 
 JSON = Any
+CODE = "source code"  # in the canonical form of a class outside the package; no field has this name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,7 @@ def canonical(value: object, *, everything: bool = False) -> JSON:
         form: dict[str, JSON] = {"class": type(value).__name__, "revision": value.revision}
         kind: Any = type(value)
         if code := _code(kind):
-            form["code"] = code
+            form[CODE] = code
         for f in dataclasses.fields(value):
             content = getattr(value, f.name)
             if f.metadata.get("identity", True) and (everything or content != _default(f)):
@@ -146,7 +147,7 @@ def flat(spec: Spec) -> dict[str, float | str]:
         if isinstance(form, dict):
             found[prefix or snake_case(form["class"])] = form["class"]
             for name, value in form.items():
-                if name not in ("class", "revision", "code"):
+                if name not in ("class", "revision", CODE):
                     visit(f"{prefix}.{name}" if prefix else name, value)
         elif isinstance(form, int | float | str):
             found[prefix] = form

@@ -180,14 +180,16 @@ class OwnDataSet(OriginDataSet):
         return {}
 
     def may_be(self, digest: str, source: str, train: int | None, test: int | None) -> bool:
-        """By the content, or by the name of the file or folder where it is no longer there."""
-        path = Path(self.path)
-        if not path.exists():
-            return source == path.name or source.startswith(f"{path.name} (")
+        """By the content, or by the name where the file or folder is missing or unreadable."""
         if (train, test) not in self._digests:
-            data = self.load(Sources.from_environment())
-            self._digests[train, test] = data.take(train, test).digest
-        return digest == self._digests[train, test]
+            self._digests[train, test] = ""
+            with contextlib.suppress(BadInput):
+                data = self.load(Sources.from_environment())
+                self._digests[train, test] = data.take(train, test).digest
+        name = Path(self.path).name
+        if known := self._digests[train, test]:
+            return digest == known
+        return source == name or source.startswith(f"{name} (")
 
 
 @contextlib.contextmanager

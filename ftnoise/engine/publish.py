@@ -25,8 +25,8 @@ def publish(
 ) -> None:
     """Copies a table's finished runs, and those that their measures need, into `target`.
 
-    `ENVIRONMENTS` there lists the environment of each run, or the list of them where there
-    were several; what was published there before stays.
+    `ENVIRONMENTS` there lists the environment of each run that is not packed, or the list of them
+    where there were several; what was published there before stays.
 
     Args:
         experiment: the table, within the limits of its preset.
@@ -34,7 +34,8 @@ def publish(
         store: where the runs are.
         target: where they are published.
         weights: number of seeds whose weights are copied, too, on the first draw of the data; None
-            is all. Runs without weights are packed, unless a figure shows arrays of them.
+            is all. Runs without weights are packed, unless a figure shows arrays of them, or they
+            have a folder in `target`.
 
     Raises:
         BadInput: there are no finished runs, one of them would replace another private release, or
@@ -65,13 +66,14 @@ def publish(
         wanted = weights is None or (stored.draw == 0 and stored.run.seed < weights)
         whole = stored.spec.get("weights", True) and wanted
         reads = stored.folder.read_measure_arrays
-        if whole or (stored.draw == 0 and any(map(reads, shown))):
+        kept = (target.run(stored.folder.id).path / "spec.json").is_file()
+        if whole or kept or (stored.draw == 0 and any(map(reads, shown))):
             stored.folder.copy_to(target, weights=whole)
             environments[stored.folder.id] = stored.environments
         else:
             light.append(stored.folder)
     if light:
-        target.pack(experiment.name, light)
+        target.pack(light)
     published |= {id: many if len(many) > 1 else many[0] for id, many in environments.items()}
     write_json(file, dict(sorted(published.items())))
 

@@ -10,7 +10,7 @@ weights of `weight_noise`.
 Deviations
 1. The paper's measure of fault tolerance is the generalization error. Another column has the
    accuracy with half of the parameters stuck at 0, over 50 trials that all models of a network
-   share.
+   share, and one that with 1,000 flipped bits of the parameters in int8.
 2. All models, private ones too, are attacked as in Table 5, in one l_inf ball of 2/255.
 3. Networks that draw their weights (DropConnect, the stochastic delta rule) draw them at test time
    too: an accuracy is of one draw for each batch of images. PGD averages its gradients over 20
@@ -28,11 +28,14 @@ from ftnoise.measures import (
     generalization,
     privacy,
     robust_accuracy,
+    stored_faults,
 )
 from ftnoise.measures.attack_red_flags import AttackRedFlags
 from ftnoise.measures.fault_tolerance import FaultTolerance
+from ftnoise.measures.stored_faults import StoredFaults
 
 FAULTS = FaultTolerance(rates=(0.5,), trials=50)
+INT8 = StoredFaults(stored="int8")
 ATTACK = replace(table5.ATTACK, draws=20)
 DNN, CNN2 = (
     tuple(
@@ -89,6 +92,7 @@ EXPERIMENT = Experiment(
         *robust_accuracy.columns(robust_accuracy.with_apgd(ATTACK)),
         *attack_red_flags.columns(AttackRedFlags(attack=ATTACK)),
         named("accuracy_at_50", fault_tolerance.columns(FAULTS)),
+        named("int8_accuracy_at_1000", stored_faults.columns(INT8, (1_000,))),
         named("privacy_epsilon", privacy.COLUMNS),
     ),
     notes=(table5.RADII, privacy.NOTE),
@@ -97,9 +101,11 @@ EXPERIMENT = Experiment(
             ("generalization_error", "test_accuracy"),
             ("robust_accuracy", "test_accuracy"),
             ("accuracy_at_50", "test_accuracy"),
+            ("int8_accuracy_at_1000", "test_accuracy"),
             ("privacy_epsilon", "test_accuracy"),
             ("generalization_error", "accuracy_at_50"),
             ("robust_accuracy", "accuracy_at_50"),
+            ("int8_accuracy_at_1000", "accuracy_at_50"),
         ),
     ),
     adopts=True,

@@ -214,7 +214,7 @@ def figures(
 ) -> tuple[Figure, ...]:
     """Of a format: curves of some rows, differences of all to one on the same trials, and maps."""
     how = f", clamped to {measure.clamp}" if measure.clamp else ""
-    title = f"Flips of bits in {measure.stored}{how}"
+    title = f"Number of flipped bits in {measure.stored}{how}"
     x: Any = {"measure": measure, "x": "flips", "x_title": title}
     name = f"{measure.stored}{'_clamped' if measure.clamp else ''}"
     return (

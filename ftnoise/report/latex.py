@@ -11,7 +11,7 @@ from ftnoise.report.results import Results
 from ftnoise.report.table import MISSING, PLUS_MINUS, Section, Table, fitting
 
 MOST = 12  # columns of numbers next to each other
-NUMBER = re.compile(r"([+-]?[\d.]+)(?: ± ([\d.]+))?(\**)")
+NUMBER = re.compile(r"([+-]?[\d.]+)(?: ± ([\d.]+))?(\**)( \[[^A-Za-z\]]+\])?")
 SPECIAL = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -106,9 +106,10 @@ def _math(cell: str) -> str:
     number = NUMBER.fullmatch(cell)
     if number is None:
         return _escaped(cell)
-    mean, spread, stars = number.groups()
+    mean, spread, stars, ends = number.groups()
     spread = rf" \pm {spread}" if spread else ""
-    return f"${mean}{spread}{f'^{{{stars}}}' if stars else ''}$"
+    ends = ends.replace(" [", r"\ [") if ends else ""
+    return f"${mean}{spread}{f'^{{{stars}}}' if stars else ''}{ends}$"
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """The content of a report in a neutral form: sections with text, tables, a picture and data.
 
-`page` makes them; `terminal`, `markdown` and `latex` render any of them.
+`page` makes them; `terminal`, `markdown`, `html` and `latex` render any of them.
 """
 
 from __future__ import annotations

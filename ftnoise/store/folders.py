@@ -8,7 +8,7 @@
                   measures/<measure id>/partial.json, .npz unfinished work of a measure
                   failure.log                              why the last attempt failed
                   .lock                                    held by the one process that writes
-    runs/packed/                                           runs without folders (see `packed.py`)
+    runs/packed.jsonl.gz                                   runs without folders (see `packed.py`)
     runs/reports/                                          tables and figures
     runs/injections/, robustness/, certifications/, outcomes/   of users' own models and logs
 
@@ -46,6 +46,7 @@ from ftnoise.core.files import (
     sweep,
     temporary_file,
     try_lock,
+    write_json,
     write_text,
 )
 from ftnoise.core.progress import log
@@ -63,7 +64,7 @@ OWN_FOLDERS = (
     "certifications",
     "outcomes",
 )  # of users' own models and logs
-OTHER_FOLDERS = ("reports", "reference", packed.FOLDER, *OWN_FOLDERS, "lost+found")
+OTHER_FOLDERS = ("reports", "reference", *OWN_FOLDERS, "lost+found")
 # Between two looks at a lock, and between two reports that it is held.
 POLL_SECONDS, WAITING_SECONDS = 0.2, 60.0
 # What is read of an environment and of spec.json by whoever does not hold the lock.
@@ -133,24 +134,26 @@ class Store:
         _expect_id("run", id)
         if id not in self._runs:
             path = self.root / id
-            packs = [] if path.is_dir() else [pack for pack in self._packs if id in pack.ids]
-            self._runs[id] = RunFolder(id, path, packs[0].runs.get(id) if packs else None)
+            packed = id in self._pack.ids and not (path / "spec.json").is_file()
+            self._runs[id] = RunFolder(id, path, self._pack.runs.get(id) if packed else None)
         return self._runs[id]
 
     @cached_property
-    def _packs(self) -> list[Pack]:
-        return [Pack(file) for file in sorted((self.root / packed.FOLDER).glob("*.jsonl.gz"))]
+    def _pack(self) -> Pack:
+        return Pack(self.root / packed.FILE)
 
-    def pack(self, name: str, runs: Iterable[RunFolder]) -> None:
-        """Adds spec.json and scalars of runs to the packed ones of this name; arrays are left out.
+    def pack(self, runs: Iterable[RunFolder]) -> None:
+        """Adds spec.json and scalars of runs to the packed ones; arrays are left out.
 
         Raises:
-            RunFailed: it cannot be written.
+            RunFailed: what is packed is damaged, cannot be written, or another process writes it.
         """
-        pack = Pack(self.root / packed.FOLDER / f"{name}.jsonl.gz")
-        new = {run.id: pack.runs.get(run.id, {}) | run.packed() for run in runs}
-        pack.save(pack.runs | new)
-        vars(self).pop("_packs", None)  # read again
+        with locked(self.root) as mine:
+            if not mine:
+                raise RunFailed(f"Expected {self.root} to be free. Received: a locked folder.")
+            new = {run.id: run.without_arrays() for run in runs}
+            Pack(self.root / packed.FILE).add(new)
+        vars(self).pop("_pack", None)  # read again
         for id in new:
             self._runs.pop(id, None)
 
@@ -178,7 +181,7 @@ class Store:
             raise BadInput(
                 f"Expected a runs folder that can be read. Received: {self.root} ({reason(error)})."
             ) from error
-        return ids.union(*(filter(_is_id, pack.ids) for pack in self._packs))
+        return ids.union(filter(_is_id, self._pack.ids))
 
 
 class RunFolder:
@@ -207,16 +210,26 @@ class RunFolder:
     def locked(self) -> Iterator[bool]:
         """Gives True if this call got the lock, which it then holds until the block ends.
 
-        See `files.locked`. What a killed process left half-written is removed here.
+        See `files.locked`. What a killed process left half-written is removed here, and a packed
+        run gets files.
         """
         with locked(self.path) as mine:
             self._held = self._held or mine
             if mine:
                 remove(self.path.rglob(TEMPORARIES))
+                self._unpack()
             try:
                 yield mine
             finally:
                 self._held = self._held and not mine
+
+    def _unpack(self) -> None:
+        # The spec last: with it the folder takes the place of what is packed.
+        for stem in sorted(self._packed, key="spec".__eq__):
+            write_json(self.path / f"{stem}.json", self._packed[stem])
+        self._packed = {}
+        for record in self._records.values():
+            record.packed = None
 
     def wait(self, name: str) -> None:
         """Returns when no other process holds the lock; reports each minute which one does.
@@ -287,12 +300,14 @@ class RunFolder:
                 for here, copy in ((self._spec, there._spec), (self._weights, there._weights)):
                     if not here.copy_to(copy):
                         raise RunFailed(f"Expected a sound {here.path} to copy. Received: none.")
-            elif spec and not there._weights.stored():
+            elif spec is None:
+                raise RunFailed(f"Expected a sound {self._spec.path} to copy. Received: none.")
+            elif not there._weights.stored():
                 there.write_spec(spec | {"weights": False})
             for id in self._results():
                 self._measure(id).copy_to(there._measure(id))
 
-    def packed(self) -> Packed:
+    def without_arrays(self) -> Packed:
         """The content of spec.json and of the measures' results, without what lists arrays."""
         records = [self._spec, *map(self._measure, self._results())]
         found = {}

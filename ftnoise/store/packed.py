@@ -1,9 +1,10 @@
 """Packed runs: spec.json and the scalars of many runs without weights, in one file.
 
-    packed/<name>.jsonl.gz    a line with the sorted ids, then a line for each of these runs
+    packed.jsonl.gz    a line with the sorted ids, then a line for each of these runs
 
 Thousands of small networks would be tens of thousands of files. Arrays of measures are left out. A
-run folder of the same id takes the place of a packed run.
+run folder with a spec.json takes the place of a packed run; whoever locks a packed run gets such a
+folder.
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
+from ftnoise.core.errors import RunFailed
 from ftnoise.core.files import write_bytes
 from ftnoise.core.progress import log
 from ftnoise.core.spec import JSON
-from ftnoise.store.records import Content, fits
+from ftnoise.store.records import Content, fits, parsed
 
-FOLDER = "packed"
+FILE = "packed.jsonl.gz"
 # The JSON of each record of a run by its path in the run folder, without its suffix.
 Packed = dict[str, Content]
 
 
 class Pack:
-    """One file of packed runs; a damaged one counts as empty, and a line on stderr names it."""
+    """The file of packed runs; a damaged one counts as empty, and a line on stderr names it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,14 +42,19 @@ class Pack:
     def runs(self) -> dict[str, Packed]:
         """The records of each run, by id."""
         ids, *runs = self._lines()
-        return dict(zip(ids, runs, strict=False))
+        return dict(zip(ids, runs, strict=True))
 
-    def save(self, runs: dict[str, Packed]) -> None:
-        """Replaces the file; equal runs give equal bytes.
+    def add(self, new: dict[str, Packed]) -> None:
+        """Adds runs, and records of runs that are there; equal runs give equal bytes.
 
         Raises:
-            RunFailed: it cannot be written.
+            RunFailed: it is damaged, or cannot be written.
         """
+        if self.path.exists() and not self.runs:
+            raise RunFailed(
+                f"Expected {self.path} to be sound, to add to it. Received: a damaged file."
+            )
+        runs = self.runs | {id: self.runs.get(id, {}) | records for id, records in new.items()}
         ids = sorted(runs)
         lines = [json.dumps(one, allow_nan=False) for one in (ids, *(runs[id] for id in ids))]
         write_bytes(self.path, gzip.compress("\n".join(lines).encode(), mtime=0))
@@ -56,12 +63,13 @@ class Pack:
         """The content of the first lines, or of all; a line without ids if it is damaged."""
         try:
             with gzip.open(self.path, "rt", encoding="utf-8") as file:
-                lines = [json.loads(line) for line in islice(file, most)]
-            if lines and fits(lines[0], [str]) and fits(lines[1:], [{"*": dict}]):
+                lines = [parsed(line) for line in islice(file, most)]
+            sound = bool(lines) and fits(lines[0], [str]) and fits(lines[1:], [{"*": dict}])
+            if sound and (most or len(lines[0]) == len(lines) - 1):
                 return lines
             log(f"Could not use {self.path}: it is not what publish writes.")
         except FileNotFoundError:
             pass
-        except (EOFError, OSError, ValueError, zlib.error) as error:
+        except (EOFError, OSError, RecursionError, ValueError, zlib.error) as error:
             log(f"Could not use {self.path}: {error}.")
         return [[]]

@@ -130,11 +130,14 @@ class Record:
     def copy_to(self, other: Record) -> bool:
         """Makes `other` hold what this record holds; False if there is nothing sound to copy.
 
-        An equal record is not written again, so its array file keeps its name.
+        An equal record is not written again, so its array file keeps its name. A packed one, which
+        lacks its arrays, replaces none.
         """
         here, there = self.load(), other.load()
         if here is None:
             return False
+        if self.packed is not None and there is not None:
+            return True
         if there is None or _without_name(there[0]) != _without_name(here[0]):
             content = {name: value for name, value in here[0].items() if name != "array_file"}
             other.save(content, here[1])
@@ -159,7 +162,7 @@ class Record:
             try:
                 raw = None
                 raw = read_bytes(self.path)
-                content = json.loads(raw, parse_constant=_finite, parse_float=_finite)
+                content = parsed(raw)
                 if fits(content, self.shape):
                     return use(content)
                 raise ValueError
@@ -227,6 +230,11 @@ class Record:
         if self._told != text:
             log(text)
         self._told = text
+
+
+def parsed(raw: bytes | str) -> JSON:
+    """What JSON says; a NaN or infinity is a `ValueError`."""
+    return json.loads(raw, parse_constant=_finite, parse_float=_finite)
 
 
 def _finite(text: str) -> float:

@@ -105,7 +105,7 @@ def attack(
         attack: a class, such as `PGD` (20 steps from one random start), or a value with settings of
             its own, such as `PGD(attack_epsilon=0.1, steps=40)`.
         attack_epsilons: radii of the balls, rising, from 0 to the widest of the ball, in units of
-            the input; by default the attack's own.
+            the input; by default the attack's own, a share of high - low.
         low: lowest value of an input.
         high: highest value of an input.
         checkpointing: keeps the work on the way, and reports progress.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ftnoise.core.errors import BadInput
 from ftnoise.core.experiment import run_id
-from ftnoise.core.spec import Spec, canonical, digest, snake_case, spec_id
+from ftnoise.core.spec import CODE, Spec, canonical, digest, snake_case, spec_id
 from tests.core.made import RUN, SCHEDULE, Noise, Pixels
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -30,7 +30,7 @@ def later_version(revision: int = 1, **new: Any) -> Spec:
 
 def test_the_canonical_form_names_the_class_its_revision_and_what_differs_from_the_defaults():
     plain = canonical(Noise())
-    assert plain == {"class": "Noise", "revision": 1, "code": plain["code"]}
+    assert plain == {"class": "Noise", "revision": 1, CODE: plain[CODE]}
     inner = plain | {"sizes": [1, 2.5]}
     changed = Noise(scale=0.5, inner=Noise(sizes=(1, 2.5)))
     assert canonical(changed) == plain | {"scale": 0.5, "inner": inner}
@@ -71,7 +71,7 @@ def test_a_class_outside_the_package_is_identified_by_its_code(
         (tmp_path / f"{name}.py").write_text(text)
         found.append(canonical(importlib.import_module(name).Own()))
     assert (found[0] == found[1]) == same
-    assert "code" not in canonical(SCHEDULE)
+    assert CODE not in canonical(SCHEDULE)
 
 
 def test_a_required_field_is_always_written():

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from ftnoise.core.errors import RunFailed
 from ftnoise.core.experiment import Column, Experiment
 from ftnoise.core.grid import Grid
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
@@ -211,8 +212,7 @@ def test_published_networks_are_packed_and_redraw_the_same_bytes(tmp_path, capsy
     assert done(store, table(epochs=(4,))) == []
     publish(table(), None, store, target)
     (file,) = (file for file in target.root.rglob("*") if file.suffix == ".gz")
-    folders = [one.name for one in target.root.iterdir() if one.is_dir()]
-    assert folders == ["packed"]
+    assert not [one for one in target.root.iterdir() if one.is_dir()]
     statuses = foreseen(table(), plan.tasks(table(), 1), target)
     assert [status.complete for status in statuses] == [True, True, False] * 2
     read = Store(target.root)
@@ -231,10 +231,22 @@ def test_published_networks_are_packed_and_redraw_the_same_bytes(tmp_path, capsy
         file_.unlink()
     publish(table(epochs=(2,)), None, only, Store(further.root))
     assert csv(Store(further.root), table()) == csv(store, table())
-    # What is made there again takes the place of what is packed.
-    (first, *_) = (folder.id for folder, _ in read.finished())
-    read.run(first).write_spec((read.run(first).spec() or {}) | {"finished": "later"})
+    # Whoever locks a packed run gets a folder with all of it.
+    (first, second, *_) = (folder.id for folder, _ in read.finished())
+    with read.run(first).locked():
+        assert csv(Store(target.root), table()) == csv(store, table())
+        read.run(first).write_spec((read.run(first).spec() or {}) | {"finished": "later"})
     assert (Store(target.root).run(first).spec() or {})["finished"] == "later"
+    assert csv(Store(target.root), table()) == csv(store, table())
+    with read.run(first).locked():
+        read.run(first).drop_measures()
+    assert not read.run(first).measured(spec_id(COLUMNS[0].measure))
+    # A copy to where a run is packed has what was packed; measures reach a folder that is there.
+    Store(store.root).run(second).copy_to(target, weights=False)
+    assert csv(Store(target.root), table()) != csv(store, table())
+    publish(table(), None, Store(store.root), Store(target.root))
+    assert csv(Store(target.root), table()) == csv(store, table())
+    assert {one.name for one in target.root.iterdir() if one.is_dir()} == {first, second}
     assert "packed" not in capsys.readouterr().err
 
 
@@ -242,11 +254,13 @@ def test_published_networks_are_packed_and_redraw_the_same_bytes(tmp_path, capsy
 def test_a_damaged_pack_is_named_and_not_used(content, tmp_path, capsys):
     store = Store(tmp_path)
     store.prepare()
-    file = tmp_path / "packed" / "grids.jsonl.gz"
-    file.parent.mkdir()
+    file = tmp_path / "packed.jsonl.gz"
     file.write_bytes(content)
     assert [*store.finished()] == []
     assert str(file) in capsys.readouterr().err
+    with pytest.raises(RunFailed, match="to be sound, to add to it"):
+        store.pack([])
+    assert file.read_bytes() == content
 
 
 def test_a_truncated_pack_is_named_and_not_used(tmp_path, capsys):

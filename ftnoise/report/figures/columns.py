@@ -26,7 +26,6 @@ from ftnoise.report.figures.canvas import (
 )
 from ftnoise.report.results import Cell, Results
 from ftnoise.report.table import Section, seeds_in_words, titled
-from ftnoise.stats import Summary
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -105,15 +104,11 @@ def overview(canvas: Canvas, results: Results) -> None:
 
 def _bar(cell: Cell) -> tuple[float, float]:
     """How far the interval over seeds, or else that of the number itself, goes left and right."""
-    if cell.ours is None or cell.ours.high is not None or cell.ends is None:
-        half = _half(cell.ours) if cell.ours else math.nan
-        return half, half
-    return cell.ours.mean - cell.ends[0], cell.ends[1] - cell.ours.mean
-
-
-def _half(ours: Summary) -> float:
-    """Half of the interval's length; NaN, for nothing to draw, where there is none."""
-    return math.nan if ours.high is None else ours.high - ours.mean
+    ours = cell.ours
+    ends = cell.ends if ours is None or ours.low is None else (ours.low, ours.high)
+    if ours is None or ends is None or ends[1] is None:
+        return math.nan, math.nan  # nothing to draw
+    return max(ours.mean - ends[0], 0.0), max(ends[1] - ours.mean, 0.0)
 
 
 def _handles(results: Results, columns: Sequence[Column]) -> list[Artist]:
@@ -170,9 +165,10 @@ def _draw_curves(canvas: Canvas, results: Results, figure: Curves) -> None:
                     color = flat.setdefault(label, COLORS[1 + len(flat) % (len(COLORS) - 1)])
                     axes.axhline(y, color=color, **line)
                 elif x > 0 or not figure.logarithmic:
-                    points.append((x, y, _half(cell.ours) if cell.ours else math.nan))
+                    points.append((x, y, _bar(cell)))
             xs, ys, bars = ([point[k] for point in sorted(points)] for k in range(3))
-            axes.errorbar(xs, ys, bars if ours else None, **(OURS if ours else PAPER) | BARS | line)
+            reach = [*zip(*bars, strict=True)] if ours and bars else None
+            axes.errorbar(xs, ys, reach, **(OURS if ours else PAPER) | BARS | line)
         titles = ",\n".join(columns[name].title for name in names)
         axes.set_ylabel(titled(titles, columns[names[0]].unit))
         axes.set_title(group if len(results.groups) > 1 else "")

@@ -67,7 +67,7 @@ def overview(results: Results) -> Section:
         (f"{len(some):,} of {len(results.groups.get(name, ())):,}",) for name, some in found.items()
     ]
     blocks = [Block("Networks", counts)]
-    for column in results.columns:
+    for column in columns:
         cells = [(_spread(some, column),) for some in found.values()]
         blocks.append(Block(titled(column.title, column.unit), cells, ("median [range]",)))
     labels = [(name, grid.about) for name, grid in _grids(results)]

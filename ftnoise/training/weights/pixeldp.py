@@ -9,11 +9,13 @@ the trained network (`layers/sensitivity.py`), so they hold even where training 
 
 Deviations
 1. The authors keep the l_2 sensitivity near 1 by ceil(100 * size) small Parseval projections after
-   each step; that is `parseval=10` for a size of 0.1. By default, each training step is followed by
-   a larger one, and the kernel is divided by its largest singular value, which comes from one step
-   of power iteration. The projection makes the singular values more equal, so that less of an image
-   drowns in the noise: with a construction size of 0.3 on MNIST, it raises the share that is right
-   and certified at 0.2 (votes) from about 62 to 79 % (3 epochs, 500 test images, 1,000 draws).
+   each step, of a kernel that they divide by ceil(filter / stride). The projections are
+   `parseval=10` for a size of 0.1; nothing is divided, as certificates divide by the sensitivity
+   that is measured. By default, each training step is followed by a larger one, and the kernel is
+   divided by its largest singular value, which comes from one step of power iteration. The
+   projection makes the singular values more equal, so that less of an image drowns in the noise:
+   with a construction size of 0.3 on MNIST, it raises the share that is right and certified at 0.2
+   (votes) from about 62 to 79 % (3 epochs, 500 test images, 1,000 draws).
 2. The noise rises with the number of steps as in the authors' code, 1 - min(0.99975^t, 0.9), but
    does not jump to the whole of it where that exceeds 0.9. With a preset that trains for a share of
    the epochs, the noise rises proportionally sooner.

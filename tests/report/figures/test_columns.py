@@ -64,7 +64,7 @@ def test_the_interval_of_a_number_is_in_its_cell_and_its_picture():
     assert "Low" not in text
     assert "ours ± sd [low, high]" in text
     assert r"84.6 \[83.8, 85.3\]" in report.markdown(results)
-    assert "84.6 [83.8, 85.3]" in report.latex(results)
+    assert r"$84.6\ [83.8, 85.3]$" in report.latex(results)
     assert "a,low,,,83.8" in report.csv(results)
     lines = [next(line for line in text.splitlines() if line.startswith(name)) for name in "abc"]
     starts = [line.index(number) for line, number in zip(lines, ("84", "70", "60"), strict=True)]
