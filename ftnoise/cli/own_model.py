@@ -96,7 +96,7 @@ def settings(
     texts = descriptions(cls)
     group = parser.add_mutually_exclusive_group() if exclusive else parser
     for field in fields(cls):
-        default = "" if field.default in (None, MISSING) else f" (default: {field.default})"
+        default = "" if field.default in (None, MISSING, ()) else f" (default: {field.default})"
         options: dict[str, Any] = {"help": texts[field.name] + default}
         whole = field.type in ("int", "int | None")
         options |= {"type": int, "metavar": "N"} if whole else {"type": float, "metavar": "X"}
@@ -202,7 +202,7 @@ def measured(job: Job[R], path: Path, report: Callable[[int, int, str], None]) -
     from ftnoise.user.folder import SUFFIXES, stored
 
     with stopping.heeded(RESUMES), stored(job, path, report) as result:
-        print(f"{result}\nScaling: {job.about['scaling']}.", flush=True)
+        print(f"{result}\nScaling of the examples: {job.about['scaling']}.", flush=True)
     line(f"Written to {path}/{job.name}: {', '.join(f'.{suffix}' for suffix in SUFFIXES)}")
     return result
 

@@ -24,10 +24,10 @@ class Sampling(Measure):
 
     Scalars: `acceptance`, the share of accepted trajectories after the burn-in (%); `step_size`,
     their mean step size; `energy_error`, the mean absolute error of the energy in a trajectory; and
-    of the probability of the class that the network predicts, for each test example, the 90 %
-    quantile of `r_hat` over examples (split chains; missing with fewer than 4 samples, or where no
-    prediction changes) and the median of `effective_samples`. All are missing for a network that is
-    not Bayesian. Info: `red_flags`, sentences.
+    of the probability of the class that the network predicts, for each test example, over examples
+    the 90 % quantile of `r_hat` and its median `r_hat_median` (split chains; missing with fewer
+    than 4 samples, or where no prediction changes) and the median of `effective_samples`. All are
+    missing for a network that is not Bayesian. Info: `red_flags`, sentences.
 
     Args:
         examples: number of test examples, at least 1.
@@ -89,6 +89,7 @@ class Sampling(Measure):
                     )
                 for key, values, share in (
                     ("r_hat", r_hat, 0.9),
+                    ("r_hat_median", r_hat, 0.5),
                     ("effective_samples", effective, 0.5),
                 ):
                     if (finite := values[np.isfinite(values)]).size:
@@ -117,6 +118,7 @@ def columns(measure: Sampling) -> tuple[Column, ...]:
         "acceptance": ("Accepted trajectories", "%", 1),
         "energy_error": ("Error of the energy", "", 2),
         "r_hat": ("R-hat of predictions, 90 % quantile", "", 2),
+        "r_hat_median": ("R-hat of predictions, median", "", 2),
         "effective_samples": ("Effective samples, median", "", 0),
     }
     return tuple(

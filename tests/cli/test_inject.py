@@ -65,7 +65,7 @@ def test_uint8_examples_are_divided_by_255(own, tmp_path, data):
     np.savez(tmp_path / "float.npz", x=np.divide(pixels, 255, dtype=np.float32), y=data[1])
     (code, out, _), (_, same, _) = (own(data=f"{name}.npz") for name in ("uint8", "float"))
     assert code == 0
-    assert out.splitlines()[-1] == "Scaling: uint8 examples divided by 255."
+    assert out.splitlines()[-1] == "Scaling of the examples: uint8 examples divided by 255."
     assert out.splitlines()[:-1] == same.splitlines()[:-1]
 
 
