@@ -101,7 +101,7 @@ class Engine:
         return status(task, folder, spec, complete)
 
     def adopt(self) -> list[str]:
-        """Copies runs published with weights whose training has not begun here; returns rows."""
+        """Copies published runs whose training has not begun here; returns the names of rows."""
         names = []
         for task in self.tasks:
             folder = self.folder(task)
