@@ -40,7 +40,7 @@ class FaultTolerance(Measure):
     Scalars, accuracies in percent, drops in points, rates in percent of the sites; those of a rate
     that is not tested are missing: `golden_accuracy` (without faults), `golden_spread` (its
     standard deviation over the draws of the trials, where the network draws), `accuracy_at_...` (at
-    a rate, such as `accuracy_at_50`: means over trials), `drop_from_50_to_90` (of the means),
+    each rate, such as `accuracy_at_50`: means over trials), `drop_from_50_to_90` (of the means),
     `sdc_rate_at_50` (silent data corruption: examples that are right without faults and wrong with
     them, with finite outputs, in percent of the former); by `stats.curves.summaries`
     `area_under_curve`, `rate_1_point_lost`, `rate_5_points_lost`, `rate_50_points_lost`,
@@ -173,9 +173,9 @@ def summarized(rates: tuple[float, ...], found: Outcomes, agreed: Agreement) -> 
         ends = [student_interval(row, low=0.0, high=100.0) for row in values] if defined else []
         arrays[f"{name}_low"] = np.array([end.low for end in ends] or arrays[name])
         arrays[f"{name}_high"] = np.array([end.high for end in ends] or arrays[name])
+    for rate, values in zip(rates, accuracies, strict=True):
+        scalars[f"accuracy_at_{100 * rate:g}"] = float(values.mean())
     tested = {rate: rates.index(rate) for rate in DROP if rate in rates}
-    for rate, index in tested.items():
-        scalars[f"accuracy_at_{100 * rate:.0f}"] = float(accuracies[index].mean())
     if DROP[0] in tested:
         arrays["correct_at"] = np.array([100 * DROP[0]])
         arrays["correct"] = found.results[tested[DROP[0]]]["correct"][None]
