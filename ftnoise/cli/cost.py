@@ -43,6 +43,10 @@ class Costs:
         speed = statistics.median(self._known.values()) if self._known else 1.0
         return {name: duration(60 * speed * cost) for name, cost in experiment.minutes.items()}
 
+    def listed(self, experiment: Experiment) -> str:
+        """`paper 2 h 05 min, quick 2 min`; empty if no cost was measured."""
+        return ", ".join(" ".join(cost) for cost in self.of(experiment).items())
+
     def remember(self, experiment: Experiment, preset: Preset, seconds: float) -> None:
         """Keeps how long a whole table took here."""
         machines = self._record.content() or {}

@@ -23,7 +23,6 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"Experiments, with the time to train them {costs.where}:\n")
     for name in catalog.names():
         found = catalog.experiment(name)
-        each = ", ".join(" ".join(cost) for cost in costs.of(found).items())
-        print(f"  {name:19} {found.title}\n{'':22}{each}")
+        print(f"  {name:19} {found.title}\n{'':22}{costs.listed(found)}")
     print("\nFor example: ./reproduce.sh table5 --preset quick")
     return 0

@@ -85,7 +85,7 @@ def dispatch(argv: list[str]) -> int:
     import logging
 
     command, arguments = parse(argv or ["list"])
-    if getattr(arguments, "quiet", False):
+    if arguments.quiet:
         os.environ[QUIET] = "1"
     # Before TensorFlow is imported: no lines about CPU kernels, CUDA plugins and retracing.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -113,7 +113,7 @@ def parse(argv: list[str]) -> tuple[Any, argparse.Namespace]:
     about = summary(stem)
     program = os.environ.get("FTNOISE_PROGRAM", "ftnoise")  # what the user called
     parser = Parser(prog=f"{program} {name}", description=f"{about[0].upper()}{about[1:]}")
-    parser.set_defaults(experiment=name)
+    parser.set_defaults(experiment=name, quiet=False)
     command.arguments(parser)
     if stem == "reproduce" and {"-h", "--help"} & {*rest}:
         command.describe(parser, catalog.experiment(name))

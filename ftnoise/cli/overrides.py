@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import difflib
 from typing import Any
 
+from ftnoise.core.checks import closest
 from ftnoise.core.errors import BadInput
 from ftnoise.core.experiment import Experiment
 from ftnoise.core.preset import Preset
@@ -83,8 +83,8 @@ def _replaced(spec: Spec, path: list[str], value: Any) -> Any:
     name, *rest = path
     fields = [f.name for f in dataclasses.fields(spec)]
     if name not in fields:
-        close = difflib.get_close_matches(name, fields, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else f" (it has {', '.join(fields)})"
+        close = closest(name, fields)
+        hint = f"; did you mean {close!r}?" if close else f" (it has {', '.join(fields)})"
         raise LookupError(f"{type(spec).__name__} has no {name!r}{hint}")
     old = getattr(spec, name)
     if rest:

@@ -86,8 +86,8 @@ def describe(parser: argparse.ArgumentParser, experiment: Experiment) -> None:
     else:
         paragraphs.append(f"Rows: {', '.join(row.name for row in experiment.rows)}.")
     costs = Costs(Store(default_root()))
-    if cost := [" ".join(each) for each in costs.of(experiment).items()]:
-        paragraphs.append(f"{costs.where.capitalize()}: {', '.join(cost)}.")
+    if cost := costs.listed(experiment):
+        paragraphs.append(f"{costs.where.capitalize()}: {cost}.")
     width = shutil.get_terminal_size((80, 24)).columns - 2
     parser.description = "\n".join(textwrap.fill(text, width) for text in paragraphs)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter

@@ -41,6 +41,13 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(parts) or "none"
 
 
+def closest(name: str, known: Sequence[str]) -> str | None:
+    """The known name that a misspelled one probably means, if one is close."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
+
+
 def positive(**values: object) -> None:
     """Finite numbers > 0."""
     for name, value in values.items():

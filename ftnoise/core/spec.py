@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import functools
 import hashlib
 import inspect
 import json
@@ -22,7 +21,7 @@ import math
 import re
 import textwrap
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar, Self
 
 from ftnoise.core.checks import expect
@@ -101,7 +100,7 @@ def canonical(value: object, *, everything: bool = False) -> JSON:
     )
 
 
-@functools.cache
+@cache
 def _code(kind: type[object]) -> str:
     """SHA-256 (hex) of a class outside this package, without comments, docstrings and layout.
 

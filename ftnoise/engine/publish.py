@@ -66,7 +66,7 @@ def publish(
         wanted = weights is None or (stored.draw == 0 and stored.run.seed < weights)
         whole = stored.spec.get("weights", True) and wanted
         reads = stored.folder.read_measure_arrays
-        kept = (target.run(stored.folder.id).path / "spec.json").is_file()
+        kept = target.run(stored.folder.id).has_files()
         if whole or kept or (stored.draw == 0 and any(map(reads, shown))):
             stored.folder.copy_to(target, weights=whole)
             environments[stored.folder.id] = stored.environments

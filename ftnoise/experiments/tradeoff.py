@@ -10,7 +10,7 @@ weights of `weight_noise`.
 Deviations
 1. The paper's measure of fault tolerance is the generalization error. Another column has the
    accuracy with half of the parameters stuck at 0, over 50 trials that all models of a network
-   share, and one that with 1,000 flipped bits of the parameters in int8.
+   share, and the next the accuracy with 1,000 flipped bits of the parameters in int8.
 2. All models, private ones too, are attacked as in Table 5, in one l_inf ball of 2/255.
 3. Networks that draw their weights (DropConnect, the stochastic delta rule) draw them at test time
    too: an accuracy is of one draw for each batch of images. PGD averages its gradients over 20

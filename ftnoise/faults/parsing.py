@@ -6,12 +6,11 @@ of `Where`, `Effect` or `Rate` has a text form and appears in `--help` without f
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import fields
 from typing import Any
 
-from ftnoise.core.checks import expect
+from ftnoise.core.checks import closest, expect
 from ftnoise.core.errors import BadInput
 from ftnoise.core.spec import Spec, snake_case
 from ftnoise.faults.effects import Effect
@@ -97,8 +96,8 @@ def _part(role: str, text: str) -> Any:
     name, equals, value = first.partition("=")
     known = _kinds(PARTS[role])
     if name not in known:
-        close = difflib.get_close_matches(short, [*known, *SHORT], n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
+        close = closest(short, [*known, *SHORT])
+        hint = f" Did you mean {close!r}?" if close else ""
         raise BadInput(
             f"Expected {role} to be one of {', '.join(known)}. Received: {text!r}.{hint}"
         )

@@ -14,6 +14,7 @@ from ftnoise.core.checks import expect, listed
 from ftnoise.core.errors import printable
 from ftnoise.core.experiment import Column, Experiment, Row
 from ftnoise.core.figures import ArrayFigure, Pairs
+from ftnoise.core.interfaces import Measure
 from ftnoise.core.preset import Preset
 from ftnoise.core.spec import JSON, spec_id
 from ftnoise.report.table import MISSING, PLUS_MINUS, VACUOUS, fixed, seeds_in_words
@@ -277,16 +278,16 @@ def results(experiment: Experiment, preset: Preset, runs: Sequence[StoredRun]) -
         runs: finished runs, by row, draw and seed.
     """
     values: dict[str, dict[str, dict[Key, float]]] = {}
-    returned: dict[Column, set[str]] = {}
+    returned: dict[Measure, set[str]] = {}
     readings: dict[str, dict[str, list[Reading]]] = {}
     for run in runs:
         folder = run.folder
         for measure in dict.fromkeys(column.measure for column in experiment.columns):
             if (scalars := folder.read_measure(spec_id(measure))) is None:
                 continue
+            returned.setdefault(measure, set()).update(scalars)
             for column in experiment.columns:
                 if column.measure == measure:
-                    returned.setdefault(column, set()).update(scalars)
                     cell = values.setdefault(run.row.name, {}).setdefault(column.name, {})
                     if (number := column.of(scalars)) is not None:
                         cell[run.draw, run.run.seed] = number
@@ -296,10 +297,11 @@ def results(experiment: Experiment, preset: Preset, runs: Sequence[StoredRun]) -
                 by_measure = readings.setdefault(run.row.name, {})
                 by_measure.setdefault(id, []).append(Reading(run.run.seed, arrays, info))
     lines = notes(experiment, preset, runs)
-    for column, names in returned.items():
-        if column.of(dict.fromkeys(names, 0.0)) is None:
-            kind = type(column.measure).__name__
-            lines.append(f"Column {column.name} is empty: {kind} returned {listed(sorted(names))}.")
+    for column in experiment.columns:
+        names = returned.get(column.measure, set())
+        if names and column.of(dict.fromkeys(names, 0.0)) is None:
+            kind, found = type(column.measure).__name__, listed(sorted(names))
+            lines.append(printable(f"Column {column.name} is empty: {kind} returned {found}."))
     return Results(experiment, preset.name, values, tuple(lines), readings)
 
 

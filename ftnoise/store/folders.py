@@ -134,8 +134,8 @@ class Store:
         _expect_id("run", id)
         if id not in self._runs:
             path = self.root / id
-            packed = id in self._pack.ids and not (path / "spec.json").is_file()
-            self._runs[id] = RunFolder(id, path, self._pack.runs.get(id) if packed else None)
+            packed = self._pack.runs.get(id) if id in self._pack.ids else None
+            self._runs[id] = RunFolder(id, path, packed)
         return self._runs[id]
 
     @cached_property
@@ -194,7 +194,8 @@ class RunFolder:
     """
 
     def __init__(self, id: str, path: Path, packed: Packed | None = None) -> None:
-        self.id, self.path, self._packed = id, path, packed or {}
+        self.id, self.path = id, path
+        self._packed = packed if packed and not self.has_files() else {}
         self._held = False
         self._records: dict[tuple[str, str], Record] = {}
         self._spec = self._record("spec", shape=SPEC)
@@ -205,6 +206,10 @@ class RunFolder:
         packed = self._packed.get(f"{place}/{stem}".lstrip("/"))
         new = Record(self.path / place, stem, lambda: self._held, shape, packed)
         return self._records.setdefault((place, stem), new)
+
+    def has_files(self) -> bool:
+        """Whether it has files of its own, which take the place of what is packed."""
+        return (self.path / "spec.json").is_file()
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[bool]:
@@ -224,9 +229,10 @@ class RunFolder:
                 self._held = self._held and not mine
 
     def _unpack(self) -> None:
-        # The spec last: with it the folder takes the place of what is packed.
-        for stem in sorted(self._packed, key="spec".__eq__):
-            write_json(self.path / f"{stem}.json", self._packed[stem])
+        if self._packed and not self.has_files():  # another process may have made them meanwhile
+            # The spec last: with it the folder takes the place of what is packed.
+            for stem in sorted(self._packed, key="spec".__eq__):
+                write_json(self.path / f"{stem}.json", self._packed[stem])
         self._packed = {}
         for record in self._records.values():
             record.packed = None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftnoise import experiments
-from ftnoise.core.checks import expect
+from ftnoise.core.checks import closest, expect
 from ftnoise.core.errors import BadInput, first_line
 
 if TYPE_CHECKING:
@@ -40,12 +40,10 @@ def check(name: str, commands: Sequence[str] = ()) -> None:
     """
     known = names()
     if not is_file(name) and name not in known:
-        import difflib
-
-        close = difflib.get_close_matches(name, [*known, *commands], n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
         if name.endswith(".py"):
             raise BadInput(f"Expected the file of an experiment. Received: {name} (no such file).")
+        close = closest(name, [*known, *commands])
+        hint = f" Did you mean {close!r}?" if close else ""
         raise BadInput(f"Expected an experiment ({', '.join(known)}). Received: {name!r}.{hint}")
 
 

@@ -233,9 +233,13 @@ def test_published_networks_are_packed_and_redraw_the_same_bytes(tmp_path, capsy
     assert csv(Store(further.root), table()) == csv(store, table())
     # Whoever locks a packed run gets a folder with all of it.
     (first, second, *_) = (folder.id for folder, _ in read.finished())
+    other = Store(target.root)
+    assert other.run(first).spec() == read.run(first).spec()  # both see it packed
     with read.run(first).locked():
         assert csv(Store(target.root), table()) == csv(store, table())
         read.run(first).write_spec((read.run(first).spec() or {}) | {"finished": "later"})
+    with other.run(first).locked():  # which unpacks nothing over what was written meanwhile
+        assert (other.run(first).spec() or {})["finished"] == "later"
     assert (Store(target.root).run(first).spec() or {})["finished"] == "later"
     assert csv(Store(target.root), table()) == csv(store, table())
     with read.run(first).locked():

@@ -104,9 +104,10 @@ def overview(canvas: Canvas, results: Results) -> None:
 
 def _bar(cell: Cell) -> tuple[float, float]:
     """How far the interval over seeds, or else that of the number itself, goes left and right."""
-    ours = cell.ours
-    ends = cell.ends if ours is None or ours.low is None else (ours.low, ours.high)
-    if ours is None or ends is None or ends[1] is None:
+    ours, ends = cell.ours, cell.ends
+    if ours and ours.low is not None and ours.high is not None:
+        ends = ours.low, ours.high
+    if ours is None or ends is None:
         return math.nan, math.nan  # nothing to draw
     return max(ours.mean - ends[0], 0.0), max(ends[1] - ours.mean, 0.0)
 
