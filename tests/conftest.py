@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 # TensorFlow reads this when it is imported, so it is set before any test module is.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# `./reproduce.sh test` sets these for its own commands; every test says what it needs.
+for name in ("FTNOISE_PROGRAM", "FTNOISE_RUNS"):
+    os.environ.pop(name, None)
 
 # A slow machine is no failure, and the gate says the same of the same code each time.
 settings.register_profile("ftnoise", deadline=None, derandomize=True, database=None)
@@ -37,6 +40,7 @@ def ftnoise(monkeypatch, capsys, tmp_path) -> Callable[..., tuple[int, str, str]
     fake.install(monkeypatch.setattr)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("FTNOISE_DATA", raising=False)
+    monkeypatch.setenv("FTNOISE_RUNS", str(tmp_path / "runs"))
 
     def run(*words: str, at: str = "runs") -> tuple[int, str, str]:
         folder = ["--runs", str(tmp_path / at)] if {"tiny", "report", "publish"} & {*words} else []

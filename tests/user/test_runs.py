@@ -29,7 +29,6 @@ FEW = ftnoise.FaultTolerance(rates=(0.5,), trials=3)
 def elsewhere(tmp_path, monkeypatch):
     """The working directory has no runs."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("FTNOISE_RUNS", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
