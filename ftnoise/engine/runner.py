@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -83,7 +83,7 @@ def perform(unit: Unit, report: Report = lambda done, total, text: None) -> str 
             return None
         folder.clean()
         try:
-            with stopping.heeded():
+            with stopping.heeded(), _custom_gradients_freed():
                 _perform(unit, folder, report)
         except FtnoiseError as failure:
             folder.write_failure(f"{failure}\n")
@@ -128,8 +128,6 @@ def _perform(unit: Unit, folder: RunFolder, report: Report) -> None:
     if finish and not unit.keep:
         finish()
         folder.drop_checkpoints()
-    del network
-    gc.collect()
 
 
 def _train(unit: Unit, folder: RunFolder, report: Report) -> tuple[keras.Model, Callable[[], None]]:
@@ -174,6 +172,24 @@ def _train(unit: Unit, folder: RunFolder, report: Report) -> tuple[keras.Model, 
 def missing(folder: RunFolder, measures: Iterable[Measure]) -> list[Measure]:
     """The measures that a run's folder has no result of."""
     return [measure for measure in measures if not folder.measured(spec_id(measure))]
+
+
+@contextlib.contextmanager
+def _custom_gradients_freed() -> Iterator[None]:
+    """Frees the graphs with custom gradients that are made inside.
+
+    TensorFlow never does: each network would leave its graphs, and the training set with them.
+    """
+    from tensorflow.python.framework.ops import gradient_registry
+
+    before = set(gradient_registry.list())
+    try:
+        yield
+    finally:
+        for name in set(gradient_registry.list()) - before:
+            if name.startswith("CustomGradient-"):
+                del gradient_registry._registry[name]
+        gc.collect()
 
 
 @cache

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
+from typing import Any
 
 import numpy as np
 import pytest
@@ -228,3 +230,30 @@ def test_a_commit_is_known_inside_a_checkout_only(monkeypatch, tmp_path):
     assert environment.commit() is None
     monkeypatch.setenv("FTNOISE_COMMIT", "0123456789ab")
     assert environment.commit() == "0123456789ab"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SmallCNN(Small):
+    """A convolution with a custom gradient."""
+
+    def layers(self) -> list[Any]:
+        from keras.layers import Dense, Flatten, Reshape
+
+        from ftnoise.layers.convolution import ImageConv2D
+
+        return [Reshape((3, 1, 1)), ImageConv2D(2, (2, 1)), Flatten(), Dense(self.classes)]
+
+
+def test_no_graph_of_an_earlier_network_stays_in_memory(tmp_path):
+    from tensorflow.python.framework.func_graph import FuncGraph
+
+    def graphs() -> int:
+        found = [one for one in gc.get_objects() if isinstance(one, FuncGraph)]
+        return sum(graph.name != "keras_graph" for graph in found)  # those are empty
+
+    left = []
+    for seed in range(3):
+        run = dataclasses.replace(RUN, architecture=SmallCNN(), seed=seed)
+        runner.perform(unit(tmp_path, run))
+        left.append(graphs())
+    assert left[0] == left[1] == left[2]

@@ -91,7 +91,10 @@ class PlainUpdater(Updater):
             losses, logits = objective()
             loss = tf.reduce_mean(losses) + (penalty() if penalty else 0.0)
         gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        # One replica has nothing to aggregate, and TensorFlow never frees a graph that does.
+        self.optimizer.apply_gradients(
+            zip(gradients, variables, strict=True), experimental_aggregate_gradients=False
+        )
         return loss, logits, gradients
 
 
