@@ -209,6 +209,7 @@ def test_an_augmentation_is_keyed_and_keeps_the_shape(spec, images):
 
 CHAIN = {
     "trajectories": 6,
+    "averaged": 1,
     "burn_in": False,
     "acceptance": 0.5,
     "step_size": 0.1,

@@ -113,7 +113,7 @@ def parse(argv: list[str]) -> tuple[Any, argparse.Namespace]:
     about = summary(stem)
     program = os.environ.get("FTNOISE_PROGRAM", "ftnoise")  # what the user called
     parser = Parser(prog=f"{program} {name}", description=f"{about[0].upper()}{about[1:]}")
-    parser.set_defaults(experiment=name, quiet=False)
+    parser.set_defaults(experiment=name, quiet=False, words=rest)
     command.arguments(parser)
     if stem == "reproduce" and {"-h", "--help"} & {*rest}:
         command.describe(parser, catalog.experiment(name))

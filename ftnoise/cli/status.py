@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -30,10 +31,12 @@ def run(arguments: argparse.Namespace) -> int:
     from ftnoise.engine import plan
     from ftnoise.engine.executor import foreseen
     from ftnoise.store.folders import Store
+    from ftnoise.user.reproduce import REFERENCES
 
     experiment, preset = chosen(arguments, arguments.rows)
     tasks = plan.tasks(experiment, arguments.seeds or experiment.seeds, arguments.rows)
-    statuses = foreseen(experiment, tasks, Store(arguments.runs), read=False)
+    references = [Store(REFERENCES)] if experiment.adopts else []
+    statuses = foreseen(experiment, tasks, Store(arguments.runs), references, read=False)
     counts: dict[str, Counter[str]] = {}
     for status in statuses:
         group = status.task.row.name.split()[0] if experiment.grids else experiment.name
@@ -48,11 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
     if len(failed) > LISTED:
         lines.append(f"and {len(failed) - LISTED:,} more failures")
     if left := sum(not status.complete for status in statuses):
-        words = [f"./reproduce.sh {arguments.experiment}"]
-        words += [f"--preset {preset.name}"] if preset.name != "paper" else []
-        words += [f"--sample {100 * arguments.sample:g}%"] if arguments.sample else []
+        command = shlex.join(["./reproduce.sh", *arguments.words])
         lines += [""] if failed else []
-        lines.append(f"{time_left(statuses, left)}{' '.join(words)} does what is left.")
+        lines.append(f"{time_left(statuses, left)}{command} does what is left.")
     if lines:
         print("", *lines, sep="\n")
     return 0

@@ -58,7 +58,7 @@ class Sources:
         checks.path(data_dir=chosen)
         found = os.path.isdir(chosen)
         checks.expect(found, "--data-dir or FTNOISE_DATA to be a folder", data_dir=str(chosen))
-        return cls(data_dir=Path(chosen), offline=offline)
+        return cls(data_dir=Path(chosen).resolve(), offline=offline)
 
 
 @dataclass(frozen=True, eq=False)

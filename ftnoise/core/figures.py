@@ -108,23 +108,32 @@ class Clouds(Figure):
 
 @dataclass(frozen=True, kw_only=True)
 class Correlations(Figure):
-    """Table of the rank correlation of columns with the column `x` in each grid, with a verdict.
+    """Table of the rank correlation of columns with `x` in each grid, with a verdict.
 
     Args:
-        x: name of a column.
+        x: name of a column; "" for the axis.
+        axis: name of an axis of numbers, in the place of `x`; grids without it are left out.
         columns: names of columns.
         expected: by the grid's name, what the paper found: -1 for a negative correlation, 1 for a
             positive one, 0 for none; grids without an entry have no verdict.
+        reverse: those of the columns that fall where what `expected` speaks of rises.
+        unjudged: those that the paper does not have: they have no verdict.
     """
 
     module = "networks"
 
-    x: str
+    x: str = ""
+    axis: str = ""
     columns: tuple[str, ...]
     expected: dict[str, int] = field(default_factory=dict)
+    reverse: tuple[str, ...] = ()
+    unjudged: tuple[str, ...] = ()
 
     def check(self, rows: Sequence[str], columns: Mapping[str, str]) -> None:
-        _expect_columns(self, columns, self.x, *self.columns)
+        expect(bool(self.x) != bool(self.axis), f"a column or an axis in {self.name}", x=self.x)
+        _expect_columns(self, columns, *filter(None, [self.x]), *self.columns)
+        for name in (*self.reverse, *self.unjudged):
+            expect(name in self.columns, f"one of the columns of {self.name}", column=name)
         for grid, sign in self.expected.items():
             expect(sign in (-1, 0, 1), f"-1, 0 or 1 for {grid} in {self.name}", sign=sign)
 

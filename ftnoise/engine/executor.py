@@ -9,8 +9,10 @@ the store first and resumes from its checkpoint.
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 NAMED = 100  # runs: of more, only failures have a line of their own
 ANSWER = "30 s"  # for a scheduler
 SHOWN = 5  # numbers of a run when it is finished; the table has all
+
+ONE_AT_A_TIME = threading.Lock()  # Keras has one state for a process
 
 CLUSTER = {
     # A unit may hold the interpreter lock for long, and must not count as dead.
@@ -295,7 +299,10 @@ def safe_scheduler(address: str) -> None:
     """
     scheme, _, rest = address.rpartition("://")
     host = rest.rpartition(":")[0].strip("[]")
-    local = host == "localhost" or host == "::1" or host.startswith("127.")
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = host == "localhost"
     expect(
         scheme == "tls" or (scheme in ("", "tcp") and local),
         "--cluster to be tls://HOST:PORT, or on this machine",
@@ -306,15 +313,15 @@ def safe_scheduler(address: str) -> None:
 def by_workers(groups: list[Group], client: Client) -> Outcomes:
     """Does groups of units in worker processes; a killed worker's group is tried again.
 
-    If the group kills its worker again, each of its units is tried alone. A unit that kills its
-    worker alone has failed.
+    If the group kills its worker again (as often as the scheduler allows), each of its units is
+    tried alone. A unit that kills its worker alone has failed.
     """
     from distributed import as_completed
 
     def submit(group: Group) -> Future:
         units = [unit for _, unit in group]
-        # The number of units is in the key, as those of a group are tried alone later.
-        key = f"{units[0].id}-{len(units)}"
+        # Commands on one cluster have keys of their own, and so have a group's units tried alone.
+        key = f"{client.id}-{units[0].id}-{len(units)}"
         future = client.submit(work, units, key=key, pure=False)
         pending[future] = group
         return future
@@ -325,21 +332,26 @@ def by_workers(groups: list[Group], client: Client) -> Outcomes:
         group = pending.pop(future)
         if future.status == "finished":
             yield from zip((task for task, _ in group), future.result(), strict=True)
-        elif future.status != "error":
-            yield from ((task, RunFailed("The dask scheduler is lost.")) for task, _ in group)
-        elif len(group) > 1:
+        elif future.status == "error" and len(group) > 1:
             completed.update([submit([one]) for one in group])
         else:
-            (task, unit), reason = group[0], first_line(future.exception())
-            details = Store(unit.root).run(unit.id).write_failure(f"{reason}\n")
-            yield task, RunFailed(f"{reason} (details: {details})")
+            lost = future.status != "error"
+            reason = "The dask scheduler is lost." if lost else first_line(future.exception())
+            for task, unit in group:
+                Store(unit.root).run(unit.id).write_failure(f"{reason}\n")
+                yield task, RunFailed(reason)
 
 
 def work(units: list[Unit]) -> list[FtnoiseError | str]:
-    """Does units in a worker with one thread; gives each one's run's id or failure.
+    """Does units in a worker, with one thread; gives each one's run's id or failure.
 
-    It waits where another process works on the run.
+    It waits where another process works on the run, or another thread of a worker that has several.
     """
+    with ONE_AT_A_TIME:
+        return _work(units)
+
+
+def _work(units: list[Unit]) -> list[FtnoiseError | str]:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # no lines about retracing
     import tensorflow as tf
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -180,16 +181,20 @@ def _custom_gradients_freed() -> Iterator[None]:
 
     TensorFlow never does: each network would leave its graphs, and the training set with them.
     """
-    from tensorflow.python.framework.ops import gradient_registry
-
-    before = set(gradient_registry.list())
+    before = {*_gradients()}
     try:
         yield
     finally:
-        for name in set(gradient_registry.list()) - before:
+        for name in {*_gradients()} - before:
             if name.startswith("CustomGradient-"):
-                del gradient_registry._registry[name]
+                del _gradients()[name]
         gc.collect()
+
+
+def _gradients() -> dict[str, Any]:
+    """TensorFlow's gradient functions by name; none before it is imported."""
+    ops = sys.modules.get("tensorflow.python.framework.ops")
+    return ops.gradient_registry._registry if ops else {}
 
 
 @cache

@@ -20,8 +20,16 @@ EXPERIMENT = Experiment(
     source=f"{_grids.SOURCE}, figure 3 and appendix B.6 and B.7",
     grids=GRIDS,
     columns=_grids.columns(_grids.ROBUSTNESS),
-    figures=_grids.figures(
-        {grid.name: -1 for grid in GRIDS}, ("reduction", "rounds", "depth", "width", "epochs")
+    figures=(
+        *_grids.figures(
+            {grid.name: -1 for grid in GRIDS}, ("reduction", "rounds", "depth", "width", "epochs")
+        ),
+        _grids.correlations(
+            ("test_accuracy", *_grids.ROBUST),
+            {grid.name: 0 for grid in GRIDS},
+            "correlations_reduction",
+            axis="reduction",
+        ),
     ),
     notes=(_grids.NOTE,),
     keeps_weights=False,

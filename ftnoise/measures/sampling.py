@@ -27,7 +27,8 @@ class Sampling(Measure):
     of the probability of the class that the network predicts, for each test example, over examples
     the 90 % quantile of `r_hat` and its median `r_hat_median` (split chains; missing with fewer
     than 4 samples, or where no prediction changes) and the median of `effective_samples`. All are
-    missing for a network that is not Bayesian. Info: `red_flags`, sentences.
+    missing for a network that is not Bayesian. Info: `red_flags`, sentences: chains that accept
+    hardly anything, and predictions that differ between chains and change in none.
 
     Args:
         examples: number of test examples, at least 1.
@@ -63,14 +64,17 @@ class Sampling(Measure):
         if layer is None or not chains:
             return Measurement(scalars={})
         logs = [entry for chain in chains.values() for entry in chain]
+
+        def mean(entries: list[Any], name: str) -> float:
+            """The mean over trajectories; an entry of the log is the mean of some."""
+            numbers = [one["averaged"] for one in entries]
+            return float(np.average([one[name] for one in entries], weights=numbers))
+
         scalars = {
-            name: factor * float(np.mean([one[name] for one in logs]))
+            name: factor * mean(logs, name)
             for name, factor in (("acceptance", 100), ("step_size", 1), ("energy_error", 1))
         }
-        accepted = {
-            name: float(np.mean([one["acceptance"] for one in chain]))
-            for name, chain in sorted(chains.items())
-        }
+        accepted = {name: mean(chain, "acceptance") for name, chain in sorted(chains.items())}
         flags = [
             f"{name} accepts {100 * share:.1f} % of its trajectories."
             for name, share in accepted.items()
@@ -86,6 +90,11 @@ class Sampling(Measure):
                     r_hat = np.asarray(tfp.mcmc.potential_scale_reduction(moved))
                     effective = np.asarray(
                         tfp.mcmc.effective_sample_size(moved, cross_chain_dims=1)
+                    )
+                if stuck := int(np.isinf(r_hat).sum()):
+                    flags.append(
+                        f"{stuck} of {r_hat.size} predictions differ between chains and change in "
+                        "none."
                     )
                 for key, values, share in (
                     ("r_hat", r_hat, 0.9),

@@ -265,3 +265,20 @@ def test_a_table_without_a_finished_run_is_printed_too(ftnoise, monkeypatch):
     assert code == 1
     assert "3 of 3 numbers are missing" in out
     assert err.splitlines()[-1] == "ftnoise: error: 1 of 1 runs failed."
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["tiny", "--sample", "0%"], "Received: '0%'"),
+        (["tiny", "--sample", "150%"], "'150%'"),
+        (["tiny", "--shard", "0/3"], "'0/3'"),
+        (["tiny", "--shard", "4/3"], "'4/3'"),
+        (["tiny", "--workers", "0"], "workers=0"),
+        (["tiny", "--cluster", "tcp://far.away:8786"], "'tcp://far.away:8786'"),
+    ],
+)
+def test_bad_settings_of_a_grid_or_of_workers_are_one_line(ftnoise, words, expected):
+    code, out, err = ftnoise(*words)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert expected in err

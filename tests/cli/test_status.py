@@ -18,12 +18,12 @@ def counts(out: str) -> list[str]:
     return line.split()[1:]
 
 
-def test_it_counts_what_is_stored_failed_and_missing(ftnoise, monkeypatch):
+def test_it_counts_what_is_stored_failed_and_missing(ftnoise, monkeypatch, tmp_path):
     number = str(len(fake.TABLE.rows))
     code, out, _ = ftnoise("status", "tiny")
     assert code == 0
     assert counts(out) == ["0", "0", "0", number, number]
-    assert "./reproduce.sh tiny does what is left." in out
+    assert f"./reproduce.sh tiny --runs {tmp_path / 'runs'} does what is left." in out
     monkeypatch.setenv("FAKE_FAILS", "noisy=run")
     assert ftnoise("tiny")[0] == 1
     code, out, _ = ftnoise("status", "tiny")
@@ -38,11 +38,11 @@ def test_it_counts_what_is_stored_failed_and_missing(ftnoise, monkeypatch):
     assert "left" not in out
 
 
-def test_a_pattern_and_seeds_choose_runs(ftnoise):
+def test_a_pattern_and_seeds_choose_runs_and_are_part_of_the_command(ftnoise):
     name = fake.TABLE.rows[0].name
     out = ftnoise("status", "tiny", "--rows", name, "--seeds", "3", "--preset", "quick")[1]
     assert counts(out)[-1] == "3"
-    assert "./reproduce.sh tiny --preset quick does what is left." in out
+    assert f"./reproduce.sh tiny --rows '{name}' --seeds 3 --preset quick --runs " in out
 
 
 @pytest.mark.parametrize(

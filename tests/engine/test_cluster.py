@@ -87,6 +87,8 @@ def test_a_lost_scheduler_fails_what_is_left_and_the_next_call_does_it(done, tmp
         killer.join()
     assert failures
     assert {str(failure) for failure in failures} == {"The dask scheduler is lost."}
+    reasons = [path.read_text() for path in store.root.glob("*/failure.log")]
+    assert reasons == ["The dask scheduler is lost.\n"] * len(failures)
     assert len([*store.finished()]) < len(ROWS)
     monkeypatch.delenv("FAKE_PAUSE")
     assert done(store) == []

@@ -94,6 +94,15 @@ def test_a_run_that_crashes_leaves_one_line_and_a_log_until_the_next_attempt(sto
     assert not details.exists()
 
 
+def test_a_run_that_finds_no_memory_does_not_stop_the_others(store, monkeypatch):
+    monkeypatch.setenv("FAKE_FAILS", "noisy=memory")
+    (failure,) = run(store)
+    assert str(failure).startswith("MemoryError: cannot allocate 2 GB (details: ")
+    assert sorted(values(store)) == ["large natural", "small natural"]
+    monkeypatch.delenv("FAKE_FAILS")
+    assert run(store) == []
+
+
 def test_fail_fast_stops_at_the_first_failure(store, log, monkeypatch):
     monkeypatch.setenv("FAKE_FAILS", "natural=run")
     assert len(run(store, fail_fast=True)) == 1

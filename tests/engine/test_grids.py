@@ -286,7 +286,8 @@ def test_schedulers_here_and_behind_certificates_are_safe(address):
 
 
 @pytest.mark.parametrize(
-    "address", ["tcp://far.away:8786", "far.away:8786", "ucx://10.0.0.1:1", ""]
+    "address",
+    ["tcp://far.away:8786", "far.away:8786", "ucx://10.0.0.1:1", "tcp://127.far.away:8786", ""],
 )
 def test_any_other_scheduler_is_refused(address):
     from ftnoise.core.errors import BadInput

@@ -155,6 +155,8 @@ def fail(name: str) -> None:
     how = os.environ.get("FAKE_FAILS", "").removeprefix(f"{name}=")
     if how == "run":
         raise RunFailed("The loss is no longer finite.")
+    if how == "memory":
+        raise MemoryError("cannot allocate 2 GB")
     if how == "crash":
         raise ZeroDivisionError("first line\nsecond line")
 

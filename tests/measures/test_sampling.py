@@ -20,6 +20,8 @@ from tests.members import RUN
 def chain(*entries):
     names = ("trajectories", "acceptance", "step_size", "energy_error")
     logged = [dict(zip(names, entry, strict=True)) for entry in entries]
+    for before, entry in zip([{"trajectories": 0}, *logged], logged, strict=False):
+        entry["averaged"] = entry["trajectories"] - before["trajectories"]
     return {"history": [{"burn_in": entry["trajectories"] <= 10, **entry} for entry in logged]}
 
 
@@ -65,6 +67,21 @@ def test_a_chain_that_does_not_move_is_said():
     parts = GOOD | {"chain-1": chain((10, 0.5, 1, 1), (20, 0.0, 1, 900))}
     found = measured(np.zeros(40), parts)
     assert found.info["red_flags"] == ["chain-1 accepts 0.0 % of its trajectories."]
+    assert "r_hat" not in found.scalars
+
+
+def test_entries_of_the_log_count_by_their_trajectories():
+    parts = {
+        f"chain-{n}": chain((10, 0.1, 9, 9), (20, 0.8, 0.1, 1), (25, 0.2, 0.1, 1)) for n in (0, 1)
+    }
+    assert measured(GENERATOR.normal(size=30), parts).scalars["acceptance"] == pytest.approx(60)
+
+
+def test_chains_that_stand_still_in_different_places_are_reported():
+    found = measured(np.repeat([0.0, 1.0], 20), GOOD)
+    assert found.info["red_flags"] == [
+        "5 of 5 predictions differ between chains and change in none."
+    ]
     assert "r_hat" not in found.scalars
 
 

@@ -140,13 +140,19 @@ def clouds(results: Results, figure: Clouds) -> Section | None:
 
 def correlations(results: Results, figure: Correlations) -> Section | None:
     """A line for each grid, a column for each column that is correlated with x."""
-    found, x = networks(results), results.column(figure.x)
+    found = {
+        name: some
+        for name, some in networks(results).items()
+        if not figure.axis or any(figure.axis in one.row.cell for one in some)
+    }
+    x = figure.axis or results.column(figure.x).title.lower()
     table: dict[str, list[str]] = {}
     lines: list[tuple[Any, ...]] = []
     for name, some in found.items():
         for column in figure.columns:
-            both = [one for one in some if {figure.x, column} <= one.numbers.keys()]
-            xs, ys = ([one.numbers[key] for one in both] for key in (figure.x, column))
+            both = [one for one in some if {figure.x or column, column} <= one.numbers.keys()]
+            xs = [one.numbers[figure.x] if figure.x else one.row.cell[figure.axis] for one in both]
+            ys = [one.numbers[column] for one in both]
             trainings = [one.training for one in both]
             cell = MISSING
             if len({*trainings}) >= FEWEST and len({*xs}) > 1 and len({*ys}) > 1:
@@ -154,16 +160,20 @@ def correlations(results: Results, figure: Correlations) -> Section | None:
                 sign = -1 if result.high < 0 else 1 if result.low > 0 else 0
                 cell = f"{result.mean:+.2f} [{result.low:+.2f}, {result.high:+.2f}]"
                 verdict = ""
-                if (expected := figure.expected.get(name)) is not None:
+                expected = figure.expected.get(name)
+                if expected is not None and column not in figure.unjudged:
+                    expected *= -1 if column in figure.reverse else 1
                     verdict = "as in the paper" if sign == expected else "not as in the paper"
                     cell += f" {SIGNS[sign]}, {verdict}"
                 counts = len(both), len({*trainings})
                 ends = result.mean, result.low, result.high
-                lines.append((name, figure.x, column, *counts, *ends, SIGNS[sign], verdict))
+                lines.append(
+                    (name, figure.x or figure.axis, column, *counts, *ends, SIGNS[sign], verdict)
+                )
             table.setdefault(name, []).append(cell)
     if not lines:
         return None
-    labels = [(name, grid.about) for name, grid in _grids(results)]
+    labels = [(name, grid.about) for name, grid in _grids(results) if name in found]
     blocks = [
         Block(results.column(column).title, [(table[name][place],) for name, _ in labels])
         for place, column in enumerate(figure.columns)
@@ -172,7 +182,7 @@ def correlations(results: Results, figure: Correlations) -> Section | None:
     paper = f" The paper finds: {', '.join(claims)}." if claims else ""
     return Section(
         tables=[Table(labels, blocks)],
-        text=f"Spearman's rank correlation with {x.title.lower()}, and its 95 % bootstrap interval "
+        text=f"Spearman's rank correlation with {x}, and its 95 % bootstrap interval "
         f"over {RESAMPLES:,} draws of trainings (the stages of a training are drawn together; "
         f"grids with fewer than {FEWEST} trainings have none). Negative or positive where the "
         f"interval excludes 0.{paper}",

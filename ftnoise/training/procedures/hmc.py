@@ -141,7 +141,7 @@ class HMC(Procedure):
         keras.backend.clear_session()
         trained = self.build(run)
         for variable, *parts in zip(trained.weights, *found, strict=True):
-            variable.assign(np.concatenate(parts))
+            variable.assign(np.concatenate(parts) if len(parts) > 1 else parts[0])
         return trained
 
     def _chain(
@@ -178,8 +178,10 @@ class HMC(Procedure):
             acceptance=self.acceptance,
             fan_in=self.fan_in,
         )
-        samples: list[list[Any]] = [[*part] for part in _series(arrays, "sample")]
-        samples = samples or [[] for _ in work.position]
+        samples = [np.empty((self.samples, *part.shape), np.float32) for part in work.position]
+        stored = _series(arrays, "sample")  # none of a chain that is still burning in
+        for part, kept in zip(samples, stored, strict=bool(stored)):
+            part[: len(kept)] = kept
         if state:
             work.restore(_series(arrays, "position"), _series(arrays, "kernel"))
         key = seeds.key(run.seed, "trajectory")
@@ -187,7 +189,8 @@ class HMC(Procedure):
         recent: list[tuple[float, ...]] = []
 
         def save() -> Any:
-            end = {f"sample/{n}": np.stack(part) for n, part in enumerate(samples) if part}
+            drawn = max(0, done - self.burn_in)
+            end = {f"sample/{n}": part[:drawn] for n, part in enumerate(samples) if drawn}
             end |= {f"position/{n}": part.numpy() for n, part in enumerate(work.position)}
             end |= {f"kernel/{n}": np.asarray(part) for n, part in enumerate(work.kernel_state())}
             kept = {
@@ -206,12 +209,13 @@ class HMC(Procedure):
             recent.append((accepted, step_size, energy))
             if done >= self.burn_in:
                 for part, value in zip(samples, work.position, strict=True):
-                    part.append(value.numpy())
+                    part[done - self.burn_in] = value.numpy()
             done += 1
             if done % INTERVAL == 0 or done in (self.burn_in, total):
                 means = np.mean(recent, axis=0)
                 entry = dict(zip(("acceptance", "step_size", "energy_error"), means, strict=True))
                 where = {"trajectories": done, "burn_in": done <= self.burn_in}
+                where["averaged"] = len(recent)
                 history.append(where | {name: float(mean) for name, mean in entry.items()})
                 recent = []
                 keeping.progress(done, total, f"trajectory {done} of {total}")
@@ -219,7 +223,7 @@ class HMC(Procedure):
                     save()
                     saved = time.monotonic()
         keeping.remember(shared, self.samples, save())
-        return [np.stack(part) for part in samples]
+        return samples
 
 
 def _series(arrays: dict[str, Any], kind: str) -> list[Any]:

@@ -59,6 +59,15 @@ EXPERIMENT = PRESETS["paper"].of(
                 columns=("robust", "flat"),
                 expected={"A": -1},
             ),
+            Correlations(
+                name="with_rate",
+                title="With the rate",
+                axis="rate",
+                columns=("accuracy", "robust"),
+                expected={"A": 1},
+                reverse=("robust",),
+                unjudged=("accuracy",),
+            ),
             Boxes(name="boxes", title="Boxes", y="robust", axes=("rate", "epochs", "missing")),
         ),
     )
@@ -132,6 +141,15 @@ def test_correlations_are_spearmans_with_a_verdict(sign, verdict):
     assert "The paper finds: A negative." in part(found, "Correlations").text
 
 
+def test_correlations_with_an_axis_and_columns_that_fall_or_have_no_verdict():
+    found = results()
+    accuracy, robust = frame(found, "With the rate").itertuples()
+    assert (accuracy.x, accuracy.sign) == ("rate", "positive")
+    assert np.isnan(accuracy.verdict)
+    assert (robust.sign, robust.verdict) == ("negative", "as in the paper")
+    assert "Spearman's rank correlation with rate" in part(found, "With the rate").text
+
+
 def test_boxes_are_those_of_the_values_of_an_axis():
     found = results()
     lines = frame(found, "Boxes")
@@ -168,6 +186,9 @@ def test_without_results_the_parts_say_so():
         Clouds(name="f", title="F", panels=(("accuracy", "none"),)),
         Clouds(name="f", title="F", panels=(("accuracy",),)),  # type: ignore[arg-type]
         Correlations(name="f", title="F", x="none", columns=("robust",)),
+        Correlations(name="f", title="F", columns=("robust",)),
+        Correlations(name="f", title="F", x="accuracy", axis="rate", columns=("robust",)),
+        Correlations(name="f", title="F", axis="rate", columns=("robust",), reverse=("flat",)),
         Correlations(name="f", title="F", x="accuracy", columns=("robust",), expected={"A": 2}),
         Boxes(name="f", title="F", y="none", axes=("rate",)),
     ],

@@ -73,6 +73,21 @@ def test_it_recovers_the_exact_posterior_of_a_logistic_regression():
         assert difference[:, place].std() == pytest.approx(deviation, rel=0.08)
 
 
+def test_a_trajectory_runs_back_to_its_start():
+    import tensorflow_probability as tfp
+
+    work = Trajectories(network(), step_size=0.1, steps=1, burn_in=0, acceptance=None)
+    leapfrog = tfp.mcmc.internal.leapfrog_integrator.SimpleLeapfrogIntegrator(
+        lambda *values: work.log_density(values, *POINTS), [0.1] * len(work.position), 20
+    )
+    momentum = [tf.random.stateless_normal(part.shape, [1, 2]) for part in work.position]
+    there, position, *_ = leapfrog(momentum, work.position)
+    assert np.abs(position[0] - work.position[0]).max() > 0.1
+    back, again, *_ = leapfrog([-part for part in there], position)
+    np.testing.assert_allclose(again[0], work.position[0], atol=1e-5)
+    np.testing.assert_allclose(back[0], -momentum[0], atol=1e-5)
+
+
 def test_the_error_of_the_energy_falls_as_the_square_of_the_step():
     errors = [
         np.mean(
