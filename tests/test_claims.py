@@ -559,3 +559,34 @@ def test_certificates_of_noise():
         f"With 1 % of the parameters stuck at 0 it certifies {faulty[0]:.1f} %, and with 10 % "
         f"{faulty[1]:.1f} %"
     )
+
+
+def test_robustness_and_accuracy_of_grids():
+    found = {
+        (row["grid"], row["column"]): row for row in rows("robustness_accuracy.paper.correlations")
+    }
+
+    def rho(column):
+        row = found["B.1", column]
+        numbers = (float(row[key]) for key in ("rho", "low", "high"))
+        mean, low, high = (f"{number:+.2f}" for number in numbers)
+        return f"{mean} [{low}, {high}]"
+
+    assert all(found["B.1", f"{attack}_robust"]["sign"] == "positive" for attack in ("fgsm", "pgd"))
+    assert found["B.1", "pgd_steady"]["sign"] == "negative"
+    assert found["B.1", "pgd_variation"]["sign"] == "positive"
+    stands(
+        f"rank correlation is {rho('fgsm_robust')} under FGSM, the paper's attack, and "
+        f"{rho('pgd_robust')} under PGD"
+    )
+    stands(f"The correlation is {rho('pgd_steady')} under PGD")
+    stands(f"rises with accuracy** ({rho('pgd_variation')} under PGD)")
+    stands(f"stuck at 0 the correlation is {rho('accuracy_at_50')}")
+    networks = [row for row in rows("robustness_accuracy.paper") if row["grid"] == "B.1"]
+    assert len(networks) == 720
+    low = [row for row in networks if float(row["test_accuracy"]) < 90]
+    assert all(float(row["pgd_steady"]) == 100 for row in low)
+    stands(f"all {len(low)} networks with less than 90 % accuracy have an R_gamma of 100 %")
+    high = [float(row["pgd_steady"]) for row in networks if float(row["test_accuracy"]) >= 90]
+    stands(f"Among the {len(high)} with more, it is between {min(high):.1f} and 100 %")
+    stands(f"rank correlation of R is {rho('pgd_robust')} over 720 networks")
