@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import threading
 import time
@@ -88,3 +89,28 @@ def test_two_workers_of_which_one_is_killed_give_the_bits_of_one(
     assert csv(two, TABLE) == csv(one, TABLE)
     environments = [spec["environment"] for _, spec in two.finished()]
     assert {environment["threads"] for environment in environments} == {1}
+
+
+@pytest.mark.slow
+def test_five_kills_at_any_time_give_the_same_table(workers, tmp_path, monkeypatch):
+    one, two = (Store(tmp_path / name) for name in ("one", "two"))
+    assert workers(one, 1) == []
+    monkeypatch.setenv("FAKE_PAUSE", "0.5")
+    generator, killed = random.Random(0), []
+
+    def kill() -> None:
+        while len(killed) < 5:
+            time.sleep(generator.uniform(0.5, 2))
+            for child in [*blocking(SIGNALS)][:1]:
+                os.kill(child, signal.SIGKILL)
+                killed.append(child)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    # A unit whose worker was killed again and again has failed; the next call tries it again.
+    while workers(two, 2) or killer.is_alive():
+        pass
+    killer.join()
+    assert len({*killed}) == 5
+    assert digests(two) == digests(one)
+    assert csv(two, TABLE) == csv(one, TABLE)
