@@ -470,15 +470,36 @@ def test_flipped_bits_of_stored_parameters():
         for name in names
     ]
     stands(f"Without flips the clamp costs at most {max(cost):.1f} points")
-    pairs = {
-        row["first"].removeprefix("fmnist_dnn "): row
-        for row in rows("hardware_faults.paper.int8_pairs")
-        if row["first"] in dnn and row["x"] == "10000"
-    }
+    few, many = (of("fmnist_cnn2 natural", f"int8_accuracy_at_{n}") for n in (100, 1000))
+    stands(
+        f"fmnist_cnn2 has {of('fmnist_cnn2 natural', 'int8_golden_accuracy'):.1f} % in int8 "
+        f"without flips, but {few:.1f} % with 100 and {many:.1f} % with 1,000, where fmnist_dnn "
+        f"keeps {of(natural, 'int8_accuracy_at_1000'):.1f} %"
+    )
 
-    def gain(training):
+    def pairs_of(stored, flips):
+        return {
+            row["first"].removeprefix("fmnist_dnn "): row
+            for row in rows(f"hardware_faults.paper.{stored}_pairs")
+            if row["first"] in dnn and row["x"] == flips
+        }
+
+    pairs, short = pairs_of("int8", "10000"), pairs_of("bfloat16", "100")
+
+    def gain(training, pairs=pairs):
         low, high = float(pairs[training]["low"]), float(pairs[training]["high"])
         return f"{float(pairs[training]['difference']):.1f} ± {(high - low) / 2:.1f}"
+
+    better = [
+        name
+        for name, row in short.items()
+        if float(row["p_holm"]) < 0.05 and float(row["difference"]) > 0
+    ]
+    assert better == ["dropconnect"]
+    stands(
+        "only DropConnect gains significantly over natural training "
+        f"({gain('dropconnect', short)} points)"
+    )
 
     stands(f"parameters in training gain {gain('parameters 0.3')} points")
     stands(f"faults in 30 % of the neurons {gain('neurons 0.3')} and Tikhonov {gain('tikhonov')}.")

@@ -10,18 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 from ftnoise.cli import own_model
 from ftnoise.core.errors import BadInput
+from ftnoise.core.files import write_json
 from ftnoise.core.progress import log
+from ftnoise.core.spec import JSON
 from ftnoise.faults.parsing import form
 from ftnoise.user import deploy, fault_map, worst_case
 from ftnoise.user.fault_map import KINDS
-from ftnoise.user.hardening import FORM, Hardening, time_ratio
+from ftnoise.user.hardening import FORM, OPTIMISTIC, Hardening, time_ratio
 from ftnoise.user.settings import CampaignSettings
 from ftnoise.user.worst_case import MOST_FLIPS
 
 if TYPE_CHECKING:
+    import keras
+
     from ftnoise.faults.campaign import Campaign
     from ftnoise.user.folder import Job, R
-    from ftnoise.user.result import InjectionResult
+    from ftnoise.user.result import InjectionComparison, InjectionResult
 
 # Settings whose argument is not the number that the field holds.
 SPECIAL: dict[str, dict[str, Any]] = {
@@ -62,8 +66,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--ranges",
         type=Path,
         metavar="D.npz",
-        help="with --harden: training examples, as --data, that give the ranges of activations "
-        "(default: those of --data)",
+        help="with --harden: training examples, as --data, that give the ranges of activations or "
+        "the most sensitive parameters (default: those of --data)",
     )
     add(
         "--worst",
@@ -96,8 +100,12 @@ def run(given: argparse.Namespace) -> int:
     from ftnoise.user.inject import job, plan, prepared
     from ftnoise.user.plausibility import guessing, scaled
 
-    # Read before the first campaign.
+    # Read before the first campaign, as is what hardens.
     second = None if given.against is None else read_weights(given.against, model)
+    others = None
+    if given.ranges is not None:
+        inputs, labels = read_examples(given.ranges)
+        others = scaled(inputs), labels
     limit = "about " if settings.half_width is None else "at most "
     total = "" if settings.half_width is None else limit
 
@@ -107,36 +115,44 @@ def run(given: argparse.Namespace) -> int:
             log(f"WARNING: {warning}")
         return found
 
-    def stored(work: Job[R], folder: Path | None, words: Callable[..., str]) -> R:
+    def stored(work: Job[R], folder: Path | None, words: Callable[..., str]) -> tuple[R, Path]:
         path = folder or Store(default_root()).own("injections") / work.folder
-        return own_model.measured(work, path, own_model.reporting(words, limit))
+        return own_model.measured(work, path, own_model.reporting(words, limit)), path
 
-    def measured(folder: Path | None, protected: float = 0.0) -> InjectionResult:
-        work = job(campaign(), settings, about, protected)
+    def measured(
+        folder: Path | None, protected: float = 0.0, **facts: JSON
+    ) -> tuple[InjectionResult, Path]:
+        work = job(campaign(), settings, {**about, **facts}, protected, others)
         return stored(
             work, folder, lambda done, all_, _: f"inject: {done:,} of {total}{all_:,} trials"
         )
 
-    def harden(result: InjectionResult) -> None:
+    def compare(both: InjectionComparison, path: Path, **facts: JSON) -> None:
+        """Prints a comparison, and writes it to the folder of the other result."""
+        print(f"\n{both}", flush=True)
+        write_json(path / "comparison.json", {**both.to_json(), **facts})
+
+    def harden(result: InjectionResult, how: Hardening, hardened: keras.Model) -> None:
         """Measures the hardened models in the same trials; prints what each saves and costs."""
         nonlocal model
-        how, plain, examples = Hardening.of(given.harden, settings.fault), model, scaled(x)
-        ranges = examples if given.ranges is None else scaled(read_examples(given.ranges)[0])
-        model = how.model(plain, ranges)
+        plain, model = model, hardened
+        source = given.data if given.ranges is None else given.ranges
         for name, share in how.variants():
             print(f"\nHardened, {name}:\n")
             folder = given.out and given.out / re.sub(r"\W+", "-", name)
-            other = measured(folder, share)
-            print(f"\n{other.against(result, (name, 'as it is'))}")
+            other, path = measured(folder, share, hardening=name)
+            both = other.against(result, (name, "as it is"))
+            ratio = None if how.shares else time_ratio(plain, hardened, scaled(x))
+            compare(both, path, time_ratio=ratio)
             print(
                 f"Without faults: {result.golden_accuracy:.2f} %, {name} "
                 f"{other.golden_accuracy:.2f} %.",
                 flush=True,
             )
-        if not how.shares:
-            source = given.data if given.ranges is None else given.ranges
-            ratio = time_ratio(plain, model, examples)
-            print(f"A forward pass takes {ratio:.2f} times as long. Ranges of {source}.")
+            if ratio is not None:
+                print(f"A forward pass takes {ratio:.2f} times as long. Ranges of {source}.")
+        if how.shares:
+            print(f"Sensitivity on {source}.{'' if others else OPTIMISTIC}")
 
     with own_model.computing(given):
         if given.map is not None:
@@ -150,21 +166,25 @@ def run(given: argparse.Namespace) -> int:
         if given.plan:
             print(plan(campaign(), settings))
             return 0
-        result = measured(given.out)
         if given.harden is not None:
-            harden(result)
+            how = Hardening.of(given.harden, settings.fault)
+            hardened = how.model(model, *(others or (scaled(x), y)))
+        result, _ = measured(given.out)
+        if given.harden is not None:
+            harden(result, how, hardened)
         if given.deploy is not None:
             print()
             work = deploy.job(campaign(), settings, about)
             folder = given.out and given.out / "deployed"
-            other = stored(work, folder, lambda n, of, _: f"deployed: {n:,} of {of:,} trials")
-            both = result.against(other, (names[0], f"{names[0]} in {deploy.NAME}"))
-            print(f"\n{both}\n{deploy.note(given.deploy)}".rstrip(), flush=True)
+            other, path = stored(work, folder, lambda n, of, _: f"deployed: {n:,} of {of:,} trials")
+            compare(result.against(other, (names[0], f"{names[0]} in {deploy.NAME}")), path)
+            if note := deploy.note(given.deploy):
+                print(note, flush=True)
         if second is not None:
             model.set_weights(second)
             print()
-            other = measured(given.out and given.out / "against")
-            print(f"\n{result.against(other, names)}", flush=True)
+            other, path = measured(given.out and given.out / "against")
+            compare(result.against(other, names), path)
     return 0
 
 

@@ -164,6 +164,10 @@ class Campaign:
         self._reference = self.decisions.reference(golden, self.y)
         self.correct = self.right(golden)
 
+    def expect_single(self) -> None:
+        """Raises `BadInput` unless sites are single parameters, or their bits."""
+        expect(self._single, "faults of single parameters, not of filters", fault=self.fault.label)
+
     def _examples_per_call(self, most: int | None) -> int:
         held = max(1, self.trials_per_call * self.faulty.alive_bytes)
         chosen = most or min(MOST_EXAMPLES, max(1, CALL_BYTES // held))
@@ -180,7 +184,8 @@ class Campaign:
             sites: for each trial, at least one, different flat positions among all sites.
 
         Raises:
-            BadInput: the fault has indices, so that positions have two meanings.
+            BadInput: the fault has indices, so that positions have two meanings, or its sites are
+                no single parameters.
         """
         return self._joined(sites, self._calls_at)
 
@@ -251,6 +256,7 @@ class Campaign:
     def _calls_at(self, sites: Sequence[np.ndarray]) -> Iterator[Call]:
         indices = self.fault.where.indices
         expect(not indices, "faults in all sites of a layer", indices=indices)
+        self.expect_single()
         few = [self._parameters_with(self.sampler.few(chosen, None)) for chosen in sites]
         return self._permanent([0] * len(sites), list(zip(few, map(len, sites), strict=True)))
 

@@ -3,9 +3,8 @@
 Source: Li et al. (2017), "Understanding Error Propagation in Deep Learning Neural Network (DNN)
 Accelerators and Applications", for SDC-1, SDC-5, SDC-10% and SDC-20%.
 
-An example whose outputs are not all finite is a DUE (detected unrecoverable error), as a check of
-the outputs detects it, and nothing else. So an infinite logit may be right, and is still no silent
-corruption.
+An example with outputs that are not all finite is a DUE (detected unrecoverable error), because a
+check of the outputs detects it. It has no other outcome, whatever class an infinite logit gives.
 
 Deviations
 1. The confidence of SDC-10% and SDC-20% is that of the class that is ranked first, by the faulty

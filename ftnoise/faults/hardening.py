@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from ftnoise.core.checks import expect, fraction
-from ftnoise.faults.compatibility import check_inputs
+from ftnoise.faults.compatibility import check_examples, check_inputs
 from ftnoise.faults.sites import output_targets
 from ftnoise.layers.clamp import Clamp
 from ftnoise.layers.graph import unfold
@@ -74,15 +74,20 @@ def clamped(model: keras.Model, x: Any, *, per: str = "layer", to: str = "bound"
     return keras.Model(inputs, values[graph.output], name=model.name)
 
 
-def most_sensitive(campaign: Any, share: float) -> list[np.ndarray]:
+def most_sensitive(
+    campaign: Any, share: float, examples: tuple[Any, Any] | None = None
+) -> list[np.ndarray]:
     """The parameters that faults would hurt most, by their gradients: a mask for each target.
 
     The sensitivity of a parameter is the largest change of it by a flip of one bit of its code,
-    times the mean over batches of the absolute gradient of the cross-entropy.
+    times the mean over batches of the absolute gradient of the cross-entropy. Protection is better
+    on the examples of the gradients than on others.
 
     Args:
         campaign: of stored parameters (`where.stored`).
         share: of the parameters of all targets, in [0, 1].
+        examples: x and y, of which the first 1,000 give the gradients; None is those of the
+            campaign.
 
     Returns:
         bool, of the shapes of the targets' parameters.
@@ -91,7 +96,7 @@ def most_sensitive(campaign: Any, share: float) -> list[np.ndarray]:
     stored = campaign.fault.where.stored
     expect(stored is not None, "parameters stored in a format, to be protected", stored=stored)
     sensitivity = []
-    for target, gradient in zip(campaign.targets, gradients(campaign), strict=True):
+    for target, gradient in zip(campaign.targets, gradients(campaign, examples), strict=True):
         largest = np.zeros(target.variable.shape)
         for bit in range(target.code.bits):
             change = target.code.changes(target.variable, bit)
@@ -106,8 +111,11 @@ def most_sensitive(campaign: Any, share: float) -> list[np.ndarray]:
     return [part.reshape(values.shape) for part, values in parts]
 
 
-def gradients(campaign: Any) -> list[np.ndarray]:
+def gradients(campaign: Any, examples: tuple[Any, Any] | None = None) -> list[np.ndarray]:
     """The mean over batches of the absolute gradient of the cross-entropy, for each target."""
+    every, labels = campaign.x, campaign.y
+    if examples is not None:
+        every, labels = check_examples(campaign.network, *examples)
     variables = [target.variable for target in campaign.targets]
 
     @tf.function(autograph=False, reduce_retracing=True)
@@ -123,10 +131,10 @@ def gradients(campaign: Any) -> list[np.ndarray]:
         ]
 
     total = [np.zeros(variable.shape) for variable in variables]
-    starts = range(0, min(1000, len(campaign.y)), AT_ONCE)
+    starts = range(0, min(1000, len(labels)), AT_ONCE)
     for start in starts:
         part = slice(start, start + AT_ONCE)
-        x = [tf.constant(one[part]) for one in campaign.x]
-        for kept, more in zip(total, gradient(x, tf.constant(campaign.y[part])), strict=True):
+        x = [tf.constant(one[part]) for one in every]
+        for kept, more in zip(total, gradient(x, tf.constant(labels[part])), strict=True):
             kept += more.numpy() / len(starts)
     return total

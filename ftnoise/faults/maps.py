@@ -127,15 +127,19 @@ def _layers(
     network: keras.Model, x: Any, y: Any, fault: Fault, options: dict[str, Any]
 ) -> Iterator[tuple[str, Campaign, dict[str, str]]]:
     """For each layer its name, the campaign in it alone, and how its progress is shown."""
-    targets = fault.where.targets(network)
-    layers = list(dict.fromkeys(target.layer for target in targets))
-    for place, layer in enumerate(layers):
+    layers = list(dict.fromkeys(target.layer for target in fault.where.targets(network)))
+    # `Where.layers` counts all layers with such sites, not only those that it chooses.
+    every = list(dict.fromkeys(target.layer for target in fault.where.candidates(network)))
+    for number, layer in enumerate(layers, 1):
+        place = every.index(layer)
         one = replace(fault, where=replace(fault.where, layers=(place,)))
-        text = f"{layer.name}, {place + 1} of {len(layers)} layers"
         yield (
             layer.name,
             Campaign(network, x, y, one, **options),
-            {"series": f"layer-{place}", "text": text},
+            {
+                "series": f"layer-{place}",
+                "text": f"{layer.name}, {number} of {len(layers)} layers",
+            },
         )
 
 

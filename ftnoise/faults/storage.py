@@ -1,21 +1,21 @@
 """The formats in which hardware stores parameters, so that faults hit the stored bits.
 
-`float32`, `bfloat16` and `float16` store each parameter as a number of that type. `int8` is that of
-TensorFlow Lite: a kernel is `code * scale` with int8 codes, symmetric, with a scale for each output
-channel (its largest absolute weight is 127, unless its bias needs a larger scale); a bias has int32
-codes, whose scale is that of its kernel times that of the layer's inputs. Parameters that are
-neither stay in float32. The network computes in float32 on the values that it reads back. In `int8`
-the sums of a layer saturate, as their 8-bit codes do, at the ends of their range on examples: a
-flip of a high bit of a bias moves a neuron no further.
+`float32`, `bfloat16` and `float16` store each parameter as a number of that type. `int8` follows
+TensorFlow Lite, with the deviations below: a kernel is `code * scale` with int8 codes, symmetric,
+with a scale for each output channel (its largest absolute weight is 127, unless its bias needs a
+larger scale); a bias has int32 codes, whose scale is that of its kernel times that of the layer's
+inputs. Parameters that are neither stay in float32. The network computes in float32 on the values
+that it reads back. In `int8` the sums of a layer saturate, as their 8-bit codes do, at the ends of
+their range on examples: a flip of a high bit of a bias moves a neuron no further.
 
 Source: Jacob et al. (2018), "Quantization and Training of Neural Networks for Efficient
 Integer-Arithmetic-Only Inference".
 
 Deviations
 1. Activations saturate, and are not rounded to 8 bits.
-2. TensorFlow Lite quantizes dense kernels with one scale for the whole kernel unless it is told
-   otherwise, and folds batch normalization into the kernel before it. Here each output channel has
-   its scale, and batch normalization stays in float32.
+2. The converter of TensorFlow 2.15 gives a dense kernel one scale, for which it has no option, and
+   folds batch normalization into the kernel before it. Here each output channel has its scale, and
+   batch normalization stays in float32.
 """
 
 from __future__ import annotations
@@ -195,10 +195,11 @@ class Storage:
         for target in self.originals:
             layer = target.holders[0][0]
             if target.is_weight:
+                fits = isinstance(layer, QUANTIZED) and "kernel" in target.kind
                 expect(
-                    isinstance(layer, QUANTIZED) and "kernel" in target.kind,
+                    fits and layer is target.layer,  # and not wrapped in another
                     "dense and convolutional layers for int8",
-                    layer=f"{target.layer.name}, a {type(layer).__name__}",
+                    layer=f"{target.layer.name}, a {type(target.layer).__name__}",
                 )
                 kernels[id(layer)] = target
         inputs = self._calibrated([target.layer for target in kernels.values()])

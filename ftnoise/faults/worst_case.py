@@ -50,6 +50,7 @@ class Search:
     def __init__(self, campaign: Campaign, examples: int = 1000) -> None:
         bits = campaign.fault.of_bits
         expect(bits, "flips of any stored bit (stored=int8)", fault=campaign.fault.label)
+        campaign.expect_single()
         self.campaign = campaign
         total = len(campaign.y)
         generator = seeds.generator(campaign.sampler.seed, "examples of the search")

@@ -2,6 +2,9 @@
 
 `faults/storage.py` defines the formats, `faults/hardening.py` the clamps. The golden network is the
 stored one. Intervals are over trials; two networks of one architecture get the same trials.
+
+In int8, the ranges at which sums saturate, and the scales of biases, are those of the first 1,000
+test examples, on which the accuracy is measured too. On new examples saturation may cost more.
 """
 
 from __future__ import annotations

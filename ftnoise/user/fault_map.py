@@ -63,20 +63,21 @@ class FaultMap:
             sdc_1_rate, due_rate: means over trials.
             bound: how far from their means over all sites they may be, with the confidence of the
                 settings, whatever their distribution (Serfling, 1974); 0 where each site was hit.
-            p_value: of layers, that the drop is as large as the largest, by the t test over trials,
-                after Holm's correction.
+            p_value: of layers, that the mean drop is that of all other layers together, by the
+                paired t test over trials, after Holm's correction for all layers.
         """
+        import numpy as np
         import pandas
 
         rows = [self._row(cell) for cell in self.cells]
         frame = pandas.DataFrame(rows)
         if self.by == "layers" and len(self.cells) > 1:
-            most = self.cells[int(frame["drop"].to_numpy().argmax())]
-            others = [cell for cell in self.cells if cell is not most]
-            confidence = self.settings.confidence
-            tests = [paired(one.accuracy, most.accuracy, confidence, 100.0) for one in others]
-            p_values = dict(zip(map(id, others), holm([t.p_value for t in tests]), strict=True))
-            frame["p_value"] = [p_values.get(id(cell)) for cell in self.cells]
+            # Not with the worst layer, which is chosen by the same trials.
+            accuracies = np.stack([cell.accuracy for cell in self.cells])
+            others = (accuracies.sum(axis=0) - accuracies) / (len(self.cells) - 1)
+            apart = np.round(accuracies - others, 9)  # equal ones differ by rounding
+            tests = [paired(row, np.zeros_like(row)) for row in apart]
+            frame["p_value"] = holm([test.p_value for test in tests])
         return frame.sort_values("drop", ascending=False, kind="stable", ignore_index=True)
 
     def _row(self, cell: Cell) -> dict[str, Any]:
@@ -178,8 +179,7 @@ class FaultMap:
                 ]
             )
             if ranked:
-                p = row["p_value"]
-                rows[-1].append("most" if p is None or p != p else f"{p:.2g}")
+                rows[-1].append(f"{row['p_value']:.2g}")
         fault = "single flips" if bits else self.settings.fault.rate.label
         title = f"{self.model}, {self.settings.fault.where.label}, {fault} by {self.by}"
         lines = [
@@ -204,7 +204,9 @@ class FaultMap:
             "distribution; 0 where each site was hit.",
         ]
         if ranked:
-            lines.append("p: that the layer is as sensitive as the most sensitive, after Holm.")
+            lines.append(
+                "p: that the layer's drop is the mean of the others', paired t test after Holm."
+            )
         return "\n".join(lines)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.checks import expect
 from ftnoise.core.errors import BadInput
+from ftnoise.faults.where import Filters
 
 if TYPE_CHECKING:
     import keras
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 FORM = "clamp, clamp=channel, zero, zero=channel, or protect=1%+5% (shares of the parameters)"
 REPEATED = 7  # forward passes of each model, whose fastest counts
 EXAMPLES = 1000  # of each
+OPTIMISTIC = " The gain is measured on them too, so it is optimistic: --ranges names others."
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Hardening:
         stored = fault.where.stored
         expect(stored is not None, "a stored format, such as stored=int8, to protect", fault=stored)
         expect(not fault.transient, "a fault that is not transient, to protect", fault=fault.label)
+        single = not isinstance(fault.where, Filters)
+        expect(single, "faults of single parameters, not of filters, to protect", fault=fault.label)
         return cls(shares=given)
 
     def variants(self) -> Iterator[tuple[str, float]]:
@@ -68,11 +72,19 @@ class Hardening:
             what = "clamped" if self.to == "bound" else "zeroed outside their range"
             yield f"activations {what} per {self.per}", 0.0
 
-    def model(self, network: keras.Model, x: Any) -> keras.Model:
-        """The hardened model; the same one if its parameters are protected instead."""
+    def model(self, network: keras.Model, x: Any, y: Any) -> keras.Model:
+        """The hardened model; the same one if its parameters are protected instead.
+
+        Raises:
+            BadInput: the examples do not fit the network.
+        """
+        from ftnoise.faults.compatibility import check_examples
         from ftnoise.faults.hardening import clamped
 
-        return network if self.shares else clamped(network, x, per=self.per, to=self.to)
+        if not self.shares:
+            return clamped(network, x, per=self.per, to=self.to)
+        check_examples(network, x, y)
+        return network
 
 
 def time_ratio(first: keras.Model, second: keras.Model, x: Any) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.checkpointing import Checkpointing
@@ -142,33 +143,46 @@ def measured(
 
 
 def job(
-    campaign: Campaign, settings: CampaignSettings, about: dict[str, JSON], protected: float = 0.0
+    campaign: Campaign,
+    settings: CampaignSettings,
+    about: dict[str, JSON],
+    protected: float = 0.0,
+    examples: tuple[Any, Any] | None = None,
 ) -> Job[InjectionResult]:
     """A campaign that `prepared` made, for `folder.stored`.
 
-    `protected` is the share of the parameters whose faults are corrected: the most sensitive ones.
-    It depends on the golden outputs too: the code of a user's own layers enters by them only.
+    Its identity depends on the golden outputs too: the code of a user's own layers enters by them
+    only.
+
+    Args:
+        campaign: of the model.
+        settings: of the trials.
+        about: further facts for a reader of the JSON.
+        protected: share of the parameters whose faults are corrected: the most sensitive ones.
+        examples: x and y by which they are ranked; None is those of the campaign.
     """
     from ftnoise.faults.hardening import most_sensitive
     from ftnoise.faults.outcomes import Outcomes
 
     identity = settings.to_json()
+    arrays = [*campaign.x, campaign.y, campaign.golden]
     if protected:
-        campaign.protected = most_sensitive(campaign, protected)
+        campaign.protected = most_sensitive(campaign, protected, examples)
         identity |= {"protected": protected}
         about = {**about, "protected": protected}
-    arrays, names = (
-        (*campaign.x, campaign.y, campaign.golden),
-        ("model", "sites", "checks", "weights", "float32_accuracy"),
-    )
+        arrays += [] if examples is None else campaign.protected
+    names = ("model", "sites", "checks", "weights", "float32_accuracy")
     return Job(
         name="injection",
         model=campaign.network.name,
         identity=content_id(campaign.network, identity, arrays),
         shape=dict.fromkeys(names, str) | {"sites": int, "float32_accuracy": float},
-        run=lambda checkpointing: run(campaign, settings, checkpointing),
+        run=lambda checkpointing: replace(
+            run(campaign, settings, checkpointing), protected=protected
+        ),
         load=lambda content, stored: InjectionResult(
             settings=settings,
+            protected=protected,
             outcomes=Outcomes.from_arrays(settings.rates, campaign.y, dict(stored)),
             **{name: content[name] for name in names},
         ),

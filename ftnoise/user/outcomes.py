@@ -21,7 +21,7 @@ from ftnoise.faults.rates import Count
 from ftnoise.stats.comparing import holm, paired
 from ftnoise.user.folder import Job
 from ftnoise.user.rate_result import RateResult
-from ftnoise.user.result import LEGEND
+from ftnoise.user.result import LEGEND, OUTCOMES_TITLE
 from ftnoise.user.settings import CONFIDENCE
 from ftnoise.user.text import counted, table
 
@@ -186,7 +186,7 @@ class OutcomesResult:
             "",
             *table([["file", "trials", *columns], *([one[0], *one[2:]] for one in cells)]),
             "",
-            "Outcomes of faults on the examples, in % (second line: interval over trials):",
+            OUTCOMES_TITLE,
             "",
             *table(
                 [
@@ -195,8 +195,8 @@ class OutcomesResult:
                 ]
             ),
             "",
-            f"Intervals of the mean over trials: {rows[0].method}, within 0 to 100 %, for a number "
-            "of trials that was fixed beforehand and trials that are independent.",
+            f"Intervals of the mean accuracy over trials: {rows[0].method}, within 0 to 100 %, for "
+            "a number of trials that was fixed beforehand and trials that are independent.",
             *LEGEND,
         ]
         if not self.comparison:

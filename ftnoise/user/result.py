@@ -14,7 +14,6 @@ from ftnoise.core.checks import expect
 from ftnoise.core.spec import JSON
 from ftnoise.report.figures.arrays import fault_curve
 from ftnoise.stats import curves
-from ftnoise.stats.bounded import bounded_interval
 from ftnoise.stats.comparing import holm, paired
 from ftnoise.user.plausibility import guessing
 from ftnoise.user.rate_result import RateResult
@@ -28,6 +27,10 @@ if TYPE_CHECKING:
     from ftnoise.faults.outcomes import Outcomes
 
 MBIT = 2**20  # bits
+OUTCOMES_TITLE = (
+    "Outcomes of faults on the examples, in % (second line: interval over trials that assumes only "
+    "0 to 100 %):"
+)
 LEGEND = (
     "Distribution-free: an interval that assumes only accuracies in 0 to 100 %. Deviation: "
     "Euclidean distance of the outputs to those without faults, mean over trials and examples.",
@@ -53,6 +56,7 @@ class InjectionResult:
         outcomes: correctness of each trial and example, and what follows from it.
         float32_accuracy: without faults, in percent, before parameters are stored in a format; the
             same as `golden_accuracy` if they are not.
+        protected: share of the parameters whose faults are corrected.
     """
 
     model: str
@@ -62,6 +66,7 @@ class InjectionResult:
     weights: str
     outcomes: Outcomes
     float32_accuracy: float
+    protected: float = 0.0
 
     @property
     def examples(self) -> int:
@@ -211,7 +216,7 @@ class InjectionResult:
             "",
             *table([head, golden, *(row.cells(free) for row in rows)]),
             "",
-            "Outcomes of faults on the examples, in % (second line: interval over trials):",
+            OUTCOMES_TITLE,
             "",
             *table(
                 [rows[0].outcome_titles, *(line for row in rows for line in row.outcome_cells())]
@@ -231,7 +236,7 @@ class InjectionResult:
         valid = "within 0 to 100 %, for a number of trials that was fixed beforehand"
         if not free:
             valid = "valid at any stopping time (2 to 20 times as wide as Student's)"
-        lines.append(f"Intervals of the mean over trials: {rows[0].method}, {valid}.")
+        lines.append(f"Intervals of the mean accuracy over trials: {rows[0].method}, {valid}.")
         if (last := rows[-1]).trial_error is not None:
             more = f"; more {last.enlarge} reduce it most" if last.enlarge else ""
             lines.append(
@@ -253,26 +258,27 @@ class InjectionResult:
     def fit(self) -> tuple[float, float, float] | None:
         """Failures in 1e9 hours by SDC-1, and their interval; None without `fit_per_mbit`.
 
-        The interval is distribution-free: few flips do all the harm, and Student's would be too
-        narrow (at 40 trials it held in 88 of 100 campaigns on a small network).
+        They are those of the outcome in `rows`, and as valid where trials stop at a half-width.
         """
         if (upsets := self.settings.fit_per_mbit) is None:
             return None
-        rates = self.outcomes.outcome_rates(0)["sdc_1_rate"]
-        interval = bounded_interval(rates, self.settings.confidence, high=100.0)
-        factor = upsets * self.sites / MBIT / 100
-        return factor * float(rates.mean()), factor * interval.low, factor * interval.high
+        factor, rate = upsets * self.sites / MBIT / 100, self.rows[0].outcomes["sdc_1_rate"]
+        assert rate is not None
+        return factor * rate.mean, factor * rate.low, factor * rate.high
 
     def _safety(self) -> list[str]:
         """The FIT, and that random flips are not the worst case."""
         lines = []
         if self.fit is not None:
             mean, low, high = self.fit
+            ecc = "no ECC"
+            if self.protected:
+                ecc = f"no ECC but for the {100 * self.protected:g} % of parameters protected"
             lines.append(
                 f"FIT: {mean:.4g} failures in 1e9 hours, {low:.4g} to {high:.4g} with "
                 f"{_percent(self.settings)} confidence (distribution-free), of "
                 f"{self.settings.fit_per_mbit:g} upsets in 1e9 hours and 2^20 bits. Assumes that "
-                f"upsets hit each of {self.sites:,} bits alike and one at a time, with no ECC, and "
+                f"upsets hit each of {self.sites:,} bits alike and one at a time, with {ecc}, and "
                 "stay until the parameters are loaded again; a failure is an input whose class "
                 "changes (SDC-1), on inputs like these."
             )

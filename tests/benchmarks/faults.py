@@ -17,8 +17,8 @@ fmnist_dnn; 1.5 and 2 on fmnist_cnn1.
 
 ResNet50 and EfficientNetB0 of Keras, with random weights, have more sites than are worth drawing a
 key for: one flipped bit of a weight, 100 random images of 32 x 32, against the naive loop with
-`model.predict`. Target: at most its time, and 0.8 of it where weights are stored in a format, which
-the naive loop, in float32, is spared.
+`model.predict`. Target: at most its time. With weights stored in a format at most 0.8 of its time,
+although the naive loop stores nothing and computes in float32.
 
 Last, what figure 3 takes: 10 rates, 100 trials at each, 3 networks, extrapolated from a few trials
 in a process of its own: at most 15 minutes. Finds the data like any run (`FTNOISE_DATA`, ...).

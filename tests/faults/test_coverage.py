@@ -131,7 +131,7 @@ def ends(intervals):
     return [(one.low, one.high) for one in intervals]
 
 
-def test_the_truth_is_that_of_all_masks_and_they_differ():
+def test_the_truth_is_that_of_all_trials_and_they_differ():
     _, (first, second) = networks()
     assert len(first) == len(second) == SUBSETS
     spreads = [100 * np.mean(list(one.values()), axis=1).std() for one in (first, second)]
@@ -174,7 +174,7 @@ def test_the_paired_interval_of_two_networks_under_the_same_trials():
     assert (first - second).std(axis=1, ddof=1).mean() < alone
 
 
-def test_masks_times_images_are_no_independent_trials():
+def test_trials_times_images_are_no_independent_trials():
     hits = campaigns().sum(axis=(1, 2))
     trials = [proportion_interval(int(count), TRIALS * IMAGES) for count in hits]
     fails([(100 * low, 100 * high) for low, high in trials])
@@ -189,7 +189,7 @@ def test_students_interval_is_not_for_one_who_stops_where_it_suits():
     fails(ends(map(stopped, accuracies())))
 
 
-def test_a_mask_that_comes_again_is_no_new_one():
+def test_a_repeated_trial_is_no_new_one():
     again = np.repeat(accuracies()[:, : TRIALS // 2], 2, axis=1)
     fails(ends(map(student_interval, again)))
 

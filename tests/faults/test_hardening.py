@@ -85,6 +85,21 @@ def test_the_gradient_is_that_of_keras():
         np.testing.assert_allclose(one, np.abs(other), rtol=1e-3, atol=1e-6)
 
 
+def test_other_examples_may_rank_the_parameters():
+    network, x, y = made("dense")
+    fault = parse_fault("parameters,stored=bfloat16:bit_flip:n=1")
+    one = Campaign(network, x[:20], y[:20], fault)
+    other = Campaign(network, x[20:], y[20:], fault)
+    for ours, theirs in zip(
+        most_sensitive(one, 0.3, (x[20:], y[20:])), most_sensitive(other, 0.3), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    own, given = (
+        np.concatenate([mask.ravel() for mask in most_sensitive(c, 0.3)]) for c in (one, other)
+    )
+    assert (own != given).any()
+
+
 @pytest.mark.parametrize("rate", ["n=20", "0.4"])
 def test_protected_parameters_are_not_hit(rate):
     network, x, y = made("dense")

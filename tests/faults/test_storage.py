@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,12 +12,15 @@ from ftnoise.faults.agreement import agreement
 from ftnoise.faults.callback import FaultInjection
 from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.injection import injected
-from ftnoise.faults.outcomes import OUTCOMES
+from ftnoise.faults.outcomes import OUTCOMES, Outcomes
 from ftnoise.faults.parsing import parse_fault, rate_of
 from ftnoise.faults.storage import Code, Storage
 from ftnoise.faults.where import FORMATS, Neurons
-from ftnoise.stats.bounded import bounded_interval
+from ftnoise.stats.interval import student_interval
 from ftnoise.training.weights.faults_in_training import FaultsInTraining
+from ftnoise.user.inject import inject
+from ftnoise.user.result import InjectionResult
+from ftnoise.user.settings import CampaignSettings
 from tests.faults.networks import made, right_now
 
 BITS = {"float32": 32, "bfloat16": 16, "float16": 16}
@@ -51,6 +55,7 @@ def test_one_bit_of_the_code_differs_in_every_trial(name, stored):
                 kind = {"float32": np.float32, "float16": np.float16}.get(code.number)
                 if kind is None:  # bfloat16 is the upper half of float32
                     bits += popcount(old, new, np.uint32)
+                    assert not (new.view(np.uint32) & 0xFFFF).any()
                 else:
                     view = np.uint32 if kind is np.float32 else np.uint16
                     bits += popcount(old.astype(kind), new.astype(kind), view)
@@ -233,6 +238,11 @@ def test_what_cannot_be_stored_is_refused():
     network, x, y = made("recurrent")
     with pytest.raises(BadInput, match=r"dense and convolutional layers for int8.*embedding"):
         Campaign(network, x, y, flips("int8"))
+    wrapped = keras.layers.TimeDistributed(keras.layers.Dense(5))
+    layers = [keras.layers.InputLayer((3, 4)), wrapped, keras.layers.Flatten()]
+    network = keras.Sequential([*layers, keras.layers.Dense(2)])
+    with pytest.raises(BadInput, match=r"layers for int8. Received: .*, a TimeDistributed"):
+        Campaign(network, np.zeros((2, 3, 4)), np.zeros(2, int), flips("int8"))
     with pytest.raises(BadInput, match="a fault in training without a stored format"):
         FaultsInTraining(fault=flips("int8"))
     with pytest.raises(BadInput, match="a fault in training without a stored format"):
@@ -260,16 +270,63 @@ def test_sums_saturate_at_their_range_on_examples():
     np.testing.assert_array_equal(network.predict(x, verbose=0), logits)
 
 
-@pytest.mark.parametrize("stored", ["int8", "bfloat16"])
-def test_the_interval_of_fit_holds_for_the_mean_over_all_bits(stored):
-    """All single flips of a small network, and campaigns that draw some of them."""
+def campaigns_of(results, generator, trials=40, campaigns=200, **settings):
+    """Results of campaigns that draw their trials from those of an enumeration."""
+    checked = CampaignSettings.of(flips("int8"), trials=trials, **settings)
+    arrays = results.to_arrays()
+    for _ in range(campaigns):
+        drawn = generator.integers(len(results.correct), size=trials)
+        outcomes = Outcomes(
+            checked.rates,
+            np.ones(results.correct.shape[1], bool),
+            np.arange(results.correct.shape[1]) % 4,
+            [{name: array[drawn] for name, array in arrays.items()}],
+        )
+        yield InjectionResult(
+            model="own",
+            settings=checked,
+            sites=len(results.correct),
+            checks="",
+            weights="",
+            outcomes=outcomes,
+            float32_accuracy=100.0,
+        )
+
+
+@pytest.mark.parametrize("stored", ["int8", "bfloat16", "float16"])
+def test_intervals_of_outcomes_and_fit_hold_the_mean_over_all_flips(stored):
+    """All single flips of a small network are the truth, and campaigns draw some of them."""
     network, x, y = made("dense")
+    kernel = network.layers[-1].kernel
+    kernel.assign(3 * kernel)  # a flip in the exponent of some makes them infinite or NaN
     campaign = Campaign(network, x, y, flips(stored))
     every = campaign.run_at([np.array([site]) for site in range(campaign.site_count)])
-    rates = 100 * every.outcomes[:, list(OUTCOMES).index("sdc_1_rate")] / len(y)
-    generator, held, campaigns = np.random.default_rng(0), 0, 200
-    for _ in range(campaigns):
-        drawn = rates[generator.integers(len(rates), size=40)]
-        interval = bounded_interval(drawn, 0.95, high=100.0)
-        held += interval.low <= rates.mean() <= interval.high
-    assert held >= 0.95 * campaigns
+    true = dict(zip(OUTCOMES, 100 * every.outcomes.mean(axis=0) / len(y), strict=True))
+    held = dict.fromkeys(("sdc_1_rate", "due_rate", "fit", "student"), 0)
+    generator, campaigns = np.random.default_rng(0), 200
+    for found in campaigns_of(every, generator, campaigns=campaigns, fit_per_mbit=2**20):
+        for name in ("sdc_1_rate", "due_rate"):
+            outcome = found.rows[0].outcomes[name]
+            held[name] += outcome.low <= true[name] <= outcome.high
+        _, low, high = found.fit
+        held["fit"] += low <= true["sdc_1_rate"] / 100 * campaign.site_count <= high
+        rates = found.outcomes.outcome_rates(0)["sdc_1_rate"]
+        student = student_interval(rates, 0.95, 0.0, 100.0)
+        held["student"] += student.low <= true["sdc_1_rate"] <= student.high
+    shares = {name: count / campaigns for name, count in held.items()}
+    assert min(shares[name] for name in ("sdc_1_rate", "due_rate", "fit")) >= 0.95
+    assert stored == "int8" or true["due_rate"] > 0
+    # Few flips do all the harm.
+    assert shares["student"] < 0.95
+
+
+def test_the_interval_of_fit_is_valid_where_trials_stop_at_a_half_width():
+    network, x, y = made("dense")
+    found = inject(
+        network, x, y, flips("bfloat16"), half_width=8.0, max_trials=400, fit_per_mbit=100
+    )
+    sequence = found.settings.precision.sequence()
+    sequence.update(found.outcomes.outcome_rates(0)["sdc_1_rate"])
+    factor = 100 * found.sites / 2**20 / 100
+    ends = factor * np.array([sequence.interval.low, sequence.interval.high])
+    np.testing.assert_allclose(found.fit[1:], ends)

@@ -66,6 +66,8 @@ def test_wrong_arguments_are_refused():
             worst_case(one, accuracy, 3)
     with pytest.raises(BadInput, match="most"):
         worst_case(one, 50.0, 0)
+    with pytest.raises(BadInput, match="single parameters, not of filters"):
+        Search(campaign(where="filters", name="convolutions"))
     network, x, y = made("dense")
     with pytest.raises(BadInput, match="any stored bit"):
         Search(Campaign(network, x, y, parse_fault("parameters:bit_flip:n=1")))

@@ -204,7 +204,9 @@ def test_trials_up_to_a_half_width_have_bounds_that_are_valid_then():
 
 def test_all_numbers_are_json():
     form = json.loads(json.dumps(result(not_finite=1000, deviation=np.inf).to_json()))
-    assert form["lines"][0]["due_rate"] == form["lines"][0]["due_rate_low"] == 100
+    assert form["lines"][0]["due_rate"] == form["lines"][0]["due_rate_high"] == 100
+    # Equal trials do not prove that the next is equal too.
+    assert 50 < form["lines"][0]["due_rate_low"] < 100
     assert form["lines"][0]["sdc_5_rate"] is form["lines"][0]["sdc_5_rate_high"] is None
     assert form["lines"][0]["output_deviation_mean"] is None
     assert form["settings"]["rates"][0]["rate"] == 0.25
