@@ -110,7 +110,7 @@ def run(given: argparse.Namespace) -> int:
     total = "" if settings.half_width is None else limit
 
     def campaign() -> Campaign:
-        found = prepared(model, x, y, settings, scale=True)
+        found = prepared(model, x, y, settings, scale=True, one_scale=given.deploy is not None)
         for warning in guessing(found.correct, found.y):
             log(f"WARNING: {warning}")
         return found

@@ -77,6 +77,7 @@ class Campaign:
         trials_per_call: number of trials that are computed side by side.
         threshold: of a network with one output: above it, the network predicts class 1; None is
             0.5 for a sigmoid and 0 for a logit.
+        one_scale: see `storage.Storage`.
 
     Attributes:
         site_count: the number of sites that may be hit.
@@ -100,6 +101,7 @@ class Campaign:
         examples_per_call: int | None = None,
         trials_per_call: int = TRIALS,
         threshold: float | None = None,
+        one_scale: bool = False,
     ) -> None:
         count(least=0, seed=seed)
         count(optional=True, examples_per_call=examples_per_call)
@@ -110,7 +112,7 @@ class Campaign:
         self.faulty = FaultyNetwork(graph, fault, targets)
         self.storage, self.targets = None, targets
         if fault.where.stored is not None:
-            self.storage = Storage(network, fault.where.stored, self.x)
+            self.storage = Storage(network, fault.where.stored, self.x, one_scale=one_scale)
             self.targets = self.storage.of(fault, targets)
         self.sampler = TrialSampler(fault, self.targets, seed)
         self.site_count = self.sampler.site_count

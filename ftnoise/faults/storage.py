@@ -14,8 +14,8 @@ Integer-Arithmetic-Only Inference".
 Deviations
 1. Activations saturate, and are not rounded to 8 bits.
 2. The converter of TensorFlow 2.15 gives a dense kernel one scale, for which it has no option, and
-   folds batch normalization into the kernel before it. Here each output channel has its scale, and
-   batch normalization stays in float32.
+   folds batch normalization into the kernel before it. Here each output channel has its scale
+   (but with `one_scale`), and batch normalization stays in float32.
 """
 
 from __future__ import annotations
@@ -124,6 +124,7 @@ class Storage:
         stored: the format: `float32`, `bfloat16`, `float16` or `int8`.
         x: arrays of examples, one for each input, of which the first 1,000 give the ranges of
             activations; needed for `int8`.
+        one_scale: in `int8`, a dense kernel has one scale, as in a file of TensorFlow Lite.
 
     Attributes:
         targets: the network's parameters, each with its code, and a variable of its own for the
@@ -134,8 +135,15 @@ class Storage:
         BadInput: a layer cannot be stored in this format, or there are no examples.
     """
 
-    def __init__(self, network: keras.Model, stored: str, x: Sequence[np.ndarray] | None) -> None:
-        self.stored, self.network, self.x = stored, network, x
+    def __init__(
+        self,
+        network: keras.Model,
+        stored: str,
+        x: Sequence[np.ndarray] | None,
+        *,
+        one_scale: bool = False,
+    ) -> None:
+        self.stored, self.network, self.x, self.one_scale = stored, network, x, one_scale
         self.limits: list[tuple[Any, float, float]] = []
         self.originals = parameter_targets(network, output_layer=True)
         expect_held(self.originals)
@@ -212,6 +220,8 @@ class Storage:
             step = inputs[id(kernel.layer)]
             least = 0 if bias is None else np.abs(bias.variable.numpy()) / (step * MOST_BIAS)
             scales[layer] = np.maximum(_channel_scales(kernel), least)
+            if self.one_scale and isinstance(kernel.layer, keras.layers.Dense):
+                scales[layer][:] = scales[layer].max()
         found = []
         for target in self.originals:
             layer = id(target.holders[0][0])

@@ -8,10 +8,12 @@ these parameters are hit: a flip elsewhere in a file crashes the interpreter or 
 The converter and the interpreter are C++ code that may end their process, so they have one of their
 own.
 
+The converter of TensorFlow 2.15 gives kernels of convolutions a scale for each output channel, and
+those of dense layers one scale. In a campaign with `one_scale` the same flip is the same step.
+
 Deviations
-1. The converter of TensorFlow 2.15 gives kernels of convolutions a scale for each output channel,
-   and those of dense layers one scale, for which it has no option. The Keras way has one for each
-   channel (`storage`), so the same flip of a dense kernel or bias may be a larger step in the file.
+1. A sum that leaves 32 bits, after a flip of the highest bit of a bias, wraps in the file, and
+   saturates in Keras.
 """
 
 from __future__ import annotations

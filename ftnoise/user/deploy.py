@@ -40,8 +40,8 @@ def note(deploy: str) -> str:
     if DEPLOYED[deploy] != "int8":
         return ""
     return (
-        f"{NAME} rounds activations to 8 bits, and gives a dense kernel one scale instead of one "
-        "for each output channel, so that the same flip may be a larger step in the file."
+        f"{NAME} rounds activations to 8 bits. In both a dense kernel has one scale, as its "
+        "converter gives it, and not one for each output channel."
     )
 
 

@@ -63,9 +63,23 @@ def inject(
 
 
 def prepared(
-    model: keras.Model, x: Any, y: Any, settings: CampaignSettings, *, scale: bool = False
+    model: keras.Model,
+    x: Any,
+    y: Any,
+    settings: CampaignSettings,
+    *,
+    scale: bool = False,
+    one_scale: bool = False,
 ) -> Campaign:
-    """The campaign with these settings; `scale` divides uint8 examples by 255, as for files.
+    """The campaign with these settings.
+
+    Args:
+        model: unchanged after the campaign.
+        x: examples.
+        y: labels.
+        settings: of the trials.
+        scale: divides uint8 examples by 255, as for files.
+        one_scale: see `storage.Storage`.
 
     Raises:
         BadInput: the parts do not fit each other.
@@ -81,6 +95,7 @@ def prepared(
         seed=settings.seed,
         threshold=settings.threshold,
         examples_per_call=settings.examples_per_call,
+        one_scale=one_scale,
     )
     for rate in settings.rates:
         rate.check(campaign.site_count)

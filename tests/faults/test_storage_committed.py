@@ -34,12 +34,22 @@ def natural(name):
     return committed(hardware_faults.EXPERIMENT.row(f"{name} natural"))
 
 
-@pytest.mark.parametrize("stored", ["int8", "float16"])
-@pytest.mark.parametrize("name", ["fmnist_dnn", "fmnist_cnn2"])
-def test_tensorflow_lite_loses_as_much_by_the_same_flips(data, name, stored):
-    campaign = Campaign(natural(name), data.x_test, data.y_test, flips(stored))
+@pytest.mark.parametrize(
+    ("name", "where", "stored", "counts"),
+    [
+        # 1,000 flips hit the highest bit of a bias in a fifth of the trials: sums leave 32 bits.
+        ("fmnist_dnn", "parameters", "int8", (10, 100)),
+        ("fmnist_dnn", "weights", "int8", (10, 100, 1000)),
+        ("fmnist_dnn", "parameters", "float16", (10, 100, 1000)),
+        ("fmnist_cnn2", "parameters", "int8", (10, 100)),
+        ("fmnist_cnn2", "parameters", "float16", (10, 100, 1000)),
+    ],
+)
+def test_tensorflow_lite_loses_as_much_by_the_same_flips(data, name, where, stored, counts):
+    fault = flips(stored, where)
+    campaign = Campaign(natural(name), data.x_test, data.y_test, fault, one_scale=True)
     with Deployed(campaign) as deployed:
-        for count in (10, 100, 1000):
+        for count in counts:
             found = [
                 100
                 * (
@@ -49,14 +59,8 @@ def test_tensorflow_lite_loses_as_much_by_the_same_flips(data, name, stored):
                 for one in (campaign, deployed)
             ]
             ours, theirs = (drops.mean() for drops in found)
-            apart = paired(*found)
-            print(
-                f"{name} {stored} {count} flips: Keras {ours:.2f}, TensorFlow Lite {theirs:.2f}, "
-                f"difference {apart.difference:+.3f} [{apart.low:+.3f}, {apart.high:+.3f}]"
-            )
-            # The file has one scale for a dense kernel, so that many flips are larger steps: 0.79
-            # points apart at 1,000 on fmnist_dnn, 0.26 if the Keras way has one scale too.
-            assert abs(ours - theirs) <= (1 if stored == "int8" and count == 1000 else 0.2)
+            print(f"{name} {fault.label}: {ours:.3f}, in TensorFlow Lite {theirs:.3f} points")
+            assert abs(ours - theirs) <= 0.2
 
 
 def test_a_clamp_keeps_the_accuracy_under_a_hundred_flips(data):
