@@ -28,8 +28,11 @@ SIGNALS = {signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
 def blocking(signals: set[signal.Signals]) -> set[int]:
     """The children of this process that block these signals."""
     found = set()
-    for children in Path("/proc/self/task").glob("*/children"):
-        for child in map(int, children.read_text().split()):
+    for task in Path("/proc/self/task").iterdir():
+        children = ""
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended
+            children = (task / "children").read_text()
+        for child in map(int, children.split()):
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 status = Path(f"/proc/{child}/status").read_text()
                 mask = int(status.split("SigBlk:")[1].split()[0], 16)
