@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from ftnoise.faults.outcomes import Outcomes
 
 MBIT = 2**20  # bits
-OUTCOMES_TITLE = "Outcomes of faults on the examples, in % (second line: distribution-free interval over trials):"
+OUTCOMES_TITLE = (
+    "Outcomes of faults on the examples, in % (second line: distribution-free interval over "
+    "trials):"
+)
 LEGEND = (
     "Distribution-free: an interval that assumes only accuracies in 0 to 100 %. Deviation: "
     "Euclidean distance of the outputs to those without faults, mean over trials and examples.",
