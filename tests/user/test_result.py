@@ -70,7 +70,8 @@ def test_the_text_describes_the_interval():
     sequence = str(result(WIDE, half_width=50.0))
     assert "valid at any stopping time" in sequence
     # A sequence is distribution-free itself: it has no second interval of the accuracy.
-    assert "Distribution-free:" not in sequence
+    assert "interval  distribution-free" in str(result())
+    assert "interval  distribution-free" not in sequence
 
 
 def test_the_text_shows_the_sources_of_the_standard_error():
