@@ -42,7 +42,8 @@ def natural(name):
         ("fmnist_dnn", "weights", "int8", (10, 100, 1000)),
         ("fmnist_dnn", "parameters", "float16", (10, 100, 1000)),
         ("fmnist_cnn2", "parameters", "int8", (10, 100)),
-        ("fmnist_cnn2", "parameters", "float16", (10, 100, 1000)),
+        # With 1,000, most outputs are not finite, and their order is left open.
+        ("fmnist_cnn2", "parameters", "float16", (10, 100)),
     ],
 )
 def test_tensorflow_lite_loses_as_much_by_the_same_flips(data, name, where, stored, counts):
