@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # TensorFlow reads this when it is imported, so it is set before any test module is.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# `./reproduce.sh test` sets these for its own commands; every test says what it needs.
+# `./reproduce.sh test` sets these for its own commands; each test sets what it needs.
 for name in ("FTNOISE_PROGRAM", "FTNOISE_RUNS"):
     os.environ.pop(name, None)
 

@@ -17,7 +17,7 @@ from ftnoise.core import stopping
 from ftnoise.core.checks import expect
 from ftnoise.core.progress import RESUMES, line, log
 from ftnoise.store.folders import Store, default_root
-from ftnoise.user.reproduce import REFERENCES, stored_results
+from ftnoise.user.reproduce import published, stored_results
 
 if TYPE_CHECKING:
     from ftnoise.core.experiment import Experiment
@@ -138,7 +138,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.shard:
         tasks = plan.shard(tasks, *arguments.shard)
     store = Store(arguments.runs)
-    references = [Store(REFERENCES)] if experiment.adopts else []
+    references = published(experiment)
     if arguments.dry_run:
         statuses = foreseen(experiment, tasks, store, references)
         print(*announcement(experiment, preset, statuses, Costs(store)), sep="\n")

@@ -31,12 +31,12 @@ def run(arguments: argparse.Namespace) -> int:
     from ftnoise.engine import plan
     from ftnoise.engine.executor import foreseen
     from ftnoise.store.folders import Store
-    from ftnoise.user.reproduce import REFERENCES
+    from ftnoise.user.reproduce import published
 
     experiment, preset = chosen(arguments, arguments.rows)
     tasks = plan.tasks(experiment, arguments.seeds or experiment.seeds, arguments.rows)
-    references = [Store(REFERENCES)] if experiment.adopts else []
-    statuses = foreseen(experiment, tasks, Store(arguments.runs), references, read=False)
+    store = Store(arguments.runs)
+    statuses = foreseen(experiment, tasks, store, published(experiment), read=False)
     counts: dict[str, Counter[str]] = {}
     for status in statuses:
         group = status.task.row.name.split()[0] if experiment.grids else experiment.name

@@ -347,11 +347,6 @@ def work(units: list[Unit]) -> list[FtnoiseError | str]:
 
     It waits where another process works on the run, or another thread of a worker that has several.
     """
-    with ONE_AT_A_TIME:
-        return _work(units)
-
-
-def _work(units: list[Unit]) -> list[FtnoiseError | str]:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # no lines about retracing
     import tensorflow as tf
 
@@ -363,8 +358,9 @@ def _work(units: list[Unit]) -> list[FtnoiseError | str]:
     outcomes: list[FtnoiseError | str] = []
     for unit in units:
         try:
-            while (id := runner.perform(unit)) is None:
-                Store(unit.root).run(unit.id).wait(unit.id)
+            with ONE_AT_A_TIME:
+                while (id := runner.perform(unit)) is None:
+                    Store(unit.root).run(unit.id).wait(unit.id)
             outcomes.append(id)
         except FtnoiseError as failure:
             outcomes.append(failure)

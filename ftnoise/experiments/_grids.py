@@ -216,8 +216,9 @@ B9 = Grid(
 )
 
 RADIUS = 0.02
-KINDS = ("robust", "steady", "variation")
-ROBUST = tuple(f"{attack}_{kind}" for attack in ("fgsm", "pgd") for kind in KINDS)
+ROBUST = tuple(
+    f"{attack}_{kind}" for attack in ("fgsm", "pgd") for kind in ("robust", "steady", "variation")
+)
 FGSM_ROBUSTNESS = GlobalRobustness(radii=(RADIUS,), attacks=(FGSM(attack_epsilon=RADIUS),))
 ASCENTS = PGD(attack_epsilon=RADIUS, steps=10)
 ROBUSTNESS = GlobalRobustness(
@@ -271,20 +272,20 @@ def columns(robustness: GlobalRobustness, *, faults: bool = True) -> tuple[Colum
 
 
 def correlations(
-    columns: tuple[str, ...], expected: dict[str, int], name: str = "correlations", **x: str
+    columns: tuple[str, ...], expected: dict[str, int], axis: str = ""
 ) -> Correlations:
     """Rank correlations with accuracy, or with an axis.
 
     Args:
         columns: names of columns; D falls where a network is more robust.
         expected: the paper's sign of the correlation of robustness by the grid's name.
-        name: of the figure.
-        **x: `axis`, the name of an axis.
+        axis: its name; "" for the accuracy.
     """
     return Correlations(
-        name=name,
-        title=f"Correlation with {x.get('axis', 'accuracy')}",
-        **(x or {"x": "test_accuracy"}),
+        name=f"correlations_{axis}" if axis else "correlations",
+        title=f"Correlation with {axis or 'accuracy'}",
+        x="" if axis else "test_accuracy",
+        axis=axis,
         columns=columns,
         expected=expected,
         reverse=tuple(name for name in columns if name.endswith("variation")),

@@ -27,7 +27,6 @@ EXPERIMENT = Experiment(
         _grids.correlations(
             ("test_accuracy", *_grids.ROBUST),
             {grid.name: 0 for grid in GRIDS},
-            "correlations_reduction",
             axis="reduction",
         ),
     ),

@@ -5,8 +5,8 @@ appendix B.1 to B.5. The paper finds a negative correlation on every data set.
 
 Deviations
 1. Grid B.1 is whole; of the others there is a sample (`--sample 100%` takes all).
-2. The paper prints no radii, but says that they are smaller for Fashion-MNIST and CIFAR-10. Here
-   the radius is 0.02 for all data sets.
+2. The paper prints no radii. Its radii are smaller for Fashion-MNIST and CIFAR-10 (section 4.2);
+   here the radius is 0.02 for all data sets.
 3. The paper's attack is FGSM. PGD stands for a stronger one: 10 steps on the cross-entropy, and 5
    steps on the probability of each class, up and down.
 """

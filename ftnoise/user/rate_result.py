@@ -81,8 +81,10 @@ class RateResult:
     def of(cls, outcomes: Outcomes, settings: Intervals, index: int) -> RateResult:
         """The numbers at the rate with this index."""
         rate, drawn = outcomes.rates[index], outcomes.accuracies(index)
-        precision, interval = settings.precision, _interval(drawn, settings)
-        free = _free_interval(drawn, settings)
+        precision, free = settings.precision, _free_interval(drawn, settings)
+        interval = free
+        if precision is None:
+            interval = student_interval(drawn, settings.confidence, 0.0, 100.0)
         put, given = outcomes.trials_not_finite(index)
         unit, size = rate.size or ("count", 0)
         faults = float(outcomes.results[index]["faults"].mean())
@@ -156,15 +158,8 @@ class RateResult:
         return numbers
 
 
-def _interval(values: np.ndarray, settings: Intervals) -> Interval:
-    """Of the mean of percentages: Student's, or a confidence sequence up to a half-width."""
-    if settings.precision is None:
-        return student_interval(values, settings.confidence, 0.0, 100.0)
-    return _free_interval(values, settings)
-
-
 def _free_interval(values: np.ndarray, settings: Intervals) -> Interval:
-    """Of the mean of percentages, whatever their distribution; valid where trials stop."""
+    """Of the mean of percentages, whatever their distribution; a sequence up to a half-width."""
     if (precision := settings.precision) is None:
         return bounded_interval(values, settings.confidence, high=100.0)
     sequence = precision.sequence()

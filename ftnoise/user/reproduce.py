@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 REFERENCES = Path(__file__).resolve().parents[2] / "runs" / "reference"
 
 
+def published(experiment: Experiment) -> list[Store]:
+    """The stores of published runs that an experiment adopts."""
+    from ftnoise.store.folders import Store
+
+    return [Store(REFERENCES)] if experiment.adopts else []
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ReproductionResult:
     """A table next to the paper's numbers; printing it gives the table.
@@ -111,7 +118,7 @@ def reproduce(
         tasks,
         store,
         Sources.from_environment(),
-        references=[Store(REFERENCES)] if whole.adopts else [],
+        references=published(whole),
         keep_weights=whole.keeps_weights,
     )
     engine.adopt()

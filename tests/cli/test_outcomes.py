@@ -15,7 +15,6 @@ NOISE = np.random.default_rng(1).normal(size=(8, 30, 6)).astype(np.float32)
 @pytest.fixture
 def logs(ftnoise, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FTNOISE_RUNS", str(tmp_path / "runs"))
     y = CLEAN.argmax(axis=1)
     np.savez("g.npz", outputs=CLEAN, y=y)
     np.savez("f.npz", outputs=CLEAN + NOISE)

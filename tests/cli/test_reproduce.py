@@ -125,7 +125,6 @@ def test_the_measured_cost_of_a_table_is_announced(ftnoise, monkeypatch):
 def test_once_a_table_was_trained_costs_are_of_this_machine(ftnoise, monkeypatch, tmp_path):
     known = dataclasses.replace(fake.TABLE, minutes={"paper": 60.0, "quick": 1.0})
     monkeypatch.setattr("ftnoise.experiments.tiny.EXPERIMENT", known)
-    monkeypatch.setenv("FTNOISE_RUNS", str(tmp_path / "runs"))
     file = tmp_path / "runs" / "speed.json"
     ftnoise("tiny", "--preset", "quick", "--rows", "noisy")
     ftnoise("tiny", "--preset", "quick")

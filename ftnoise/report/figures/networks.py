@@ -140,19 +140,22 @@ def clouds(results: Results, figure: Clouds) -> Section | None:
 
 def correlations(results: Results, figure: Correlations) -> Section | None:
     """A line for each grid, a column for each column that is correlated with x."""
-    found = {
-        name: some
-        for name, some in networks(results).items()
-        if not figure.axis or any(figure.axis in one.row.cell for one in some)
-    }
+
+    def value(one: Network) -> Any:
+        """The network's x; None if it has none."""
+        return one.row.cell.get(figure.axis) if figure.axis else one.numbers.get(figure.x)
+
+    found = networks(results)
+    if figure.axis:
+        with_axis = {name for name, grid in _grids(results) if figure.axis in grid.axes}
+        found = {name: some for name, some in found.items() if name in with_axis}
     x = figure.axis or results.column(figure.x).title.lower()
     table: dict[str, list[str]] = {}
     lines: list[tuple[Any, ...]] = []
     for name, some in found.items():
         for column in figure.columns:
-            both = [one for one in some if {figure.x or column, column} <= one.numbers.keys()]
-            xs = [one.numbers[figure.x] if figure.x else one.row.cell[figure.axis] for one in both]
-            ys = [one.numbers[column] for one in both]
+            both = [one for one in some if value(one) is not None and column in one.numbers]
+            xs, ys = [value(one) for one in both], [one.numbers[column] for one in both]
             trainings = [one.training for one in both]
             cell = MISSING
             if len({*trainings}) >= FEWEST and len({*xs}) > 1 and len({*ys}) > 1:

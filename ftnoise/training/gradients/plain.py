@@ -91,10 +91,7 @@ class PlainUpdater(Updater):
             losses, logits = objective()
             loss = tf.reduce_mean(losses) + (penalty() if penalty else 0.0)
         gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
-        # One replica has nothing to aggregate, and TensorFlow never frees a graph that does.
-        self.optimizer.apply_gradients(
-            zip(gradients, variables, strict=True), experimental_aggregate_gradients=False
-        )
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return loss, logits, gradients
 
 

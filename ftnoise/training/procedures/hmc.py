@@ -214,8 +214,11 @@ class HMC(Procedure):
             if done % INTERVAL == 0 or done in (self.burn_in, total):
                 means = np.mean(recent, axis=0)
                 entry = dict(zip(("acceptance", "step_size", "energy_error"), means, strict=True))
-                where = {"trajectories": done, "burn_in": done <= self.burn_in}
-                where["averaged"] = len(recent)
+                where = {
+                    "trajectories": done,
+                    "averaged": len(recent),
+                    "burn_in": done <= self.burn_in,
+                }
                 history.append(where | {name: float(mean) for name, mean in entry.items()})
                 recent = []
                 keeping.progress(done, total, f"trajectory {done} of {total}")
