@@ -16,7 +16,13 @@ from ftnoise.core.spec import JSON
 from ftnoise.faults.parsing import form
 from ftnoise.user import deploy, fault_map, worst_case
 from ftnoise.user.fault_map import KINDS
-from ftnoise.user.hardening import FORM, OPTIMISTIC, Hardening, time_ratio
+from ftnoise.user.hardening import (
+    FORM,
+    OPTIMISTIC,
+    Hardening,
+    ProtectionCurve,
+    time_ratio,
+)
 from ftnoise.user.settings import CampaignSettings
 from ftnoise.user.worst_case import MOST_FLIPS
 
@@ -132,15 +138,16 @@ def run(given: argparse.Namespace) -> int:
         print(f"\n{both}", flush=True)
         write_json(path / "comparison.json", {**both.to_json(), **facts})
 
-    def harden(result: InjectionResult, how: Hardening, hardened: keras.Model) -> None:
+    def harden(result: InjectionResult, to: Path, how: Hardening, hardened: keras.Model) -> None:
         """Measures the hardened models in the same trials; prints what each saves and costs."""
         nonlocal model
-        plain, model = model, hardened
+        plain, model, results = model, hardened, [result]
         source = given.data if given.ranges is None else given.ranges
         for name, share in how.variants():
             print(f"\nHardened, {name}:\n")
             folder = given.out and given.out / re.sub(r"\W+", "-", name)
             other, path = measured(folder, share, hardening=name)
+            results.append(other)
             both = other.against(result, (name, "as it is"))
             ratio = None if how.shares else time_ratio(plain, hardened, scaled(x))
             compare(both, path, time_ratio=ratio)
@@ -152,7 +159,9 @@ def run(given: argparse.Namespace) -> int:
             if ratio is not None:
                 print(f"A forward pass takes {ratio:.2f} times as long. Ranges of {source}.")
         if how.shares:
-            print(f"Sensitivity on {source}.{'' if others else OPTIMISTIC}")
+            curve = ProtectionCurve(results)
+            curve.write(to)
+            print(f"\n{curve}\nSensitivity on {source}.{'' if others else OPTIMISTIC}")
 
     with own_model.computing(given):
         if given.map is not None:
@@ -169,9 +178,9 @@ def run(given: argparse.Namespace) -> int:
         if given.harden is not None:
             how = Hardening.of(given.harden, settings.fault)
             hardened = how.model(model, *(others or (scaled(x), y)))
-        result, _ = measured(given.out)
+        result, folder = measured(given.out)
         if given.harden is not None:
-            harden(result, how, hardened)
+            harden(result, folder, how, hardened)
         if given.deploy is not None:
             print()
             work = deploy.job(campaign(), settings, about)

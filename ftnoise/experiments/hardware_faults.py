@@ -13,7 +13,7 @@ Deviations
 
 from ftnoise.core.experiment import Column, Experiment
 from ftnoise.experiments import table8, tradeoff, weight_noise
-from ftnoise.measures.stored_faults import BitMap, StoredFaults, columns, figures
+from ftnoise.measures.stored_faults import BitMap, StoredFaults, columns, curve, figures
 
 BFLOAT16 = StoredFaults(stored="bfloat16")
 SHOWN = {
@@ -57,6 +57,7 @@ EXPERIMENT = Experiment(
     figures=(
         *figures(tradeoff.INT8, BitMap(stored="int8"), "natural", **SHOWN),
         *figures(BFLOAT16, BitMap(stored="bfloat16"), "natural", **SHOWN),
+        curve(CLAMPED, SHOWN["lines"]),
     ),
     notes=(
         "Random flips are not the worst case: a search by gradients brings fmnist_dnn natural in "

@@ -207,6 +207,29 @@ def columns(measure: StoredFaults, flips: Sequence[int]) -> tuple[Column, ...]:
     )
 
 
+def curve(measure: StoredFaults, rows: tuple[str, ...]) -> Series:
+    """Accuracy of these rows against the number of flips."""
+    how = f", clamped to {measure.clamp}" if measure.clamp else ""
+    return Series(
+        name=f"{measure.prefix}curve",
+        title=f"Testing accuracy against flips in {measure.stored}{how}",
+        measure=measure,
+        x="flips",
+        x_title=f"Number of flipped bits in {measure.stored}",
+        y="accuracy",
+        y_title="Testing accuracy",
+        y_unit="%",
+        low="low",
+        high="high",
+        band="95 % t interval over trials, at each number by itself",
+        values="accuracies",
+        draws="trials",
+        logarithmic_x=True,
+        rows=rows,
+        table=("sdc_1_rate", "due_rate"),
+    )
+
+
 def figures(
     measure: StoredFaults,
     mapped: BitMap,
@@ -216,39 +239,22 @@ def figures(
     panels: tuple[str, ...],
 ) -> tuple[Figure, ...]:
     """Of a format: curves of some rows, differences of all to one on the same trials, and maps."""
-    how = f", clamped to {measure.clamp}" if measure.clamp else ""
-    title = f"Number of flipped bits in {measure.stored}{how}"
-    x: Any = {"measure": measure, "x": "flips", "x_title": title}
-    name = f"{measure.stored}{'_clamped' if measure.clamp else ''}"
     return (
-        Series(
-            name=f"{name}_curve",
-            title=f"Testing accuracy against flips in {measure.stored}{how}",
-            y="accuracy",
-            y_title="Testing accuracy",
-            y_unit="%",
-            low="low",
-            high="high",
-            band="95 % t interval over trials, at each number by itself",
-            values="accuracies",
-            draws="trials",
-            logarithmic_x=True,
-            rows=lines,
-            table=("sdc_1_rate", "due_rate"),
-            **x,
-        ),
+        curve(measure, lines),
         Pairs(
-            name=f"{name}_pairs",
+            name=f"{measure.prefix}pairs",
             title=f"Testing accuracy with flips in {measure.stored}, on the same trials",
+            measure=measure,
+            x="flips",
+            x_title=f"Number of flipped bits in {measure.stored}",
             values="accuracies",
             value_title="Testing accuracy",
             value_unit="points",
             baseline=baseline,
             draws="trials",
-            **x,
         ),
         HeatMap(
-            name=f"{name}_bits",
+            name=f"{mapped.stored}_bits",
             title=f"Drop in accuracy by single flips in {mapped.stored}",
             measure=mapped,
             x="bits",

@@ -122,11 +122,13 @@ class CertificationResult:
 
     def figure(self) -> dict[str, bytes]:
         """Certified accuracy against the radius, by suffix (`png`, `pdf`)."""
-        from ftnoise.report.figures.arrays import certified_curves
+        from ftnoise.report.figures.arrays import named_curves
 
-        return certified_curves(
+        return named_curves(
             self.arrays["at"].tolist(),
-            {kind: self.arrays[f"curve_{kind}"].tolist() for kind in KINDS},
+            {kind: [self.arrays[f"curve_{kind}"].tolist()] for kind in KINDS},
+            x_title="Radius (l_2)",
+            y_title="Right and certified (%)",
         )
 
     def __str__(self) -> str:

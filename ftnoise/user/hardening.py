@@ -1,22 +1,31 @@
-"""What hardening saves: clamped activations, or protected parameters, in the same trials."""
+"""What hardening saves: clamped activations, or protected parameters, in the same trials.
+
+Source of the costs of protection: triple modular redundancy keeps two more copies of each parameter
+(Lyons & Vanderkulk, 1962); SECDED adds 8 bits to each word of 64 (Hsiao, 1970).
+"""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.checks import expect
 from ftnoise.core.errors import BadInput
+from ftnoise.core.files import write_bytes, write_text
 from ftnoise.faults.where import Filters
+from ftnoise.user.text import table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import keras
 
     from ftnoise.faults.fault import Fault
+    from ftnoise.user.result import InjectionResult
 
 FORM = "clamp, clamp=channel, zero, zero=channel, or protect=1%+5% (shares of the parameters)"
 REPEATED = 7  # forward passes of each model, whose fastest counts
@@ -85,6 +94,78 @@ class Hardening:
             return clamped(network, x, per=self.per, to=self.to)
         check_examples(network, x, y)
         return network
+
+
+@dataclass(frozen=True)
+class ProtectionCurve:
+    """Accuracy under faults against the share of parameters that is protected.
+
+    Attributes:
+        results: of one model in the same trials, with rising shares (`protected`) from 0.
+    """
+
+    results: Sequence[InjectionResult]
+
+    def write(self, folder: Path) -> None:
+        """Writes `protection.csv`, `.png` and `.pdf`."""
+        write_text(folder / "protection.csv", self.to_csv())
+        for suffix, picture in self.figure().items():
+            write_bytes(folder / f"protection.{suffix}", picture)
+
+    def to_csv(self) -> str:
+        """The lines of all results, with the share and the model in front."""
+        import pandas
+
+        frames = [
+            result.lines.drop(columns="class_accuracies").assign(protected=result.protected)
+            for result in self.results
+        ]
+        frame = pandas.concat(frames)
+        frame.insert(0, "protected", frame.pop("protected"))
+        return frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+
+    def figure(self) -> dict[str, bytes]:
+        """A line for each rate of faults, by suffix (`png`, `pdf`)."""
+        from ftnoise.report.figures.arrays import named_curves
+
+        by_rate = zip(*(result.rows for result in self.results), strict=True)
+        curves = {
+            rows[0].rate: [
+                [getattr(row, name) for row in rows] for name in ("accuracy", "low", "high")
+            ]
+            for rows in by_rate
+        }
+        first = self.results[0]
+        return named_curves(
+            [100 * result.protected for result in self.results],
+            curves,
+            x_title=f"Protected parameters (%): {first.settings.fault.label}",
+            y_title="Accuracy (%)",
+            band=f"Band: {100 * first.settings.confidence:g} % interval of the mean over trials.",
+        )
+
+    def __str__(self) -> str:
+        """The table, for a terminal."""
+        first = self.results[0]
+        cells = [["protected", "more copies (TMR)", *(row.rate for row in first.rows)]]
+        for result in self.results:
+            share = result.protected
+            accuracies = (
+                f"{row.accuracy:.2f} [{row.low:.2f}, {row.high:.2f}]" for row in result.rows
+            )
+            cells.append([f"{100 * share:g} %", f"+{200 * share:g} %", *accuracies])
+        return "\n".join(
+            [
+                f"Accuracy in % against the share of protected parameters, {first.title}.",
+                "",
+                *table(cells),
+                "",
+                "Triple modular redundancy (TMR) stores two more copies of a protected parameter; "
+                "SECDED adds 8 bits to a word of 64, 12.5 % of the protected memory, and corrects "
+                "one flip of a word. Neither changes the accuracy without faults; the time is the "
+                "hardware's.",
+            ]
+        )
 
 
 def time_ratio(first: keras.Model, second: keras.Model, x: Any) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from csv import DictReader
 
 import numpy as np
 import pytest
@@ -83,6 +84,18 @@ def test_protected_parameters(own, tmp_path):
         "no ECC",
         *(f"no ECC but for the {n} % of parameters protected" for n in (50, 100)),
     ]
+    with (tmp_path / "p" / "protection.csv").open() as file:
+        curve = [
+            (float(line["protected"]), line["rate"], line["accuracy"]) for line in DictReader(file)
+        ]
+    assert {share for share, *_ in curve} == {0, 0.5, 1}
+    assert all(
+        float(accuracy) == pytest.approx(form["golden_accuracy"])
+        for one, _, accuracy in curve
+        if one == 1
+    )
+    assert re.search(r"100 % +\+200 % ", out)
+    assert (tmp_path / "p" / "protection.png").stat().st_size > 5_000
     # Read from the folder, the text is the same.
     assert own(*flags, "--fit-per-mbit", "100", fault=FLIPS)[1] == out
 

@@ -208,14 +208,23 @@ def robustness_curve(
     return rendered(draw)
 
 
-def certified_curves(
-    radii: Sequence[float], curves: Mapping[str, Sequence[float]]
+def named_curves(
+    x: Sequence[float],
+    curves: Mapping[str, Sequence[Sequence[float]]],
+    *,
+    x_title: str,
+    y_title: str,
+    band: str = "",
 ) -> dict[str, bytes]:
-    """Certified accuracy against the radius, a line for each bound.
+    """A line for each name, some with bands.
 
     Args:
-        radii: rising.
-        curves: right and certified examples in percent, as long as `radii`, by the bound's name.
+        x: rising.
+        curves: by name, the values, and the lower and upper ends of the band if there is one; each
+            as long as `x`.
+        x_title: title of the x axis.
+        y_title: title of the y axis.
+        band: description of the bands.
 
     Returns:
         The contents of the files by suffix, `png` and `pdf`.
@@ -225,9 +234,9 @@ def certified_curves(
         canvas.set_size_inches(WIDTH, 3.5)
         axes = canvas.subplots()
         for place, (name, values) in enumerate(curves.items()):
-            _plot(axes, radii, values, label=name, **look(place))
-        axes.set(xlabel="Radius (l_2)", ylabel="Right and certified (%)")
-        legend(canvas, axes.lines)
+            _plot(axes, x, *values, label=name, **look(place))
+        axes.set(xlabel=x_title, ylabel=y_title)
+        legend(canvas, axes.lines, band)
 
     return rendered(draw)
 
