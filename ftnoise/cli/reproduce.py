@@ -49,7 +49,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="a folder with data sets, searched first (default: the variable FTNOISE_DATA)",
     )
     add("--offline", action="store_true", help="never use the network")
-    add("--rows", metavar="PATTERN", help="only rows whose name contains or matches the pattern")
+    add(
+        "--rows",
+        metavar="PATTERN[,PATTERN,...]",
+        help="only rows whose name contains or matches a pattern, such as natural,*trades",
+    )
     add(
         "--workers",
         type=int,

@@ -23,7 +23,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
     named(parser)
     common(parser, "count N seeds (default: what the table needs)")
-    parser.add_argument("--rows", metavar="PATTERN", help="only rows that contain or match it")
+    parser.add_argument(
+        "--rows", metavar="PATTERN[,PATTERN,...]", help="only rows that contain or match one"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -215,20 +215,25 @@ class Experiment:
     def matching(self, pattern: str | None) -> tuple[Row, ...]:
         """The rows whose names contain `pattern` or match it (`*trades`); None takes all.
 
+        Several patterns are separated by commas.
+
         Raises:
-            BadInput: no row matches; the empty pattern matches none.
+            BadInput: no row matches one of them; the empty pattern matches none.
         """
         if pattern is None:
             return self.rows
-        rows = tuple(
-            row
-            for row in self.rows
-            if pattern and (pattern in row.name or fnmatch.fnmatchcase(row.name, pattern))
-        )
-        if not rows:
-            names = listed([row.name for row in self.rows])
-            raise BadInput(f"Expected rows to match one of: {names}. Received: {pattern!r}.")
-        return rows
+        chosen = set()
+        for one in pattern.split(","):
+            names = {
+                row.name
+                for row in self.rows
+                if one and (one in row.name or fnmatch.fnmatchcase(row.name, one))
+            }
+            if not names:
+                known = listed([row.name for row in self.rows])
+                raise BadInput(f"Expected rows to match one of: {known}. Received: {one!r}.")
+            chosen |= names
+        return tuple(row for row in self.rows if row.name in chosen)
 
     def preset(self, name: str) -> Preset:
         """Its own preset of that name, or else the common one; `BadInput` if there is neither."""

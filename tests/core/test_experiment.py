@@ -77,6 +77,7 @@ def test_a_row_is_found_by_its_name_alone():
         ("* a", ["dnn a", "cnn a"]),
         ("dnn b", ["dnn b"]),
         ("[dc]nn a", ["dnn a", "cnn a"]),
+        ("cnn,dnn a,c*", ["dnn a", "cnn a"]),
     ],
 )
 def test_rows_match_a_part_of_the_name_or_a_pattern(pattern, names):
@@ -86,9 +87,10 @@ def test_rows_match_a_part_of_the_name_or_a_pattern(pattern, names):
     assert [row.name for row in table(*rows).matching(pattern)] == names
 
 
-@pytest.mark.parametrize("pattern", ["", "x", "a"])
+@pytest.mark.parametrize("pattern", ["", "x", "a", "b,a", "b,"])
 def test_a_pattern_without_rows_is_refused(pattern):
-    with pytest.raises(BadInput, match=rf"rows to match one of: b\. Received: '{pattern}'"):
+    wrong = pattern.split(",")[-1]
+    with pytest.raises(BadInput, match=rf"rows to match one of: b\. Received: '{wrong}'"):
         table(changed("b")).matching(pattern)
 
 
