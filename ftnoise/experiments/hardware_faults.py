@@ -7,7 +7,8 @@ The models are those of Tables 5 and 8 and of `weight_noise`. `tradeoff` and fig
 models with parameters stuck at 0.
 
 Deviations
-1. Only parameters are stored in a format; the network computes in float32. In int8, sums saturate.
+1. Only parameters are stored in a format; the network computes in float32. In int8, sums wrap
+   at 32 bits and saturate.
 2. Clamps are per channel and put 0 in the place of what leaves the range.
 """
 

@@ -5,8 +5,9 @@ TensorFlow Lite, with the deviations below: a kernel is `code * scale` with int8
 with a scale for each output channel (its largest absolute weight is 127, unless its bias needs a
 larger scale); a bias has int32 codes, whose scale is that of its kernel times that of the layer's
 inputs. Parameters that are neither stay in float32. The network computes in float32 on the values
-that it reads back. In `int8` the sums of a layer saturate, as their 8-bit codes do, at the ends of
-their range on examples: a flip of a high bit of a bias moves a neuron no further.
+that it reads back. In `int8` the sums of a layer wrap at 32 bits, and then saturate, as their 8-bit
+codes do, at the ends of their range on examples: a flip of a high bit of a bias moves a neuron no
+further.
 
 Source: Jacob et al. (2018), "Quantization and Training of Neural Networks for Efficient
 Integer-Arithmetic-Only Inference".
@@ -130,6 +131,7 @@ class Storage:
         targets: the network's parameters, each with its code, and a variable of its own for the
             values that are read back.
         limits: layers whose sums saturate, and the ends of their ranges.
+        sum_scales: of the integer sums of layers with a bias, by the layer's id.
 
     Raises:
         BadInput: a layer cannot be stored in this format, or there are no examples.
@@ -145,6 +147,7 @@ class Storage:
     ) -> None:
         self.stored, self.network, self.x, self.one_scale = stored, network, x, one_scale
         self.limits: list[tuple[Any, float, float]] = []
+        self.sum_scales: dict[int, np.ndarray] = {}
         self.originals = parameter_targets(network, output_layer=True)
         expect_held(self.originals)
         self.targets = []
@@ -191,7 +194,7 @@ class Storage:
         """In the block, the layers of an int8 network saturate in calls and traces."""
         with contextlib.ExitStack() as stack:
             for layer, low, high in self.limits:
-                activation = _saturated(layer.activation, low, high)
+                activation = _saturated(layer, low, high, self.sum_scales.get(id(layer)))
                 stack.enter_context(holding(layer, "activation", activation))
             yield
 
@@ -229,8 +232,9 @@ class Storage:
                 shape = filters(target).grid
                 found.append(Code("int8", scale=scales[layer].reshape(shape).astype(np.float32)))
             elif layer in kernels and target.kind == "bias":
-                scale = scales[layer] * inputs[id(target.layer)]
-                found.append(Code("int32", scale=scale.astype(np.float32)))
+                scale = (scales[layer] * inputs[id(target.layer)]).astype(np.float32)
+                self.sum_scales[layer] = scale
+                found.append(Code("int32", scale=scale))
             else:
                 found.append(Code("int32", "float32"))
         return found
@@ -264,6 +268,24 @@ def _channel_scales(kernel: ParameterTarget) -> np.ndarray:
     return np.where(most > 0, most, most.max() or 1.0) / 127
 
 
-def _saturated(activation: Callable[[Any], Any], low: float, high: float) -> Callable[[Any], Any]:
-    """The activation of sums that are within [low, high]."""
-    return lambda sums: activation(tf.clip_by_value(sums, low, high))
+def _saturated(
+    layer: Any, low: float, high: float, scale: np.ndarray | None
+) -> Callable[[Any], Any]:
+    """The layer's activation of sums that wrap at 32 bits, and are within [low, high].
+
+    Only sums with a bias that a flip has made large leave 32 bits; others are not looked at.
+    """
+    activation = layer.activation
+
+    def saturated(sums: Any) -> Any:
+        if scale is not None:
+            large = tf.reduce_any(tf.abs(layer.bias) > MOST_BIAS * scale)
+            sums = tf.cond(large, lambda: _wrapped(sums, 2.0**31 * scale), lambda: sums)
+        return activation(tf.clip_by_value(sums, low, high))
+
+    return saturated
+
+
+def _wrapped(sums: Any, most: np.ndarray) -> Any:
+    """Sums that leave [-most, most], at its other end; a quotient would round there."""
+    return tf.where(sums < -most, sums + 2 * most, tf.where(sums > most, sums - 2 * most, sums))

@@ -10,10 +10,6 @@ own.
 
 The converter of TensorFlow 2.15 gives kernels of convolutions a scale for each output channel, and
 those of dense layers one scale. In a campaign with `one_scale` the same flip is the same step.
-
-Deviations
-1. A sum that leaves 32 bits, after a flip of the highest bit of a bias, wraps in the file, and
-   saturates in Keras.
 """
 
 from __future__ import annotations

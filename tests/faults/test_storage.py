@@ -265,6 +265,11 @@ def test_sums_saturate_at_their_range_on_examples():
         outputs = campaign.outputs_at(np.array([site]))
         ends = [logits.min(), logits.max()]
         assert np.min(np.abs(outputs[:, site, None] - ends), axis=1).max() < 1e-5
+    # With the highest bit the sum of a negative logit leaves 32 bits, and wraps to the upper end.
+    campaign = Campaign(network, x, y, flips("int8", "biases,layers=2", "=31"))
+    for site in range(4):
+        wrapped = np.where(logits[:, site] < 0, logits.max(), logits.min())
+        np.testing.assert_allclose(campaign.outputs_at(np.array([site]))[:, site], wrapped, 1e-5)
     with injected(network, flips("int8", "biases,layers=2", "=30"), examples=x):
         assert network.predict(x, verbose=0).max() <= logits.max() + 1e-6
     np.testing.assert_array_equal(network.predict(x, verbose=0), logits)

@@ -38,10 +38,10 @@ def natural(name):
     ("name", "where", "stored", "counts"),
     [
         # 1,000 flips hit the highest bit of a bias in a fifth of the trials: sums leave 32 bits.
-        ("fmnist_dnn", "parameters", "int8", (10, 100)),
+        ("fmnist_dnn", "parameters", "int8", (10, 100, 1000)),
         ("fmnist_dnn", "weights", "int8", (10, 100, 1000)),
         ("fmnist_dnn", "parameters", "float16", (10, 100, 1000)),
-        ("fmnist_cnn2", "parameters", "int8", (10, 100)),
+        ("fmnist_cnn2", "parameters", "int8", (10, 100, 1000)),
         # With 1,000, most outputs are not finite, and their order is left open.
         ("fmnist_cnn2", "parameters", "float16", (10, 100)),
     ],
