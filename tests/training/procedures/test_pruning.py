@@ -7,9 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ftnoise.architectures import MnistMLP
 from ftnoise.core import seeds
+from ftnoise.core.data import Sources
 from ftnoise.core.errors import BadInput
+from ftnoise.core.interfaces import Run
 from ftnoise.core.preset import PRESETS
+from ftnoise.core.schedule import Schedule
+from ftnoise.datasets.mnist import MNIST
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD
 from ftnoise.training.inputs.trades import TRADES
@@ -144,3 +149,29 @@ def test_bad_input(fields, message):
 def test_more_epochs_to_rewind_to_than_there_are(run_of, images):
     with pytest.raises(BadInput, match="rewind"):
         pruned(run_of, images, rewind=4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_with_a_tenth_of_its_weights_it_is_within_a_point_of_the_dense_network(rounds):
+    try:
+        data = MNIST().load(Sources.from_environment(offline=True))
+    except BadInput as error:
+        pytest.skip(str(error))
+    dense = Run(
+        architecture=MnistMLP(),
+        data=MNIST(),
+        training=Training(),
+        schedule=Schedule(epochs=8, batch_size=128, learning_rate=0.05, momentum=0.9),
+    )
+    pruned = replace(
+        dense, training=IterativePruning(training=Training(), reduction=0.9, rounds=rounds)
+    )
+    right = []
+    for run in (dense, pruned):
+        network = run.training.train(run, data)
+        logits = network.predict(data.x_test, batch_size=1000, verbose=0)
+        right.append(100 * np.mean(logits.argmax(axis=1) == data.y_test))
+    print("dense and pruned:", right)
+    assert right[0] > 97
+    assert right[1] >= right[0] - 1
