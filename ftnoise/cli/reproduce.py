@@ -208,7 +208,7 @@ def announcement(
         cost = costs.of(experiment).get(preset.name, "")
         cost = f"The whole table takes about {cost} {costs.where}. " if cost else ""
         lines.append(f"{cost}Ctrl-C keeps finished work; the same command resumes.")
-    long = preset.name == "paper" and experiment.minutes.get("paper", LONG) >= LONG
+    long = preset.name == "paper" and experiment.minutes.get("paper", 0) >= LONG
     if training and long and not Path("/dev/nvidia0").exists():
         lines.append("This machine has no GPU: --preset quick shows the trend in minutes.")
     return lines

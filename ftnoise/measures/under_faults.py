@@ -32,7 +32,7 @@ class UnderFaults(Measure):
     Args:
         measure: of each faulty network.
         scalars: names of its scalars, at least one.
-        fault: not transient.
+        fault: not transient; parameters stored in int8 have the ranges of the test examples.
         trials: random draws of the faults, at least 2.
         seed: of the trials, >= 0; it draws the same for all networks of an architecture.
         percent: the scalars are in percent, so intervals are clipped to [0, 100].
@@ -83,7 +83,8 @@ class UnderFaults(Measure):
                 if trial < 0:
                     found.append(self.measure.evaluate(alone).scalars)
                     continue
-                with injected(trained.network, self.fault, seed=self.seed, trial=trial):
+                x = trained.data.x_test
+                with injected(trained.network, self.fault, self.seed, trial, examples=x):
                     found.append(self.measure.evaluate(alone).scalars)
             return {name: [one.get(name, np.nan) for one in found] for name in self.scalars}
 

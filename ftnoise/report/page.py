@@ -22,7 +22,9 @@ def sections(results: Results) -> list[Section]:
     """The parts of the report, in their order; the first one is the table."""
     experiment = results.experiment
     stem = f"{experiment.name}.{results.preset}"
-    source = f"{experiment.source} ({results.preset} preset)."
+    # Without a paper's numbers, its protocol is the experiment's own.
+    own = results.preset == "paper" and not results.reproduces
+    source = f"{experiment.source}{'' if own else f' ({results.preset} preset)'}."
     if experiment.grids:
         first = replace(networks.overview(results), title=experiment.title, lead=source, name=stem)
         return _with_figures(results, [first])
@@ -74,13 +76,15 @@ def _line(cell: Cell) -> tuple[Any, ...]:
 
 
 def _table(results: Results, columns: Sequence[Column]) -> Table:
-    """Some columns of the experiment: `paper | ours ± sd | diff`, or ours alone."""
+    """Some columns: `paper | ours ± sd | diff`, or one number where the paper has none."""
     blocks = []
     for column in columns:
         cells: list[tuple[str, ...]] = [
             results.cell(row, column).printed for *_, row in results.rows
         ]
-        ours = "ours ± sd" if any(PLUS_MINUS in cell[1] for cell in cells) else "ours"
+        spread = any(PLUS_MINUS in cell[1] for cell in cells)
+        ours = "ours" if results.reproduces else "mean" if spread else "value"
+        ours += " ± sd" if spread else ""
         ours += " [low, high]" if results.ends(column) else ""
         heads: tuple[str, ...] = ("paper", ours, "diff")
         if not results.has_paper(column):

@@ -245,17 +245,22 @@ class Results:
             parts.append(f"{words} for {', '.join(names)}" if len(rows) > 1 else words)
         return "; ".join(parts) or "no result yet"
 
+    @property
+    def reproduces(self) -> bool:
+        """Whether there is a paper's number."""
+        return any(map(self.has_paper, self.experiment.columns))
+
     def legend(self) -> str:
         """A few sentences that explain the numbers of the table."""
         spread = any(map(self.has_spread, self.columns))
-        text = f"Ours: {self.seeds()}."
+        text = f"{self.seeds()}."
         if spread:
             over = "seeds"
             if self.draws > 1:
                 over = "draws of the data, the number of a draw being the mean over its seeds"
-            text = f"Ours: mean ± sample standard deviation over {over} ({self.seeds()})."
-        if any(map(self.has_paper, self.experiment.columns)):
-            text += " Difference: ours minus paper."
+            text = f"Mean ± sample standard deviation over {over} ({self.seeds()})."
+        if self.reproduces:
+            text = f"Ours: {text[0].lower()}{text[1:]} Difference: ours minus paper."
         if spread:
             text += " The CSV file and the figure have the 95 % t intervals of the means."
         if any(map(self.ends, self.columns)):
@@ -315,8 +320,9 @@ def notes(experiment: Experiment, preset: Preset, runs: Sequence[StoredRun]) -> 
                 f"{preset.trials} fault trials, {preset.attacked:,} attacked examples, "
                 "on models of the whole protocol"
             )
-        full = "" if preset.whole else " The paper's numbers are of its full protocol."
-        lines.append(f"Preset {preset.name}: {summary}.{full}")
+        printed = any(row.paper for row in experiment.rows)
+        full = " The paper's numbers are of its full protocol."
+        lines.append(f"Preset {preset.name}: {summary}.{full * (printed and not preset.whole)}")
     if preset.secret_key:
         lines.append("Measurements on training examples are exact: no epsilon covers them.")
     data = {f"{run.run.data.slug} from {run.spec['data']['source']}" for run in runs}

@@ -130,9 +130,7 @@ class ProtectionCurve:
 
         by_rate = zip(*(result.rows for result in self.results), strict=True)
         curves = {
-            rows[0].rate: [
-                [getattr(row, name) for row in rows] for name in ("accuracy", "low", "high")
-            ]
+            rows[0].rate: [*zip(*((row.accuracy, *row.ends) for row in rows), strict=True)]
             for rows in by_rate
         }
         first = self.results[0]
@@ -151,7 +149,7 @@ class ProtectionCurve:
         for result in self.results:
             share = result.protected
             accuracies = (
-                f"{row.accuracy:.2f} [{row.low:.2f}, {row.high:.2f}]" for row in result.rows
+                "{:.2f} [{:.2f}, {:.2f}]".format(row.accuracy, *row.ends) for row in result.rows
             )
             cells.append([f"{100 * share:g} %", f"+{200 * share:g} %", *accuracies])
         return "\n".join(
@@ -160,7 +158,9 @@ class ProtectionCurve:
                 "",
                 *table(cells),
                 "",
-                "Triple modular redundancy (TMR) stores two more copies of a protected parameter; "
+                f"In brackets: the interval over trials, {first.rows[0].method}, or the "
+                "distribution-free one where all trials agree. Triple modular redundancy (TMR) "
+                "stores two more copies of a protected parameter; "
                 "SECDED adds 8 bits to a word of 64, 12.5 % of the protected memory, and corrects "
                 "one flip of a word. Neither changes the accuracy without faults; the time is the "
                 "hardware's.",

@@ -123,6 +123,15 @@ class RateResult:
             class_accuracies=[*map(_finite, outcomes.class_accuracies(index).mean(axis=0))],
         )
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The interval of the mean accuracy; the distribution-free one where all trials agree.
+
+        Student's has no width there, but the next trial may differ, if there are faults.
+        """
+        agree = self.low == self.high and self.faults > 0
+        return (self.free_low, self.free_high) if agree else (self.low, self.high)
+
     def cells(self, free: bool) -> list[str]:
         """The cells for a terminal; `free` adds the distribution-free interval."""
         deviation = self.output_deviation_mean

@@ -131,7 +131,10 @@ class InjectionResult:
         if unclear := [row.rate for row in self.rows if row.unclear]:
             how = "" if half_width is None else " by a smaller half-width"
             where = ", ".join(unclear)
-            found.append(f"The interval is wider than the drop at {where}: draw more trials{how}.")
+            found.append(
+                f"The interval (the distribution-free one where all trials agree) is wider than "
+                f"the drop at {where}: draw more trials{how}."
+            )
         if missed := [row for row in self.rows if row.reached is False]:
             where = ", ".join(f"{row.rate} ({row.trials} trials)" for row in missed)
             width = counted(half_width or 0, "point")

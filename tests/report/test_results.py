@@ -148,7 +148,8 @@ def test_the_legend_counts_what_is_missing_and_explains_dashes(results):
     complete = make(
         paper={"a": {}}, ours={"a": {name: [1.0] for name in ("accuracy", "error", "spread")}}
     )
-    assert complete.legend() == "Ours: 1 seed."
+    assert complete.legend() == "1 seed."
+    assert results.legend().startswith("Ours: mean ± sample standard deviation")
 
 
 # Several draws of the data
@@ -170,7 +171,7 @@ def test_a_cell_of_several_draws_is_over_their_means():
     # Three seeds of a draw show less of the mean than three draws.
     assert ours.high - ours.low > 2 * (pooled.high - pooled.low)
     assert several.legend().startswith(
-        "Ours: mean ± sample standard deviation over draws of the data, the number of a draw "
+        "Mean ± sample standard deviation over draws of the data, the number of a draw "
         "being the mean over its seeds (4 draws of the data, 3 seeds each)."
     )
 
@@ -353,6 +354,9 @@ def test_the_notes_name_preset_data_machines_and_red_flags():
         "Machine: GPU, 2 threads, TensorFlow 2.15.1; abacus, 1 thread, TensorFlow 2.15.1.",
         "Red flag, a (seed 1): too few steps",
     )
+    # The paper's protocol matters where there is a number of the paper.
+    assert report.results(experiment, quick, []).notes == (f"Preset quick: {quick.summary}.",)
+    experiment = make({"a": {"flags": 2.0}}, {}, columns=(column,)).experiment
     assert report.results(experiment, quick, []).notes == (
         f"Preset quick: {quick.summary}. The paper's numbers are of its full protocol.",
     )

@@ -62,7 +62,7 @@ def test_the_interval_of_a_number_is_in_its_cell_and_its_picture():
     for cell in ("84.6 [83.8, 85.3]", "70.5 ± 0.7 [69.5, 72.0]", "60.0"):
         assert f" {cell}" in text
     assert "Low" not in text
-    assert "ours ± sd [low, high]" in text
+    assert "mean ± sd [low, high]" in text
     assert r"84.6 \[83.8, 85.3\]" in report.markdown(results)
     assert r"$84.6\ [83.8, 85.3]$" in report.latex(results)
     assert "a,low,,,83.8" in report.csv(results)
