@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ftnoise.cli import own_model
 from ftnoise.core.errors import BadInput
 from ftnoise.core.files import write_json
-from ftnoise.core.progress import log
+from ftnoise.core.progress import line, log
 from ftnoise.core.spec import JSON
 from ftnoise.faults.parsing import form
 from ftnoise.user import deploy, fault_map, worst_case
@@ -161,7 +161,8 @@ def run(given: argparse.Namespace) -> int:
         if how.shares:
             curve = ProtectionCurve(results)
             curve.write(to)
-            print(f"\n{curve}\nSensitivity on {source}.{'' if others else OPTIMISTIC}")
+            print(f"\n{curve}\nSensitivity on {source}.{'' if others else OPTIMISTIC}", flush=True)
+            line(f"Written to {to}/protection: .csv, .png, .pdf")
 
     with own_model.computing(given):
         if given.map is not None:

@@ -84,7 +84,7 @@ def _replaced(spec: Spec, path: list[str], value: Any) -> Any:
     fields = [f.name for f in dataclasses.fields(spec)]
     if name not in fields:
         close = closest(name, fields)
-        hint = f"; did you mean {close!r}?" if close else f" (it has {', '.join(fields)})"
+        hint = f" (did you mean {close!r}?)" if close else f" (it has {', '.join(fields)})"
         raise LookupError(f"{type(spec).__name__} has no {name!r}{hint}")
     old = getattr(spec, name)
     if rest:

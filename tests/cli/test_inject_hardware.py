@@ -70,7 +70,7 @@ def test_hardening_in_the_same_trials(own, tmp_path):
 
 def test_protected_parameters(own, tmp_path):
     flags = ["--harden", "protect=50%+100%", "--trials", "4", "--out", str(tmp_path / "p")]
-    code, out, _ = own(*flags, "--fit-per-mbit", "100", fault=FLIPS)
+    code, out, err = own(*flags, "--fit-per-mbit", "100", fault=FLIPS)
     assert code == 0
     assert "100 % protected (first) against as it is (second)" in out
     assert "so it is optimistic: --ranges names others." in out
@@ -95,6 +95,7 @@ def test_protected_parameters(own, tmp_path):
         if one == 1
     )
     assert re.search(r"100 % +\+200 % ", out)
+    assert "protection: .csv, .png, .pdf" in err
     assert (tmp_path / "p" / "protection.png").stat().st_size > 5_000
     # Read from the folder, the text is the same.
     assert own(*flags, "--fit-per-mbit", "100", fault=FLIPS)[1] == out

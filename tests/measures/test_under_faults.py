@@ -12,6 +12,7 @@ from ftnoise.core.errors import BadInput
 from ftnoise.faults.effects import StuckAt
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.injection import injected
+from ftnoise.faults.parsing import parse_fault
 from ftnoise.faults.rates import Share
 from ftnoise.faults.where import Neurons, Parameters
 from ftnoise.measures.robust_accuracy import RobustAccuracy
@@ -26,6 +27,7 @@ FAULT = Fault(where=Parameters(), what=StuckAt(), rate=Share(rate=0.2))
 MEASURE = UnderFaults(
     measure=LOCAL, scalars=("robust_accuracy", "none_such"), fault=FAULT, trials=3
 )
+INT8 = replace(MEASURE, fault=parse_fault("parameters,stored=int8:bit_flip:n=30"))
 NEURONS = replace(MEASURE, fault=Fault(where=Neurons(), what=StuckAt(), rate=Share(rate=0.3)))
 
 
@@ -34,12 +36,12 @@ def measured(measure=MEASURE, **given):
     return evaluate(measure, network(), x_test=x, y_test=y, **given)
 
 
-@pytest.mark.parametrize("measure", [MEASURE, NEURONS])
+@pytest.mark.parametrize("measure", [MEASURE, NEURONS, INT8])
 def test_each_trial_is_the_measure_of_the_faulty_network(measure):
     found, (x, y) = measured(measure), data(150)
     values, model = [], network()
     for trial in range(3):
-        with injected(model, measure.fault, seed=0, trial=trial):
+        with injected(model, measure.fault, seed=0, trial=trial, examples=x):
             scalars = evaluate(LOCAL, model, x_test=x, y_test=y).scalars
             values.append(scalars["robust_accuracy"])
     np.testing.assert_allclose(found.arrays["by_trial_robust_accuracy"], values)
