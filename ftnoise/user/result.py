@@ -128,12 +128,13 @@ class InjectionResult:
         """Warnings for the reader, one sentence each."""
         found = guessing(self.outcomes.golden, self.outcomes.y)
         half_width = self.settings.half_width
-        if unclear := [row.rate for row in self.rows if row.unclear]:
+        if unclear := [row for row in self.rows if row.unclear]:
             how = "" if half_width is None else " by a smaller half-width"
-            where = ", ".join(unclear)
+            where = ", ".join(row.rate for row in unclear)
+            agree = any(row.low == row.high for row in unclear)
+            which = " (the distribution-free one where all trials agree)" if agree else ""
             found.append(
-                f"The interval (the distribution-free one where all trials agree) is wider than "
-                f"the drop at {where}: draw more trials{how}."
+                f"The interval{which} is wider than the drop at {where}: draw more trials{how}."
             )
         if missed := [row for row in self.rows if row.reached is False]:
             where = ", ".join(f"{row.rate} ({row.trials} trials)" for row in missed)

@@ -111,6 +111,9 @@ def test_a_dry_run_shows_what_would_be_trained_and_writes_nothing(ftnoise, tmp_p
 def test_the_paper_preset_without_a_gpu_points_to_the_quick_one(ftnoise, monkeypatch, gpu):
     monkeypatch.setattr(reproduce.Path, "exists", lambda path: gpu and "nvidia" in str(path))
     hint = "has no GPU: --preset quick"
+    assert hint not in ftnoise("tiny", "--dry-run")[1]  # nobody knows what it costs
+    known = dataclasses.replace(fake.TABLE, minutes={"paper": 90.0})
+    monkeypatch.setattr("ftnoise.experiments.tiny.EXPERIMENT", known)
     assert (hint in ftnoise("tiny", "--dry-run")[1]) == (not gpu)
     assert hint not in ftnoise("tiny", "--dry-run", "--preset", "smoke")[1]
 
