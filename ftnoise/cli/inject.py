@@ -16,13 +16,7 @@ from ftnoise.core.spec import JSON
 from ftnoise.faults.parsing import form
 from ftnoise.user import deploy, fault_map, worst_case
 from ftnoise.user.fault_map import KINDS
-from ftnoise.user.hardening import (
-    FORM,
-    OPTIMISTIC,
-    Hardening,
-    ProtectionCurve,
-    time_ratio,
-)
+from ftnoise.user.hardening import FORM, OPTIMISTIC, Hardening, ProtectionCurve, time_ratio
 from ftnoise.user.settings import CampaignSettings
 from ftnoise.user.worst_case import MOST_FLIPS
 

@@ -212,6 +212,11 @@ class Experiment:
             f"Received: {name!r}."
         )
 
+    @property
+    def reproduces(self) -> bool:
+        """Whether there is a paper's number."""
+        return any(row.paper for row in self.rows)
+
     def matching(self, pattern: str | None) -> tuple[Row, ...]:
         """The rows whose names contain `pattern` or match it (`*trades`); None takes all.
 

@@ -84,7 +84,7 @@ class UnderFaults(Measure):
                     found.append(self.measure.evaluate(alone).scalars)
                     continue
                 x = trained.data.x_test
-                with injected(trained.network, self.fault, self.seed, trial, examples=x):
+                with injected(trained.network, self.fault, self.seed, trial, x):
                     found.append(self.measure.evaluate(alone).scalars)
             return {name: [one.get(name, np.nan) for one in found] for name in self.scalars}
 

@@ -23,7 +23,7 @@ def sections(results: Results) -> list[Section]:
     experiment = results.experiment
     stem = f"{experiment.name}.{results.preset}"
     # Without a paper's numbers, its protocol is the experiment's own.
-    own = results.preset == "paper" and not results.reproduces
+    own = results.preset == "paper" and not experiment.reproduces
     source = f"{experiment.source}{'' if own else f' ({results.preset} preset)'}."
     if experiment.grids:
         first = replace(networks.overview(results), title=experiment.title, lead=source, name=stem)
@@ -83,7 +83,7 @@ def _table(results: Results, columns: Sequence[Column]) -> Table:
             results.cell(row, column).printed for *_, row in results.rows
         ]
         spread = any(PLUS_MINUS in cell[1] for cell in cells)
-        ours = "ours" if results.reproduces else "mean" if spread else "value"
+        ours = "ours" if results.experiment.reproduces else "mean" if spread else "value"
         ours += " ± sd" if spread else ""
         ours += " [low, high]" if results.ends(column) else ""
         heads: tuple[str, ...] = ("paper", ours, "diff")

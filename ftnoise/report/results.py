@@ -245,11 +245,6 @@ class Results:
             parts.append(f"{words} for {', '.join(names)}" if len(rows) > 1 else words)
         return "; ".join(parts) or "no result yet"
 
-    @property
-    def reproduces(self) -> bool:
-        """Whether there is a paper's number."""
-        return any(map(self.has_paper, self.experiment.columns))
-
     def legend(self) -> str:
         """A few sentences that explain the numbers of the table."""
         spread = any(map(self.has_spread, self.columns))
@@ -259,7 +254,7 @@ class Results:
             if self.draws > 1:
                 over = "draws of the data, the number of a draw being the mean over its seeds"
             text = f"Mean ± sample standard deviation over {over} ({self.seeds()})."
-        if self.reproduces:
+        if self.experiment.reproduces:
             text = f"Ours: {text[0].lower()}{text[1:]} Difference: ours minus paper."
         if spread:
             text += " The CSV file and the figure have the 95 % t intervals of the means."
@@ -320,9 +315,9 @@ def notes(experiment: Experiment, preset: Preset, runs: Sequence[StoredRun]) -> 
                 f"{preset.trials} fault trials, {preset.attacked:,} attacked examples, "
                 "on models of the whole protocol"
             )
-        printed = any(row.paper for row in experiment.rows)
-        full = " The paper's numbers are of its full protocol."
-        lines.append(f"Preset {preset.name}: {summary}.{full * (printed and not preset.whole)}")
+        part = experiment.reproduces and not preset.whole
+        full = " The paper's numbers are of its full protocol." if part else ""
+        lines.append(f"Preset {preset.name}: {summary}.{full}")
     if preset.secret_key:
         lines.append("Measurements on training examples are exact: no epsilon covers them.")
     data = {f"{run.run.data.slug} from {run.spec['data']['source']}" for run in runs}

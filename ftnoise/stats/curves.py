@@ -135,17 +135,24 @@ class Curve:
         return np.array([0.0, *self.rates]), np.concatenate([first, self.accuracies])
 
 
+def with_width(interval: tuple[float, float], free: tuple[float, float]) -> tuple[float, float]:
+    """The ends of an interval, or those of the distribution-free one where it has no width.
+
+    Student's has none where all trials agree, but the next trial may differ.
+    """
+    return interval if interval[1] > interval[0] else free
+
+
 def is_unclear(interval: Interval, free: Interval, golden: float) -> bool:
     """Whether an interval of the mean accuracy is wider than the drop that faults cause.
 
     Args:
         interval: of the mean accuracy under faults.
-        free: one without assumptions on the distribution; it is used where all trials agree: then
-            the first has no width, but the next trial may differ.
+        free: one without assumptions on the distribution, for `with_width`.
         golden: the accuracy without faults.
     """
-    shown = interval if interval.high > interval.low else free
-    return shown.high - shown.low > abs(golden - (interval.mean or 0.0))
+    low, high = with_width((interval.low, interval.high), (free.low, free.high))
+    return high - low > abs(golden - (interval.mean or 0.0))
 
 
 def summaries(

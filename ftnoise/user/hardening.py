@@ -113,15 +113,11 @@ class ProtectionCurve:
             write_bytes(folder / f"protection.{suffix}", picture)
 
     def to_csv(self) -> str:
-        """The lines of all results, with the share and the model in front."""
+        """The named lines of all results, with the share in front."""
         import pandas
 
-        frames = [
-            result.lines.drop(columns="class_accuracies").assign(protected=result.protected)
-            for result in self.results
-        ]
-        frame = pandas.concat(frames)
-        frame.insert(0, "protected", frame.pop("protected"))
+        lines = {result.protected: result.named_lines for result in self.results}
+        frame = pandas.concat(lines, names=["protected"]).reset_index(level=0)
         return frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
 
     def figure(self) -> dict[str, bytes]:
@@ -139,7 +135,7 @@ class ProtectionCurve:
             curves,
             x_title=f"Protected parameters (%): {first.settings.fault.label}",
             y_title="Accuracy (%)",
-            band=f"Band: {100 * first.settings.confidence:g} % interval of the mean over trials.",
+            band=f"{100 * first.settings.confidence:g} % interval of the mean over trials",
         )
 
     def __str__(self) -> str:

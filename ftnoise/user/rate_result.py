@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ftnoise.core.spec import JSON
 from ftnoise.faults.outcomes import OUTCOMES
 from ftnoise.stats.bounded import bounded_interval
-from ftnoise.stats.curves import is_unclear
+from ftnoise.stats.curves import is_unclear, with_width
 from ftnoise.stats.interval import student_interval
 from ftnoise.stats.levels import variance_components
 from ftnoise.stats.summary import summarize
@@ -125,12 +125,9 @@ class RateResult:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The interval of the mean accuracy; the distribution-free one where all trials agree.
-
-        Student's has no width there, but the next trial may differ, if there are faults.
-        """
-        agree = self.low == self.high and self.faults > 0
-        return (self.free_low, self.free_high) if agree else (self.low, self.high)
+        """The interval of the mean accuracy; the distribution-free one where all trials agree."""
+        own, free = (self.low, self.high), (self.free_low, self.free_high)
+        return with_width(own, free) if self.faults else own
 
     def cells(self, free: bool) -> list[str]:
         """The cells for a terminal; `free` adds the distribution-free interval."""

@@ -131,7 +131,7 @@ class InjectionResult:
         if unclear := [row for row in self.rows if row.unclear]:
             how = "" if half_width is None else " by a smaller half-width"
             where = ", ".join(row.rate for row in unclear)
-            agree = any(row.low == row.high for row in unclear)
+            agree = any(row.ends != (row.low, row.high) for row in unclear)
             which = " (the distribution-free one where all trials agree)" if agree else ""
             found.append(
                 f"The interval{which} is wider than the drop at {where}: draw more trials{how}."
@@ -183,13 +183,18 @@ class InjectionResult:
         """The results of each trial and example, and the labels."""
         return {**self.outcomes.to_arrays(), "y": self.outcomes.y}
 
-    def to_csv(self) -> str:
+    @property
+    def named_lines(self) -> pandas.DataFrame:
         """A line for each rate, with the model, the golden accuracy and the seed in front."""
         frame = self.lines.drop(columns="class_accuracies")
         frame.insert(0, "seed", self.settings.seed)
         frame.insert(0, "golden_accuracy", self.golden_accuracy)
         frame.insert(0, "model", self.model)
-        return frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+        return frame
+
+    def to_csv(self) -> str:
+        """The named lines."""
+        return self.named_lines.to_csv(index=False, float_format="%.10g", lineterminator="\n")
 
     def figure(self) -> dict[str, bytes]:
         """Accuracy against the rate of faults, by suffix (`png`, `pdf`)."""

@@ -236,7 +236,7 @@ def named_curves(
         for place, (name, values) in enumerate(curves.items()):
             _plot(axes, x, *values, label=name, **look(place))
         axes.set(xlabel=x_title, ylabel=y_title)
-        legend(canvas, axes.lines, band)
+        legend(canvas, axes.lines, f"Band: {band}." if band else "")
 
     return rendered(draw)
 
