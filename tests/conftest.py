@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -26,6 +27,12 @@ for name in ("FTNOISE_PROGRAM", "FTNOISE_RUNS"):
 # A slow machine is no failure, and the gate says the same of the same code each time.
 settings.register_profile("ftnoise", deadline=None, derandomize=True, database=None)
 settings.load_profile("ftnoise")
+
+
+def pytest_collection_finish(session) -> None:
+    """Leaves what is imported out of the garbage collections of the runner, one for each run."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -16,5 +16,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs pytest in up to four processes; returns its exit code."""
-    command = [sys.executable, "-m", "pytest", "--numprocesses=auto", "--maxprocesses=4"]
+    processes = ["--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal"]
+    command = [sys.executable, "-m", "pytest", *processes]
     return subprocess.run([*command, *arguments.pytest], cwd=ROOT, check=False).returncode
