@@ -7,13 +7,15 @@ test images (as if they were drawn for each model) where a model was trained onc
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import math
 import re
+import statistics
 from pathlib import Path
 
 import pytest
-from scipy.stats import norm, t, ttest_ind_from_stats
+from scipy.stats import norm, spearmanr, t, ttest_ind_from_stats
 
 from ftnoise.core.spec import canonical, spec_id
 from ftnoise.experiments import tradeoff
@@ -611,3 +613,37 @@ def test_robustness_and_accuracy_of_grids():
     high = [float(row["pgd_steady"]) for row in networks if float(row["test_accuracy"]) >= 90]
     stands(f"Among the {len(high)} with more, it is between {min(high):.1f} and 100 %")
     stands(f"rank correlation of R is {rho('pgd_robust')} over 720 networks")
+
+
+def test_robustness_of_grids_from_both_sides():
+    networks = rows("robustness_verified.paper")
+    found = {}
+    for grid, radius in itertools.product(("B.1", "B.3"), (1, 2)):
+        verified = [row for row in networks if row["grid"] == grid and row[f"verified_{radius}"]]
+        found[grid, radius] = [
+            float(row[f"robust_{radius}"]) - float(row[f"verified_{radius}"]) for row in verified
+        ]
+    assert [len(found["B.1", 1]), len(found["B.3", 1])] == [70, 40]
+    gaps = {key: f"{statistics.median(some):.1f}" for key, some in found.items()}
+    stands(
+        f"below the attacked one by {gaps['B.1', 1]} points (median over the 70 networks, at most"
+    )
+    stands(f"networks, at most {max(found['B.1', 1]):.1f})")
+    stands(f"at 0.02 by {gaps['B.1', 2]} points, at most {max(found['B.1', 2]):.1f}.")
+    stands(f"the medians are {gaps['B.3', 1]} and {gaps['B.3', 2]} points over the 40 networks")
+    correlations = {
+        (row["grid"], row["column"]): row for row in rows("robustness_verified.paper.correlations")
+    }
+    assert {row["verdict"] for row in correlations.values()} == {"undecided"}
+
+    def rho(column):
+        row = correlations["B.1", column]
+        assert row["trainings"] == "14"
+        mean, low, high = (f"{float(row[key]):+.2f}" for key in ("rho", "low", "high"))
+        return f"{mean} [{low}, {high}]"
+
+    stands(f"the attacked R at 0.02 rises with accuracy ({rho('robust_2')})")
+    stands(f"the verified R falls ({rho('verified_2')})")
+    accuracies = [float(row["test_accuracy"]) for row in networks if row["grid"] == "B.1"]
+    widening = spearmanr(accuracies, found["B.1", 2]).statistic
+    stands(f"difference widens with accuracy (rank correlation {widening:+.2f})")

@@ -166,7 +166,9 @@ def correlations(results: Results, figure: Correlations) -> Section | None:
                 expected = figure.expected.get(name)
                 if expected is not None and column not in figure.unjudged:
                     expected *= -1 if column in figure.reverse else 1
-                    verdict = "as in the paper" if sign == expected else "not as in the paper"
+                    agrees = "as in the paper" if sign == expected else "not as in the paper"
+                    # An interval with 0 in it contradicts no sign.
+                    verdict = agrees if sign or not expected else "undecided"
                     cell += f" {SIGNS[sign]}, {verdict}"
                 counts = len(both), len({*trainings})
                 ends = result.mean, result.low, result.high
@@ -188,7 +190,7 @@ def correlations(results: Results, figure: Correlations) -> Section | None:
         text=f"Spearman's rank correlation with {x}, and its 95 % bootstrap interval "
         f"over {RESAMPLES:,} draws of trainings (the stages of a training are drawn together; "
         f"grids with fewer than {FEWEST} trainings have none). Negative or positive where the "
-        f"interval excludes 0.{paper}",
+        f"interval excludes 0; otherwise a sign that the paper finds is undecided.{paper}",
         header=(
             "grid",
             "x",

@@ -120,7 +120,8 @@ def test_the_table_has_a_row_for_each_grid():
 
 
 @pytest.mark.parametrize(
-    ("sign", "verdict"), [(-1.0, "as in the paper"), (1.0, "not as in the paper")]
+    ("sign", "verdict"),
+    [(-1.0, "as in the paper"), (0.0, "undecided"), (1.0, "not as in the paper")],
 )
 def test_correlations_are_spearmans_with_a_verdict(sign, verdict):
     found = results(sign)
@@ -133,7 +134,7 @@ def test_correlations_are_spearmans_with_a_verdict(sign, verdict):
     assert line.rho == pytest.approx(scipy.stats.spearmanr(own.accuracy, own.robust).statistic)
     assert line.low <= line.rho <= line.high
     assert (line.trainings, line.networks) == (12, 24)
-    assert line.sign == ("negative" if sign < 0 else "positive")
+    assert line.sign == {-1.0: "negative", 0.0: "none", 1.0: "positive"}[sign]
     assert line.verdict == verdict
     (table,) = part(found, "Correlations").tables
     assert verdict in table.blocks[0].cells[0][0]
