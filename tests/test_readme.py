@@ -112,6 +112,12 @@ def workplace(tmp_path, monkeypatch):
         sys.modules.pop(file.stem, None)
 
 
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """One runs folder for all pages, which share the rows of the tutorial."""
+    return tmp_path_factory.mktemp("pages") / "runs"
+
+
 def write_programs(folder, name):
     """Writes the files of a page, and runs programs without an experiment."""
     for program in blocks("python", page(name)):
@@ -124,14 +130,14 @@ def write_programs(folder, name):
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_programs_of_the_manual_run(name, workplace, capsys):
+def test_programs_of_the_manual_run(name, workplace, runs, capsys):
     write_programs(workplace, name)
     for file in {words[0] for words in commands(page(name)) if words[0].endswith(".py")}:
-        runs = ["--runs", str(workplace / "runs")]
-        assert cli.main([file, "--preset", "smoke", "--seeds", "1", *runs]) == 0
+        words = [file, "--preset", "smoke", "--seeds", "1", "--runs", str(runs)]
+        assert cli.main(words) == 0
         experiment = catalog.experiment(file)
         assert experiment.title in capsys.readouterr().out
-        report = workplace / "runs" / "reports" / f"{experiment.name}.smoke.csv"
+        report = runs / "reports" / f"{experiment.name}.smoke.csv"
         with open(report) as written:
             filled = {row["measure"] for row in csv.DictReader(written) if row["ours"]}
         # A column without a number would be a typo, but for losses that no rate reaches.

@@ -37,6 +37,44 @@ print(json.dumps(failures))
 """
 
 
+RUN_ALL = """
+import json, os, tempfile
+from ftnoise.cli.main import main
+ends = []
+for words in json.loads(sys.argv[1]):
+    streams = [tempfile.TemporaryFile("w+") for _ in range(2)]
+    if os.fork() == 0:
+        for number, stream in enumerate(streams, 1):
+            os.dup2(stream.fileno(), number)
+        sys.exit(main(words))
+    ends.append([os.waitstatus_to_exitcode(os.wait()[1])])
+    for stream in streams:
+        stream.seek(0)
+        ends[-1].append(stream.read())
+print(json.dumps(ends))
+"""
+HELP = [["--help"], ["table5", "--help"], ["report", "--help"], ["inject", "--help"]]
+LIST = [[], ["list"]]
+INJECTION = ["inject", "--model=own:build", f"--data={__file__}", "--fault=weights:drift=1:1"]
+WRONG = [
+    ["tabel5"],
+    ["table5", "--preset", "fast"],
+    ["table5", "--seeds", "0"],
+    ["table5", "--rows", "none"],
+    ["table5", "--rows", "natural", "--secret-key"],
+    ["table5", "--set", "schedule.epoch=1"],
+    ["table5", "--workers", "0"],
+    ["nowhere/mine.py"],
+    ["report", "table5", "--runs", "/nowhere"],
+    ["publish", "table5", "--to", "/nowhere", "--runs", "/nowhere"],
+    ["inject"],
+    [*INJECT, "--fault", "weights:stuck_at_zero:2"],
+    [*INJECT, "--fault", "weights:stuck_at_zero:0.5"],
+    [*INJECT, "--fault", "weights:stuck_at_zero:0.5", "--masks", "1"],
+]
+COMMANDS = [*HELP, INJECTION, *LIST, *WRONG]
+
+
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
@@ -48,10 +86,16 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def command(*words: str) -> subprocess.CompletedProcess[str]:
-    """`ftnoise` with these words and without the heavy packages."""
-    run = f"from ftnoise.cli.main import main\nsys.exit(main({list(words)!r}))"
-    return python("-c", BLOCK + run)
+@pytest.fixture(scope="module")
+def said() -> dict[str, tuple[int, str, str]]:
+    """Exit code, stdout and stderr of each of `COMMANDS` without the heavy packages.
+
+    One process imports the entry, and forks for each: none sees what another has imported.
+    """
+    done = python("-c", BLOCK + RUN_ALL, json.dumps(COMMANDS))
+    assert done.returncode == 0, done.stderr
+    ends = json.loads(done.stdout)
+    return {" ".join(words): tuple(end) for words, end in zip(COMMANDS, ends, strict=True)}
 
 
 def test_importing_the_package_imports_nothing_of_it():
@@ -81,51 +125,29 @@ def test_no_spec_stands_in_a_module_that_computes(failures):
                 assert value.__module__ != name, f"{name} defines {value.__name__}"
 
 
-@pytest.mark.parametrize(
-    "words",
-    [["--help"], ["table5", "--help"], ["report", "--help"], ["inject", "--help"]],
-)
-def test_help(words):
-    said = command(*words)
-    assert (said.returncode, said.stderr) == (0, "")
-    assert said.stdout.startswith("usage: ftnoise")
+@pytest.mark.parametrize("words", HELP, ids=" ".join)
+def test_help(said, words):
+    code, out, err = said[" ".join(words)]
+    assert (code, err) == (0, "")
+    assert out.startswith("usage: ftnoise")
 
 
-def test_an_injection_shows_progress_before_anything_heavy_is_imported():
-    said = command("inject", "--model=own:build", f"--data={__file__}", "--fault=weights:drift=1:1")
-    assert said.stderr.startswith("inject: reading ")
-    assert "numpy" in said.stderr.splitlines()[-1]
+def test_an_injection_shows_progress_before_anything_heavy_is_imported(said):
+    _, _, err = said[" ".join(INJECTION)]
+    assert err.startswith("inject: reading ")
+    assert "numpy" in err.splitlines()[-1]
 
 
-@pytest.mark.parametrize("words", [[], ["list"]])
-def test_the_list(words):
-    said = command(*words)
-    assert (said.returncode, said.stderr) == (0, "")
-    assert "table5" in said.stdout
+@pytest.mark.parametrize("words", LIST)
+def test_the_list(said, words):
+    code, out, err = said[" ".join(words)]
+    assert (code, err) == (0, "")
+    assert "table5" in out
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["tabel5"],
-        ["table5", "--preset", "fast"],
-        ["table5", "--seeds", "0"],
-        ["table5", "--rows", "none"],
-        ["table5", "--rows", "natural", "--secret-key"],
-        ["table5", "--set", "schedule.epoch=1"],
-        ["table5", "--workers", "0"],
-        ["nowhere/mine.py"],
-        ["report", "table5", "--runs", "/nowhere"],
-        ["publish", "table5", "--to", "/nowhere", "--runs", "/nowhere"],
-        ["inject"],
-        [*INJECT, "--fault", "weights:stuck_at_zero:2"],
-        [*INJECT, "--fault", "weights:stuck_at_zero:0.5"],
-        [*INJECT, "--fault", "weights:stuck_at_zero:0.5", "--masks", "1"],
-    ],
-    ids=" ".join,
-)
-def test_a_wrong_word_is_one_line(words):
-    said = command(*words)
-    assert (said.returncode, said.stdout) == (2, "")
-    assert said.stderr.startswith("ftnoise: error: ")
-    assert said.stderr.count("\n") == 1
+@pytest.mark.parametrize("words", WRONG, ids=" ".join)
+def test_a_wrong_word_is_one_line(said, words):
+    code, out, err = said[" ".join(words)]
+    assert (code, out) == (2, "")
+    assert err.startswith("ftnoise: error: ")
+    assert err.count("\n") == 1

@@ -12,11 +12,10 @@ from ftnoise.core.errors import BadInput
 from tests.attacks.small import SEED, Around, images, network_of, predicted
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_it_comes_close_to_the_nearest_boundary_of_a_linear_network(channels):
-    """Also of images with several channels, where cleverhans' own batches fail."""
-    network = network_of(classes=2, shape=(5, 5, channels))
-    x = tf.repeat(images(3, low=0.4, high=0.6), channels, axis=-1)
+def test_it_comes_close_to_the_nearest_boundary_of_a_linear_network():
+    """Of images with several channels, on which cleverhans fails in batches of three."""
+    network = network_of(classes=2, shape=(5, 5, 2))
+    x = tf.repeat(images(3, low=0.4, high=0.6), 2, axis=-1)
     y = predicted(network, x)
     kernel = network.layers[-1].kernel.numpy()
     logits = network(x).numpy()

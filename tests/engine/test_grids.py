@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import re
+import shutil
 from dataclasses import dataclass
 
 import pytest
@@ -25,7 +26,7 @@ from ftnoise.training import Training
 from ftnoise.training.procedures.pruning import IterativePruning
 from tests.engine.running import RUN, csv, engine, run
 
-STAGES = (2, 4, 6)
+STAGES, RATES = (2, 4, 6), (0.1, 0.2)
 
 
 def stage(epochs: int, rate: float, training=None):
@@ -37,8 +38,8 @@ def pruned(epochs: int, rate: float):
     return stage(epochs, rate, IterativePruning(training=Training(), reduction=0.5))
 
 
-def table(*, make=stage, epochs=STAGES, columns=COLUMNS, keeps=False):
-    axes = {"rate": (0.1, 0.2), "epochs": epochs}
+def table(*, make=stage, rates=RATES, epochs=STAGES, columns=COLUMNS, keeps=False):
+    axes = {"rate": rates, "epochs": epochs}
     whole = Experiment(
         name="grids",
         title="T",
@@ -74,20 +75,40 @@ def done(store, experiment, **more):
     return run(store, experiment, keep_weights=experiment.keeps_weights, **more)
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    """The folder of the trained table, and what its process remembers."""
+    resuming.ENDS.clear()
+    store = Store(tmp_path_factory.mktemp("grids") / "runs")
+    store.prepare()
+    assert done(store, table()) == []
+    return store.root, dict(resuming.ENDS)
+
+
+@pytest.fixture
+def trained(once, tmp_path):
+    """A store with the trained table, as the process that trained it goes on."""
+    root, ends = once
+    resuming.ENDS.update(ends)
+    return Store(shutil.copytree(root, tmp_path / "trained"))
+
+
 @pytest.mark.parametrize("make", [stage, pruned])
 def test_stages_share_their_training_and_are_those_of_trainings_alone(make, tmp_path, steps):
+    rates = RATES if make is stage else RATES[:1]
     together, alone = (Store(tmp_path / name) for name in ("together", "alone"))
     together.prepare(), alone.prepare()
-    assert done(together, table(make=make, keeps=True)) == []
+    assert done(together, table(make=make, rates=rates, keeps=True)) == []
     shared = len(steps)
     for epochs in STAGES:
         resuming.ENDS.clear()
-        assert done(alone, table(make=make, epochs=(epochs,), keeps=True)) == []
+        part = table(make=make, rates=rates, epochs=(epochs,), keeps=True)
+        assert done(alone, part) == []
     single = len(steps) - shared
     rounds = 1 if make is pruned else 0
-    assert shared == 2 * (STAGES[-1] + rounds * sum(STAGES))
-    assert single == 2 * (1 + rounds) * sum(STAGES)
-    assert len([*together.finished()]) == 6
+    assert shared == len(rates) * (STAGES[-1] + rounds * sum(STAGES))
+    assert single == len(rates) * (1 + rounds) * sum(STAGES)
+    assert len([*together.finished()]) == 3 * len(rates)
     for folder, spec in together.finished():
         other = alone.run(folder.id)
         assert folder.weights_digest() == other.weights_digest()
@@ -95,34 +116,31 @@ def test_stages_share_their_training_and_are_those_of_trainings_alone(make, tmp_
         assert spec.get("parts", {}).keys() == (other.spec() or {}).get("parts", {}).keys()
 
 
-def test_an_interrupted_stage_ends_the_same(tmp_path):
+def test_an_interrupted_stage_ends_the_same(trained, tmp_path):
     from tests.engine.running import stopped
 
-    whole, broken = (Store(tmp_path / name) for name in ("whole", "broken"))
-    whole.prepare(), broken.prepare()
-    assert done(whole, table()) == []
-    for after in (1, 3, 4, 2):
+    broken, one = Store(tmp_path / "broken"), table(rates=RATES[:1])
+    broken.prepare()
+    # Within the first stage, at its end, in the second (trained anew) and in the third (resumed).
+    for after in (1, 1, 3, 3):
         resuming.ENDS.clear()
         with stopped(after):
-            done(broken, table())
+            done(broken, one)
     resuming.ENDS.clear()
-    assert done(broken, table()) == []
-    assert csv(broken, table()) == csv(whole, table())
+    assert done(broken, one) == []
+    assert csv(broken, one) == csv(trained, one)
 
 
-def test_measures_are_kept_without_weights_logs_and_checkpoints(tmp_path, steps):
-    store = Store(tmp_path)
-    store.prepare()
-    assert done(store, table()) == []
-    files = {file.name for file in tmp_path.rglob("*") if file.is_file()}
+def test_measures_are_kept_without_weights_logs_and_checkpoints(trained, steps):
+    files = {file.name for file in trained.root.rglob("*") if file.is_file()}
     assert files == {"spec.json", "result.json", ".lock"}
-    trained = len(steps)
-    assert done(store, table()) == []
-    assert len(steps) == trained
+    assert done(trained, table()) == []
+    assert len(steps) == 0
     more = (*COLUMNS, Column(name="std", measure=ParameterSpread(), title="S"))
-    assert done(store, table(columns=more)) == []
-    assert len(steps) == 2 * trained
-    for folder, _ in store.finished():
+    assert done(trained, table(columns=more)) == []
+    # All of it: the remembered ends are those of the last stages.
+    assert len(steps) == 2 * STAGES[-1]
+    for folder, _ in trained.finished():
         assert folder.measured(spec_id(ParameterSpread()))
 
 
@@ -146,22 +164,16 @@ def test_measures_see_the_log_of_the_training(tmp_path):
     assert found == {epochs: {"entries": float(epochs)} for epochs in STAGES}
 
 
-def test_weights_can_be_kept(tmp_path, steps):
-    store = Store(tmp_path)
-    store.prepare()
-    assert done(store, table()) == []
-    assert [*store.finished()]
-    assert not any(folder.weights_digest() for folder, _ in store.finished())
-    assert run(store, table(), keep_weights=True) == []
-    assert len([*store.finished()]) == 6
-    assert all(folder.weights_digest() for folder, _ in store.finished())
+def test_weights_can_be_kept(trained):
+    assert [*trained.finished()]
+    assert not any(folder.weights_digest() for folder, _ in trained.finished())
+    assert run(trained, table(), keep_weights=True) == []
+    assert len([*trained.finished()]) == 6
+    assert all(folder.weights_digest() for folder, _ in trained.finished())
 
 
-def test_a_network_without_weights_is_no_other_network(tmp_path):
-    store = Store(tmp_path)
-    store.prepare()
-    assert done(store, table()) == []
-    folder, _ = next(store.finished())
+def test_a_network_without_weights_is_no_other_network(trained):
+    folder, _ = next(trained.finished())
     assert folder.finished() is not None
     assert folder.finished(weights=True) is None
     row = table().rows[0].run
@@ -177,15 +189,14 @@ def test_shards_are_all_of_the_tasks_once_and_do_not_split_a_training():
         assert len(set.union(*groups)) == sum(map(len, groups)) == 4
 
 
-def test_shards_make_the_results_of_one_command(tmp_path):
-    one, two = (Store(tmp_path / name) for name in ("one", "two"))
-    one.prepare(), two.prepare()
-    assert done(one, table()) == []
+def test_shards_make_the_results_of_one_command(trained, tmp_path):
+    two = Store(tmp_path / "two")
+    two.prepare()
     for number in (2, 1):
         part = engine(two, table(), keep_weights=False)
         part.tasks = plan.shard(part.tasks, number, 2)
         assert part.run() == []
-    assert csv(one, table()) == csv(two, table())
+    assert csv(trained, table()) == csv(two, table())
 
 
 def test_the_status_is_that_of_the_store(tmp_path):

@@ -153,16 +153,24 @@ def test_a_part_of_the_examples_is_the_same_for_all_models():
 
 
 def test_it_never_rises_with_the_radius_or_with_steps():
-    def accuracy(attack):
-        return measured(RobustAccuracy(attack=attack)).scalars
+    network, (x, y), evaluation = trained(), data(200), Evaluation(Checkpointing())
 
-    by_radius = [accuracy(PGD_5.at(radius)) for radius in (0, 0.02, 0.05, 0.1, 0.2, 0.5, 1)]
-    by_steps = [accuracy(PGD(attack_epsilon=0.1, steps=steps)) for steps in (1, 2, 5, 20, 40)]
+    def attacked(part, attack):
+        return evaluation.attacked(part, attack, network, x, y)
+
+    by_radius = [
+        attacked(f"radius_{number}", PGD_5.at(radius))
+        for number, radius in enumerate((0, 0.02, 0.05, 0.1, 0.2, 0.5, 1))
+    ]
+    by_steps = [
+        attacked(f"steps_{steps}", PGD(attack_epsilon=0.1, steps=steps))
+        for steps in (1, 2, 5, 20, 40)
+    ]
     for found in (by_radius, by_steps):
         for before, after in pairwise(found):
-            assert after["robust_accuracy"] <= before["robust_accuracy_high"]
-    assert by_radius[-1]["robust_accuracy"] == 0
-    assert by_steps[-1]["robust_accuracy"] <= by_steps[0]["robust_accuracy"]
+            assert after.accuracy <= before.interval[1]
+    assert by_radius[-1].accuracy == 0
+    assert by_steps[-1].accuracy <= by_steps[0].accuracy
 
 
 @pytest.mark.parametrize("network", [trained, noisy], ids=["deterministic", "draws"])

@@ -58,21 +58,23 @@ def test_it_never_rises_with_radius_or_steps_by_more_than_its_interval(row):
     network = committed(row)
     x, y = examples(network, 300 if "dnn" in row.name else 60)
 
-    def measured(measure):
-        return evaluate(measure, network, x_test=x, y_test=y)
+    evaluation, before = Evaluation(Checkpointing()), network.get_weights()
 
-    def accuracy(attack):
-        return measured(RobustAccuracy(attack=attack)).scalars
+    def found(radius, steps):
+        attack = PGD(attack_epsilon=radius / 255, steps=steps)
+        return evaluation.attacked(f"radius_{radius}_steps_{steps}", attack, network, x, y)
 
-    radii = [accuracy(PGD(attack_epsilon=part / 255, steps=10)) for part in (0, 1, 2, 4, 8, 255)]
-    steps = [accuracy(PGD(attack_epsilon=8 / 255, steps=count)) for count in (1, 3, 10, 40)]
-    for found in (radii, steps):
-        for before, after in pairwise(found):
-            assert after["robust_accuracy"] <= before["robust_accuracy_high"]
-    assert radii[0]["robust_accuracy"] == radii[0]["unattacked_accuracy"] > 70
-    assert radii[-1]["robust_accuracy"] <= 1
+    radii = [found(radius, 10) for radius in (0, 1, 2, 4, 8, 255)]
+    steps = [found(8, count) for count in (1, 3, 10, 40)]
+    for series in (radii, steps):
+        for weaker, stronger in pairwise(series):
+            assert stronger.accuracy <= weaker.interval[1]
+    assert radii[0].accuracy == radii[0].clean_accuracy > 70
+    assert radii[-1].accuracy <= 1
+    for one, same in zip(before, network.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, same)
     flags = AttackRedFlags(attack=PGD(attack_epsilon=2 / 255), examples=100, queried=5)
-    assert measured(flags).info["red_flags"] == []
+    assert evaluate(flags, network, x_test=x, y_test=y).info["red_flags"] == []
 
 
 def attacked(row, count):

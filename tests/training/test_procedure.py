@@ -45,14 +45,31 @@ def run(run_of):
     return run_of(Rounds(training=Training()))
 
 
-@pytest.mark.parametrize("stop", [{"after_epoch": 2}, {"at_position": STEPS + 16}])
-def test_an_interrupted_procedure_resumes_in_its_part(stop, run, memory, trained):
-    whole = memory()
-    known = trained(run, whole)
-    assert known == trained(run)
-    assert [*whole.parts] == ["round-0", "round-1", "round-2"]
-    assert whole.kept is None
+@pytest.fixture(scope="module")
+def once():
+    """What `whole` keeps."""
+    return []
 
+
+@pytest.fixture
+def whole(once, run, memory, trained):
+    """The checkpoints of an uninterrupted procedure, and its weights; trained once."""
+    if not once:
+        checkpointing = memory()
+        once[:] = checkpointing, trained(run, checkpointing)
+    return once
+
+
+def test_each_part_has_its_checkpoints_which_change_nothing(whole, run, trained):
+    checkpointing, known = whole
+    assert known == trained(run)
+    assert [*checkpointing.parts] == ["round-0", "round-1", "round-2"]
+    assert checkpointing.kept is None
+
+
+@pytest.mark.parametrize("stop", [{"after_epoch": 2}, {"at_position": STEPS + 16}])
+def test_an_interrupted_procedure_resumes_in_its_part(stop, whole, run, memory, trained):
+    checkpointing, known = whole
     broken = memory()
     second = broken.part("round-1")
     for name, value in stop.items():
@@ -69,15 +86,14 @@ def test_an_interrupted_procedure_resumes_in_its_part(stop, run, memory, trained
     # The first part was not trained again.
     assert broken.parts["round-0"].positions == []
     assert broken.parts["round-0"].kept is finished
-    for name, part in whole.parts.items():
+    for name, part in checkpointing.parts.items():
         assert broken.parts[name].history == part.history
 
 
-def test_each_part_starts_from_the_last(run, memory, trained):
-    whole, alone = memory(), memory()
-    trained(run, whole)
+def test_each_part_starts_from_the_last(whole, run, memory, trained):
+    (checkpointing, _), alone = whole, memory()
     trained(replace(run, training=Training()), alone)
-    first, second, third = (part.history for part in whole.parts.values())
+    first, second, third = (part.history for part in checkpointing.parts.values())
     assert first == alone.history
     assert second[0]["loss"] < first[0]["loss"]
     assert third != second != first

@@ -49,8 +49,10 @@ def of_the_model_class(network, x, y, clip):
     return model.optimizer.given
 
 
-@pytest.mark.parametrize("clip", [1e-3, 0.5, 1e6])
-@pytest.mark.parametrize("architecture", [FmnistDNN(), FmnistCNN1()], ids=["dnn", "cnn1"])
+# The clipping norms are medians: half of the examples are clipped.
+@pytest.mark.parametrize(
+    ("architecture", "clip"), [(FmnistDNN(), 28.7), (FmnistCNN1(), 13.2)], ids=["dnn", "cnn1"]
+)
 @pytest.mark.parametrize("known", [of_the_optimizer, of_the_model_class])
 def test_the_sum_is_the_librarys(known, architecture, clip):
     keras.utils.set_random_seed(0)

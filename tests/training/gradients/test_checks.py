@@ -215,12 +215,13 @@ def test_what_cannot_be_clipped_right_is_refused_by_name(make, words):
     ],
 )
 def test_mixing_in_training_is_caught_beside_a_layer_that_draws(place, mix):
-    for _ in range(3):
-        with pytest.raises(BadInput, match=r"itself in training.*of one example that depends on"):
-            check(place(Training(mix)))
+    with pytest.raises(BadInput, match=r"itself in training.*of one example that depends on"):
+        check(place(Training(mix)))
 
 
-@pytest.mark.parametrize("count", [*range(1, 12), 35, 70, 250])
+# 2520 is a multiple of 5 and 7, 3960 of 5 and 11, 5544 of 7 and 11: each hides in two of the sizes
+# that are tried. 2520 also hides in all others up to 10.
+@pytest.mark.parametrize("count", [1, 250, 2520, 3960, 5544])
 @pytest.mark.parametrize("wrap", [layers.Lambda, Training])
 def test_no_shift_of_a_batch_hides_that_it_mixes(wrap, count):
     for place in (with_dropout, lambda layer: sequential((4,), layer)):
@@ -253,8 +254,8 @@ def test_variables_that_count_passes_are_not_refused_and_are_put_back():
     assert np.array_equal(state, before)
 
 
-@pytest.mark.parametrize("length", range(1, 9))
-@pytest.mark.parametrize("words", [2, 5, 100])
+@pytest.mark.parametrize("length", [1, 2, 8])
+@pytest.mark.parametrize("words", [2, 100])
 def test_a_frozen_embedding_of_short_sequences_is_not_refused(length, words):
     for pool in (layers.GlobalAveragePooling1D(), layers.Flatten()):
         network = keras.Sequential(

@@ -187,14 +187,12 @@ def test_an_empty_batch_moves_by_noise_alone_and_counts_a_step(run_of):
 
 
 def test_compiled_by_xla_it_ends_about_the_same(run_of, images, memory):
-    for sampler in (Poisson(), Shuffled()):
-        run = private_run(run_of, DPSGD(noise_multiplier=0.5, sampler=sampler))
-        plain, compiled = (
-            run.training.train(run, images(), memory(xla=xla)).get_weights()
-            for xla in (False, True)
-        )
-        for one, other in zip(compiled, plain, strict=True):
-            np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
+    run = private_run(run_of, DPSGD(noise_multiplier=0.5, sampler=Poisson()))
+    plain, compiled = (
+        run.training.train(run, images(), memory(xla=xla)).get_weights() for xla in (False, True)
+    )
+    for one, other in zip(compiled, plain, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("sampler", [Poisson(), Shuffled()])
