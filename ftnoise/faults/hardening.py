@@ -47,7 +47,7 @@ def clamped(model: keras.Model, x: Any, *, per: str = "layer", to: str = "bound"
     expect(per in PER, f"per {' or '.join(PER)}", per=per)
     expect(to in TO, f"to {' or '.join(TO)}", to=to)
     examples = check_inputs(model, x)
-    copy = replaced(model, lambda layer: None)
+    copy = replaced(model)
     graph = unfold(copy)
     targets = [target for target in output_targets(copy, False) if not target.before]
     tapped = {id(target.tapped): target for target in targets}

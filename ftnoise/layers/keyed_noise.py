@@ -94,15 +94,11 @@ def with_test_time_noise(network: keras.Model) -> keras.Model:
             f"Expected {network.name} with noise in layers of its own: "
             f"{', '.join(kind.__name__ for kind in KEYED)}. Received: {listed(other)}."
         )
-    streams = {id(layer): str(number) for number, layer in enumerate(noise)}
-
-    def replace(layer: keras.layers.Layer) -> keras.layers.Layer | None:
-        if id(layer) not in streams:
-            return None
-        config = layer.get_config() | {"stream": f"test-time noise {streams[id(layer)]}"}
-        return KEYED[type(layer)].from_config(config)
-
-    return replaced(network, replace)
+    others = {}
+    for number, layer in enumerate(noise):
+        config = layer.get_config() | {"stream": f"test-time noise {number}"}
+        others[id(layer)] = KEYED[type(layer)], config
+    return replaced(network, others)
 
 
 def _has_noise(layer: keras.layers.Layer) -> bool:

@@ -88,7 +88,7 @@ def without_probabilities(network: keras.Model) -> keras.Model:
     """
     if ending(network, unfold(network)).kind == "logits":
         return network
-    copy = Logits(replaced(network, lambda layer: None))
+    copy = Logits(replaced(network))
     inputs = keras.Input(copy.shape)
     # Its layers themselves, not the model of them.
     return keras.Model(inputs, copy.call(inputs), name=network.name)

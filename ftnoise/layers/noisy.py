@@ -137,14 +137,9 @@ def with_noise(
         layers=names,
     )
     chosen = found[str(name)]
-
-    def replace(layer: keras.layers.Layer) -> keras.layers.Layer | None:
-        if layer is not chosen:
-            return None
-        own = {"scale": scale, "kind": kind, "on_input": on_input, "stream": "noise layer"}
-        return NOISY[type(layer)].from_config({**layer.get_config(), **own})
-
-    return replaced(network, replace)
+    own = {"scale": scale, "kind": kind, "on_input": on_input, "stream": "noise layer"}
+    config = {**chosen.get_config(), **own}
+    return replaced(network, {id(chosen): (NOISY[type(chosen)], config)})
 
 
 def has_noise(network: keras.Model) -> bool:

@@ -193,17 +193,13 @@ def with_random_weights(
         f"{network.name} with {'a' if output_layer else 'a hidden'} Dense or Conv2D layer",
         layers=[layer.name for layer in weighted],
     )
-    # By position: a name may have another number in another process.
-    streams = {id(layer): str(number) for number, layer in enumerate(drawing)}
-
-    def replace(layer: keras.layers.Layer) -> keras.layers.Layer | None:
-        if id(layer) not in streams:
-            return None
-        own = {"state": state} if state and layer is drawing[0] else {}
-        config = {**layer.get_config(), **options, **own, "stream": streams[id(layer)]}
-        return kinds[type(layer)].from_config(config)
-
-    return replaced(network, replace)
+    others = {}
+    for number, layer in enumerate(drawing):
+        own = {"state": state} if state and number == 0 else {}
+        # By position: a name may have another number in another process.
+        config = {**layer.get_config(), **options, **own, "stream": str(number)}
+        others[id(layer)] = kinds[type(layer)], config
+    return replaced(network, others)
 
 
 def gaussian_layers(network: keras.Model) -> list[GaussianWeights]:

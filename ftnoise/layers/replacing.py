@@ -6,7 +6,7 @@ In a copy the layers keep their names and weights. What `compile` has set is not
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -14,26 +14,31 @@ import keras
 from ftnoise.core.checks import expect
 
 _ABSENT = object()
-Replace = Callable[[keras.layers.Layer], keras.layers.Layer | None]
+Others = Mapping[int, tuple[type[keras.layers.Layer], dict[str, Any]]]
 
 
-def replaced(network: keras.Model, replace: Replace) -> keras.Model:
-    """The network with the layers that `replace` gives; models inside it are searched too.
+def replaced(network: keras.Model, others: Others | None = None) -> keras.Model:
+    """A copy of the network with other layers; models inside it are copied too.
 
     Args:
         network: Sequential and built, or functional; it stays as it is.
-        replace: gives the layer in the place of one, or None to copy it. The new layer's first
-            weights are those of the old one, in its order; more of them keep their initial values.
+        others: class and config of the layer in the place of one, by the `id` of that one. The new
+            layer's first weights are those of the old one, in its order; more of them keep their
+            initial values.
 
     Raises:
         BadInput: the model is no such network.
     """
+    pairs = []
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
         if isinstance(layer, keras.Model):
             return copy(layer)
-        new = replace(layer)
-        return type(layer).from_config(layer.get_config()) if new is None else new
+        known = (others or {}).get(id(layer))
+        kind, config = known or (type(layer), layer.get_config())
+        new = kind.from_config(config)
+        pairs.append((layer, new))
+        return new
 
     def copy(model: keras.Model) -> keras.Model:
         expect(
@@ -44,7 +49,7 @@ def replaced(network: keras.Model, replace: Replace) -> keras.Model:
         return keras.models.clone_model(model, clone_function=clone)
 
     new = copy(network)
-    for old, twin in _pairs(network, new):
+    for old, twin in pairs:
         kept = old.get_weights()
         twin.set_weights(kept + twin.get_weights()[len(kept) :])
     return new
@@ -71,15 +76,3 @@ def layers(network: keras.Model) -> list[keras.layers.Layer]:
         inner = layers(layer) if isinstance(layer, keras.Model) else [layer]
         found |= {id(one): one for one in inner}
     return list(found.values())
-
-
-def _pairs(
-    old: keras.Model, new: keras.Model
-) -> Iterator[tuple[keras.layers.Layer, keras.layers.Layer]]:
-    """Each layer with the layer of the same name."""
-    for layer in old.layers:
-        twin = new.get_layer(layer.name)
-        if isinstance(layer, keras.Model):
-            yield from _pairs(layer, twin)
-        else:
-            yield layer, twin
