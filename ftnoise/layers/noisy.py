@@ -23,7 +23,7 @@ import tensorflow as tf
 from ftnoise.core.checks import expect
 from ftnoise.layers.convolution import ImageConv2D, serializable
 from ftnoise.layers.drawing import StochasticLayer, standard_normals
-from ftnoise.layers.replacing import layers, replaced
+from ftnoise.layers.replacing import holding, layers, replaced
 
 KINDS = ("gaussian", "laplace")
 
@@ -64,13 +64,8 @@ class Noisy(StochasticLayer):
         """What the noise is added to."""
         if self.on_input:
             return inputs
-        # Set in `__dict__`, as Keras would track an attribute.
-        kept = self.__dict__["activation"]
-        self.__dict__["activation"] = keras.activations.linear
-        try:
+        with holding(self, "activation", keras.activations.linear):
             return super().call(inputs)
-        finally:
-            self.__dict__["activation"] = kept
 
     def after(self, noisy: Any) -> Any:
         """The layer's outputs, from the quantity with its noise."""

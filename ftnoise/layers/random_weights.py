@@ -11,6 +11,7 @@ Adversarial Robustness", section 4.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +23,7 @@ import tensorflow as tf
 from ftnoise.core.checks import expect
 from ftnoise.layers.convolution import ImageConv2D, serializable
 from ftnoise.layers.drawing import StochasticLayer, standard_normals
-from ftnoise.layers.replacing import layers, replaced
+from ftnoise.layers.replacing import holding, layers, replaced
 
 
 class RandomWeights(StochasticLayer):
@@ -36,14 +37,10 @@ class RandomWeights(StochasticLayer):
         """The Keras layer's outputs with drawn weights, or with their mean in `mean()`."""
         if self.is_mean:
             return super().call(inputs)
-        drawn = self.drawn()
-        # Past Keras, which would track them.
-        kept = {name: self.__dict__[name] for name in drawn}
-        self.__dict__.update(drawn)
-        try:
+        with contextlib.ExitStack() as stack:
+            for name, value in self.drawn().items():
+                stack.enter_context(holding(self, name, value))
             return super().call(inputs)
-        finally:
-            self.__dict__.update(kept)
 
 
 class DropConnectWeights(RandomWeights):

@@ -7,7 +7,6 @@ activation; one `gradient` of the losses in those outputs replaces the gradient 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from ftnoise.core.errors import BadInput
+from ftnoise.layers.replacing import holding
 from ftnoise.training.gradients.clipping import known_kinds, refusal
 
 
@@ -84,18 +84,10 @@ class RecordingTape(tf.GradientTape):
             self.records[-1].outputs = outputs
             return outputs
 
-        self._replace(layer, "call", recorded_call)
+        self.restored.enter_context(holding(layer, "call", recorded_call))
         if activation:
-            self._replace(layer, "activation", lambda outputs: activation(keep(outputs)))
-
-    def _replace(self, layer: keras.layers.Layer, name: str, function: Callable[..., Any]) -> None:
-        # Bypasses Keras' `__setattr__`, which would track the temporary attribute.
-        attributes = layer.__dict__
-        if name in attributes:
-            self.restored.callback(attributes.__setitem__, name, attributes[name])
-        else:
-            self.restored.callback(attributes.__delitem__, name)
-        attributes[name] = function
+            recorded = holding(layer, "activation", lambda outputs: activation(keep(outputs)))
+            self.restored.enter_context(recorded)
 
 
 def trainable_layers(network: keras.Model) -> list[keras.layers.Layer]:
