@@ -48,18 +48,15 @@ class Sampler(Spec, ABC):
     """Base: how batches are drawn, on which the privacy guarantee depends."""
 
     @abstractmethod
-    def batch(
-        self, order: Any, step: Any, *, size: int, steps_per_epoch: int, key: Any, multiple: int
-    ) -> tuple[Any, Any]:
+    def batch(self, order: Any, step: Any, updater: PrivateUpdater) -> tuple[Any, Any]:
         """The examples of a step; see `Updater.batch`.
 
         Args:
             order: this epoch's permutation, int32 `[examples]`.
             step: number of the step, int64 scalar.
-            size: (expected) number of examples.
-            steps_per_epoch: steps in an epoch.
-            key: int64 scalar that, with `step`, determines the draw.
-            multiple: where the number of indices varies, it is rounded up to a multiple of this.
+            updater: gives the (expected) `batch_size`, the `steps_per_epoch`, the `batch_key`, an
+                int64 scalar that, with `step`, determines the draw, and the `multiple` to which
+                the number of indices is rounded up where it varies.
         """
 
 
@@ -71,17 +68,15 @@ class Poisson(Sampler):
     zero examples.
     """
 
-    def batch(
-        self, order: Any, step: Any, *, size: int, steps_per_epoch: int, key: Any, multiple: int
-    ) -> tuple[Any, Any]:
+    def batch(self, order: Any, step: Any, updater: PrivateUpdater) -> tuple[Any, Any]:
         import tensorflow as tf
 
-        del steps_per_epoch
-        examples = order.shape[0]
+        examples, size, multiple = order.shape[0], updater.batch_size, updater.multiple
+        seed = tf.stack([updater.batch_key, step])
         # In integers: the probability, rounded down to a multiple of 2^-32, is never above the
         # stated one.
         drawn = tf.random.stateless_uniform(
-            [examples], tf.stack([key, step]), minval=None, maxval=None, dtype=tf.uint32
+            [examples], seed, minval=None, maxval=None, dtype=tf.uint32
         )
         if size >= examples:
             chosen = tf.range(examples, dtype=tf.int64)
@@ -98,11 +93,8 @@ class Poisson(Sampler):
 class Shuffled(Sampler):
     """Consecutive slices of a permutation drawn anew in each epoch, as in most code."""
 
-    def batch(
-        self, order: Any, step: Any, *, size: int, steps_per_epoch: int, key: Any, multiple: int
-    ) -> tuple[Any, Any]:
-        del key, multiple
-        return batch_of(order, step, steps_per_epoch, size), None
+    def batch(self, order: Any, step: Any, updater: PrivateUpdater) -> tuple[Any, Any]:
+        return batch_of(order, step, updater.steps_per_epoch, updater.batch_size), None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,6 +243,7 @@ class PrivateUpdater(Updater):
         # Exact numbers about the examples would be a release without noise.
         self.discloses = not spec.secret_key
         self.steps_per_epoch = run.schedule.steps_per_epoch(examples)
+        self.batch_size = run.schedule.batch_size
         self.ledger: list[dict[str, JSON]] = []
         self.lost = False
         # Variables, so that no compiled graph holds them as constants; no checkpoint has them.
@@ -294,14 +287,7 @@ class PrivateUpdater(Updater):
         return seeds.key(self.run.seed, "privacy", purpose, digest(canonical(self.run)), nonce)
 
     def batch(self, order: Any, step: Any) -> tuple[Any, Any]:
-        return self.spec.sampler.batch(
-            order,
-            step,
-            size=self.run.schedule.batch_size,
-            steps_per_epoch=self.steps_per_epoch,
-            key=self.batch_key,
-            multiple=self.multiple,
-        )
+        return self.spec.sampler.batch(order, step, self)
 
     def announce(self, step: int) -> JSON:
         """The ledger with the steps up to number `step`."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,14 +13,13 @@ EXAMPLES, SIZE, STEPS = 200, 30, 600
 
 def draw(sampler, step, key=5, multiple=1, size=SIZE, examples=EXAMPLES):
     order = tf.constant(np.random.default_rng(0).permutation(examples), tf.int32)
-    return sampler.batch(
-        order,
-        tf.constant(step, tf.int64),
-        size=size,
+    updater = SimpleNamespace(
+        batch_size=size,
         steps_per_epoch=-(-examples // size),
-        key=tf.constant(key, tf.int64),
+        batch_key=tf.constant(key, tf.int64),
         multiple=multiple,
     )
+    return sampler.batch(order, tf.constant(step, tf.int64), updater)
 
 
 @pytest.fixture(scope="module")
