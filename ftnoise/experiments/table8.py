@@ -33,24 +33,15 @@ Deviations
 from dataclasses import replace
 from typing import Any
 
-from ftnoise.architectures import FmnistDNN
 from ftnoise.core.experiment import Experiment, Row
 from ftnoise.core.interfaces import Run
 from ftnoise.core.schedule import Schedule
-from ftnoise.datasets.fashion_mnist import FashionMNIST
+from ftnoise.experiments.table5 import DNN
 from ftnoise.measures import generalization, membership, parameters, privacy
-from ftnoise.training import Training, with_slots
+from ftnoise.training import with_slots
 from ftnoise.training.gradients.dpsgd import DPSGD
 from ftnoise.training.penalties import L2
 
-NATURAL = Run(
-    architecture=FmnistDNN(),
-    data=FashionMNIST(),
-    training=Training(),
-    schedule=Schedule(
-        epochs=100, batch_size=128, learning_rate=0.01, momentum=0.9, drops=(55, 75, 90)
-    ),
-)
 WEIGHT = 2.6e-3
 TUTORIAL = Schedule(epochs=60, batch_size=250, learning_rate=0.15)
 COLUMNS = (
@@ -79,10 +70,10 @@ def private(
 
 
 PRIVATE = (
-    private(NATURAL, "0.49", 5.0, (80.44, 79.43, 1.01), learning_rate=0.06),
-    private(NATURAL, "2.97", 1.1, (85.70, 83.64, 2.06)),
-    private(NATURAL, "24.66", 0.5, (88.21, 85.43, 2.78), learning_rate=0.5),
-    private(NATURAL, "2e6", 0.05, (96.64, 88.35, 8.29), clip=8.0, learning_rate=0.5),
+    private(DNN, "0.49", 5.0, (80.44, 79.43, 1.01), learning_rate=0.06),
+    private(DNN, "2.97", 1.1, (85.70, 83.64, 2.06)),
+    private(DNN, "24.66", 0.5, (88.21, 85.43, 2.78), learning_rate=0.5),
+    private(DNN, "2e6", 0.05, (96.64, 88.35, 8.29), clip=8.0, learning_rate=0.5),
 )
 
 EXPERIMENT = Experiment(
@@ -92,12 +83,12 @@ EXPERIMENT = Experiment(
     rows=(
         Row(
             name="fmnist_dnn natural",
-            run=NATURAL,
+            run=DNN,
             paper=generalization.printed(99.58, 89.60, 9.98),
         ),
         Row(
             name="fmnist_dnn tikhonov",
-            run=with_slots(NATURAL, penalty=L2(weight=WEIGHT)),
+            run=with_slots(DNN, penalty=L2(weight=WEIGHT)),
             paper=generalization.printed(88.96, 87.45, 1.51),
         ),
         *PRIVATE,
