@@ -43,7 +43,7 @@ def current() -> dict:
 
 def under(name: str, table: Experiment) -> dict:
     """The ids of an experiment as the command trains and measures it under a preset."""
-    shown = table.preset(name).of(table)
+    shown = table.scaled(table.preset(name))
     return {
         "measures": {
             **{c.name: spec_id(c.measure) for c in shown.columns},

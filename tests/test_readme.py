@@ -148,13 +148,13 @@ def test_programs_of_the_manual_run(name, workplace, runs, capsys):
 def test_the_own_grid_is_a_table_of_its_networks(workplace):
     (own,) = blocks("python", page("howto/grids"))
     (workplace / "grid.py").write_text(own)
-    experiment = PRESETS["paper"].of(catalog.experiment("grid.py"))
+    experiment = catalog.experiment("grid.py").scaled(PRESETS["paper"])
     assert len(experiment.rows) == 8
     assert experiment.row("dense width=64 rate=0.1 epochs=2").run.schedule.epochs == 2
 
 
 def test_the_numbers_of_networks_are_those_of_the_grids():
-    networks = len(PRESETS["paper"].of(catalog.experiment("robustness_accuracy")).rows)
+    networks = len(catalog.experiment("robustness_accuracy").scaled(PRESETS["paper"]).rows)
     assert f"{networks:,} networks" in page("howto/grids")
 
 

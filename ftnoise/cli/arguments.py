@@ -119,10 +119,10 @@ def chosen(arguments: argparse.Namespace, rows: str | None = None) -> tuple[Expe
         seeds=seeds,
     )
     preset = whole.preset(arguments.preset).with_data_seeds(arguments.data_seeds)
-    experiment = preset.of(whole)
+    experiment = whole.scaled(preset)
     if arguments.secret_key:
         preset = preset.with_secret_key()
-        plain, experiment = experiment, preset.of(whole)
+        plain, experiment = experiment, whole.scaled(preset)
         if experiment.matching(rows) == plain.matching(rows):
             raise BadInput(
                 "Expected --secret-key with rows that have noise in their gradients. "

@@ -1,26 +1,15 @@
 """Presets: the paper's whole protocol, a version of minutes, or a smoke test.
 
-A preset is a set of limits. Each spec returns its smaller version under them (`Spec.scaled`), and
-`Preset.of` returns one complete, smaller experiment.
+A preset is a set of limits. Each spec, and an experiment, returns its smaller version under them
+(`scaled`).
 """
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Protocol, Self, TypeVar
 
 from ftnoise.core.checks import expect, is_count
-
-
-class Scalable(Protocol):
-    """Anything with a smaller version under a preset: an experiment, a run, any spec."""
-
-    def scaled(self, preset: Preset) -> Self:
-        """The same within the limits of the preset."""
-
-
-S = TypeVar("S", bound=Scalable)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +60,6 @@ class Preset:
         sizes += (self.trials, self.batch_size, self.attack_steps, self.trainings)
         factors = (self.epochs, self.attack_epochs, self.rate)
         return factors == (1.0, 1.0, 1.0) and not any(sizes)
-
-    def of(self, experiment: S) -> S:
-        """One complete experiment within the limits: runs, measures and figures."""
-        return experiment.scaled(self)
 
     def with_secret_key(self) -> Preset:
         """The same limits for a private release, under another name."""

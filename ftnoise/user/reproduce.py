@@ -109,7 +109,7 @@ def reproduce(
     if runs is not None:
         path(runs=runs)
     limits = experiment.preset(preset)
-    whole = limits.of(experiment)
+    whole = experiment.scaled(limits)
     tasks = plan.tasks(whole, seeds or whole.seeds, rows)
     store = Store(default_root() if runs is None else Path(runs))
     store.prepare()

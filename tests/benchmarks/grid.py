@@ -69,9 +69,9 @@ def main() -> int:
     parser.add_argument("--repetitions", type=int, default=1)
     given = parser.parse_args()
     axes = B1.axes | {"depth": (given.depth,), "width": (given.width,)}
-    experiment = PRESETS["paper"].of(
-        replace(EXPERIMENT, grids=(replace(B1, axes=axes),), columns=COLUMNS, figures=())
-    )
+    experiment = replace(
+        EXPERIMENT, grids=(replace(B1, axes=axes),), columns=COLUMNS, figures=()
+    ).scaled(PRESETS["paper"])
     runs = [row.run for row in experiment.rows]
     sources = Sources.from_environment()
     data = runs[0].data.load(sources)

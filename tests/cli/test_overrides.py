@@ -55,7 +55,7 @@ def test_one_row_of_several_that_would_become_the_same():
 
 def test_a_preset_limits_before_the_change():
     quick = TABLE5.preset("quick")
-    found, _ = changed(quick.of(TABLE5), quick, ["schedule.epochs=7"], None)
+    found, _ = changed(TABLE5.scaled(quick), quick, ["schedule.epochs=7"], None)
     assert {row.run.schedule.epochs for row in found.rows} == {7}
     assert {row.run.train_examples for row in found.rows} == {1500}
 

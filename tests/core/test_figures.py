@@ -100,7 +100,7 @@ def test_a_preset_scales_the_measure_of_a_figure():
             return dataclasses.replace(self, trials=preset.trials)
 
     figure = dataclasses.replace(PAIRS, measure=Scaled())
-    (scaled,) = PRESETS["smoke"].of(table(figure)).figures
+    (scaled,) = table(figure).scaled(PRESETS["smoke"]).figures
     assert scaled.measure == Scaled(trials=2)
 
 

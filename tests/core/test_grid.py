@@ -83,7 +83,7 @@ def test_a_wrong_grid_is_refused(changes, message):
 def test_the_rows_of_an_experiment_are_the_networks_of_its_grids():
     whole = table(grid(), grid(name="h", axes=AXES | {"rate": (0.7,)}))
     assert whole.rows == ()
-    rows = PRESETS["paper"].of(whole).rows
+    rows = whole.scaled(PRESETS["paper"]).rows
     assert len(rows) == 24 + 8
     assert rows[1].name == "g width=1 rate=0.1 epochs=4"
     assert rows[1].run == made(1, 0.1, 4)
@@ -91,14 +91,14 @@ def test_the_rows_of_an_experiment_are_the_networks_of_its_grids():
 
 
 def test_a_preset_takes_fewer_trainings_and_each_network_once():
-    quick, smoke = (PRESETS[name].of(table(grid())) for name in ("quick", "smoke"))
+    quick, smoke = (table(grid()).scaled(PRESETS[name]) for name in ("quick", "smoke"))
     assert len(quick.rows) == 4 * 2
     assert len(smoke.rows) == 1  # of one epoch
 
 
 def test_a_sample_of_an_experiment_is_one_of_each_grid():
     whole = table(grid(), grid(name="h", axes=AXES | {"rate": (0.7, 0.8)}))
-    sampled = PRESETS["paper"].of(whole.sampled(0.25))
+    sampled = whole.sampled(0.25).scaled(PRESETS["paper"])
     assert Counter(row.name.split()[0] for row in sampled.rows) == {"g": 6, "h": 4}
     with pytest.raises(BadInput, match="an experiment of grids"):
         dataclasses.replace(whole, grids=(), rows=sampled.rows).sampled(0.5)

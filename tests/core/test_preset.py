@@ -126,9 +126,9 @@ def test_a_preset_makes_one_complete_smaller_experiment():
     column = Column(name="x", measure=Count(), title="X")
     row = Row(name="a", run=dataclasses.replace(RUN, data=Random()), paper={"x": 1.0})
     whole = Experiment(name="t", title="T", source="S", rows=(row,), columns=(column,))
-    assert PRESETS["paper"].of(whole) == whole
+    assert whole.scaled(PRESETS["paper"]) == whole
     smoke = PRESETS["smoke"].with_data_seeds(2)
-    small = smoke.of(whole)
+    small = whole.scaled(smoke)
     assert small.rows[0].run == row.run.scaled(smoke)
     assert small.rows[0].paper == row.paper
     assert small.columns[0].measure == Count(trials=2)
@@ -141,6 +141,6 @@ def test_adopted_models_are_scaled_only_by_a_preset_that_trains_them(adopted):
     rows = (Row(name="a", run=RUN),)
     whole = Experiment(name="t", title="T", source="S", rows=rows, columns=(column,), adopts=True)
     preset = dataclasses.replace(PRESETS["smoke"], adopted=adopted)
-    small = preset.of(whole)
+    small = whole.scaled(preset)
     assert (small.rows == whole.rows) != adopted
     assert small.columns[0].measure == Count(trials=2)

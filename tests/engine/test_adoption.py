@@ -48,7 +48,7 @@ def test_published_runs_are_copied_and_not_trained(published, here, log):
 
 
 def test_other_seeds_and_presets_are_trained(published, here):
-    smoke = PRESETS["smoke"].of(TABLE)
+    smoke = TABLE.scaled(PRESETS["smoke"])
     assert engine(here, TABLE, seeds=2, references=[published]).adopt() == ROWS
     assert engine(here, smoke, references=[published]).adopt() == []
     assert engine(here, TABLE).adopt() == []

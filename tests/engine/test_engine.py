@@ -148,7 +148,7 @@ def test_seeds_after_a_gap_are_shown_and_published(store, tmp_path):
 
 def test_presets_do_not_share_runs(store, log):
     run(store)
-    assert run(store, PRESETS["quick"].of(fake.TABLE)) == []
+    assert run(store, fake.TABLE.scaled(PRESETS["quick"])) == []
     assert len(log("train")) == 2 * len(ROWS)
     assert len(runs_of(fake.TABLE, None, store)) == len(ROWS)
 

@@ -48,7 +48,7 @@ def table(*, make=stage, rates=RATES, epochs=STAGES, columns=COLUMNS, keeps=Fals
         grids=(Grid(name="g", run=make, axes=axes, along="epochs"),),
         keeps_weights=keeps,
     )
-    return PRESETS["paper"].of(whole)
+    return whole.scaled(PRESETS["paper"])
 
 
 @pytest.fixture(autouse=True)

@@ -58,7 +58,7 @@ def test_auxiliary_runs_come_first_once_and_are_only_trained():
 
 def test_auxiliary_runs_are_under_the_preset_too():
     for name, epochs in (("paper", 4), ("smoke", 1)):
-        todo = plan.tasks(PRESETS[name].of(table()), 1)
+        todo = plan.tasks(table().scaled(PRESETS[name]), 1)
         assert {task.run.schedule.epochs for task in todo} == {epochs}
 
 

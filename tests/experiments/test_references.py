@@ -28,7 +28,7 @@ def test_tables_and_data_are_those_of_the_committed_runs(name, preset, tmp_path,
     monkeypatch.setattr(canvas, "rendered", drawn)
     own, draws = re.fullmatch(r"(\w+)(?:-(\d+)-data-seeds)?", preset).groups()
     chosen = experiment(name).preset(own).with_data_seeds(int(draws or 1))
-    table = chosen.of(experiment(name))
+    table = experiment(name).scaled(chosen)
     # Other draws are trained with one seed each.
     runs = runs_of(table, 1 if draws else None, Store(REFERENCES))
     results = report.results(table, chosen, runs)

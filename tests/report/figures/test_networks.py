@@ -40,38 +40,36 @@ COLUMNS = tuple(
     Column(name=name, measure=Faults(), title=name.capitalize(), unit="%")
     for name in ("accuracy", "robust", "flat")
 )
-EXPERIMENT = PRESETS["paper"].of(
-    Experiment(
-        name="many",
-        title="Many networks",
-        source="Nowhere",
-        columns=COLUMNS,
-        grids=(
-            Grid(name="A", run=made, axes=AXES, along="epochs", about="the first"),
-            Grid(name="B", run=other, axes=AXES, along="epochs", share=0.25),
+EXPERIMENT = Experiment(
+    name="many",
+    title="Many networks",
+    source="Nowhere",
+    columns=COLUMNS,
+    grids=(
+        Grid(name="A", run=made, axes=AXES, along="epochs", about="the first"),
+        Grid(name="B", run=other, axes=AXES, along="epochs", share=0.25),
+    ),
+    figures=(
+        Clouds(name="clouds", title="Clouds", panels=(("accuracy", "robust"),)),
+        Correlations(
+            name="correlations",
+            title="Correlations",
+            x="accuracy",
+            columns=("robust", "flat"),
+            expected={"A": -1},
         ),
-        figures=(
-            Clouds(name="clouds", title="Clouds", panels=(("accuracy", "robust"),)),
-            Correlations(
-                name="correlations",
-                title="Correlations",
-                x="accuracy",
-                columns=("robust", "flat"),
-                expected={"A": -1},
-            ),
-            Correlations(
-                name="with_rate",
-                title="With the rate",
-                axis="rate",
-                columns=("accuracy", "robust"),
-                expected={"A": 1},
-                reverse=("robust",),
-                unjudged=("accuracy",),
-            ),
-            Boxes(name="boxes", title="Boxes", y="robust", axes=("rate", "epochs", "missing")),
+        Correlations(
+            name="with_rate",
+            title="With the rate",
+            axis="rate",
+            columns=("accuracy", "robust"),
+            expected={"A": 1},
+            reverse=("robust",),
+            unjudged=("accuracy",),
         ),
-    )
-)
+        Boxes(name="boxes", title="Boxes", y="robust", axes=("rate", "epochs", "missing")),
+    ),
+).scaled(PRESETS["paper"])
 
 
 def results(sign: float = -1.0, rows: Any = EXPERIMENT.rows) -> Results:

@@ -212,8 +212,8 @@ def test_a_start_without_a_finite_density_is_said():
 
 def test_presets_take_fewer_samples():
     sampler = HMC(samples=600, step_size=0.01, burn_in=100, acceptance=0.8)
-    assert PRESETS["paper"].of(sampler) == sampler
-    quick = PRESETS["quick"].of(sampler)
+    assert sampler.scaled(PRESETS["paper"]) == sampler
+    quick = sampler.scaled(PRESETS["quick"])
     assert (quick.samples, quick.burn_in) == (8, 10)
 
 
