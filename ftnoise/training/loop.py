@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -84,7 +83,7 @@ def train(
     loop.updater.resume(announced, finished * steps, checkpointing.repeats)
     callbacks = [
         Shuffle(),
-        *(training.weights.callbacks(network, run) if training.weights else ()),
+        *loop.weights_slot.callbacks(network, run),
         # Last, so that it keeps the changes of the others.
         Checkpoint(checkpointing, history, seconds, shared),
     ]
@@ -154,7 +153,8 @@ class Loop(keras.Model):
     ) -> None:
         super().__init__(name="loop")
         self.training, self.network, self.run, self.xla = training, network, run, xla
-        kept, held_out = split(len(data.y_train), training.weights)
+        self.weights_slot = training.weights or Weights()
+        kept, held_out = split(len(data.y_train), self.weights_slot)
         self.x_train, self.y_train = on_device(data.x_train, data.y_train, kept)
         self.x_test, self.y_test = on_device(data.x_test, data.y_test)
         self.held_out = on_device(data.x_train, data.y_train, held_out) if len(held_out) else None
@@ -228,30 +228,24 @@ class Loop(keras.Model):
 
     def one_step(self, x: Any, y: Any, present: Any, step: Any) -> tuple[Any, Any]:
         """Objective, penalty and update on one batch; returns (loss, logits)."""
-        training, network = self.training, self.network
+        training, network, weights = self.training, self.network, self.weights_slot
         member = training.inputs.objective if training.inputs else natural_objective
         draw, noise = self.seed("draw", step), self.seed("weights", step)
 
-        def changed() -> AbstractContextManager[None]:
-            weights = training.weights
-            return weights.during_pass(network, noise) if weights else nullcontext()
-
         def objective() -> tuple[Any, Any]:
-            with drawing(draw), changed():
+            with drawing(draw), weights.during_pass(network, noise):
                 return member(network, x, y, self.seed("inputs", step))
 
         def penalty(member: Penalty) -> Any:
-            with drawing(draw), changed():
+            with drawing(draw), weights.during_pass(network, noise):
                 return member.value(network, x)
 
-        if training.weights:
-            training.weights.before_step(network, noise)
+        weights.before_step(network, noise)
         loss, logits, gradients = self.updater.update(
             objective, partial(penalty, training.penalty) if training.penalty else None, present
         )
-        if training.weights:
-            # An embedding's gradient has only some rows.
-            training.weights.after_step(network, [*map(tf.convert_to_tensor, gradients)], noise)
+        # An embedding's gradient has only some rows.
+        weights.after_step(network, [*map(tf.convert_to_tensor, gradients)], noise)
         return loss, logits
 
     def evaluate(self, *args: Any, **options: Any) -> dict[str, float]:
@@ -304,10 +298,10 @@ class Loop(keras.Model):
         return True
 
 
-def split(examples: int, weights: Weights | None) -> tuple[np.ndarray, np.ndarray]:
+def split(examples: int, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
     """The training examples that are used and those that are held out, by their positions."""
     everything = np.arange(examples)
-    share = weights.validation if weights else 0.0
+    share = weights.validation
     if share == 0:
         return everything, everything[:0]
     count = round(share * examples)

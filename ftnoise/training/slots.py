@@ -57,5 +57,4 @@ class Slots(Procedure):
 
     def build(self, run: Run) -> keras.Model:
         """The untrained network of a run, rebuilt by the `weights` slot."""
-        network = run.architecture.build()
-        return self.weights.rebuild(network) if self.weights else network
+        return (self.weights or Weights()).rebuild(run.architecture.build())

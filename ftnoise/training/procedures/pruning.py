@@ -12,7 +12,6 @@ Deviations
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -144,38 +143,37 @@ def _largest(kernel: ndarray, share: float) -> ndarray:
 
 def _masked(training: Training, masks: list[ndarray]) -> Training:
     """The training with pruned kernels held at 0 after each step."""
-    return dataclasses.replace(training, weights=_Masked(masks=masks, inner=training.weights))
+    masked = _Masked(masks=masks, inner=training.weights or Weights())
+    return dataclasses.replace(training, weights=masked)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Masked(Weights):
-    """Another member of the slot, or none, after whose steps pruned weights are 0.
+    """Another member of the slot, or its base, after whose steps pruned weights are 0.
 
     It is no part of a run: the masks follow from the trainings before.
     """
 
     masks: list[ndarray]
-    inner: Weights | None
+    inner: Weights
 
     def rebuild(self, network: keras.Model) -> keras.Model:
-        return self.inner.rebuild(network) if self.inner else network
+        return self.inner.rebuild(network)
 
     @property
     def validation(self) -> float:
-        return self.inner.validation if self.inner else 0.0
+        return self.inner.validation
 
     def during_pass(self, network: keras.Model, seed: Any) -> AbstractContextManager[None]:
-        return self.inner.during_pass(network, seed) if self.inner else contextlib.nullcontext()
+        return self.inner.during_pass(network, seed)
 
     def before_step(self, network: keras.Model, seed: Any) -> None:
-        if self.inner:
-            self.inner.before_step(network, seed)
+        self.inner.before_step(network, seed)
 
     def after_step(self, network: keras.Model, gradients: list[Any], seed: Any) -> None:
-        if self.inner:
-            self.inner.after_step(network, gradients, seed)
+        self.inner.after_step(network, gradients, seed)
         for kernel, mask in zip(kernels(network), self.masks, strict=True):
             kernel.assign(kernel * mask)
 
     def callbacks(self, network: keras.Model, run: Run) -> list[keras.callbacks.Callback]:
-        return self.inner.callbacks(network, run) if self.inner else []
+        return self.inner.callbacks(network, run)
