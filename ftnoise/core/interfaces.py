@@ -313,13 +313,19 @@ class Procedure(Spec, ABC):
 
     @property
     def noisy(self) -> bool:
-        """Whether its gradients have noise that grows with the learning rate."""
-        return False
+        """Whether gradients of a training in it have noise that grows with the learning rate."""
+        return any(part.noisy for part in self._parts)
 
     @property
     def attacks(self) -> bool:
-        """Whether each of its steps runs an attack, which takes most of the time."""
-        return False
+        """Whether each step of a training in it runs an attack, which takes most of the time."""
+        return any(part.attacks for part in self._parts)
+
+    @property
+    def _parts(self) -> list[Procedure]:
+        """The procedures among its fields."""
+        values = [getattr(self, f.name) for f in dataclasses.fields(self)]
+        return [value for value in values if isinstance(value, Procedure)]
 
     @property
     def beginning(self) -> Procedure:

@@ -75,14 +75,6 @@ class HMC(Procedure):
         instance(Training, "a Training", optional=True, start=self.start)
 
     @property
-    def noisy(self) -> bool:
-        return self.start is not None and self.start.noisy
-
-    @property
-    def attacks(self) -> bool:
-        return self.start is not None and self.start.attacks
-
-    @property
     def beginning(self) -> HMC:
         """The same chains with one sample, which longer ones go on from."""
         return dataclasses.replace(self, samples=1)

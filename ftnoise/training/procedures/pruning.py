@@ -55,14 +55,6 @@ class IterativePruning(Procedure):
             count(least=0, rewind=self.rewind)
         _masked(self.training, [])  # raises BadInput for private gradients
 
-    @property
-    def noisy(self) -> bool:
-        return self.training.noisy
-
-    @property
-    def attacks(self) -> bool:
-        return self.training.attacks
-
     def scaled(self, preset: Preset) -> IterativePruning:
         """The training's smaller self, and the share of the epochs to rewind to."""
         rewind = self.rewind
