@@ -162,14 +162,7 @@ class HMC(Procedure):
             keras.backend.clear_session()
             seeds.fix_initialization(run.seed)
             network = run.architecture.build()
-        work = Trajectories(
-            network,
-            step_size=self.step_size,
-            steps=self.steps,
-            burn_in=self.burn_in,
-            acceptance=self.acceptance,
-            fan_in=self.fan_in,
-        )
+        work = Trajectories(network, self)
         samples = [np.empty((self.samples, *part.shape), np.float32) for part in work.position]
         stored = _series(arrays, "sample")  # none of a chain that is still burning in
         for part, kept in zip(samples, stored, strict=bool(stored)):

@@ -27,25 +27,15 @@ class Trajectories:
 
     Args:
         network: the chain starts at its weights.
-        step_size, steps, burn_in, acceptance, fan_in: those of `hmc.HMC`.
+        spec: an `hmc.HMC`, of which it takes the fields of a single chain.
     """
 
-    def __init__(
-        self,
-        network: keras.Model,
-        *,
-        step_size: float,
-        steps: int,
-        burn_in: int = 0,
-        acceptance: float | None = None,
-        fan_in: bool = False,
-    ) -> None:
+    def __init__(self, network: keras.Model, spec: Any) -> None:
         self.weights_of = WeightsOf(network)
-        self.first_size, self.steps = step_size, steps
-        self.burn_in, self.acceptance = burn_in, acceptance
+        self.spec = spec
         self.position = [tf.identity(variable) for variable in self.weights_of.variables]
         self.deviations = [
-            np.prod(variable.shape[:-1]) ** -0.5 if fan_in and variable.shape.rank > 1 else 1.0
+            np.prod(variable.shape[:-1]) ** -0.5 if spec.fan_in and variable.shape.rank > 1 else 1.0
             for variable in self.weights_of.variables
         ]
         self._results: Any = None
@@ -110,8 +100,8 @@ class Trajectories:
     @property
     def step_size(self) -> float:
         """Of the next trajectory."""
-        adapted = self.acceptance is not None
-        return float(self._results.new_step_size if adapted else self.first_size)
+        adapted = self.spec.acceptance is not None
+        return float(self._results.new_step_size if adapted else self.spec.step_size)
 
     def kernel_state(self) -> list[Any]:
         """The sampler's state as arrays."""
@@ -123,20 +113,20 @@ class Trajectories:
         self._kept = kernel_state
 
     def _inner(self) -> Any:
-        return self._results if self.acceptance is None else self._results.inner_results
+        return self._results if self.spec.acceptance is None else self._results.inner_results
 
     def _kernel(self, x: Any, y: Any) -> Any:
         kernel = tfp.mcmc.HamiltonianMonteCarlo(
             lambda *values: self.log_density(values, x, y),
-            step_size=tf.constant(self.first_size),
-            num_leapfrog_steps=self.steps,
+            step_size=tf.constant(self.spec.step_size),
+            num_leapfrog_steps=self.spec.steps,
         )
-        if self.acceptance is None:
+        if self.spec.acceptance is None:
             return kernel
         return tfp.mcmc.DualAveragingStepSizeAdaptation(
             kernel,
-            num_adaptation_steps=int(ADAPTED * self.burn_in),
-            target_accept_prob=self.acceptance,
+            num_adaptation_steps=int(ADAPTED * self.spec.burn_in),
+            target_accept_prob=self.spec.acceptance,
         )
 
     def _bootstrap(self, position: Sequence[Any], x: Any, y: Any) -> Any:

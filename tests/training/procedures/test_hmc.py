@@ -29,12 +29,17 @@ def network(bias=False):
     return tf.keras.Model(inputs, tf.keras.layers.Dense(2, use_bias=bias)(inputs))
 
 
+def trajectories(model, **fields):
+    given = {"samples": 1, "step_size": 0.1, "steps": 5, "burn_in": 0} | fields
+    return Trajectories(model, HMC(**given))
+
+
 def chain(number, examples=NOTHING, *, at=None, **fields):
     """The first weights after each of a number of trajectories, `[number, weights]`."""
     model = network()
     if at is not None:
         model.set_weights([np.reshape(at, (2, 2))])
-    work = Trajectories(model, **{"step_size": 0.3, "steps": 5} | fields)
+    work = trajectories(model, **{"step_size": 0.3} | fields)
     work.begin(*examples, anew=False)
     found, moves = [], []
     for place in range(number):
@@ -76,7 +81,7 @@ def test_it_recovers_the_exact_posterior_of_a_logistic_regression():
 def test_a_trajectory_runs_back_to_its_start():
     import tensorflow_probability as tfp
 
-    work = Trajectories(network(), step_size=0.1, steps=1, burn_in=0, acceptance=None)
+    work = trajectories(network(), steps=1)
     leapfrog = tfp.mcmc.internal.leapfrog_integrator.SimpleLeapfrogIntegrator(
         lambda *values: work.log_density(values, *POINTS), [0.1] * len(work.position), 20
     )
@@ -205,7 +210,7 @@ def test_minibatches_are_drawn_anew_for_each_trajectory(images):
 def test_a_start_without_a_finite_density_is_said():
     model = network()
     model.set_weights([np.full((2, 2), np.inf)])
-    work = Trajectories(model, step_size=0.1, steps=5)
+    work = trajectories(model)
     with pytest.raises(RunFailed, match="density is not finite"):
         work.begin(*POINTS, anew=False)
 
