@@ -307,7 +307,7 @@ def seed(purpose: str, batch: int) -> Any:
 
 def frozen(network: keras.Model) -> keras.Model:
     """The network in one draw, the same for all attacks."""
-    from ftnoise.layers.fixed import Fixed
+    from ftnoise.layers.drawing import Fixed
 
     return Fixed(network, seed("frozen", 0))
 

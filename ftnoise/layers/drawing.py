@@ -65,6 +65,25 @@ def forward(network: keras.Model, x: Any, seed: Any, training: bool = False) -> 
         return network(x, training=training)
 
 
+class Fixed(keras.Model):
+    """A network held at its mean or in one draw; a deterministic network stays as it is.
+
+    Args:
+        network: `[batch, ...] -> [batch, classes]`; the weights are shared.
+        draw: int64 pair, the draw in which every pass sees the network; None is its mean.
+    """
+
+    def __init__(self, network: keras.Model, draw: Any = None) -> None:
+        super().__init__(name=network.name)
+        self.network, self.draw = network, draw
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        if self.draw is not None:
+            return forward(self.network, x, self.draw, training)
+        with mean():
+            return self.network(x, training=training)
+
+
 def is_stochastic(network: keras.Model) -> bool:
     """Whether a layer of the network draws."""
     layers = network._flatten_layers(include_self=True, recursive=True)

@@ -68,7 +68,7 @@ class SearchAccuracy(Measure):
         import numpy as np
 
         from ftnoise.attacks.evaluation import Evaluation, chosen
-        from ftnoise.layers.fixed import Fixed
+        from ftnoise.layers.drawing import Fixed
 
         which = chosen(len(trained.data.y_test), self.examples)
         x, y = trained.data.x_test[which], trained.data.y_test[which]

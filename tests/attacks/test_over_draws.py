@@ -16,7 +16,7 @@ from ftnoise.attacks.spsa import SPSA
 from ftnoise.attacks.target import Compiled, Target
 from ftnoise.core.errors import BadInput
 from ftnoise.core.spec import spec_id
-from ftnoise.layers.fixed import Fixed
+from ftnoise.layers.drawing import Fixed
 from tests.attacks.small import SEED, SHAPE, data, graph, images, noisy, predicted, two_layers
 
 KINDS = (Target, lambda network: Compiled(network, SHAPE))

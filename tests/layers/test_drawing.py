@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ftnoise.layers.drawing import forward, mean
-from ftnoise.layers.fixed import Fixed
+from ftnoise.layers.drawing import Fixed, forward, mean
 from tests.attacks.small import data, noisy, trained
 
 
