@@ -94,11 +94,7 @@ class OriginDataSet(DataSet):
         return f"Expected the data set {self.slug} to be found. Tried: {'; '.join(tried)}."
 
     def load(self, sources: Sources) -> Data:
-        """The arrays, from the cache where it has a current copy.
-
-        Raises:
-            BadInput: no origin has the data, or what it has is wrong.
-        """
+        """The arrays, from the cache where it has a current copy."""
         from ftnoise.datasets import content
 
         tried = []

@@ -36,11 +36,7 @@ class DropConnect(Weights):
         fraction(one=False, rate=self.rate)
 
     def rebuild(self, network: keras.Model) -> keras.Model:
-        """Hidden Dense and Conv2D layers draw.
-
-        Raises:
-            BadInput: there are none.
-        """
+        """Hidden Dense and Conv2D layers draw; `BadInput` if there are none."""
         from ftnoise.layers.random_weights import DROP_CONNECT, with_random_weights
 
         return with_random_weights(network, DROP_CONNECT, output_layer=False, rate=self.rate)

@@ -43,11 +43,7 @@ class FaultsInTraining(Weights):
         expect_unstored(self.fault)
 
     def rebuild(self, network: keras.Model) -> keras.Model:
-        """The network as it is.
-
-        Raises:
-            BadInput: it has no such sites, or fewer than faults.
-        """
+        """The network as it is; `BadInput` if it has no such sites, or fewer than faults."""
         from ftnoise.faults.sites import expect_held
 
         targets = self.fault.where.targets(network)

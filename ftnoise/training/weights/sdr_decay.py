@@ -61,11 +61,7 @@ class SDRDecay(Weights):
         boolean(published=self.published)
 
     def rebuild(self, network: keras.Model) -> keras.Model:
-        """All Dense and Conv2D layers draw.
-
-        Raises:
-            BadInput: there are none.
-        """
+        """All Dense and Conv2D layers draw; `BadInput` if there are none."""
         from ftnoise.layers.random_weights import GAUSSIAN, with_random_weights
 
         # The factor of this epoch.

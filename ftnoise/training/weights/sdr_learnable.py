@@ -202,11 +202,7 @@ class SDRLearnable(Weights):
         return self.schedule.validation if self.schedule else 0.0
 
     def rebuild(self, network: keras.Model) -> keras.Model:
-        """All Dense and Conv2D layers draw.
-
-        Raises:
-            BadInput: there are none.
-        """
+        """All Dense and Conv2D layers draw; `BadInput` if there are none."""
         from ftnoise.layers.random_weights import GAUSSIAN, with_random_weights
 
         state = Thresholds(self.lowest, self.highest)
