@@ -25,12 +25,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.core.checks import expect, is_count, is_number, positive
-
-if TYPE_CHECKING:
-    from numpy import ndarray
+from ftnoise.core.lazy import np
 
 SAMPLERS = ("poisson", "shuffled")
 NOISE = (1e-3, 1e4)
@@ -183,8 +181,6 @@ def unamplified(mechanism: Mechanism) -> float:
 
 def rdp_2019(mechanism: Mechanism) -> float:
     """Epsilon by the RDP accountant of 2019: eps = rdp + log(1 / delta) / (order - 1)."""
-    import numpy as np
-
     accountant = _rdp(mechanism, ORDERS_2019)
     orders = np.asarray(accountant.orders)
     return float(np.min(accountant.rdp - math.log(mechanism.delta) / (orders - 1)))
@@ -195,7 +191,6 @@ def rdp_today(mechanism: Mechanism) -> float:
 
     The rounding error is added: a tiny loss could otherwise be rounded to none.
     """
-    import numpy as np
     from dp_accounting.rdp import compute_epsilon
 
     accountant = _rdp(mechanism, None)
@@ -245,7 +240,6 @@ def shuffled_lower_bound(mechanism: Mechanism) -> float:
     completed = mechanism.steps // mechanism.steps_per_epoch
     if completed == 0:
         return 0.0
-    import numpy as np
     from dp_accounting.pld.privacy_loss_distribution import (
         from_two_probability_mass_functions as distribution,
     )
@@ -271,12 +265,11 @@ def shuffled_lower_bound(mechanism: Mechanism) -> float:
     return float(pld.self_compose(completed).get_epsilon_for_delta(mechanism.delta))
 
 
-def _log_masses(edges: ndarray, mean: float, sigma: float, others: int) -> ndarray:
+def _log_masses(edges: np.ndarray, mean: float, sigma: float, others: int) -> np.ndarray:
     """Log probability of each cell for the maximum of N(mean, sigma^2) and `others` N(0, sigma^2).
 
     The outer cells reach to infinity; a cell may have no mass, -inf.
     """
-    import numpy as np
     from scipy.special import log_ndtr
 
     below = log_ndtr((edges - mean) / sigma) + others * log_ndtr(edges / sigma)

@@ -15,6 +15,7 @@ from typing import Any
 
 from ftnoise.attacks.attack import Iterative
 from ftnoise.attacks.target import Target, per_example
+from ftnoise.core.lazy import tf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +26,6 @@ class Variation(Iterative):
     """
 
     def adversarial(self, target: Target, x: Any, y: Any, seed: Any) -> Any:
-        import tensorflow as tf
-
         fold = tf.random.experimental.stateless_fold_in
         before = tf.nn.softmax(target.logits(x, seed))
         ascend = self.compiled(target, x)
@@ -45,7 +44,6 @@ class Variation(Iterative):
 
     def compiled(self, target: Target, x: Any) -> Any:
         """The function that takes all steps of an ascent, once for each target."""
-        import tensorflow as tf
 
         def ascend(
             x: Any, start: Any, own: Any, sign: Any, radius: Any, size: Any, seed: Any

@@ -9,10 +9,11 @@ exact test of the examples that one of them alone breaks, at 2.5 %.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from ftnoise.attacks.ascent import LinfBall
 from ftnoise.attacks.attack import Attack
+from ftnoise.attacks.evaluation import Attacked, Evaluation, chosen
 from ftnoise.attacks.fgsm import FGSM
 from ftnoise.attacks.spsa import SPSA
 from ftnoise.core.checks import count, positive
@@ -21,9 +22,6 @@ from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.preset import Preset
 from ftnoise.core.spec import spec_id
 from ftnoise.measures.robust_accuracy import check
-
-if TYPE_CHECKING:
-    from ftnoise.attacks.evaluation import Attacked
 
 # Largest tolerated share, in percent, of examples that survive any change of the image, and of
 # correct examples with a zero gradient: a few such examples are normal.
@@ -84,8 +82,6 @@ class AttackRedFlags(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Runs one attack after the other; resumes if interrupted."""
-        from ftnoise.attacks.evaluation import Evaluation, chosen
-
         which = chosen(len(trained.data.y_test), self.examples)
         x, y = trained.data.x_test[which], trained.data.y_test[which]
         attacks = {name: (attack, len(y)) for name, attack in self.compared(x.shape[1:]).items()}

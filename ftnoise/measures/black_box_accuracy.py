@@ -16,11 +16,14 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ftnoise.attacks.attack import Attack
+from ftnoise.attacks.evaluation import Evaluation, chosen
 from ftnoise.core.checks import instance
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement, Procedure, Run
+from ftnoise.core.lazy import np
 from ftnoise.core.preset import Preset, limited
 from ftnoise.core.spec import spec_id
+from ftnoise.measures.generalization import accuracy_and_loss
 from ftnoise.measures.robust_accuracy import check
 
 
@@ -69,11 +72,6 @@ class BlackBoxAccuracy(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Attacks the surrogate, then the target; resumes if interrupted."""
-        import numpy as np
-
-        from ftnoise.attacks.evaluation import Evaluation, chosen
-        from ftnoise.measures.generalization import accuracy_and_loss
-
         assert trained.run is not None
         (run,) = self.others(trained.run)
         which = chosen(len(trained.data.y_test), self.examples)

@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ftnoise.attacks.attack import OverDraws
+from ftnoise.attacks.evaluation import Evaluation, chosen
 from ftnoise.core.checks import count, expect, instance
 from ftnoise.core.figures import Series
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.lazy import np
 from ftnoise.core.preset import Preset, limited
 from ftnoise.core.spec import spec_id
 from ftnoise.measures.robust_accuracy import check
@@ -63,10 +65,6 @@ class EOTConvergence(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Attacks with each number of draws; resumes if interrupted."""
-        import numpy as np
-
-        from ftnoise.attacks.evaluation import Evaluation, chosen
-
         which = chosen(len(trained.data.y_test), self.examples)
         x, y = trained.data.x_test[which], trained.data.y_test[which]
         evaluation = Evaluation(trained.checkpointing, spec_id(self))

@@ -17,16 +17,19 @@ from ftnoise.core.checks import count, expect, is_number
 from ftnoise.core.experiment import Column
 from ftnoise.core.figures import Levels, Pairs, Series
 from ftnoise.core.interfaces import Figure, Measure, MeasureInput, Measurement
+from ftnoise.core.lazy import np
 from ftnoise.core.preset import Preset, limited
 from ftnoise.faults.effects import Effect, StuckAt
 from ftnoise.faults.fault import Fault
-from ftnoise.faults.outcomes import OUTCOMES
+from ftnoise.faults.outcomes import OUTCOMES, Outcomes
 from ftnoise.faults.rates import Share
 from ftnoise.faults.where import Parameters, Where
+from ftnoise.stats.bounded import bounded_interval
+from ftnoise.stats.curves import TOLERATED, Curve, is_unclear, summaries, tolerated_name
+from ftnoise.stats.interval import student_interval
 
 if TYPE_CHECKING:
     from ftnoise.faults.agreement import Agreement
-    from ftnoise.faults.outcomes import Outcomes
 
 # Close to 0 too, where a network loses its first points.
 RATES = (0.0, 0.01, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 10)))
@@ -124,12 +127,6 @@ class FaultTolerance(Measure):
 
 def summarized(rates: tuple[float, ...], found: Outcomes, agreed: Agreement) -> Measurement:
     """Scalars and arrays of a campaign with the same number of trials at each of these shares."""
-    import numpy as np
-
-    from ftnoise.stats.bounded import bounded_interval
-    from ftnoise.stats.curves import TOLERATED, Curve, is_unclear, summaries, tolerated_name
-    from ftnoise.stats.interval import student_interval
-
     at, percent = range(len(rates)), [100 * rate for rate in rates]
     accuracies = np.stack([found.accuracies(index) for index in at])
     students = [student_interval(row, low=0.0, high=100.0) for row in accuracies]
@@ -193,8 +190,6 @@ def summarized(rates: tuple[float, ...], found: Outcomes, agreed: Agreement) -> 
 
 def columns(measure: FaultTolerance) -> tuple[Column, ...]:
     """The columns of a table of this measure."""
-    from ftnoise.stats.curves import tolerated_name
-
     named = (
         ("golden_accuracy", "Testing accuracy without faults", "%"),
         ("accuracy_at_50", "Testing accuracy with 50 % faults", "%"),

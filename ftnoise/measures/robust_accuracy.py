@@ -15,9 +15,11 @@ from dataclasses import dataclass, replace
 
 from ftnoise.attacks.apgd import APGD, TargetedAPGD
 from ftnoise.attacks.attack import Attack
+from ftnoise.attacks.evaluation import Evaluation, chosen, frozen
 from ftnoise.core.checks import boolean, count, expect, instance
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.lazy import np
 from ftnoise.core.preset import Preset, limited
 from ftnoise.core.spec import spec_id
 
@@ -87,10 +89,6 @@ class RobustAccuracy(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Attacks the network; resumes if interrupted."""
-        import numpy as np
-
-        from ftnoise.attacks.evaluation import Evaluation, chosen, frozen
-
         which = chosen(len(trained.data.y_test), self.examples)
         x, y = trained.data.x_test[which], trained.data.y_test[which]
         network = frozen(trained.network) if self.frozen else trained.network

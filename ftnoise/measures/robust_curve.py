@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ftnoise.attacks.attack import Attack
+from ftnoise.attacks.evaluation import Evaluation, chosen
 from ftnoise.core.checks import count, rising
 from ftnoise.core.experiment import Column
 from ftnoise.core.figures import Series
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.lazy import np
 from ftnoise.core.preset import Preset, limited
 from ftnoise.core.spec import spec_id
 from ftnoise.measures.robust_accuracy import check
@@ -56,10 +58,6 @@ class RobustCurve(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Attacks at one radius after the other; resumes if interrupted."""
-        import numpy as np
-
-        from ftnoise.attacks.evaluation import Evaluation, chosen
-
         which = chosen(len(trained.data.y_test), self.examples)
         x, y = trained.data.x_test[which], trained.data.y_test[which]
         evaluation = Evaluation(trained.checkpointing, spec_id(self))

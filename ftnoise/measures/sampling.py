@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from ftnoise.core.checks import count
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.lazy import np, tf
 from ftnoise.core.preset import Preset, limited
 
 STUCK = 0.01  # share of accepted trajectories below which a chain has not moved
@@ -47,7 +48,6 @@ class Sampling(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Reads the logs of the chains, and predicts with each sample."""
-        import numpy as np
         import tensorflow_probability as tfp
 
         from ftnoise.layers.posterior import PosteriorMean
@@ -108,9 +108,6 @@ class Sampling(Measure):
 
 def _predictions(layer: Any, network: Any, x: Any) -> Any:
     """The probability of the class that the network predicts, in each sample; `[samples, n]`."""
-    import numpy as np
-    import tensorflow as tf
-
     predicted = tf.argmax(network(x), axis=-1)
 
     @tf.function(autograph=False)

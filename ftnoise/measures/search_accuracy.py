@@ -16,10 +16,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ftnoise.attacks.evaluation import Evaluation, chosen
 from ftnoise.attacks.search import Search
 from ftnoise.core.checks import boolean, count, instance
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.lazy import np
 from ftnoise.core.preset import Preset, limited
 from ftnoise.core.spec import spec_id
 
@@ -65,9 +67,6 @@ class SearchAccuracy(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Searches from each example; resumes if interrupted."""
-        import numpy as np
-
-        from ftnoise.attacks.evaluation import Evaluation, chosen
         from ftnoise.layers.fixed import Fixed
 
         which = chosen(len(trained.data.y_test), self.examples)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from ftnoise.core.checks import count
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.lazy import np, tf
 from ftnoise.core.preset import Preset
 
 
@@ -39,9 +40,6 @@ class StochasticAccuracy(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Passes the test set through every draw."""
-        import numpy as np
-        import tensorflow as tf
-
         from ftnoise.layers.prediction import drawn
 
         y = trained.data.y_test

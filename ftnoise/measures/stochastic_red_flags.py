@@ -9,10 +9,11 @@ those of `attack_red_flags.py`, whose measure compares radii and steps.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.attacks.ascent import LinfBall
 from ftnoise.attacks.attack import Attack, OverDraws
+from ftnoise.attacks.evaluation import Attacked, Evaluation, chosen, frozen
 from ftnoise.attacks.spsa import SPSA
 from ftnoise.core.checks import count, instance, positive
 from ftnoise.core.experiment import Column
@@ -20,9 +21,6 @@ from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.preset import Preset, limited
 from ftnoise.core.spec import spec_id
 from ftnoise.measures.robust_accuracy import check
-
-if TYPE_CHECKING:
-    from ftnoise.attacks.evaluation import Attacked
 
 FEW = 1.0  # share of examples, in percent, that may survive any change of the image
 MORE = 5  # times the draws
@@ -74,8 +72,6 @@ class StochasticRedFlags(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Runs one attack after the other; resumes if interrupted."""
-        from ftnoise.attacks.evaluation import Evaluation, chosen, frozen
-
         which = chosen(len(trained.data.y_test), self.examples)
         x, y = trained.data.x_test[which], trained.data.y_test[which]
         evaluation = Evaluation(trained.checkpointing, spec_id(self))

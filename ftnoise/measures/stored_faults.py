@@ -12,20 +12,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.core.checks import count, expect, is_count
 from ftnoise.core.experiment import Column
 from ftnoise.core.figures import HeatMap, Pairs, Series
 from ftnoise.core.interfaces import Figure, Measure, MeasureInput, Measurement
+from ftnoise.core.lazy import keras, np
 from ftnoise.core.preset import Preset, limited
 from ftnoise.faults.effects import BitFlip
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.rates import Count
 from ftnoise.faults.where import FORMATS, Parameters
-
-if TYPE_CHECKING:
-    import keras
+from ftnoise.stats.interval import student_interval
 
 FLIPS = (10, 100, 1_000, 10_000)
 TO = ("", "bound", "zero")
@@ -86,12 +85,9 @@ class StoredFaults(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Runs the campaign, which resumes if it is interrupted."""
-        import numpy as np
-
         from ftnoise.faults.agreement import agreement, float32_accuracy
         from ftnoise.faults.campaign import Campaign, unchanged
         from ftnoise.faults.sweep import sweep
-        from ftnoise.stats.interval import student_interval
 
         data = trained.data
         with unchanged(trained.network):
@@ -160,8 +156,6 @@ class BitMap(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Flips bit after bit, and resumes with the next layer."""
-        import numpy as np
-
         from ftnoise.faults.campaign import Campaign, unchanged
         from ftnoise.faults.maps import bit_map
 

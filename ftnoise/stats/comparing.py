@@ -11,15 +11,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import expect
+from ftnoise.core.lazy import np
 from ftnoise.stats.interval import student_interval
 from ftnoise.stats.summary import summarize
-from ftnoise.stats.values import finite_array
-
-if TYPE_CHECKING:
-    from ftnoise.stats.values import Numbers
+from ftnoise.stats.values import Numbers, finite_array
 
 
 @dataclass(frozen=True)
@@ -82,8 +79,6 @@ def holm(p_values: Numbers) -> list[float]:
     Raises:
         BadInput: a p-value is not in [0, 1].
     """
-    import numpy as np
-
     given = finite_array(p_values, "p-values", low=0, high=1)
     order, adjusted = np.argsort(given, kind="stable"), np.empty_like(given)
     factors = np.arange(len(given), 0, -1)

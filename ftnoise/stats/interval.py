@@ -19,14 +19,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import expect, fraction
+from ftnoise.core.lazy import np
 from ftnoise.stats.summary import summarize
-from ftnoise.stats.values import finite_array
-
-if TYPE_CHECKING:
-    from ftnoise.stats.values import Numbers
+from ftnoise.stats.values import Numbers, finite_array
 
 STUDENT = "Student's t interval, widened for skewness"
 CROSSED = "t interval over seeds and draws"
@@ -81,8 +78,6 @@ def student_interval(
     Raises:
         BadInput: there are fewer, one is out of bounds, or `confidence` is out of range.
     """
-    import numpy as np
-
     array = finite_array(values, "values", least=2, low=low, high=high)
     summary = summarize(array.tolist(), confidence)
     assert summary.low is not None

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any
 from ftnoise.core.checks import expect
 from ftnoise.core.errors import BadInput
 from ftnoise.core.files import write_bytes, write_text
+from ftnoise.core.lazy import keras, pandas, tf
 from ftnoise.faults.where import Filters
 from ftnoise.user.text import table
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import keras
 
     from ftnoise.faults.fault import Fault
     from ftnoise.user.result import InjectionResult
@@ -114,8 +113,6 @@ class ProtectionCurve:
 
     def to_csv(self) -> str:
         """The named lines of all results, with the share in front."""
-        import pandas
-
         lines = {result.protected: result.named_lines for result in self.results}
         frame = pandas.concat(lines, names=["protected"]).reset_index(level=0)
         return frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
@@ -166,7 +163,6 @@ class ProtectionCurve:
 
 def time_ratio(first: keras.Model, second: keras.Model, x: Any) -> float:
     """The time of a compiled forward pass of the second model over that of the first."""
-    import tensorflow as tf
 
     def forward(model: keras.Model) -> Any:
         return tf.function(lambda x: model(x, training=False), autograph=False)

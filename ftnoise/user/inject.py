@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.lazy import keras
 from ftnoise.core.spec import JSON
 from ftnoise.stats.bounded import trials_needed
 from ftnoise.stats.summary import summarize
@@ -18,8 +19,6 @@ from ftnoise.user.settings import CampaignSettings
 from ftnoise.user.text import counted
 
 if TYPE_CHECKING:
-    import keras
-
     from ftnoise.faults.campaign import Campaign
     from ftnoise.faults.fault import Fault
     from ftnoise.faults.rates import Rate

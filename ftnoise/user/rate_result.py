@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ftnoise.core.lazy import np
 from ftnoise.core.spec import JSON
 from ftnoise.faults.outcomes import OUTCOMES
 from ftnoise.stats.bounded import bounded_interval
@@ -15,8 +16,6 @@ from ftnoise.stats.levels import variance_components
 from ftnoise.stats.summary import summarize
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ftnoise.faults.outcomes import Outcomes
     from ftnoise.faults.precision import Precision
     from ftnoise.stats.interval import Interval

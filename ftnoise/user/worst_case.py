@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import count, expect, is_number
+from ftnoise.core.lazy import keras, np, pandas
 from ftnoise.core.spec import JSON
 from ftnoise.faults.fault import Fault
 from ftnoise.report.figures.arrays import fault_curve
@@ -15,10 +16,6 @@ from ftnoise.user.settings import CampaignSettings
 from ftnoise.user.text import counted, table
 
 if TYPE_CHECKING:
-    import keras
-    import numpy as np
-    import pandas
-
     from ftnoise.faults.campaign import Campaign
 
 MOST_FLIPS = 100
@@ -51,8 +48,6 @@ class WorstCase:
     @property
     def lines(self) -> pandas.DataFrame:
         """A line for each flip: `flips` (their number so far), `site`, `bit`, `accuracy`."""
-        import pandas
-
         frame = pandas.DataFrame(self.flips, columns=["site", "bit", "accuracy"])
         frame.insert(0, "flips", range(1, len(frame) + 1))
         return frame
@@ -65,8 +60,6 @@ class WorstCase:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The accuracies."""
-        import numpy as np
-
         return {"accuracy": np.array([accuracy for *_, accuracy in self.flips])}
 
     def to_csv(self) -> str:

@@ -13,14 +13,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.core.checks import expect, instance
 from ftnoise.core.interfaces import Weights
+from ftnoise.core.lazy import keras, tf
 from ftnoise.faults.fault import Fault, expect_unstored
-
-if TYPE_CHECKING:
-    import keras
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +80,6 @@ def drawn(fault: Fault, targets: Sequence[Any], seed: Any) -> list[tuple[Any, An
         targets: the targets of the fault in a network.
         seed: int64 pair, which may be a tensor.
     """
-    import tensorflow as tf
-
     from ftnoise.faults.keyed import apart
 
     indices = fault.where.indices
