@@ -19,7 +19,6 @@ from ftnoise.attacks.ascent import Ball, LinfBall
 from ftnoise.attacks.target import Target
 from ftnoise.core.checks import count, expect, instance, non_negative, positive
 from ftnoise.core.lazy import keras, np, tf
-from ftnoise.core.preset import Preset
 from ftnoise.core.spec import Spec
 
 PROBABILITIES = ("softmax", "softmax_v2", "sigmoid", "hard_sigmoid")
@@ -134,6 +133,8 @@ class OverDraws(Attack):
 
     draws: int = 1
 
+    limits = (("draws", "trials"),)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         count(draws=self.draws)
@@ -146,10 +147,6 @@ class OverDraws(Attack):
     def over(self) -> str:
         """` over 20 draws`, the end of its name, or nothing for one draw."""
         return f" over {self.draws} draws" if self.draws > 1 else ""
-
-    def scaled(self, preset: Preset) -> OverDraws:
-        """At most the preset's number of trials as draws."""
-        return self.averaged(min(self.draws, preset.trials or self.draws))
 
     def averaged(self, draws: int) -> OverDraws:
         """The same attack over that number of draws."""

@@ -21,7 +21,6 @@ from ftnoise.core.checks import instance
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement, Procedure, Run
 from ftnoise.core.lazy import np
-from ftnoise.core.preset import Preset, limited
 from ftnoise.core.spec import spec_id
 from ftnoise.measures.generalization import accuracy_and_loss
 from ftnoise.measures.robust_accuracy import check
@@ -54,6 +53,8 @@ class BlackBoxAccuracy(Measure):
 
     needs_run: ClassVar[bool] = True
 
+    limits = (("examples", "attacked"),)
+
     def __post_init__(self) -> None:
         check(self.attack, self.examples)
         instance(Procedure, "a training, such as Training()", surrogate=self.surrogate)
@@ -61,14 +62,6 @@ class BlackBoxAccuracy(Measure):
     def others(self, run: Run) -> tuple[Run, ...]:
         """The run of the surrogate, which shares no initial weights with the target."""
         return (replace(run, training=self.surrogate, seed=run.seed + 1),)
-
-    def scaled(self, preset: Preset) -> BlackBoxAccuracy:
-        """At most the preset's number of attacked examples, and a smaller training."""
-        return replace(
-            self,
-            surrogate=self.surrogate.scaled(preset),
-            examples=limited(self.examples, preset.attacked),
-        )
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Attacks the surrogate, then the target; resumes if interrupted."""

@@ -18,7 +18,6 @@ from ftnoise.core.experiment import Column
 from ftnoise.core.figures import Levels, Pairs, Series
 from ftnoise.core.interfaces import Figure, Measure, MeasureInput, Measurement
 from ftnoise.core.lazy import np
-from ftnoise.core.preset import Preset, limited
 from ftnoise.faults.effects import Effect, StuckAt
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.outcomes import OUTCOMES, Outcomes
@@ -82,6 +81,7 @@ class FaultTolerance(Measure):
     seed: int = 0
 
     revision: ClassVar[int] = 3
+    limits = (("trials", "trials"),)
 
     def __post_init__(self) -> None:
         expect(
@@ -101,10 +101,6 @@ class FaultTolerance(Measure):
     def fault(self) -> Fault:
         """The fault, at the highest rate."""
         return Fault(where=self.where, what=self.what, rate=Share(rate=self.rates[-1]))
-
-    def scaled(self, preset: Preset) -> FaultTolerance:
-        """At most the preset's number of trials."""
-        return replace(self, trials=limited(self.trials, preset.trials) or self.trials)
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Runs the campaign, which resumes if it is interrupted."""

@@ -11,7 +11,7 @@ signs of that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ftnoise.attacks.apgd import APGD, TargetedAPGD
 from ftnoise.attacks.attack import Attack
@@ -20,7 +20,6 @@ from ftnoise.core.checks import boolean, count, expect, instance
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.lazy import np
-from ftnoise.core.preset import Preset, limited
 from ftnoise.core.spec import spec_id
 
 
@@ -56,6 +55,8 @@ class RobustAccuracy(Measure):
     votes: int = 1
     frozen: bool = False
 
+    limits = (("examples", "attacked"), ("votes", "trials"))
+
     def __post_init__(self) -> None:
         check(self.attack, self.examples)
         instance(tuple, "a tuple of attacks", also=self.also)
@@ -77,15 +78,6 @@ class RobustAccuracy(Measure):
         name = f"worst of {', '.join(names)} and {last}, {self.attack.region}" if names else None
         votes = f", vote of {self.votes}" if self.votes > 1 else ""
         return (name or self.attack.label) + votes + (", frozen noise" if self.frozen else "")
-
-    def scaled(self, preset: Preset) -> RobustAccuracy:
-        """At most the preset's number of attacked examples, and as few draws as its trials."""
-        return replace(
-            self,
-            attack=self.attack.scaled(preset),
-            examples=limited(self.examples, preset.attacked),
-            votes=min(self.votes, preset.trials or self.votes),
-        )
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Attacks the network; resumes if interrupted."""

@@ -6,7 +6,7 @@ it has to fall, to 0 in the end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ftnoise.attacks.attack import Attack
 from ftnoise.attacks.evaluation import Evaluation, chosen
@@ -15,7 +15,6 @@ from ftnoise.core.experiment import Column
 from ftnoise.core.figures import Series
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.lazy import np
-from ftnoise.core.preset import Preset, limited
 from ftnoise.core.spec import spec_id
 from ftnoise.measures.robust_accuracy import check
 
@@ -42,19 +41,12 @@ class RobustCurve(Measure):
     examples: int | None = 1000
     votes: int = 1
 
+    limits = (("examples", "attacked"), ("votes", "trials"))
+
     def __post_init__(self) -> None:
         check(self.attack, self.examples)
         rising(radii=self.radii)
         count(votes=self.votes)
-
-    def scaled(self, preset: Preset) -> RobustCurve:
-        """At most the preset's number of attacked examples, and as few draws as its trials."""
-        return replace(
-            self,
-            attack=self.attack.scaled(preset),
-            examples=limited(self.examples, preset.attacked),
-            votes=min(self.votes, preset.trials or self.votes),
-        )
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Attacks at one radius after the other; resumes if interrupted."""

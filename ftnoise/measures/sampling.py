@@ -14,7 +14,6 @@ from ftnoise.core.checks import count
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.lazy import np, tf
-from ftnoise.core.preset import Preset, limited
 
 STUCK = 0.01  # share of accepted trajectories below which a chain has not moved
 
@@ -38,13 +37,10 @@ class Sampling(Measure):
     examples: int = 200
 
     needs_run: ClassVar[bool] = True
+    limits = (("examples", "attacked"),)
 
     def __post_init__(self) -> None:
         count(examples=self.examples)
-
-    def scaled(self, preset: Preset) -> Sampling:
-        """At most as many examples as the preset attacks."""
-        return type(self)(examples=limited(self.examples, preset.attacked) or self.examples)
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Reads the logs of the chains, and predicts with each sample."""

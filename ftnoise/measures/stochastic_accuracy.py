@@ -8,13 +8,12 @@ by a vote.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ftnoise.core.checks import count
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.lazy import np, tf
-from ftnoise.core.preset import Preset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +30,10 @@ class StochasticAccuracy(Measure):
 
     draws: int = 50
 
+    limits = (("draws", "trials"),)
+
     def __post_init__(self) -> None:
         count(draws=self.draws)
-
-    def scaled(self, preset: Preset) -> StochasticAccuracy:
-        """At most the preset's number of trials as draws."""
-        return replace(self, draws=min(self.draws, preset.trials or self.draws))
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Passes the test set through every draw."""

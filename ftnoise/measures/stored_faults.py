@@ -10,7 +10,7 @@ test examples, on which the accuracy is measured too. On new examples saturation
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +19,6 @@ from ftnoise.core.experiment import Column
 from ftnoise.core.figures import HeatMap, Pairs, Series
 from ftnoise.core.interfaces import Figure, Measure, MeasureInput, Measurement
 from ftnoise.core.lazy import keras, np
-from ftnoise.core.preset import Preset, limited
 from ftnoise.faults.effects import BitFlip
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.rates import Count
@@ -60,6 +59,8 @@ class StoredFaults(Measure):
 
     needs_training_data = True
 
+    limits = (("trials", "trials"),)
+
     def __post_init__(self) -> None:
         expect(self.stored in FORMATS, f"stored in {', '.join(FORMATS)}", stored=self.stored)
         expect(self.clamp in TO, "clamp to bound or zero, or empty", clamp=self.clamp)
@@ -78,10 +79,6 @@ class StoredFaults(Measure):
     def fault(self) -> Fault:
         """A flip of any stored bit."""
         return Fault(where=Parameters(stored=self.stored), what=BitFlip(), rate=Count(faults=1))
-
-    def scaled(self, preset: Preset) -> StoredFaults:
-        """At most the preset's number of trials."""
-        return replace(self, trials=limited(self.trials, preset.trials) or self.trials)
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Runs the campaign, which resumes if it is interrupted."""
@@ -144,15 +141,13 @@ class BitMap(Measure):
     examples: int = 1000
     seed: int = 0
 
+    limits = (("flips", "trials"),)
+
     def __post_init__(self) -> None:
         expect(self.stored in FORMATS, f"stored in {', '.join(FORMATS)}", stored=self.stored)
         count(least=2, flips=self.flips)
         count(examples=self.examples)
         count(least=0, seed=self.seed)
-
-    def scaled(self, preset: Preset) -> BitMap:
-        """At most the preset's number of trials."""
-        return replace(self, flips=limited(self.flips, preset.trials) or self.flips)
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Flips bit after bit, and resumes with the next layer."""
