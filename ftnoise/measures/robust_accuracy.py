@@ -24,7 +24,30 @@ from ftnoise.core.spec import spec_id
 
 
 @dataclass(frozen=True, kw_only=True)
-class RobustAccuracy(Measure):
+class UnderAttack(Measure):
+    """Base of the measures of an attack on test examples.
+
+    Args:
+        attack: the attack; all models get the same random starts.
+        examples: number of test examples, drawn once for all models; None for all.
+    """
+
+    attack: Attack
+    examples: int | None = None
+
+    def __post_init__(self) -> None:
+        instance(Attack, "an attack, such as PGD(attack_epsilon=8 / 255)", attack=self.attack)
+        count(optional=True, examples=self.examples)
+
+    def begun(self, trained: MeasureInput) -> tuple[Evaluation, np.ndarray, np.ndarray]:
+        """The evaluation, which resumes if it is interrupted, the examples and their labels."""
+        which = chosen(len(trained.data.y_test), self.examples)
+        evaluation = Evaluation(trained.checkpointing, spec_id(self))
+        return evaluation, trained.data.x_test[which], trained.data.y_test[which]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RobustAccuracy(UnderAttack):
     """Share of the test examples that are right without the attack and with it.
 
     Scalars, in percent: `robust_accuracy` with its Clopper-Pearson 95 % interval
@@ -40,8 +63,7 @@ class RobustAccuracy(Measure):
     attacks also `accuracies`, those under the first one, two, ... of them.
 
     Args:
-        attack: the attack; all models get the same random starts.
-        examples: number of test examples, drawn once for all models; None for all.
+        attack, examples: see `UnderAttack`.
         also: attacks in the same ball, each on the examples that survive those before it: an
             example is broken if any of them breaks it.
         votes: number of draws that vote, at least 1.
@@ -49,8 +71,6 @@ class RobustAccuracy(Measure):
             to fail as a deterministic one, or the attack is too weak.
     """
 
-    attack: Attack
-    examples: int | None = None
     also: tuple[Attack, ...] = ()
     votes: int = 1
     frozen: bool = False
@@ -58,12 +78,12 @@ class RobustAccuracy(Measure):
     limits = (("examples", "attacked"), ("votes", "trials"))
 
     def __post_init__(self) -> None:
-        check(self.attack, self.examples)
+        super().__post_init__()
         instance(tuple, "a tuple of attacks", also=self.also)
         count(votes=self.votes)
         boolean(frozen=self.frozen)
         for other in self.also:
-            check(other, None)
+            instance(Attack, "an attack", also=other)
             expect(
                 (other.ball, other.attack_epsilon)
                 == (self.attack.ball, self.attack.attack_epsilon),
@@ -81,10 +101,8 @@ class RobustAccuracy(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Attacks the network; resumes if interrupted."""
-        which = chosen(len(trained.data.y_test), self.examples)
-        x, y = trained.data.x_test[which], trained.data.y_test[which]
+        evaluation, x, y = self.begun(trained)
         network = frozen(trained.network) if self.frozen else trained.network
-        evaluation = Evaluation(trained.checkpointing, spec_id(self))
         found = evaluation.attacked("attack", self.attack, network, x, y, votes=self.votes)
         accuracies = [found.accuracy]
         for number, other in enumerate(self.also):
@@ -135,9 +153,3 @@ def columns(measure: RobustAccuracy) -> tuple[Column, ...]:
         Column(name=name, measure=measure, title=title, unit="%", ends=ends.get(name))
         for name, title in titles.items()
     )
-
-
-def check(attack: object, examples: object) -> None:
-    """Raises `BadInput` unless these are an attack, and a number of examples or None for all."""
-    instance(Attack, "an attack, such as PGD(attack_epsilon=8 / 255)", attack=attack)
-    count(optional=True, examples=examples)
