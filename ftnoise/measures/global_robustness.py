@@ -35,8 +35,9 @@ from ftnoise.core.preset import Preset, limited
 from ftnoise.core.resumable import Resumable
 from ftnoise.core.spec import spec_id
 from ftnoise.stats.bounded import bounded_interval
+from ftnoise.stats.certificates import hoeffding_bounds
 from ftnoise.stats.comparing import holm
-from ftnoise.stats.sampling import hoeffding_interval, samples_needed
+from ftnoise.stats.sampling import samples_needed
 from ftnoise.stats.summary import proportion_interval
 from ftnoise.verify.budget import Budget
 
@@ -288,12 +289,8 @@ class GlobalRobustness(Measure):
             for (name, low), kept in surely.items():
                 arrays[name] = 100 * kept.mean(axis=1)
                 arrays[low] = np.array([_share(row, confidence)[0] for row in kept])
-        hoeffding = [
-            hoeffding_interval(float(row.mean()), len(row), confidence) for row in ~changed
-        ]
-        arrays["robust_hoeffding_low"], arrays["robust_hoeffding_high"] = 100 * np.transpose(
-            hoeffding
-        )
+        ends = hoeffding_bounds((~changed).mean(axis=1), changed.shape[1], (1 - confidence) / 2)
+        arrays["robust_hoeffding_low"], arrays["robust_hoeffding_high"] = 100 * np.array(ends)
         # The betting interval takes values in the order in which they were drawn. That of the
         # examples, which batches share, is the file's, and may tell what comes next.
         order = seeds.generator(self.seed, "order").permutation(changed.shape[1])
