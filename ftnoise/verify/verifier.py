@@ -132,29 +132,6 @@ class Verifier:
                 self._verify(points, part, error, budget, attack, deadline)
         return points.outcomes(error)
 
-    def logit_bounds(self, x: Any, radius: float, *, crown: bool = True) -> tuple[Any, Any]:
-        """Lower and upper bounds on the logits over the ball, float64 `[batch, classes]` each.
-
-        Args:
-            x: `[batch, ...]`.
-            radius: of the ball.
-            crown: False is interval arithmetic alone, far cheaper and looser.
-
-        Raises:
-            BadInput: as `verify`.
-        """
-        x, classes = self._checked(x, radius), self.program.classes
-        if crown:
-            both = np.concatenate([np.eye(classes), -np.eye(classes)])
-            bounds = self._combined(x, radius, both)
-            return bounds[:, :classes], -bounds[:, classes:]
-        ends = []
-        for start in range(0, len(x), self.crown.examples):
-            boxes = self._boxes(x[start : start + self.crown.examples], radius)
-            ends.append([end.numpy() for end in self.crown.intervals(boxes, refine=False)[1:]])
-        low, high = (np.concatenate(parts) for parts in zip(*ends, strict=True))
-        return low, high
-
     def probability_bounds(self, x: Any, radius: float) -> tuple[Any, Any]:
         """Lower and upper bounds on the softmax over the ball, float64 `[batch, classes]` each.
 

@@ -20,7 +20,7 @@ from ftnoise.verify.budget import Budget
 from ftnoise.verify.crown import Crown
 from ftnoise.verify.verifier import ATTACKED, UNDECIDED, VERIFIED, Verifier
 from tests.attacks.small import Noise
-from tests.verify.networks import in_double, made, mlp, points, randomized, smallest
+from tests.verify.networks import in_double, logit_bounds, made, mlp, points, randomized, smallest
 
 
 def linear(weights: Any, bias: Any) -> Any:
@@ -73,7 +73,7 @@ def test_the_ball_ends_at_the_range_of_inputs():
     clipped = Verifier(network, clip=(0.0, 1.0)).verify(x, 0.2)
     assert clipped.status[0] == VERIFIED
     np.testing.assert_allclose(clipped.margin, 0.05, rtol=1e-6)
-    low, high = Verifier(network, clip=(0.0, 1.0)).logit_bounds(x, 0.2)
+    low, high = logit_bounds(Verifier(network, clip=(0.0, 1.0)), x, 0.2)
     np.testing.assert_allclose([low[0, 0], high[0, 0]], [0.05, 0.35], rtol=1e-6)
 
 
@@ -422,7 +422,7 @@ def test_examples_that_are_none(x, message):
 
 def test_outputs_that_are_no_numbers():
     network = linear(np.full((3, 2), np.nan), [0, 0])
-    for call in (Verifier(network).verify, Verifier(network).logit_bounds):
+    for call in (Verifier(network).verify, Verifier(network).variation_bounds):
         with pytest.raises(BadInput, match="finite outputs"):
             call(np.zeros((2, 3)), 0.1)
 
