@@ -347,22 +347,6 @@ def test_a_larger_budget_and_a_smaller_radius_never_verify_less():
     assert verified[0] == 1
 
 
-def test_an_attack_is_moved_into_the_ball_and_confirmed():
-    network, x, place = bump()
-    found, calls = Verifier(network), []
-
-    def attack(examples: Any, predicted: Any) -> Any:
-        calls.append((examples, predicted))
-        return examples + 10 * (place - examples)
-
-    outcomes = found.verify(x, 0.1, budget=Budget(nodes=0), attack=attack)
-    np.testing.assert_array_equal(calls[0][0], x)
-    assert outcomes.status[0] == UNDECIDED
-    outcomes = found.verify(x, 0.1, budget=Budget(nodes=0), attack=lambda e, p: place[None])
-    assert outcomes.status[0] == ATTACKED
-    confirmed(network, x, 0.1, outcomes)
-
-
 def test_seconds_end_the_search():
     network, x, _ = bump()
     outcomes = Verifier(network).verify(x, 0.1, budget=Budget(seconds=1e-9))
