@@ -35,10 +35,9 @@ from ftnoise.core.preset import Preset, limited
 from ftnoise.core.resumable import Resumable
 from ftnoise.core.spec import spec_id
 from ftnoise.stats.bounded import bounded_interval
-from ftnoise.stats.certificates import hoeffding_bounds
+from ftnoise.stats.certificates import hoeffding_bounds, vote_bounds
 from ftnoise.stats.comparing import holm
 from ftnoise.stats.sampling import samples_needed
-from ftnoise.stats.summary import proportion_interval
 from ftnoise.verify.budget import Budget
 
 AT_A_TIME = 100  # examples that are verified between two checkpoints
@@ -266,11 +265,12 @@ class GlobalRobustness(Measure):
         changed, variation = attacked["changed"], attacked["variation"]
         if bounded is not None:
             changed = changed | bounded["refuted"]
-        confidence = 1 - (1 - self.confidence) / self.family
+        confidence, size = 1 - (1 - self.confidence) / self.family, changed.shape[1]
+        tail = (1 - confidence) / 2
         arrays: dict[str, np.ndarray] = {"radii": np.array(self.radii)}
         for name, kept in {"robust": ~changed, "steady": variation <= self.gamma}.items():
             arrays[name] = 100 * kept.mean(axis=1)
-            arrays[f"{name}_high"] = np.array([_share(row, confidence)[1] for row in kept])
+            arrays[f"{name}_high"] = 100 * vote_bounds(kept.sum(axis=1), size, tail)[1]
         undecided, margins = [], {}
         if bounded is not None:
             proved = np.isfinite(bounded["margin"])
@@ -288,21 +288,21 @@ class GlobalRobustness(Measure):
             }
             for (name, low), kept in surely.items():
                 arrays[name] = 100 * kept.mean(axis=1)
-                arrays[low] = np.array([_share(row, confidence)[0] for row in kept])
-        ends = hoeffding_bounds((~changed).mean(axis=1), changed.shape[1], (1 - confidence) / 2)
+                arrays[low] = 100 * vote_bounds(kept.sum(axis=1), size, tail)[0]
+        ends = hoeffding_bounds((~changed).mean(axis=1), size, tail)
         arrays["robust_hoeffding_low"], arrays["robust_hoeffding_high"] = 100 * np.array(ends)
         # The betting interval takes values in the order in which they were drawn. That of the
         # examples, which batches share, is the file's, and may tell what comes next.
-        order = seeds.generator(self.seed, "order").permutation(changed.shape[1])
+        order = seeds.generator(self.seed, "order").permutation(size)
         arrays["variation"] = variation.mean(axis=1)
         arrays["variation_low"] = np.array(
-            [_mean(row, confidence)[0] for row in variation[:, order]]
+            [bounded_interval(row, confidence).low for row in variation[:, order]]
         )
         if bounded is not None:
             most = np.maximum(bounded["variation"], variation)
             arrays["variation_bounded"] = most.mean(axis=1)
             arrays["variation_high"] = np.array(
-                [_mean(row, confidence)[1] for row in most[:, order]]
+                [bounded_interval(row, confidence).high for row in most[:, order]]
             )
         classes = _by_class(~changed, attacked["predicted"], confidence)
         scalars = {
@@ -318,7 +318,7 @@ class GlobalRobustness(Measure):
             arrays=arrays | classes,
             info={
                 "attacks": [attack.at(self.radii[-1]).name for attack in self.attacks],
-                "examples": changed.shape[1],
+                "examples": size,
                 "undecided": undecided,
                 **margins,
             },
@@ -340,18 +340,6 @@ class _Clock:
         return left / max(1, self.calls + 1)
 
 
-def _share(kept: np.ndarray, confidence: float) -> tuple[float, float]:
-    """Clopper and Pearson's interval of a share, in percent."""
-    low, high = proportion_interval(int(kept.sum()), len(kept), confidence)
-    return 100 * low, 100 * high
-
-
-def _mean(values: np.ndarray, confidence: float) -> tuple[float, float]:
-    """The betting interval of a mean of values in [0, 1]."""
-    found = bounded_interval(values, confidence)
-    return found.low, found.high
-
-
 def _by_class(kept: np.ndarray, predicted: np.ndarray, confidence: float) -> dict[str, Any]:
     """Shares of each predicted class `[radii, classes]`, and the worst class with its p-value."""
     from scipy.stats import fisher_exact
@@ -367,7 +355,8 @@ def _by_class(kept: np.ndarray, predicted: np.ndarray, confidence: float) -> dic
                 p.append(1.0)
                 continue
             each = 1 - (1 - confidence) / number
-            shares[:, n, c] = (100 * own.mean(), *_share(own, each))
+            ends = vote_bounds(own.sum(), len(own), (1 - each) / 2)
+            shares[:, n, c] = 100 * np.array([own.mean(), *ends])
             table = [[part.sum(), len(part) - part.sum()] for part in (own, others)]
             p.append(float(fisher_exact(table, alternative="less").pvalue))
         lowest = int(np.nanargmin(shares[0, n]))
