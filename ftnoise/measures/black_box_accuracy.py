@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ftnoise.core.checks import instance
-from ftnoise.core.experiment import Column
+from ftnoise.core.experiment import Column, columns_of
 from ftnoise.core.interfaces import MeasureInput, Measurement, Procedure, Run
 from ftnoise.core.lazy import np
 from ftnoise.measures.generalization import accuracy_and_loss
@@ -100,4 +100,4 @@ def columns(measure: BlackBoxAccuracy) -> tuple[Column, ...]:
         "white_box_accuracy": "Accuracy under the same attack on the model itself",
         "surrogate_accuracy": "Accuracy of the attacked surrogate without an attack",
     }
-    return tuple(Column(name=n, measure=measure, title=t, unit="%") for n, t in titles.items())
+    return columns_of(measure, titles)

@@ -19,7 +19,7 @@ from ftnoise.attacks.target import Compiled
 from ftnoise.core import seeds
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import boolean, count, expect, fraction, instance, rising
-from ftnoise.core.experiment import Column
+from ftnoise.core.experiment import Column, columns_of
 from ftnoise.core.figures import Series
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.lazy import keras, np, tf
@@ -250,30 +250,16 @@ class CertifiedAccuracy(Measure):
 
 def columns(measure: CertifiedAccuracy, kinds: tuple[str, ...] = KINDS) -> tuple[Column, ...]:
     """Accuracy of the votes, then for each radius what is certified by each bound."""
-    found = [
-        Column(
-            name="vote_accuracy",
-            measure=measure,
-            title=f"Accuracy of a vote of {measure.draws:,} draws",
-            unit="%",
-        )
-    ]
+    titles = {"vote_accuracy": f"Accuracy of a vote of {measure.draws:,} draws"}
     for n, radius in enumerate(measure.radii, 1):
         for kind in kinds:
             for what, title in (("share", "Certified"), ("certified", "Right and certified")):
-                found.append(
-                    Column(
-                        name=f"{what}_{kind}_{n}",
-                        measure=measure,
-                        title=f"{title} at {measure.norm} {radius:g} ({kind})",
-                        unit="%",
-                    )
-                )
+                titles[f"{what}_{kind}_{n}"] = f"{title} at {measure.norm} {radius:g} ({kind})"
     if measure.attack is not None:
         for n, radius in enumerate(measure.radii, 1):
-            title = f"Certificates at {radius:g} refuted by {measure.attack.at(radius).name}"
-            found.append(Column(name=f"refuted_{n}", measure=measure, title=title, unit="%"))
-    return tuple(found)
+            name = measure.attack.at(radius).name
+            titles[f"refuted_{n}"] = f"Certificates at {radius:g} refuted by {name}"
+    return columns_of(measure, titles)
 
 
 def pictures(measure: CertifiedAccuracy, kinds: tuple[str, ...] = KINDS) -> tuple[Series, ...]:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftnoise.core.checks import count, expect, is_number
-from ftnoise.core.experiment import Column
+from ftnoise.core.experiment import Column, columns_of
 from ftnoise.core.figures import Levels, Pairs, Series
 from ftnoise.core.interfaces import Figure, Measure, MeasureInput, Measurement
 from ftnoise.core.lazy import np
@@ -186,25 +186,22 @@ def summarized(rates: tuple[float, ...], found: Outcomes, agreed: Agreement) -> 
 
 def columns(measure: FaultTolerance) -> tuple[Column, ...]:
     """The columns of a table of this measure."""
-    named = (
-        ("golden_accuracy", "Testing accuracy without faults", "%"),
-        ("accuracy_at_50", "Testing accuracy with 50 % faults", "%"),
-        ("accuracy_at_90", "Testing accuracy with 90 % faults", "%"),
-        ("drop_from_50_to_90", "Drop from 50 to 90 % faults", "points"),
-        ("area_under_curve", "Mean accuracy over all rates", "%"),
-        ("rate_1_point_lost", "Rate at which 1 point is lost", "%"),
-        ("rate_5_points_lost", "Rate at which 5 points are lost", "%"),
-        ("rate_50_points_lost", "Rate at which 50 points are lost", "%"),
-        (tolerated_name(1), "Largest rate with a drop < 1 point (95 % confidence)", "%"),
-        (tolerated_name(5), "Largest rate with a drop < 5 points (95 % confidence)", "%"),
-        ("sdc_rate_at_50", "SDC rate with 50 % faults", "%"),
-        ("unclear_rates", "Rates with an interval wider than their drop", ""),
-        ("exceptions", "Examples on which Keras disagrees without faults", ""),
-    )
-    return tuple(
-        Column(name=name, measure=measure, title=title, unit=unit, digits=2 if unit else 0)
-        for name, title, unit in named
-    )
+    titles = {
+        "golden_accuracy": "Testing accuracy without faults",
+        "accuracy_at_50": "Testing accuracy with 50 % faults",
+        "accuracy_at_90": "Testing accuracy with 90 % faults",
+        "drop_from_50_to_90": ("Drop from 50 to 90 % faults", "points", 2),
+        "area_under_curve": "Mean accuracy over all rates",
+        "rate_1_point_lost": "Rate at which 1 point is lost",
+        "rate_5_points_lost": "Rate at which 5 points are lost",
+        "rate_50_points_lost": "Rate at which 50 points are lost",
+        tolerated_name(1): "Largest rate with a drop < 1 point (95 % confidence)",
+        tolerated_name(5): "Largest rate with a drop < 5 points (95 % confidence)",
+        "sdc_rate_at_50": "SDC rate with 50 % faults",
+        "unclear_rates": ("Rates with an interval wider than their drop", "", 0),
+        "exceptions": ("Examples on which Keras disagrees without faults", "", 0),
+    }
+    return columns_of(measure, titles)
 
 
 def figures(

@@ -27,7 +27,7 @@ from ftnoise.attacks.evaluation import Evaluation
 from ftnoise.core import seeds
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import count, expect, fraction, instance, rising
-from ftnoise.core.experiment import Column
+from ftnoise.core.experiment import Column, columns_of
 from ftnoise.core.figures import Series
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.lazy import keras, np
@@ -378,18 +378,10 @@ def columns(measure: GlobalRobustness) -> tuple[Column, ...]:
             "variation": (f"D, attacked ({at})", "", 3),
             "variation_bounded": (f"D, bounded ({at})", "", 3),
         }
-        found += [
-            Column(
-                name=f"{name}_{n}",
-                measure=measure,
-                title=title,
-                unit=unit,
-                digits=digits,
-                ends=(f"robust_low_{n}", f"robust_high_{n}") if name == "robust" else None,
-            )
-            for name, (title, unit, digits) in titles.items()
-            if measure.verify is not None or name in ("robust", "robust_high", "variation")
-        ]
+        known = {"robust", "robust_high", "variation"} if measure.verify is None else titles
+        shown = {f"{name}_{n}": text for name, text in titles.items() if name in known}
+        ends = {f"robust_{n}": (f"robust_low_{n}", f"robust_high_{n}")}
+        found += columns_of(measure, shown, **ends)
     return tuple(found)
 
 

@@ -30,7 +30,7 @@ from typing import Any, ClassVar
 
 from ftnoise.core import seeds
 from ftnoise.core.checks import count, expect, is_number
-from ftnoise.core.experiment import Column
+from ftnoise.core.experiment import columns_of
 from ftnoise.core.figures import Series
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.lazy import keras, np, tf
@@ -229,23 +229,18 @@ def form_and_remainders(
 
 
 MEASURE = NoiseEquivalence()
-COLUMNS = tuple(
-    Column(
-        name=name,
-        measure=MEASURE,
-        title=title,
-        digits=digits,
-        ends=("slope_jacobian_low", "slope_jacobian_high") if name == "slope_jacobian" else None,
-    )
-    for name, title, digits in (
-        ("slope_jacobian", "Slope, noise minus Jacobian penalty", 2),
-        ("slope_jacobian_low", "Low end of its 95 % interval", 2),
-        ("slope_jacobian_high", "High end of its 95 % interval", 2),
-        ("slope_l2", "Slope, noise minus L2 penalty", 2),
-        ("form_over_jacobian", "Second-order form of the noise / Jacobian penalty", 3),
-        ("form_over_jacobian_error", "Its standard error", 3),
-        ("jacobian_per_l2", "Jacobian penalty / L2 penalty", 4),
-    )
+COLUMNS = columns_of(
+    MEASURE,
+    {
+        "slope_jacobian": ("Slope, noise minus Jacobian penalty", "", 2),
+        "slope_jacobian_low": ("Low end of its 95 % interval", "", 2),
+        "slope_jacobian_high": ("High end of its 95 % interval", "", 2),
+        "slope_l2": ("Slope, noise minus L2 penalty", "", 2),
+        "form_over_jacobian": ("Second-order form of the noise / Jacobian penalty", "", 3),
+        "form_over_jacobian_error": ("Its standard error", "", 3),
+        "jacobian_per_l2": ("Jacobian penalty / L2 penalty", "", 4),
+    },
+    slope_jacobian=("slope_jacobian_low", "slope_jacobian_high"),
 )
 PICTURES = tuple(
     Series(

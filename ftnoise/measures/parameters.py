@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ftnoise.core.checks import count, positive
-from ftnoise.core.experiment import Column
+from ftnoise.core.experiment import columns_of
 from ftnoise.core.figures import Series
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.lazy import keras, np
@@ -86,20 +86,15 @@ def spreads(theta: np.ndarray) -> dict[str, float]:
     }
 
 
-SPREAD_COLUMNS = tuple(
-    Column(name=name, measure=ParameterSpread(), title=title, digits=4)
-    for name, title in (
-        ("parameter_std", "Standard deviation of the parameters"),
-        ("parameter_spread_eq10", "Spread of the parameters by equation (10)"),
-    )
+SPREAD_COLUMNS = columns_of(
+    ParameterSpread(),
+    {
+        "parameter_std": ("Standard deviation of the parameters", "", 4),
+        "parameter_spread_eq10": ("Spread of the parameters by equation (10)", "", 4),
+    },
 )
-HISTOGRAM_COLUMNS = (
-    Column(
-        name="parameters_beyond",
-        measure=ParameterHistogram(),
-        title="Parameters outside of the histogram",
-        unit="%",
-    ),
+HISTOGRAM_COLUMNS = columns_of(
+    ParameterHistogram(), {"parameters_beyond": "Parameters outside of the histogram"}
 )
 PICTURE = Series(
     name="histogram",

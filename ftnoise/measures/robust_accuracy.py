@@ -17,7 +17,7 @@ from ftnoise.attacks.apgd import APGD, TargetedAPGD
 from ftnoise.attacks.attack import Attack
 from ftnoise.attacks.evaluation import Evaluation, chosen, frozen
 from ftnoise.core.checks import boolean, count, expect, instance
-from ftnoise.core.experiment import Column
+from ftnoise.core.experiment import Column, columns_of
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.lazy import np
 from ftnoise.core.spec import spec_id
@@ -148,8 +148,5 @@ def columns(measure: RobustAccuracy) -> tuple[Column, ...]:
     }
     if measure.votes > 1:
         titles["single_pass_robust_accuracy"] = f"In a single pass ({measure.attack.label})"
-    ends = {"robust_accuracy": ("robust_accuracy_low", "robust_accuracy_high")}
-    return tuple(
-        Column(name=name, measure=measure, title=title, unit="%", ends=ends.get(name))
-        for name, title in titles.items()
-    )
+    ends = ("robust_accuracy_low", "robust_accuracy_high")
+    return columns_of(measure, titles, robust_accuracy=ends)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ftnoise.core.checks import count
-from ftnoise.core.experiment import Column
+from ftnoise.core.experiment import Column, columns_of
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.lazy import np, tf
 
@@ -123,7 +123,4 @@ def columns(measure: Sampling) -> tuple[Column, ...]:
         "r_hat_median": ("R-hat of predictions, median", "", 2),
         "effective_samples": ("Effective samples, median", "", 0),
     }
-    return tuple(
-        Column(name=name, measure=measure, title=title, unit=unit, digits=digits)
-        for name, (title, unit, digits) in titles.items()
-    )
+    return columns_of(measure, titles)

@@ -13,7 +13,7 @@ from typing import Any
 
 from ftnoise.attacks.evaluation import chosen
 from ftnoise.core.checks import count, expect, fraction, non_negative
-from ftnoise.core.experiment import Column
+from ftnoise.core.experiment import Column, columns_of
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.lazy import np
 from ftnoise.core.preset import Preset, limited
@@ -106,7 +106,4 @@ def columns(measure: SequentialCertification) -> tuple[Column, ...]:
         "sequential_undecided": (f"Undecided at {at} (sequential)", "%", 2),
         "sequential_draws": (f"Draws for an image at {at} (sequential)", "", 0),
     }
-    return tuple(
-        Column(name=name, measure=measure, title=title, unit=unit, digits=digits)
-        for name, (title, unit, digits) in titles.items()
-    )
+    return columns_of(measure, titles)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ftnoise.core.checks import count
-from ftnoise.core.experiment import Column
+from ftnoise.core.experiment import Column, columns_of
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.lazy import np, tf
 
@@ -64,4 +64,4 @@ def columns(measure: StochasticAccuracy) -> tuple[Column, ...]:
         "mean_probability_accuracy": f"Accuracy of the mean probabilities of {measure.draws} draws",
         "vote_accuracy": f"Accuracy of a vote of {measure.draws} draws",
     }
-    return tuple(Column(name=n, measure=measure, title=t, unit="%") for n, t in titles.items())
+    return columns_of(measure, titles)

@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 from ftnoise.core.checks import count, expect, is_count
-from ftnoise.core.experiment import Column
+from ftnoise.core.experiment import Column, columns_of
 from ftnoise.core.figures import HeatMap, Pairs, Series
 from ftnoise.core.interfaces import Figure, Measure, MeasureInput, Measurement
 from ftnoise.core.lazy import keras, np
@@ -190,10 +190,7 @@ def columns(measure: StoredFaults, flips: Sequence[int]) -> tuple[Column, ...]:
     how = f", clamped to {measure.clamp}" if measure.clamp else ""
     titles = {"golden_accuracy": f"Testing accuracy in {measure.stored}{how}"}
     titles |= {f"accuracy_at_{n}": f"With {n:,} flips in {measure.stored}{how}" for n in flips}
-    return tuple(
-        Column(name=f"{measure.prefix}{name}", measure=measure, title=title, unit="%", digits=2)
-        for name, title in titles.items()
-    )
+    return columns_of(measure, {f"{measure.prefix}{n}": title for n, title in titles.items()})
 
 
 def curve(measure: StoredFaults, rows: tuple[str, ...]) -> Series:
