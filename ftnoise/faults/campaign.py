@@ -210,6 +210,13 @@ class Campaign:
         with self.stored():
             return self.faulty.outputs(self.faulty.clean(x), values)[0]
 
+    def gradients(self, x: Sequence[Any], y: Any, values: list[Any], loss: Any) -> list[Any]:
+        """The gradient of the mean of `loss(outputs, y)` in `values`; see `traced_outputs`."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(values)
+            mean = tf.reduce_mean(loss(self.traced_outputs(list(x), values), y))
+        return tape.gradient(mean, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
     def _joined(
         self, trials: Sequence[Any], calls: Callable[[Sequence[Any]], Iterator[Any]]
     ) -> TrialResults:
