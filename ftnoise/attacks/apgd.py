@@ -22,7 +22,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ftnoise.attacks.attack import Attack
-from ftnoise.attacks.target import Target, per_example
+from ftnoise.attacks.target import Target, draw, per_example
 from ftnoise.core.checks import count, expect
 from ftnoise.core.lazy import tf
 
@@ -93,15 +93,15 @@ class APGD(Attack):
         start_seed, steps_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
         start = self.ball.neighbor(x, self.attack_epsilon, start_seed)
         begin, step = self.compiled(target, x, y)
-        state = begin(start, y, aim, _draw(steps_seed, 0))
+        state = begin(start, y, aim, draw(steps_seed, 0))
         size = tf.fill(tf.shape(x)[:1], tf.constant(2 * self.attack_epsilon, x.dtype))
         halved, highest, last = tf.zeros_like(state.broken), state.highest, 0
         checks = {*checked_steps(self.steps)}
         for taken in range(1, self.steps + 1):
             momentum = tf.constant(MOMENTUM if taken > 1 else 1.0, x.dtype)
             radius = tf.constant(self.attack_epsilon, x.dtype)
-            draw = _draw(steps_seed, taken)
-            state = step(state, x, y, aim, size, momentum, radius, draw)
+            drawn = draw(steps_seed, taken)
+            state = step(state, x, y, aim, size, momentum, radius, drawn)
             if taken in checks:
                 few = tf.cast(state.rises, x.dtype) < RISES * (taken - last)
                 halved = few | (~halved & (state.highest == highest))
@@ -218,10 +218,6 @@ def checked_steps(steps: int) -> list[int]:
         found.append(-(-now * steps // 100))
         before, now = now, now + max(now - before - 3, 6)
     return found
-
-
-def _draw(seed: Any, step: int) -> Any:
-    return tf.cast(tf.random.experimental.stateless_fold_in(seed, step), tf.int64)
 
 
 def _where(chosen: Any, here: Any, there: Any) -> Any:

@@ -19,8 +19,8 @@ from typing import Any, ClassVar
 
 from ftnoise.attacks.ascent import Ball, L2Ball
 from ftnoise.attacks.attack import BATCH_NUMBERS
-from ftnoise.attacks.search import Search, draw, numbers, until_wrong
-from ftnoise.attacks.target import Compiled, per_example
+from ftnoise.attacks.search import Search, numbers, until_wrong
+from ftnoise.attacks.target import Compiled, draw, per_example
 from ftnoise.core.checks import boolean, count, non_negative
 from ftnoise.core.lazy import tf
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ftnoise.attacks.ascent import Ball, LinfBall
-from ftnoise.attacks.search import Search, draw, numbers, until_wrong
-from ftnoise.attacks.target import Compiled, per_example
+from ftnoise.attacks.search import Search, numbers, until_wrong
+from ftnoise.attacks.target import Compiled, draw, per_example
 from ftnoise.core.checks import count
 from ftnoise.core.lazy import tf
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ftnoise.attacks.ascent import Ball, L2Ball
-from ftnoise.attacks.search import Search, draw, until_wrong
-from ftnoise.attacks.target import Compiled
+from ftnoise.attacks.search import Search, until_wrong
+from ftnoise.attacks.target import Compiled, draw
 from ftnoise.core.checks import boolean, count, expect, is_number, positive
 from ftnoise.core.lazy import keras, tf
 

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 from ftnoise.attacks.ascent import Ball
 from ftnoise.attacks.attack import BATCH_NUMBERS, check_logits, check_range
-from ftnoise.attacks.target import Compiled, per_example
+from ftnoise.attacks.target import Compiled, draw, per_example
 from ftnoise.core.lazy import keras, tf
 from ftnoise.core.spec import Spec
 
@@ -129,8 +129,3 @@ def until_wrong(
 def numbers(gradient: Any) -> Any:
     """The gradient with 0 where it is no number, which would lead anywhere after clipping."""
     return tf.where(tf.math.is_finite(gradient), gradient, 0.0)
-
-
-def draw(seed: Any, number: Any) -> Any:
-    """The int64 pair of this number under a seed."""
-    return tf.cast(tf.random.experimental.stateless_fold_in(seed, number), tf.int64)

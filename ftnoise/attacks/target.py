@@ -183,3 +183,8 @@ def per_example(values: Any, x: Any) -> Any:
 def compiled(function: Callable[..., Any], *signature: Any) -> Any:
     """The function, compiled for this signature at its first call and never again."""
     return tf.function(function, input_signature=signature, autograph=False)
+
+
+def draw(seed: Any, number: Any) -> Any:
+    """The int64 pair of this number under a seed."""
+    return tf.cast(tf.random.experimental.stateless_fold_in(seed, number), tf.int64)

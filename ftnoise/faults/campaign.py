@@ -193,13 +193,7 @@ class Campaign:
 
     def outputs(self, trial: int, rate: Rate) -> np.ndarray:
         """The network's outputs in the trial with this number (>= 0) at a rate, `[n, classes]`."""
-        return self._first_outputs(self._calls([trial] * self.trials_per_call, rate))
-
-    def outputs_at(self, sites: np.ndarray) -> np.ndarray:
-        """The network's outputs with faults at given sites, `[n, classes]`; see `run_at`."""
-        return self._first_outputs(self._calls_at([sites] * self.trials_per_call))
-
-    def _first_outputs(self, calls: Iterator[Call]) -> np.ndarray:
+        calls = self._calls([trial] * self.trials_per_call, rate)
         return np.concatenate([found["outputs"].numpy() for found, _ in calls])
 
     def traced_outputs(self, x: list[Any], values: Sequence[Any]) -> Any:

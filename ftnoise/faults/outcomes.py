@@ -13,14 +13,6 @@ from typing import Any
 from ftnoise.core.lazy import np
 from ftnoise.faults.rates import Rate
 
-NUMBERS = (
-    "output_deviation_mean",
-    "output_deviation_max",
-    "values_not_finite",
-    "faults",
-    "golden_right",
-    "outcomes",
-)
 # Rates of outcomes in percent, with short titles. `decisions.py` decides which an example has.
 OUTCOMES = {
     "due_rate": "DUE",
@@ -64,6 +56,9 @@ class TrialResults:
         """The results by name, `[trials, ...]`; `correct` as bits that `numpy.packbits` packs."""
         arrays = {each.name: getattr(self, each.name) for each in fields(self)}
         return arrays | {"correct": np.packbits(self.correct, axis=1)}
+
+
+NUMBERS = tuple(each.name for each in fields(TrialResults))[1:]  # all but `correct`
 
 
 @dataclass(frozen=True, eq=False)

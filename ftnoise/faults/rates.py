@@ -104,11 +104,9 @@ class Share(Rate):
         from ftnoise.faults import keyed
 
         parts = sizes if self.per_tensor else [sum(sizes)]
+        fold = tf.random.experimental.stateless_fold_in
         return tf.concat(
-            [
-                keyed.smallest(size, self.count(size), keyed.apart(seed, n))
-                for n, size in enumerate(parts)
-            ],
+            [keyed.smallest(size, self.count(size), fold(seed, n)) for n, size in enumerate(parts)],
             axis=0,
         )
 
