@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftnoise.core.checks import expect, is_count, is_number, positive
-from ftnoise.core.lazy import np
+from ftnoise.core.lazy import np, special
 
 SAMPLERS = ("poisson", "shuffled")
 NOISE = (1e-3, 1e4)
@@ -213,13 +213,12 @@ def poisson_pld(mechanism: Mechanism) -> float:
 def gaussian(noise_multiplier: float, count: int, delta: float) -> float:
     """Epsilon of `count` Gaussian releases of sensitivity 1, exact (Balle and Wang 2018)."""
     from scipy.optimize import brentq
-    from scipy.special import log_ndtr
 
     mu = math.sqrt(count) / noise_multiplier
 
     def log_delta(epsilon: float) -> float:
-        above = float(log_ndtr(mu / 2 - epsilon / mu))
-        below = epsilon + float(log_ndtr(-mu / 2 - epsilon / mu))
+        above = float(special.log_ndtr(mu / 2 - epsilon / mu))
+        below = epsilon + float(special.log_ndtr(-mu / 2 - epsilon / mu))
         # Rounding may leave nothing between the two.
         return above + math.log(-math.expm1(below - above)) if below < above else -1e9
 
@@ -270,9 +269,7 @@ def _log_masses(edges: np.ndarray, mean: float, sigma: float, others: int) -> np
 
     The outer cells reach to infinity; a cell may have no mass, -inf.
     """
-    from scipy.special import log_ndtr
-
-    below = log_ndtr((edges - mean) / sigma) + others * log_ndtr(edges / sigma)
+    below = special.log_ndtr((edges - mean) / sigma) + others * special.log_ndtr(edges / sigma)
     below[0], below[-1] = -np.inf, 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
         return below[1:] + np.log(-np.expm1(below[:-1] - below[1:]))

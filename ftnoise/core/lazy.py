@@ -1,4 +1,4 @@
-"""NumPy, Keras, TensorFlow and pandas under their usual names, each imported at its first use.
+"""NumPy, Keras, TensorFlow, pandas and scipy.special by name, each imported at its first use.
 
 `from ftnoise.core.lazy import np, tf` at the top of a module imports neither: `tf.constant` does,
 when it is evaluated. So a spec and the code that computes it stand in one module, and reading an
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pandas
     import tensorflow as tf
+    from scipy import special as special
 else:
 
     class _Lazy:
@@ -37,3 +38,4 @@ else:
             return importlib.import_module, (self._name,)
 
     keras, np, pandas, tf = map(_Lazy, ("keras", "numpy", "pandas", "tensorflow"))
+    special = _Lazy("scipy.special")

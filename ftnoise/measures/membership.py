@@ -16,7 +16,7 @@ from ftnoise.core import seeds
 from ftnoise.core.checks import count, expect
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
-from ftnoise.core.lazy import keras, np
+from ftnoise.core.lazy import keras, np, special
 from ftnoise.stats import proportion_interval
 
 
@@ -85,16 +85,14 @@ class Membership(Measure):
 
 def features(network: keras.Model, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Loss, entropy (nats), margin (log odds) and correctness of each example, `[n, 4]` float64."""
-    from scipy.special import log_softmax, logsumexp
-
     from ftnoise.layers.prediction import logits
 
-    log_p = log_softmax(logits(network, x).astype(np.float64), axis=1)
+    log_p = special.log_softmax(logits(network, x).astype(np.float64), axis=1)
     rows = np.arange(len(y))
     loss = -log_p[rows, y]
     others = log_p.copy()
     others[rows, y] = -np.inf
-    margin = log_p[rows, y] - logsumexp(others, axis=1)
+    margin = log_p[rows, y] - special.logsumexp(others, axis=1)
     entropy = -np.sum(np.exp(log_p) * log_p, axis=1)
     return np.stack([loss, entropy, margin, log_p.argmax(axis=1) == y], axis=1)
 

@@ -18,7 +18,7 @@ import math
 from typing import Any
 
 from ftnoise.core.checks import fraction, positive
-from ftnoise.core.lazy import np
+from ftnoise.core.lazy import np, special
 
 # Lecuyer et al. build their noise with these, and search for deltas in this range.
 PRIVACY_EPSILON, DELTA = 1.0, 0.05
@@ -83,12 +83,10 @@ def gaussian_sizes(p_a: Any, p_b: Any, std: float) -> np.ndarray:
     With p_b = 1 - p_a, as for a class that is tested against all others, it is std times the
     normal quantile of p_a.
     """
-    from scipy.special import ndtri
-
     positive(std=std)
     p_a, p_b = np.asarray(p_a, float), np.asarray(p_b, float)
     with np.errstate(invalid="ignore"):
-        sizes = std / 2 * (ndtri(p_a) - ndtri(p_b))
+        sizes = std / 2 * (special.ndtri(p_a) - special.ndtri(p_b))
     return np.where(p_a > p_b, sizes, 0.0)
 
 
@@ -97,10 +95,9 @@ def probability_of(size: float, scale: float, kind: str = "gaussian") -> float:
 
     It is the inverse of `gaussian_sizes`, or of `laplace_sizes`, with p_b = 1 - p_a.
     """
-    from scipy.special import expit, ndtr
-
     positive(scale=scale)
-    return float(expit(2 * size / scale) if kind == "laplace" else ndtr(size / scale))
+    laplace = kind == "laplace"
+    return float(special.expit(2 * size / scale) if laplace else special.ndtr(size / scale))
 
 
 def vote_bounds(votes: Any, draws: int, alpha: float) -> tuple[np.ndarray, np.ndarray]:
@@ -111,16 +108,12 @@ def vote_bounds(votes: Any, draws: int, alpha: float) -> tuple[np.ndarray, np.nd
         draws: fixed in advance, at least 1.
         alpha: each bound is wrong with at most this probability, in (0, 1).
     """
-    from scipy.special import betaincinv
-
     fraction(zero=False, one=False, alpha=alpha)
     votes = np.asarray(votes, float)
     with np.errstate(invalid="ignore"):
-        low = np.where(votes > 0, betaincinv(np.maximum(votes, 1), draws - votes + 1, alpha), 0.0)
-        high = np.where(
-            votes < draws, betaincinv(votes + 1, np.maximum(draws - votes, 1), 1 - alpha), 1.0
-        )
-    return low, high
+        low = special.betaincinv(np.maximum(votes, 1), draws - votes + 1, alpha)
+        high = special.betaincinv(votes + 1, np.maximum(draws - votes, 1), 1 - alpha)
+    return np.where(votes > 0, low, 0.0), np.where(votes < draws, high, 1.0)
 
 
 def hoeffding_bounds(means: Any, draws: int, alpha: float) -> tuple[np.ndarray, np.ndarray]:
@@ -159,11 +152,9 @@ def sequential_bounds(votes: Any, draws: Any, alpha: float) -> tuple[np.ndarray,
         draws: numbers of draws, of the same shape.
         alpha: in (0, 1).
     """
-    from scipy.special import betaln, xlog1py, xlogy
-
     fraction(zero=False, one=False, alpha=alpha)
     votes, draws = np.broadcast_arrays(np.asarray(votes, float), np.asarray(draws, float))
-    level = betaln(votes + 1, draws - votes + 1) + math.log(alpha)
+    level = special.betaln(votes + 1, draws - votes + 1) + math.log(alpha)
     mode = votes / np.maximum(draws, 1)
 
     def end(outside: float) -> np.ndarray:
@@ -171,7 +162,7 @@ def sequential_bounds(votes: Any, draws: Any, alpha: float) -> tuple[np.ndarray,
         out, inside = np.full_like(mode, outside), mode.copy()
         for _ in range(60):
             middle = (out + inside) / 2
-            likelihood = xlogy(votes, middle) + xlog1py(draws - votes, -middle)
+            likelihood = special.xlogy(votes, middle) + special.xlog1py(draws - votes, -middle)
             kept = likelihood >= level
             inside, out = np.where(kept, middle, inside), np.where(kept, out, middle)
         return out

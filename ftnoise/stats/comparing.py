@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 
 from ftnoise.core.checks import expect
-from ftnoise.core.lazy import np
+from ftnoise.core.lazy import np, special
 from ftnoise.stats.interval import student_interval
 from ftnoise.stats.summary import summarize
 from ftnoise.stats.values import Numbers, finite_array
@@ -55,8 +55,6 @@ def paired(
     Raises:
         BadInput: the lengths differ, there are fewer pairs, or a number is out of range.
     """
-    from scipy.special import stdtr
-
     one = finite_array(first, "first values", least=2)
     two = finite_array(second, "second values", least=2)
     expect(len(one) == len(two), "as many first as second values", first=len(one), second=len(two))
@@ -65,7 +63,7 @@ def paired(
     mean, spread, count = summary.mean, summary.spread or 0.0, summary.count
     p_value = 1.0 if mean == 0 else 0.0
     if spread > 0:
-        p_value = float(2 * stdtr(count - 1, -abs(mean) / spread * math.sqrt(count)))
+        p_value = float(2 * special.stdtr(count - 1, -abs(mean) / spread * math.sqrt(count)))
     return Comparison(mean, interval.low, interval.high, p_value, count)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from ftnoise.core import checks
 from ftnoise.core.checks import expect, fraction
+from ftnoise.core.lazy import special
 from ftnoise.stats.certificates import vote_bounds
 from ftnoise.stats.values import is_finite
 
@@ -51,10 +52,8 @@ def summarize(values: Sequence[float], confidence: float = 0.95) -> Summary:
     mean, count = statistics.mean(exact), len(exact)
     if count == 1:
         return Summary(mean, None, None, None, count)
-    from scipy.special import stdtrit
-
     spread = statistics.stdev(exact)
-    half = float(stdtrit(count - 1, (1 + confidence) / 2)) * spread / math.sqrt(count)
+    half = float(special.stdtrit(count - 1, (1 + confidence) / 2)) * spread / math.sqrt(count)
     return Summary(mean, spread, mean - half, mean + half, count)
 
 

@@ -10,13 +10,14 @@ import keras
 import numpy as np
 import pandas
 import tensorflow as tf
+from scipy import special
 
 from ftnoise.core import lazy
 
 FIRST_USE = """
 import sys
-from ftnoise.core.lazy import keras, np, pandas, tf
-heavy = ("keras", "numpy", "pandas", "tensorflow")
+from ftnoise.core.lazy import keras, np, pandas, special, tf
+heavy = ("keras", "numpy", "pandas", "scipy", "tensorflow")
 before = [name for name in heavy if name in sys.modules]
 np.zeros
 print(before, [name for name in heavy if name in sys.modules])
@@ -35,6 +36,7 @@ def test_attributes_are_those_of_the_module(monkeypatch):
     assert lazy.tf.Tensor is tf.Tensor
     assert lazy.keras.Model is keras.Model
     assert lazy.pandas.DataFrame is pandas.DataFrame
+    assert lazy.special.ndtri is special.ndtri
     monkeypatch.setattr(np, "zeros", replaced := object())  # no copy of its names
     assert lazy.np.zeros is replaced
 
