@@ -7,11 +7,14 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
+from ftnoise.attacks.evaluation import chosen
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import positive
 from ftnoise.core.lazy import keras, np, pandas
 from ftnoise.core.spec import JSON
 from ftnoise.measures.certified_accuracy import CertifiedAccuracy
+from ftnoise.stats.certificates import private_sizes
+from ftnoise.user.classifier import checked_classifier
 from ftnoise.user.folder import Job, content_id
 from ftnoise.user.text import counted, table
 
@@ -127,8 +130,6 @@ class CertificationResult:
 
     def __str__(self) -> str:
         """The table and what it means, for a terminal."""
-        from ftnoise.stats.certificates import private_sizes
-
         settings, scalars = self.settings, self.scalars
         farthest = float(private_sizes(1.0, 0.0, settings.sigma))
         rows = [["radius", *(f"{kind} %" for kind in KINDS)]]
@@ -201,7 +202,6 @@ def prepared(
     Raises:
         BadInput: the parts do not fit each other.
     """
-    from ftnoise.user.classifier import checked_classifier
     from ftnoise.verify.smoothing import with_input_noise
 
     examples, labels = checked_classifier(model, x, y)
@@ -218,8 +218,6 @@ def run(
     identity: str = "",
 ) -> CertificationResult:
     """Measures what `prepared` made; see `certify` and `CertifiedAccuracy.measured`."""
-    from ftnoise.attacks.evaluation import chosen
-
     index = np.arange(len(x))[chosen(len(x), settings.examples)]
     keeping = checkpointing or Checkpointing()
     found = settings.measure.measured(network, x[index], y[index], keeping, identity)

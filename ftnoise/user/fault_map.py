@@ -17,6 +17,7 @@ from ftnoise.report.figures.arrays import sensitivity_map
 from ftnoise.stats.comparing import holm, paired
 from ftnoise.stats.interval import student_interval
 from ftnoise.user.folder import Job, content_id
+from ftnoise.user.inject import prepared
 from ftnoise.user.settings import CampaignSettings
 from ftnoise.user.text import table
 
@@ -227,8 +228,6 @@ def fault_map(
     Raises:
         BadInput: an argument does not fit.
     """
-    from ftnoise.user.inject import prepared
-
     checked = CampaignSettings.of(fault, **settings)
     return run(prepared(model, x, y, checked), checked, by, checkpointing)
 

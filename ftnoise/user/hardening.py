@@ -17,14 +17,15 @@ from ftnoise.core.checks import expect
 from ftnoise.core.errors import BadInput
 from ftnoise.core.files import write_bytes, write_text
 from ftnoise.core.lazy import keras, pandas, tf
+from ftnoise.faults.fault import Fault
 from ftnoise.faults.where import Filters
+from ftnoise.report.figures.arrays import named_curves
+from ftnoise.user.result import InjectionResult
 from ftnoise.user.text import table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ftnoise.faults.fault import Fault
-    from ftnoise.user.result import InjectionResult
 
 FORM = "clamp, clamp=channel, zero, zero=channel, or protect=1%+5% (shares of the parameters)"
 REPEATED = 7  # forward passes of each model, whose fastest counts
@@ -119,8 +120,6 @@ class ProtectionCurve:
 
     def figure(self) -> dict[str, bytes]:
         """A line for each rate of faults, by suffix (`png`, `pdf`)."""
-        from ftnoise.report.figures.arrays import named_curves
-
         by_rate = zip(*(result.rows for result in self.results), strict=True)
         curves = {
             rows[0].rate: [*zip(*((row.accuracy, *row.ends) for row in rows), strict=True)]

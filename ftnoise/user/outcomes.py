@@ -17,6 +17,7 @@ from ftnoise.core.errors import BadInput
 from ftnoise.core.lazy import np, pandas
 from ftnoise.core.spec import JSON, digest
 from ftnoise.datasets.npz_file import opened
+from ftnoise.faults.outcomes import OUTCOMES, Outcomes, TrialResults
 from ftnoise.faults.precision import Precision
 from ftnoise.faults.rates import Count
 from ftnoise.stats.comparing import holm, paired
@@ -28,7 +29,6 @@ from ftnoise.user.text import counted, table
 
 if TYPE_CHECKING:
     from ftnoise.faults.decisions import Decisions
-    from ftnoise.faults.outcomes import Outcomes, TrialResults
 
 OF_LABELS = ("sdc_rate", "repaired_rate")
 ROUNDING = 0.01  # of a sum of probabilities, as float16 has
@@ -240,7 +240,6 @@ def outcomes(
         BadInput: naming the file that is not readable or does not fit.
     """
     from ftnoise.faults.compatibility import labels_of
-    from ftnoise.faults.outcomes import Outcomes
 
     clean = _array(golden, "outputs", 2)
     _expect(golden, bool(np.isfinite(clean).all()), "finite outputs without faults", clean)
@@ -300,8 +299,6 @@ def outcomes(
 
 def _columns() -> list[int]:
     """The columns of `TrialResults.outcomes` that need labels."""
-    from ftnoise.faults.outcomes import OUTCOMES
-
     return [list(OUTCOMES).index(name) for name in OF_LABELS]
 
 

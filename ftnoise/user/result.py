@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import expect
 from ftnoise.core.lazy import np, pandas
 from ftnoise.core.spec import JSON
+from ftnoise.faults.outcomes import Outcomes
 from ftnoise.report.figures.arrays import fault_curve
 from ftnoise.stats import curves
 from ftnoise.stats.comparing import holm, paired
@@ -20,9 +20,6 @@ from ftnoise.user.plausibility import guessing
 from ftnoise.user.rate_result import RateResult
 from ftnoise.user.settings import CampaignSettings
 from ftnoise.user.text import counted, table
-
-if TYPE_CHECKING:
-    from ftnoise.faults.outcomes import Outcomes
 
 MBIT = 2**20  # bits
 OUTCOMES_TITLE = (

@@ -17,7 +17,7 @@ from ftnoise.core.lazy import keras, np, pandas
 from ftnoise.core.progress import duration
 from ftnoise.core.spec import JSON
 from ftnoise.measures.global_robustness import GlobalRobustness
-from ftnoise.user.classifier import check_range
+from ftnoise.user.classifier import attackable, check_range
 from ftnoise.user.folder import Job, content_id
 from ftnoise.user.text import counted, table
 from ftnoise.verify.budget import Budget
@@ -325,8 +325,6 @@ def prepared(
     Raises:
         BadInput: the parts do not fit each other.
     """
-    from ftnoise.user.classifier import attackable
-
     network, examples, labels = attackable(model, x, y, settings.low, settings.high)
     settings.measure.drawn(len(examples))
     if settings.verify is not None:

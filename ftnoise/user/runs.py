@@ -23,6 +23,7 @@ from ftnoise.core.spec import spec_id
 from ftnoise.engine.executor import reporter
 from ftnoise.engine.runner import Unit, perform, stored_network
 from ftnoise.store.folders import RunFolder, Store, default_root
+from ftnoise.user.classifier import arrays_only, checked_classifier
 from ftnoise.user.text import table
 
 
@@ -176,7 +177,6 @@ def _own(
 ) -> MeasureInput:
     """What measures get of a model of a user's own."""
     from ftnoise.layers.logits import without_probabilities
-    from ftnoise.user.classifier import arrays_only, checked_classifier
 
     instance(keras.Model, "a Run or a keras.Model", subject=model)
     expect(x is not None and y is not None, "x and y, to test a model on", x=type(x), y=type(y))

@@ -12,6 +12,7 @@ from ftnoise.core.spec import JSON
 from ftnoise.faults.fault import Fault
 from ftnoise.report.figures.arrays import fault_curve
 from ftnoise.user.folder import Job, content_id
+from ftnoise.user.inject import prepared
 from ftnoise.user.settings import CampaignSettings
 from ftnoise.user.text import counted, table
 
@@ -127,8 +128,6 @@ def worst_case(
     Raises:
         BadInput: an argument does not fit.
     """
-    from ftnoise.user.inject import prepared
-
     checked = CampaignSettings.of(fault, **settings)
     check(checked, below, most_flips)
     return run(prepared(model, x, y, checked), below, most_flips, checkpointing)
