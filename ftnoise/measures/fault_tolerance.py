@@ -186,7 +186,7 @@ def summarized(rates: tuple[float, ...], found: Outcomes, agreed: Agreement) -> 
 
 def columns(measure: FaultTolerance) -> tuple[Column, ...]:
     """The columns of a table of this measure."""
-    titles = {
+    titles: dict[str, str | tuple[str, str, int]] = {
         "golden_accuracy": "Testing accuracy without faults",
         "accuracy_at_50": "Testing accuracy with 50 % faults",
         "accuracy_at_90": "Testing accuracy with 90 % faults",

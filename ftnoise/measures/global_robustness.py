@@ -367,7 +367,7 @@ def _by_class(kept: np.ndarray, predicted: np.ndarray, confidence: float) -> dic
 
 def columns(measure: GlobalRobustness) -> tuple[Column, ...]:
     """For each radius the two sides of R and D, and the interval of R; `robust_1` and so on."""
-    found = []
+    found: list[Column] = []
     for n, radius in enumerate(measure.radii, 1):
         at = measure.attacks[0].at(radius).region
         titles = {
