@@ -18,13 +18,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import boolean, count, expect, is_count
 from ftnoise.core.interfaces import Architecture
-
-if TYPE_CHECKING:
-    import keras
+from ftnoise.core.lazy import keras
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus")
 
@@ -56,8 +53,6 @@ class SequentialNetwork(Architecture):
 
     def build(self) -> keras.Model:
         """A new, untrained `keras.Model`: `[batch, *input_shape]` -> logits `[batch, classes]`."""
-        import keras
-
         layers = [keras.layers.InputLayer(self.input_shape), *self.layers()]
         return keras.Sequential(layers, name=self.slug)
 

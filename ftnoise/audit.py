@@ -25,6 +25,7 @@ from typing import Any
 from ftnoise import privacy
 from ftnoise.core import seeds
 from ftnoise.core.checks import count, expect, is_count
+from ftnoise.core.lazy import keras, np, tf
 from ftnoise.stats import proportion_interval
 
 LENGTH = 10.0  # of a canary's gradient before it is clipped, in clipping norms
@@ -89,8 +90,6 @@ def audit(
     privacy.expect_delta(delta)
     count(least=0, seed=seed)
 
-    import numpy as np
-
     generator = np.random.default_rng(seeds.key(seed, "audit", "coins"))
     inside = generator.permutation(np.repeat([True, False], canaries // 2))
     moved = _moves(inside, noise_multiplier, steps, seed, optimizer)
@@ -112,10 +111,6 @@ def audit(
 
 def _moves(inside: Any, noise: float, steps: int, seed: int, make: Any) -> Any:
     """Change of each canary's weights, `[steps, layers, canaries]` in clipping norms."""
-    import keras
-    import numpy as np
-    import tensorflow as tf
-
     from ftnoise.training.gradients.noise import BookkeepingSGD
     from ftnoise.training.gradients.recording import RecordingTape
 

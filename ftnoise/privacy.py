@@ -25,12 +25,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.core.checks import expect, is_count, is_number, positive
-
-if TYPE_CHECKING:
-    from numpy import ndarray
+from ftnoise.core.lazy import np, special
 
 SAMPLERS = ("poisson", "shuffled")
 NOISE = (1e-3, 1e4)
@@ -183,8 +181,6 @@ def unamplified(mechanism: Mechanism) -> float:
 
 def rdp_2019(mechanism: Mechanism) -> float:
     """Epsilon by the RDP accountant of 2019: eps = rdp + log(1 / delta) / (order - 1)."""
-    import numpy as np
-
     accountant = _rdp(mechanism, ORDERS_2019)
     orders = np.asarray(accountant.orders)
     return float(np.min(accountant.rdp - math.log(mechanism.delta) / (orders - 1)))
@@ -195,7 +191,6 @@ def rdp_today(mechanism: Mechanism) -> float:
 
     The rounding error is added: a tiny loss could otherwise be rounded to none.
     """
-    import numpy as np
     from dp_accounting.rdp import compute_epsilon
 
     accountant = _rdp(mechanism, None)
@@ -218,13 +213,12 @@ def poisson_pld(mechanism: Mechanism) -> float:
 def gaussian(noise_multiplier: float, count: int, delta: float) -> float:
     """Epsilon of `count` Gaussian releases of sensitivity 1, exact (Balle and Wang 2018)."""
     from scipy.optimize import brentq
-    from scipy.special import log_ndtr
 
     mu = math.sqrt(count) / noise_multiplier
 
     def log_delta(epsilon: float) -> float:
-        above = float(log_ndtr(mu / 2 - epsilon / mu))
-        below = epsilon + float(log_ndtr(-mu / 2 - epsilon / mu))
+        above = float(special.log_ndtr(mu / 2 - epsilon / mu))
+        below = epsilon + float(special.log_ndtr(-mu / 2 - epsilon / mu))
         # Rounding may leave nothing between the two.
         return above + math.log(-math.expm1(below - above)) if below < above else -1e9
 
@@ -245,7 +239,6 @@ def shuffled_lower_bound(mechanism: Mechanism) -> float:
     completed = mechanism.steps // mechanism.steps_per_epoch
     if completed == 0:
         return 0.0
-    import numpy as np
     from dp_accounting.pld.privacy_loss_distribution import (
         from_two_probability_mass_functions as distribution,
     )
@@ -271,15 +264,12 @@ def shuffled_lower_bound(mechanism: Mechanism) -> float:
     return float(pld.self_compose(completed).get_epsilon_for_delta(mechanism.delta))
 
 
-def _log_masses(edges: ndarray, mean: float, sigma: float, others: int) -> ndarray:
+def _log_masses(edges: np.ndarray, mean: float, sigma: float, others: int) -> np.ndarray:
     """Log probability of each cell for the maximum of N(mean, sigma^2) and `others` N(0, sigma^2).
 
     The outer cells reach to infinity; a cell may have no mass, -inf.
     """
-    import numpy as np
-    from scipy.special import log_ndtr
-
-    below = log_ndtr((edges - mean) / sigma) + others * log_ndtr(edges / sigma)
+    below = special.log_ndtr((edges - mean) / sigma) + others * special.log_ndtr(edges / sigma)
     below[0], below[-1] = -np.inf, 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
         return below[1:] + np.log(-np.expm1(below[:-1] - below[1:]))

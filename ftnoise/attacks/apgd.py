@@ -22,8 +22,9 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ftnoise.attacks.attack import Attack
-from ftnoise.attacks.target import Target, per_example
+from ftnoise.attacks.target import Target, draw, per_example
 from ftnoise.core.checks import count, expect
+from ftnoise.core.lazy import tf
 
 MOMENTUM, RISES = 0.75, 0.75  # alpha and rho of the paper
 
@@ -84,27 +85,23 @@ class APGD(Attack):
 
     def loss(self, logits: Any, y: Any, aim: Any) -> Any:
         """What is increased, `[batch]`, from logits `[batch, classes]`."""
-        import tensorflow as tf
-
         return tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
 
     def ascent(self, target: Target, x: Any, y: Any, aim: Any, seed: Any, number: int) -> Any:
         """The result of one ascent, `[batch, ...]`."""
-        import tensorflow as tf
-
         seed = tf.random.experimental.stateless_fold_in(seed, number)
         start_seed, steps_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
         start = self.ball.neighbor(x, self.attack_epsilon, start_seed)
         begin, step = self.compiled(target, x, y)
-        state = begin(start, y, aim, _draw(steps_seed, 0))
+        state = begin(start, y, aim, draw(steps_seed, 0))
         size = tf.fill(tf.shape(x)[:1], tf.constant(2 * self.attack_epsilon, x.dtype))
         halved, highest, last = tf.zeros_like(state.broken), state.highest, 0
         checks = {*checked_steps(self.steps)}
         for taken in range(1, self.steps + 1):
             momentum = tf.constant(MOMENTUM if taken > 1 else 1.0, x.dtype)
             radius = tf.constant(self.attack_epsilon, x.dtype)
-            draw = _draw(steps_seed, taken)
-            state = step(state, x, y, aim, size, momentum, radius, draw)
+            drawn = draw(steps_seed, taken)
+            state = step(state, x, y, aim, size, momentum, radius, drawn)
             if taken in checks:
                 few = tf.cast(state.rises, x.dtype) < RISES * (taken - last)
                 halved = few | (~halved & (state.highest == highest))
@@ -115,7 +112,6 @@ class APGD(Attack):
 
     def compiled(self, target: Target, x: Any, y: Any) -> tuple[Any, Any]:
         """The functions that begin an ascent and take a step, once for each target."""
-        import tensorflow as tf
 
         def begin(start: Any, y: Any, aim: Any, draw: Any) -> Ascent:
             value, gradient, broken = self.evaluated(target, start, y, aim, draw)
@@ -167,8 +163,6 @@ class APGD(Attack):
 
     def evaluated(self, target: Target, x: Any, y: Any, aim: Any, draw: Any) -> Any:
         """The loss `[batch]`, its gradient `[batch, ...]`, and which examples are wrong."""
-        import tensorflow as tf
-
         from ftnoise.layers.drawing import drawing
 
         with drawing(draw), tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -202,8 +196,6 @@ class TargetedAPGD(APGD):
         return super().name.replace("APGD", "APGD-T")
 
     def aims(self, target: Target, x: Any, y: Any, seed: Any) -> list[Any]:
-        import tensorflow as tf
-
         logits = target.logits(x, seed)
         classes = logits.shape[-1]
         expect(classes >= 4, "at least 4 classes for TargetedAPGD", classes=classes)
@@ -212,8 +204,6 @@ class TargetedAPGD(APGD):
         return tf.unstack(tf.cast(order, y.dtype), axis=1)
 
     def loss(self, logits: Any, y: Any, aim: Any) -> Any:
-        import tensorflow as tf
-
         own, other = (tf.gather(logits, which, batch_dims=1) for which in (y, aim))
         first, _, third, fourth = tf.unstack(tf.math.top_k(logits, 4).values, axis=1)
         return (other - own) / (first - (third + fourth) / 2 + 1e-12)
@@ -230,22 +220,12 @@ def checked_steps(steps: int) -> list[int]:
     return found
 
 
-def _draw(seed: Any, step: int) -> Any:
-    import tensorflow as tf
-
-    return tf.cast(tf.random.experimental.stateless_fold_in(seed, step), tf.int64)
-
-
 def _where(chosen: Any, here: Any, there: Any) -> Any:
-    import tensorflow as tf
-
     return tf.where(per_example(chosen, here), here, there)
 
 
 def _from_best(state: Ascent, chosen: Any) -> Ascent:
     """The chosen examples continue from their best points, and rises are counted anew."""
-    import tensorflow as tf
-
     return state._replace(
         x=_where(chosen, state.best, state.x),
         value=tf.where(chosen, state.highest, state.value),

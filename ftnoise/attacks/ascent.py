@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from ftnoise.core.lazy import tf
 from ftnoise.core.spec import Spec
 
 
@@ -92,8 +93,6 @@ class Ball(Spec, ABC):
         Returns:
             The last iterate, `[batch, ...]`, in the ball and in [0, 1] (if `steps` > 0).
         """
-        import tensorflow as tf
-
         project, adversarial = self.projection(x, attack_epsilon), start
         for step in range(steps):
             drawn = tf.random.experimental.stateless_fold_in(seed, first + step)
@@ -113,13 +112,9 @@ class LinfBall(Ball):
         return 1.0
 
     def size(self, difference: Any) -> Any:
-        import tensorflow as tf
-
         return tf.reduce_max(tf.abs(difference), axis=list(range(1, difference.shape.rank)))
 
     def noise(self, x: Any, attack_epsilon: float, seed: Any) -> Any:
-        import tensorflow as tf
-
         return tf.random.stateless_uniform(
             tf.shape(x), seed, -attack_epsilon, attack_epsilon, dtype=x.dtype
         )
@@ -129,14 +124,10 @@ class LinfBall(Ball):
         return attack_epsilon / 4
 
     def direction(self, gradient: Any, seed: Any) -> Any:
-        import tensorflow as tf
-
         del seed
         return tf.sign(gradient)
 
     def projection(self, x: Any, attack_epsilon: float) -> Callable[[Any], Any]:
-        import tensorflow as tf
-
         # Both bounds in one, so that a step costs one clip.
         low = tf.maximum(x - attack_epsilon, 0.0)
         high = tf.minimum(x + attack_epsilon, 1.0)
@@ -158,13 +149,9 @@ class L2Ball(Ball):
         return math.inf if shape is None else math.sqrt(math.prod(shape))
 
     def size(self, difference: Any) -> Any:
-        import tensorflow as tf
-
         return tf.reshape(_norms(difference), [-1])
 
     def noise(self, x: Any, attack_epsilon: float, seed: Any) -> Any:
-        import tensorflow as tf
-
         # A direction that is uniform on the sphere, and the length that fills the ball evenly.
         toward, along = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
         normal = tf.random.stateless_normal(tf.shape(x), toward, dtype=x.dtype)
@@ -177,8 +164,6 @@ class L2Ball(Ball):
         return 2 * attack_epsilon / max(steps, 1)
 
     def direction(self, gradient: Any, seed: Any) -> Any:
-        import tensorflow as tf
-
         # The squares of small numbers underflow to 0, those of their ratios do not.
         axes = list(range(1, gradient.shape.rank))
         largest = tf.reduce_max(tf.abs(gradient), axis=axes, keepdims=True)
@@ -188,8 +173,6 @@ class L2Ball(Ball):
         return tf.where(norms > 0, tf.math.divide_no_nan(gradient, norms), noise)
 
     def projection(self, x: Any, attack_epsilon: float) -> Callable[[Any], Any]:
-        import tensorflow as tf
-
         def project(moved: Any) -> Any:
             delta = tf.clip_by_value(moved, 0.0, 1.0) - x
             delta *= tf.minimum(1.0, tf.math.divide_no_nan(attack_epsilon, _norms(delta)))
@@ -205,8 +188,6 @@ def input_gradient(objective: Callable[[Any], Any], x: Any) -> Any:
     As it is summed, the examples of a batch do not influence each other. Zero where the objective
     has no gradient, as after rounding.
     """
-    import tensorflow as tf
-
     x = tf.stop_gradient(x)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(x)
@@ -215,7 +196,5 @@ def input_gradient(objective: Callable[[Any], Any], x: Any) -> Any:
 
 
 def _norms(x: Any) -> Any:
-    import tensorflow as tf
-
     axes = list(range(1, x.shape.rank))
     return tf.sqrt(tf.reduce_sum(tf.square(x), axis=axes, keepdims=True))

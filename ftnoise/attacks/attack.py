@@ -13,16 +13,13 @@ import dataclasses
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from ftnoise.attacks.ascent import Ball, LinfBall
 from ftnoise.attacks.target import Target
 from ftnoise.core.checks import count, expect, instance, non_negative, positive
-from ftnoise.core.preset import Preset
+from ftnoise.core.lazy import keras, np, tf
 from ftnoise.core.spec import Spec
-
-if TYPE_CHECKING:
-    import keras
 
 PROBABILITIES = ("softmax", "softmax_v2", "sigmoid", "hard_sigmoid")
 # Numbers in a batch of examples: 500 of CIFAR-10, 13 photographs of 224 x 224 pixels.
@@ -110,8 +107,6 @@ class Attack(Spec, ABC):
             BadInput: the network gives no logits, the radius is beyond the widest of the ball,
                 examples are outside [0, 1] (unless in a graph), or the attack cannot work.
         """
-        import tensorflow as tf
-
         target = network if isinstance(network, Target) else Target(network)
         self.check(target.network, tuple(x.shape[1:]))
         if tf.executing_eagerly():
@@ -138,6 +133,8 @@ class OverDraws(Attack):
 
     draws: int = 1
 
+    limits = (("draws", "trials"),)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         count(draws=self.draws)
@@ -150,10 +147,6 @@ class OverDraws(Attack):
     def over(self) -> str:
         """` over 20 draws`, the end of its name, or nothing for one draw."""
         return f" over {self.draws} draws" if self.draws > 1 else ""
-
-    def scaled(self, preset: Preset) -> OverDraws:
-        """At most the preset's number of trials as draws."""
-        return self.averaged(min(self.draws, preset.trials or self.draws))
 
     def averaged(self, draws: int) -> OverDraws:
         """The same attack over that number of draws."""
@@ -271,8 +264,6 @@ def check_logits(network: keras.Model) -> None:
 
 def check_range(x: Any) -> None:
     """Raises `BadInput` unless all elements of the examples are in [0, 1]."""
-    import numpy as np
-
     values = np.asarray(x)
     if values.size:
         low, high = float(values.min()), float(values.max())

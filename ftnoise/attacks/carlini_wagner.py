@@ -14,16 +14,14 @@ Deviations
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ftnoise.attacks.ascent import Ball, L2Ball
 from ftnoise.attacks.attack import Attack
 from ftnoise.attacks.target import Target
 from ftnoise.core.checks import count, expect, instance, non_negative, positive
 from ftnoise.core.errors import BadInput
-
-if TYPE_CHECKING:
-    import keras
+from ftnoise.core.lazy import keras, tf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +62,6 @@ class CarliniWagner(Attack):
         return replace(self, iterations=2 * self.iterations)
 
     def check(self, network: keras.Model, shape: tuple[int, ...]) -> None:
-        import tensorflow as tf
-
         super().check(network, shape)
         expect(len(shape) == 3, "images of height, width and channels for CarliniWagner", x=shape)
         if not tf.executing_eagerly():
@@ -75,8 +71,6 @@ class CarliniWagner(Attack):
             )
 
     def adversarial(self, target: Target, x: Any, y: Any, seed: Any) -> Any:
-        import keras
-        import tensorflow as tf
         from cleverhans.tf2.attacks.carlini_wagner_l2 import CarliniWagnerL2
 
         passes = tf.Variable(0)

@@ -19,9 +19,10 @@ from typing import Any, ClassVar
 
 from ftnoise.attacks.ascent import Ball, L2Ball
 from ftnoise.attacks.attack import BATCH_NUMBERS
-from ftnoise.attacks.search import Search, draw, numbers, until_wrong
-from ftnoise.attacks.target import Compiled, per_example
+from ftnoise.attacks.search import Search, numbers, until_wrong
+from ftnoise.attacks.target import Compiled, draw, per_example
 from ftnoise.core.checks import boolean, count, non_negative
+from ftnoise.core.lazy import tf
 
 LONGER = 1e-4  # added to the length of a step
 
@@ -59,8 +60,6 @@ class DeepFool(Search):
         return max(1, min(self.batch_size, most))
 
     def nearest(self, target: Compiled, x: Any, y: Any, logits: Any, seed: Any) -> tuple[Any, Any]:
-        import tensorflow as tf
-
         from ftnoise.layers.drawing import forward
 
         beyond = 1.0 + self.overshoot

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.attacks.attack import Attack, check_range
 from ftnoise.attacks.search import Search
@@ -17,12 +17,9 @@ from ftnoise.attacks.target import Compiled, compiled
 from ftnoise.core import seeds
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import expect
+from ftnoise.core.lazy import keras, np, tf
 from ftnoise.core.resumable import Resumable
 from ftnoise.stats import proportion_interval
-
-if TYPE_CHECKING:
-    import keras
-    from numpy import ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +34,10 @@ class Attacked:
             of many decides; else None.
     """
 
-    clean: ndarray
-    survives: ndarray
-    distortion: ndarray
-    single: ndarray | None = None
+    clean: np.ndarray
+    survives: np.ndarray
+    distortion: np.ndarray
+    single: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.clean)
@@ -51,8 +48,6 @@ class Attacked:
 
     def then(self, other: Attacked) -> Attacked:
         """The outcome of this attack and then of another one on the examples that survive here."""
-        import numpy as np
-
         # A network that draws may be wrong on one of them in the other draw, without the attack.
         broken = np.flatnonzero(self.survives)[other.clean & ~other.survives]
         survives, distortion = self.survives.copy(), self.distortion.copy()
@@ -118,8 +113,8 @@ class Evaluation:
         part: str,
         attack: Attack,
         network: keras.Model,
-        x: ndarray,
-        y: ndarray,
+        x: np.ndarray,
+        y: np.ndarray,
         judge: keras.Model | None = None,
         votes: int = 1,
     ) -> Attacked:
@@ -134,9 +129,6 @@ class Evaluation:
             judge: the network that has to be right, if it is another one (transfer).
             votes: draws of a network that draws whose majority has to be right.
         """
-        import numpy as np
-        import tensorflow as tf
-
         check_range(x)
         target, judging = (self.target(one, x.shape[1:]) for one in (network, judge or network))
         size, perturb = attack.at_a_time(x.shape[1:]), perturbing(attack, target)
@@ -161,8 +153,8 @@ class Evaluation:
         return Attacked(**self.resumable.batches(batch, len(y), size, series=part, text=text))
 
     def varied(
-        self, part: str, attack: Attack, network: keras.Model, x: ndarray
-    ) -> dict[str, ndarray]:
+        self, part: str, attack: Attack, network: keras.Model, x: np.ndarray
+    ) -> dict[str, np.ndarray]:
         """How an attack changes the outputs, with the predictions as labels; raises as `attacked`.
 
         Args:
@@ -175,9 +167,6 @@ class Evaluation:
             `predicted` class `[n]`; `changed`, whether another class reaches it before or under the
             attack, bool `[n]`; `variation`, the largest change of a class's probability, `[n]`.
         """
-        import numpy as np
-        import tensorflow as tf
-
         check_range(x)
         target = self.target(network, x.shape[1:])
         size, perturb = attack.at_a_time(x.shape[1:]), perturbing(attack, target)
@@ -209,11 +198,11 @@ class Evaluation:
         part: str,
         search: Search,
         network: keras.Model,
-        x: ndarray,
-        y: ndarray,
+        x: np.ndarray,
+        y: np.ndarray,
         judge: keras.Model,
         draws: int,
-    ) -> dict[str, ndarray]:
+    ) -> dict[str, np.ndarray]:
         """Searches for the nearest wrong examples; raises `BadInput` as `Search.search` does.
 
         Args:
@@ -230,8 +219,6 @@ class Evaluation:
             that it led to; and `clean` and `right`, the share of the judge's draws that get the
             example right without the search and after it, `[n]`.
         """
-        import tensorflow as tf
-
         check_range(x)
         target, judging = (self.target(one, x.shape[1:]) for one in (network, judge))
         size = search.at_a_time(x.shape[1:])
@@ -251,14 +238,11 @@ class Evaluation:
         text = f"search with {search.label}"
         return self.resumable.batches(batch, len(y), size, series=part, text=text)
 
-    def zero_gradients(self, network: keras.Model, x: ndarray, y: ndarray) -> tuple[Any, Any]:
+    def zero_gradients(self, network: keras.Model, x: np.ndarray, y: np.ndarray) -> tuple[Any, Any]:
         """Which examples have no gradient to follow, and which are right; bool `[n]` each.
 
         An example has no gradient if that of its loss is zero, or no number, in all elements.
         """
-        import numpy as np
-        import tensorflow as tf
-
         target = self.target(network, x.shape[1:])
 
         def batch(start: int, stop: int) -> dict[str, Any]:
@@ -284,8 +268,6 @@ class Evaluation:
 
 def perturbing(attack: Attack, target: Compiled) -> Callable[[Any, Any, int], Any]:
     """The attack as a function of images, labels and the number of their batch."""
-    import tensorflow as tf
-
     perturb: Callable[..., Any] = partial(attack.perturb, target)
     if attack.one_graph:
         perturb = compiled(perturb, target.x, target.y, target.seed)
@@ -300,8 +282,6 @@ def perturbing(attack: Attack, target: Compiled) -> Callable[[Any, Any, int], An
 
 def seed(purpose: str, batch: int) -> Any:
     """The int64 pair for the draws of a batch: those of the attack, or those that judge it."""
-    import tensorflow as tf
-
     return seeds.at_step(seeds.key(0, purpose), tf.constant(batch, tf.int64))
 
 
@@ -312,28 +292,23 @@ def frozen(network: keras.Model) -> keras.Model:
     return Fixed(network, seed("frozen", 0))
 
 
-def passes(target: Compiled, x: Any, draw: Any, count: int) -> ndarray:
+def passes(target: Compiled, x: Any, draw: Any, count: int) -> np.ndarray:
     """The votes of single passes: 1 for the predicted class, `[count, batch, classes]`.
 
     The first one is in the draw itself, the others in draws that follow from it.
     """
-    import numpy as np
-    import tensorflow as tf
-
     fold = tf.random.experimental.stateless_fold_in
     draws = [draw, *(fold(draw, number) for number in range(1, count))]
     outputs = (target.logits(x, one) for one in draws)
     return np.stack([tf.one_hot(tf.argmax(one, -1), one.shape[-1]).numpy() for one in outputs])
 
 
-def right(outputs: Any, y: Any) -> ndarray:
+def right(outputs: Any, y: Any) -> np.ndarray:
     """Whether each prediction is the label, bool `[batch]`."""
-    import tensorflow as tf
-
     return (tf.argmax(outputs, axis=-1, output_type=y.dtype) == y).numpy()
 
 
-def check_outputs(outputs: ndarray, network: keras.Model) -> None:
+def check_outputs(outputs: np.ndarray, network: keras.Model) -> None:
     """Raises `BadInput` if the outputs `[batch, classes]` are probabilities."""
     from ftnoise.layers.logits import are_probabilities
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ftnoise.attacks.ascent import Ball, LinfBall
-from ftnoise.attacks.search import Search, draw, numbers, until_wrong
-from ftnoise.attacks.target import Compiled, per_example
+from ftnoise.attacks.search import Search, numbers, until_wrong
+from ftnoise.attacks.target import Compiled, draw, per_example
 from ftnoise.core.checks import count
+from ftnoise.core.lazy import tf
 
 BLOCK = 10  # radii in a call
 
@@ -37,8 +38,6 @@ class FGSMSearch(Search):
         count(radii=self.radii, finer=self.finer)
 
     def nearest(self, target: Compiled, x: Any, y: Any, logits: Any, seed: Any) -> tuple[Any, Any]:
-        import tensorflow as tf
-
         along = tf.sign(numbers(target.gradient(x, y, draw(seed, 0))))
         radius = tf.ones(len(y), x.dtype)
         coarse, found = self.first(target, (x, y, along, radius), self.radii, draw(seed, 1))
@@ -60,8 +59,6 @@ class FGSMSearch(Search):
             radii: their number.
             seed: int64 pair.
         """
-        import tensorflow as tf
-
         from ftnoise.layers.drawing import forward
 
         def block(x: Any, y: Any, along: Any, most: Any, begin: Any, size: Any, key: Any) -> Any:
@@ -87,6 +84,4 @@ class FGSMSearch(Search):
 
 
 def _moved(x: Any, along: Any, radius: Any) -> Any:
-    import tensorflow as tf
-
     return tf.clip_by_value(x + per_example(radius, x) * along, 0.0, 1.0)

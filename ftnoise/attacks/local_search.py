@@ -15,15 +15,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ftnoise.attacks.ascent import Ball, L2Ball
-from ftnoise.attacks.search import Search, draw, until_wrong
-from ftnoise.attacks.target import Compiled
+from ftnoise.attacks.search import Search, until_wrong
+from ftnoise.attacks.target import Compiled, draw
 from ftnoise.core.checks import boolean, count, expect, is_number, positive
-
-if TYPE_CHECKING:
-    import keras
+from ftnoise.core.lazy import keras, tf
 
 VARIANT_NUMBERS = 2**22  # in a call: 40 images of MNIST with 128 variants each
 
@@ -73,8 +71,6 @@ class LocalSearch(Search):
         expect(len(shape) == 3, "images of height, width and channels for LocalSearch", x=shape)
 
     def nearest(self, target: Compiled, x: Any, y: Any, logits: Any, seed: Any) -> tuple[Any, Any]:
-        import tensorflow as tf
-
         size = math.prod(x.shape[1:3])
         few = min(max(size // 10, 1), self.variants)
         _, first = tf.math.top_k(tf.random.stateless_uniform([len(y), size], draw(seed, 0)), few)
@@ -104,8 +100,6 @@ class LocalSearch(Search):
             near: pixels to try, bool `[batch, height * width]`.
             seed: int64 pair.
         """
-        import tensorflow as tf
-
         from ftnoise.layers.drawing import forward
 
         height, width, channels = x.shape[1:]

@@ -12,6 +12,7 @@ from typing import Any
 from ftnoise.attacks.attack import Iterative
 from ftnoise.attacks.target import Target
 from ftnoise.core.checks import non_negative
+from ftnoise.core.lazy import tf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +30,6 @@ class MIM(Iterative):
         non_negative(decay=self.decay)
 
     def adversarial(self, target: Target, x: Any, y: Any, seed: Any) -> Any:
-        import tensorflow as tf
-
         project, moved, total = self.ball.projection(x, self.attack_epsilon), x, tf.zeros_like(x)
         axes = list(range(1, x.shape.rank))
         for step in range(self.steps):

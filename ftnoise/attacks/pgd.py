@@ -19,6 +19,7 @@ from typing import Any
 from ftnoise.attacks.attack import Iterative, OverDraws
 from ftnoise.attacks.target import Target
 from ftnoise.core.checks import boolean, count, expect
+from ftnoise.core.lazy import tf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +78,6 @@ class PGD(Iterative, OverDraws):
 
     def ascent(self, target: Target, x: Any, y: Any, seed: Any, restart: int) -> Any:
         """The end of one ascent, `[batch, ...]`."""
-        import tensorflow as tf
-
         seed = tf.random.experimental.stateless_fold_in(seed, restart)
         start_seed, steps_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
         start = self.ball.neighbor(x, self.attack_epsilon, start_seed) if self.random_start else x

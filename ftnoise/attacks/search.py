@@ -16,15 +16,13 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ftnoise.attacks.ascent import Ball
 from ftnoise.attacks.attack import BATCH_NUMBERS, check_logits, check_range
-from ftnoise.attacks.target import Compiled, per_example
+from ftnoise.attacks.target import Compiled, draw, per_example
+from ftnoise.core.lazy import keras, tf
 from ftnoise.core.spec import Spec
-
-if TYPE_CHECKING:
-    import keras
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +62,6 @@ class Search(Spec, ABC):
         Raises:
             BadInput: the network gives no logits, or examples are outside [0, 1].
         """
-        import tensorflow as tf
-
         x, y = tf.convert_to_tensor(x, tf.float32), tf.convert_to_tensor(y, tf.int32)
         shape = tuple(x.shape[1:])
         target = network if isinstance(network, Compiled) else Compiled(network, shape)
@@ -115,8 +111,6 @@ def until_wrong(
     Returns:
         The results `[batch, ...]`, and which examples were wrong, bool `[batch]`.
     """
-    import tensorflow as tf
-
     results, left = start, tf.range(len(start))[:, None]
     found = tf.zeros(len(start), tf.bool)
     for number in range(rounds):
@@ -134,13 +128,4 @@ def until_wrong(
 
 def numbers(gradient: Any) -> Any:
     """The gradient with 0 where it is no number, which would lead anywhere after clipping."""
-    import tensorflow as tf
-
     return tf.where(tf.math.is_finite(gradient), gradient, 0.0)
-
-
-def draw(seed: Any, number: Any) -> Any:
-    """The int64 pair of this number under a seed."""
-    import tensorflow as tf
-
-    return tf.cast(tf.random.experimental.stateless_fold_in(seed, number), tf.int64)

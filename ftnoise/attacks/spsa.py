@@ -19,6 +19,7 @@ from ftnoise.attacks.ascent import LinfBall
 from ftnoise.attacks.attack import OverDraws
 from ftnoise.attacks.target import Target
 from ftnoise.core.checks import count, expect, instance, positive
+from ftnoise.core.lazy import tf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +62,6 @@ class SPSA(OverDraws):
         return replace(self, steps=2 * self.steps)
 
     def adversarial(self, target: Target, x: Any, y: Any, seed: Any) -> Any:
-        import tensorflow as tf
-
         def one(example: tuple[Any, Any, Any]) -> Any:
             image, label, number = example
             own = tf.random.experimental.stateless_fold_in(seed, number)
@@ -78,7 +77,6 @@ class SPSA(OverDraws):
 
     def alone(self, target: Target, x: Any, y: Any, seed: Any) -> Any:
         """The neighbor of one example, `[1, ...]`."""
-        import tensorflow as tf
         from cleverhans.tf2.attacks import spsa
 
         fold = tf.random.experimental.stateless_fold_in
@@ -119,7 +117,6 @@ def _keyed(attack: SPSA, seed: Any) -> Any:
 
     It calls no constructor of Keras, which would make variables: a graph allows none.
     """
-    import tensorflow as tf
     from cleverhans.tf2.attacks.spsa import SPSAAdam
 
     class Keyed(SPSAAdam):

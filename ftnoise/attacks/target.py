@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.attacks.ascent import Ball, input_gradient
-
-if TYPE_CHECKING:
-    import keras
+from ftnoise.core.lazy import keras, tf
 
 BLOCK = 5  # steps in a call of a compiled ascent, where at least that many are left
 
@@ -24,16 +22,12 @@ class Target:
 
     def logits(self, x: Any, seed: Any) -> Any:
         """Logits `[batch, classes]` of `x` `[batch, ...]`."""
-        import tensorflow as tf
-
         from ftnoise.layers.drawing import forward
 
         return forward(self.network, x, tf.cast(seed, tf.int64))
 
     def gradient(self, x: Any, y: Any, seed: Any) -> Any:
         """Gradient `[batch, ...]` of the cross-entropy with labels `y` `[batch]` in `x`."""
-        import tensorflow as tf
-
         from ftnoise.layers.drawing import drawing
 
         with drawing(tf.cast(seed, tf.int64)):
@@ -44,8 +38,6 @@ class Target:
 
         One draw is that of the seed itself, and enough for a network that does not draw.
         """
-        import tensorflow as tf
-
         from ftnoise.layers.drawing import is_stochastic
 
         if draws == 1 or not is_stochastic(self.network):
@@ -85,8 +77,6 @@ class Target:
         That is the first that the network gets wrong, or else the one with the highest
         cross-entropy with labels `y`, judged in one draw.
         """
-        import tensorflow as tf
-
         first, *others = ascents
         best = first(x)
         if not others:
@@ -104,8 +94,6 @@ class Target:
 
     def height(self, x: Any, y: Any, seed: Any) -> Any:
         """The cross-entropy of each example, `[batch]`, or infinity if it is wrong; in one draw."""
-        import tensorflow as tf
-
         logits = self.logits(x, seed)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
         wrong = tf.argmax(logits, axis=-1, output_type=y.dtype) != y
@@ -118,7 +106,6 @@ class Target:
 
     def cross_entropy(self, y: Any) -> Callable[[Any], Any]:
         """`[batch, ...]` -> cross-entropy with labels `y` in the draw of the context, `[batch]`."""
-        import tensorflow as tf
 
         def loss(x: Any) -> Any:
             logits = self.network(x, training=False)
@@ -135,8 +122,6 @@ class Compiled(Target):
     """
 
     def __init__(self, network: keras.Model, shape: tuple[int, ...]) -> None:
-        import tensorflow as tf
-
         super().__init__(network)
         self.x = tf.TensorSpec([None, *shape], tf.float32)
         self.y = tf.TensorSpec([None], tf.int32)
@@ -146,13 +131,9 @@ class Compiled(Target):
         self._compiled: dict[Hashable, Any] = {}
 
     def logits(self, x: Any, seed: Any) -> Any:
-        import tensorflow as tf
-
         return self._logits(x, tf.cast(seed, tf.int64))
 
     def gradient(self, x: Any, y: Any, seed: Any) -> Any:
-        import tensorflow as tf
-
         return self._gradient(x, y, tf.cast(seed, tf.int64))
 
     def ascend(
@@ -165,8 +146,6 @@ class Compiled(Target):
         frozen: bool = False,
         **how: Any,
     ) -> Any:
-        import tensorflow as tf
-
         if draws > 1 or frozen:
             return super().ascend(ball, x, y, start, draws, frozen, **how)
         radius, size = (tf.constant(how[n], tf.float32) for n in ("attack_epsilon", "step_size"))
@@ -180,7 +159,6 @@ class Compiled(Target):
 
     def steps(self, ball: Ball, count: int) -> Any:
         """This number of steps in such a ball, of any radius and length, compiled."""
-        import tensorflow as tf
 
         def some(x: Any, y: Any, start: Any, radius: Any, size: Any, first: Any, seed: Any) -> Any:
             how = {"attack_epsilon": radius, "step_size": size, "steps": count}
@@ -199,13 +177,14 @@ class Compiled(Target):
 
 def per_example(values: Any, x: Any) -> Any:
     """Values `[batch]` in a shape that broadcasts against `x` `[batch, ...]`."""
-    import tensorflow as tf
-
     return tf.reshape(values, [-1, *[1] * (x.shape.rank - 1)])
 
 
 def compiled(function: Callable[..., Any], *signature: Any) -> Any:
     """The function, compiled for this signature at its first call and never again."""
-    import tensorflow as tf
-
     return tf.function(function, input_signature=signature, autograph=False)
+
+
+def draw(seed: Any, number: Any) -> Any:
+    """The int64 pair of this number under a seed."""
+    return tf.cast(tf.random.experimental.stateless_fold_in(seed, number), tf.int64)

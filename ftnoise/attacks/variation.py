@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftnoise.attacks.attack import Iterative
-from ftnoise.attacks.target import Target, per_example
+from ftnoise.attacks.target import Target, draw, per_example
+from ftnoise.core.lazy import tf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +26,6 @@ class Variation(Iterative):
     """
 
     def adversarial(self, target: Target, x: Any, y: Any, seed: Any) -> Any:
-        import tensorflow as tf
-
         fold = tf.random.experimental.stateless_fold_in
         before = tf.nn.softmax(target.logits(x, seed))
         ascend = self.compiled(target, x)
@@ -35,7 +34,7 @@ class Variation(Iterative):
             own, sign = number // 2, 1 - 2 * (number % 2)
             start = self.ball.neighbor(x, self.attack_epsilon, fold(seed, 2 * number))
             how = tf.constant(self.attack_epsilon, x.dtype), tf.constant(self.step, x.dtype)
-            drawn = tf.cast(fold(seed, 2 * number + 1), tf.int64)
+            drawn = draw(seed, 2 * number + 1)
             moved = ascend(x, start, tf.constant(own), tf.constant(sign, x.dtype), *how, drawn)
             change = tf.abs(tf.nn.softmax(target.logits(moved, seed)) - before)
             reached = tf.reduce_max(change, axis=-1)
@@ -45,7 +44,6 @@ class Variation(Iterative):
 
     def compiled(self, target: Target, x: Any) -> Any:
         """The function that takes all steps of an ascent, once for each target."""
-        import tensorflow as tf
 
         def ascend(
             x: Any, start: Any, own: Any, sign: Any, radius: Any, size: Any, seed: Any

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ftnoise.cli import own_model
 from ftnoise.core.errors import BadInput
 from ftnoise.core.files import write_json
+from ftnoise.core.lazy import keras
 from ftnoise.core.progress import line, log
 from ftnoise.core.spec import JSON
 from ftnoise.faults.parsing import form
@@ -21,8 +22,6 @@ from ftnoise.user.settings import CampaignSettings
 from ftnoise.user.worst_case import MOST_FLIPS
 
 if TYPE_CHECKING:
-    import keras
-
     from ftnoise.faults.campaign import Campaign
     from ftnoise.user.folder import Job, R
     from ftnoise.user.result import InjectionComparison, InjectionResult

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any
 from ftnoise.cli.arguments import folder
 from ftnoise.core import stopping
 from ftnoise.core.errors import BadInput, RunFailed, one_line
+from ftnoise.core.lazy import keras, tf
 from ftnoise.core.progress import RESUMES, Progress, duration, line
 from ftnoise.user.settings import CONFIDENCE as LIMITS
 
 if TYPE_CHECKING:
-    import keras
-
     from ftnoise.user.folder import Job, R
 
 # The field `confidence` of all classes of settings; the command line takes it in percent.
@@ -185,8 +184,6 @@ def loaded(given: argparse.Namespace, command: str) -> tuple[keras.Model, Any, A
 @contextlib.contextmanager
 def computing(given: argparse.Namespace) -> Iterator[None]:
     """Errors of TensorFlow in the block as one line."""
-    import tensorflow as tf
-
     try:
         yield
     except tf.errors.InvalidArgumentError as error:

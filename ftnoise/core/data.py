@@ -1,7 +1,4 @@
-"""The arrays of a data set, and where they may come from.
-
-NumPy is imported in functions.
-"""
+"""The arrays of a data set, and where they may come from."""
 
 from __future__ import annotations
 
@@ -10,13 +7,11 @@ import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.core import checks, seeds
 from ftnoise.core.errors import BadInput
-
-if TYPE_CHECKING:
-    import numpy as np
+from ftnoise.core.lazy import np
 
 
 def _cache_folder() -> Path:
@@ -106,8 +101,6 @@ class Data:
 
 def finite(array: np.ndarray, dtype: Any, name: str) -> np.ndarray:
     """An array in another type; raises `BadInput` where a value is not finite, or not in it."""
-    import numpy as np
-
     # float64 may be beyond all float32; NaN has no integer.
     with np.errstate(over="ignore", invalid="ignore"):
         cast = array.astype(dtype)

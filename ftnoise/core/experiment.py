@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from ftnoise.core.checks import count, expect, listed, positive
 from ftnoise.core.errors import BadInput
@@ -75,6 +76,24 @@ class Column:
     def is_share(self, numbers: Sequence[float]) -> bool:
         """Whether these numbers are shares, so that their interval ends at 0 and 100 %."""
         return self.unit == "%" and all(0 <= number <= 100 for number in numbers)
+
+
+def columns_of(
+    measure: Measure, titles: Mapping[str, str | tuple[str, str, int]], **ends: tuple[str, str]
+) -> tuple[Column, ...]:
+    """A column for each scalar of a measure.
+
+    Args:
+        measure: what is evaluated.
+        titles: by the scalar's name; the title alone if it is in percent, or title, unit, digits.
+        ends: by the scalar's name, the names of the ends of its interval.
+    """
+    found = []
+    for name, text in titles.items():
+        title, unit, digits = (text, "%", 2) if isinstance(text, str) else text
+        shown: Any = {"title": title, "unit": unit, "digits": digits, "ends": ends.get(name)}
+        found.append(Column(name=name, measure=measure, **shown))
+    return tuple(found)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,18 +27,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import count, expect, instance, is_name, is_number
 from ftnoise.core.data import Data, Sources
 from ftnoise.core.errors import BadInput
+from ftnoise.core.lazy import keras
 from ftnoise.core.preset import Preset, limited
 from ftnoise.core.schedule import Schedule
 from ftnoise.core.spec import JSON, Spec
-
-if TYPE_CHECKING:
-    import keras
 
 # The type of a tensor in a signature, as TensorFlow has no type stubs.
 Tensor = Any

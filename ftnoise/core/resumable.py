@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.core.checkpointing import Checkpointing
-
-if TYPE_CHECKING:
-    import numpy as np
+from ftnoise.core.lazy import np
 
 SAVE_SECONDS = 5.0
 
@@ -62,8 +60,6 @@ class Resumable:
             arrays: `[units, ...]` by name; the same names, dtypes and other axes at each call.
             series: letters, digits, - and _.
         """
-        import numpy as np
-
         for name, array in arrays.items():
             key = f"{series}/{name}"
             before = self._arrays.get(key)

@@ -14,10 +14,9 @@ Deviations
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy as np
+from ftnoise.core.lazy import keras, np, tf
 
 
 def key(seed: int, *purpose: object) -> int:
@@ -28,22 +27,16 @@ def key(seed: int, *purpose: object) -> int:
 
 def at_step(key: int, step: Any) -> Any:
     """The seed pair `[key, step]` (int64, shape [2]) of a stateless draw; works in a graph."""
-    import tensorflow as tf
-
     return tf.stack([tf.constant(key, tf.int64), tf.cast(step, tf.int64)])
 
 
 def generator(seed: int, *purpose: object) -> np.random.Generator:
     """NumPy's generator for `purpose` under `seed`, which draws the same on every machine."""
-    import numpy as np
-
     return np.random.Generator(np.random.SFC64(key(seed, *purpose)))
 
 
 def subset(size: int, count: int, purpose: str) -> np.ndarray:
     """`count` of `range(size)` without replacement, in order, the same for every run."""
-    import numpy as np
-
     generator = np.random.Generator(np.random.Philox(key(0, "subset", purpose, count)))
     return np.sort(generator.choice(size, count, replace=False))
 
@@ -54,6 +47,4 @@ def fix_initialization(seed: int) -> None:
     Keras draws initial weights from a generator of the process, so this is the one place that
     has to set it.
     """
-    import keras
-
     keras.utils.set_random_seed(key(seed, "initialization") % 2**32)

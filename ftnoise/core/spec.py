@@ -26,7 +26,7 @@ from typing import Any, ClassVar, Self
 
 from ftnoise.core.checks import expect
 from ftnoise.core.errors import BadInput
-from ftnoise.core.preset import Preset
+from ftnoise.core.preset import Preset, limited
 
 JSON = Any
 CODE = "source code"  # in the canonical form of a class outside the package; no field has this name
@@ -39,10 +39,12 @@ class Spec:
     `revision` is raised by hand when the meaning of a class changes, so that stored results of
     the old meaning are not taken for results of the new one. Outside this package a change of the
     class's own code is enough, but none of functions that it calls. A field with
-    `metadata={"identity": False}`, such as a path, is no part of the identity.
+    `metadata={"identity": False}`, such as a path, is no part of the identity. `limits` are pairs:
+    the name of a field with a size (or None), and that of the preset's field that limits it.
     """
 
     revision: ClassVar[int] = 1
+    limits: ClassVar[tuple[tuple[str, str], ...]] = ()
 
     @property
     def slug(self) -> str:
@@ -56,10 +58,12 @@ class Spec:
     def scaled(self, preset: Preset) -> Self:
         """The same spec within the limits of a preset.
 
-        By default each field that is a spec is scaled. A member with a size of its own overrides
-        it; a member whose specs must not change returns itself.
+        By default each field that is a spec is scaled, and those of `limits` are limited. A member
+        with another rule overrides it; a member whose specs must not change returns itself.
         """
-        smaller = {}
+        smaller: dict[str, Any] = {
+            name: limited(getattr(self, name), getattr(preset, most)) for name, most in self.limits
+        }
         for f in dataclasses.fields(self):
             value = getattr(self, f.name)
             if isinstance(value, Spec):

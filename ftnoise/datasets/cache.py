@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core import files, stopping
+from ftnoise.core.lazy import np
 from ftnoise.core.progress import log
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ def load(
 
     Without the arrays, only the manifest is read, and the content is not verified.
     """
-    import numpy as np
-
     from ftnoise.datasets import content
 
     try:
@@ -54,8 +53,6 @@ def load(
 
 def save(path: Path, signature: str, manifest: dict[str, Any], arrays: Arrays) -> None:
     """Writes a copy; a failure is reported and otherwise without consequence."""
-    import numpy as np
-
     text = json.dumps(manifest | {"format": FORMAT, "signature": signature})
     try:
         with files.replacing(path) as file:

@@ -16,6 +16,7 @@ from pathlib import Path
 from ftnoise.core.checks import expect
 from ftnoise.core.errors import BadInput
 from ftnoise.core.files import read_bytes
+from ftnoise.core.lazy import np
 from ftnoise.datasets.origins import Origin, Raw, reading
 from ftnoise.datasets.public import PublicSet
 
@@ -63,8 +64,6 @@ def read_batches(folder: Path) -> Raw:
     Raises:
         BadInput: naming the file, if it is not readable or not made of whole records.
     """
-    import numpy as np
-
     arrays = {}
     for split, names in BATCHES.items():
         records = []

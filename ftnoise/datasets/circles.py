@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from ftnoise.core.checks import count, expect, non_negative
 from ftnoise.core.data import Sources
+from ftnoise.core.lazy import np
 from ftnoise.datasets.origins import Origin, OriginDataSet, Raw
 
 TRAIN, TEST = 30, 70
@@ -50,7 +51,6 @@ class Circles(OriginDataSet):
 
     def points(self) -> Raw:
         """The points in scikit-learn's order."""
-        import numpy as np
         from sklearn.datasets import make_circles
 
         total = TRAIN + TEST

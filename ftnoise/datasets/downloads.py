@@ -19,6 +19,7 @@ from pathlib import Path
 import ftnoise
 from ftnoise.core import files
 from ftnoise.core.data import Sources
+from ftnoise.core.lazy import np
 from ftnoise.core.progress import log
 from ftnoise.datasets import idx, npz_file
 from ftnoise.datasets.origins import Raw, Unavailable
@@ -166,7 +167,6 @@ def _run(folder: Path, seconds: float, *command: str, **environment: str) -> Non
 
 def main(name: str, out: str, prepared: str) -> None:
     """Writes the arrays of a set to `out`; downloads it first unless a folder has it `prepared`."""
-    import numpy as np
     import tensorflow_datasets as tfds
 
     tfds.disable_progress_bar()

@@ -9,14 +9,11 @@ from __future__ import annotations
 import gzip
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import expect
 from ftnoise.core.files import read_bytes
+from ftnoise.core.lazy import np
 from ftnoise.datasets.origins import Origin, Raw, reading
-
-if TYPE_CHECKING:
-    import numpy as np
 
 NAMES = {
     "x_train": "train-images-idx3-ubyte",
@@ -49,8 +46,6 @@ def origin(folder: Path, name: str) -> Origin | None:
 
 
 def _read(path: Path, dimensions: int) -> np.ndarray:
-    import numpy as np
-
     with reading(path, "IDX"):
         content = read_bytes(path)
         content = gzip.decompress(content) if path.suffix == ".gz" else content

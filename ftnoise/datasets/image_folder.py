@@ -15,17 +15,14 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import expect
 from ftnoise.core.data import Sources
 from ftnoise.core.errors import BadInput
 from ftnoise.core.files import read_bytes, regular
+from ftnoise.core.lazy import np
 from ftnoise.core.progress import log
 from ftnoise.datasets.origins import Origin, OwnDataSet, Raw, reading
-
-if TYPE_CHECKING:
-    import numpy as np
 
 IMAGE = re.compile(
     r"(?P<prefix>[^/]+/)?(?P<split>train|test)/(?P<label>[^/]+)/[^/.][^/]*\.(?i:jpe?g|png)"
@@ -60,8 +57,6 @@ def origin(
 
 def _read(path: Path, class_names: tuple[str, ...] | None, shape: tuple[int, ...] | None) -> Raw:
     """The images, sorted by class and file name; `BadInput` names a file that is wrong."""
-    import numpy as np
-
     arrays: dict[str, np.ndarray] = {}
     with reading(path, "images"), contextlib.ExitStack() as stack:
         if path.is_dir():
@@ -121,7 +116,6 @@ def _labels(images: list[re.Match[str]], class_names: tuple[str, ...] | None) ->
 
 def _pixels(content: bytes, shape: tuple[int, ...] | None, source: str) -> np.ndarray:
     """An image, uint8 `[height, width, channels]`, of the shape that `source` has."""
-    import numpy as np
     from PIL import Image, UnidentifiedImageError
 
     try:

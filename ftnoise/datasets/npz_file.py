@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from ftnoise.core.data import Sources
 from ftnoise.core.files import regular
+from ftnoise.core.lazy import np
 from ftnoise.datasets.origins import Origin, OwnDataSet, Raw, reading
 
 if TYPE_CHECKING:
@@ -52,8 +53,6 @@ def read(path: Path) -> Raw:
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[Archive]:
     """NumPy's open `.npz`; any failure in the block becomes a `BadInput` that names the file."""
-    import numpy as np
-
     # `np.load` of a path would leave a damaged file open.
     with (
         reading(path, "a readable .npz"),

@@ -2,7 +2,7 @@
 
 A member lists in `origins` the places that may have its content, most preferred first. What is read
 is checked, and a decoded copy is kept in the cache, so that the next start neither decodes nor
-downloads. NumPy is imported in functions only.
+downloads.
 """
 
 from __future__ import annotations

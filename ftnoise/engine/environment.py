@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import ftnoise
+from ftnoise.core.lazy import tf
 
 PACKAGES = ("tensorflow", "tensorflow-privacy", "keras", "numpy")
 # Prefixes of environment variables that change what these packages compute.
@@ -52,8 +53,6 @@ def versions() -> dict[str, str]:
 
 def environment() -> dict[str, Any]:
     """Versions, commit, machine and threads: what the numbers depend on beside the spec."""
-    import tensorflow as tf
-
     cores = len(os.sched_getaffinity(0))
     return {
         **versions(),

@@ -26,6 +26,7 @@ from ftnoise.core.data import Sources
 from ftnoise.core.errors import BadInput, FtnoiseError, RunFailed, first_line
 from ftnoise.core.experiment import Experiment, run_id
 from ftnoise.core.interfaces import DataSet
+from ftnoise.core.lazy import tf
 from ftnoise.core.progress import Progress, duration, line, log
 from ftnoise.core.spec import canonical, digest, spec_id
 from ftnoise.engine import plan, runner
@@ -350,8 +351,6 @@ def work(units: list[Unit]) -> list[FtnoiseError | str]:
     It waits where another process works on the run, or another thread of a worker that has several.
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # no lines about retracing
-    import tensorflow as tf
-
     threading = tf.config.threading
     if threading.get_intra_op_parallelism_threads() != 1:
         # A RuntimeError in a process that has computed with more, whose bits would differ.

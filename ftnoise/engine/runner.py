@@ -15,21 +15,19 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.core import stopping
 from ftnoise.core.data import Data, Sources
 from ftnoise.core.errors import FtnoiseError, RunFailed, first_line
 from ftnoise.core.experiment import run_id
 from ftnoise.core.interfaces import Measure, MeasureInput, Run
+from ftnoise.core.lazy import keras
 from ftnoise.core.spec import JSON, canonical, spec_id
 from ftnoise.engine.environment import now
 from ftnoise.engine.resuming import FolderCheckpointing
 from ftnoise.store.folders import RunFolder, Store
 from ftnoise.store.partial_work import PartialWork, Report
-
-if TYPE_CHECKING:
-    import keras
 
 
 @dataclass(frozen=True)
@@ -239,8 +237,6 @@ def stored_network(run: Run, folder: RunFolder) -> keras.Model | None:
 
     None if its weights are damaged or do not fit: they are set aside then.
     """
-    import keras
-
     keras.backend.clear_session()
     return _rebuilt(run, folder)
 

@@ -193,13 +193,7 @@ class Campaign:
 
     def outputs(self, trial: int, rate: Rate) -> np.ndarray:
         """The network's outputs in the trial with this number (>= 0) at a rate, `[n, classes]`."""
-        return self._first_outputs(self._calls([trial] * self.trials_per_call, rate))
-
-    def outputs_at(self, sites: np.ndarray) -> np.ndarray:
-        """The network's outputs with faults at given sites, `[n, classes]`; see `run_at`."""
-        return self._first_outputs(self._calls_at([sites] * self.trials_per_call))
-
-    def _first_outputs(self, calls: Iterator[Call]) -> np.ndarray:
+        calls = self._calls([trial] * self.trials_per_call, rate)
         return np.concatenate([found["outputs"].numpy() for found, _ in calls])
 
     def traced_outputs(self, x: list[Any], values: Sequence[Any]) -> Any:
@@ -209,6 +203,13 @@ class Campaign:
         """
         with self.stored():
             return self.faulty.outputs(self.faulty.clean(x), values)[0]
+
+    def gradients(self, x: Sequence[Any], y: Any, values: list[Any], loss: Any) -> list[Any]:
+        """The gradient of the mean of `loss(outputs, y)` in `values`; see `traced_outputs`."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(values)
+            mean = tf.reduce_mean(loss(self.traced_outputs(list(x), values), y))
+        return tape.gradient(mean, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
     def _joined(
         self, trials: Sequence[Any], calls: Callable[[Sequence[Any]], Iterator[Any]]

@@ -14,13 +14,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ftnoise.core.checks import boolean, expect, is_count, is_number, non_negative
+from ftnoise.core.lazy import np, tf
 from ftnoise.core.spec import Spec
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +71,6 @@ class StuckAt(Effect):
         expect(is_number(self.value), "value to be a finite number", value=self.value)
 
     def faulty(self, values: Any, draw: Any) -> Any:
-        import tensorflow as tf
-
         return tf.fill(tf.shape(values), tf.cast(self.value, values.dtype))
 
     @property
@@ -106,23 +102,17 @@ class BitFlip(Effect):
         return self.bit
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray | None:
-        import numpy as np
-
         if self.bit is not None:
             return None
         return np.left_shift(np.int32(1), generator.integers(32, size=shape, dtype=np.int32))
 
     def keyed_draw(self, seed: Any, shape: tuple[int, ...]) -> Any:
-        import tensorflow as tf
-
         if self.bit is not None:
             return None
         bit = tf.random.stateless_uniform(shape, seed, 0, 32, tf.int32)
         return tf.bitwise.left_shift(tf.ones_like(bit), bit)
 
     def faulty(self, values: Any, draw: Any) -> Any:
-        import tensorflow as tf
-
         flipped = draw
         if self.bit is not None:
             # The sign's bit alone is the smallest int32.
@@ -164,23 +154,16 @@ class RandomValue(Effect):
         expect(rising, "low < high", low=self.low, high=self.high)
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray | None:
-        import numpy as np
-
         low, high = np.float32(self.low), np.float32(self.high)
         drawn = low + np.float32(self.high - self.low) * generator.random(shape, dtype=np.float32)
         # The sum may be rounded up to the open end.
         return np.minimum(drawn, np.nextafter(high, low))
 
     def keyed_draw(self, seed: Any, shape: tuple[int, ...]) -> Any:
-        import numpy as np
-        import tensorflow as tf
-
         drawn = tf.random.stateless_uniform(shape, seed, self.low, self.high)
         return tf.minimum(drawn, np.nextafter(np.float32(self.high), np.float32(self.low)))
 
     def faulty(self, values: Any, draw: Any) -> Any:
-        import tensorflow as tf
-
         return tf.broadcast_to(tf.cast(draw, values.dtype), tf.shape(values))
 
     @property
@@ -208,18 +191,12 @@ class Drift(Effect):
         boolean(relative=self.relative)
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray | None:
-        import numpy as np
-
         return np.float32(self.sigma) * generator.standard_normal(shape, dtype=np.float32)
 
     def keyed_draw(self, seed: Any, shape: tuple[int, ...]) -> Any:
-        import tensorflow as tf
-
         return self.sigma * tf.random.stateless_normal(shape, seed)
 
     def faulty(self, values: Any, draw: Any) -> Any:
-        import tensorflow as tf
-
         noise = tf.cast(draw, values.dtype)
         return values + (values * noise if self.relative else noise)
 

@@ -7,16 +7,13 @@ what=StuckAt(value=0), rate=...)`, a node crash, and the same of `Weights()` or 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import boolean, expect, instance
+from ftnoise.core.lazy import np
 from ftnoise.core.spec import Spec
 from ftnoise.faults.effects import Effect
 from ftnoise.faults.rates import Rate
 from ftnoise.faults.where import Where
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)

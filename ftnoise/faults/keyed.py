@@ -36,8 +36,3 @@ def smallest(sites: int, count: int, seed: Any) -> Any:
     wanted = count - tf.math.count_nonzero(sure, dtype=tf.int32)
     more = tf.gather(unsure, order[:wanted])
     return tf.tensor_scatter_nd_update(sure, more, tf.ones_like(more[:, 0], tf.bool))
-
-
-def apart(seed: Any, number: int) -> Any:
-    """An int64 pair for one of several draws of a seed, number >= 0."""
-    return tf.random.experimental.stateless_fold_in(seed, number)

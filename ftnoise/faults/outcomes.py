@@ -8,21 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ftnoise.core.lazy import np
 from ftnoise.faults.rates import Rate
 
-if TYPE_CHECKING:
-    import numpy as np
-
-NUMBERS = (
-    "output_deviation_mean",
-    "output_deviation_max",
-    "values_not_finite",
-    "faults",
-    "golden_right",
-    "outcomes",
-)
 # Rates of outcomes in percent, with short titles. `decisions.py` decides which an example has.
 OUTCOMES = {
     "due_rate": "DUE",
@@ -64,10 +54,11 @@ class TrialResults:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The results by name, `[trials, ...]`; `correct` as bits that `numpy.packbits` packs."""
-        import numpy as np
-
         arrays = {each.name: getattr(self, each.name) for each in fields(self)}
         return arrays | {"correct": np.packbits(self.correct, axis=1)}
+
+
+NUMBERS = tuple(each.name for each in fields(TrialResults))[1:]  # all but `correct`
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +80,6 @@ class Outcomes:
 
     def correct(self, index: int) -> np.ndarray:
         """Whether the network is right, bool `[trials, examples]`."""
-        import numpy as np
-
         packed = self.results[index]["correct"]
         return np.unpackbits(packed, axis=1, count=len(self.y)).astype(bool)
 
@@ -102,8 +91,6 @@ class Outcomes:
     @property
     def golden_right(self) -> np.ndarray:
         """Number of examples that are right without faults, in the draw of each trial."""
-        import numpy as np
-
         trials = [arrays["golden_right"] for arrays in self.results]
         most = max(trials, key=len, default=np.zeros(0))
         return most if len(most) else np.array([float(self.golden.sum())])
@@ -118,8 +105,6 @@ class Outcomes:
 
     def class_accuracies(self, index: int) -> np.ndarray:
         """In percent, `[trials, classes]`; NaN for a class without examples."""
-        import numpy as np
-
         of_class = self.y[:, None] == np.arange(int(self.y.max()) + 1)
         right = self.correct(index).astype(np.float32) @ of_class.astype(np.float32)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -138,8 +123,6 @@ class Outcomes:
         finite outputs. The last two are 0 where there are no such examples. A network that draws is
         compared with itself in the same draw.
         """
-        import numpy as np
-
         right = self.results[index]["golden_right"]
         wrong = len(self.y) - right
         of = {"sdc_rate": np.maximum(1, right), "repaired_rate": np.maximum(1, wrong)}
@@ -154,16 +137,12 @@ class Outcomes:
 
         And of those with examples whose outputs are not finite, for whatever reason.
         """
-        import numpy as np
-
         due = self.outcome_rates(index)["due_rate"]
         put = self.results[index]["values_not_finite"]
         return int(np.count_nonzero(put)), int(np.count_nonzero(due))
 
     def output_deviation(self, index: int) -> tuple[float, float]:
         """Mean and maximum over examples and trials with finite outputs; infinite if none has."""
-        import numpy as np
-
         mean, most = (self.results[index][name] for name in NUMBERS[:2])
         finite = np.isfinite(mean)
         if not finite.any():
@@ -172,8 +151,6 @@ class Outcomes:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """All of it as arrays by name; `from_arrays` reads them."""
-        import numpy as np
-
         joined = {
             name: np.concatenate([arrays[name] for arrays in self.results])
             for name in ("correct", *NUMBERS)
@@ -190,8 +167,6 @@ class Outcomes:
         Raises:
             ValueError, KeyError: the arrays are of something else.
         """
-        import numpy as np
-
         ends, names = np.cumsum(arrays["trials"]), ("correct", *NUMBERS)
         lengths = {len(arrays[name]) for name in names}
         if len(ends) != len(rates) or lengths != {ends[-1]}:

@@ -10,14 +10,12 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.core.checks import boolean, count, expect, fraction
 from ftnoise.core.errors import BadInput
+from ftnoise.core.lazy import np, tf
 from ftnoise.core.spec import Spec
-
-if TYPE_CHECKING:
-    import numpy as np
 
 # Keys are drawn uniformly from the integers below it.
 KEYS = 2**64
@@ -97,24 +95,18 @@ class Share(Rate):
         return None if self.per_tensor else self.count(sites)
 
     def hits(self, keys: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
-        import numpy as np
-
         if not self.per_tensor:
             return smallest(keys, self.count(len(keys)))
         parts = np.split(keys, np.cumsum(sizes)[:-1])
         return np.concatenate([smallest(part, self.count(len(part))) for part in parts])
 
     def keyed_hits(self, seed: Any, sizes: Sequence[int]) -> Any:
-        import tensorflow as tf
-
         from ftnoise.faults import keyed
 
         parts = sizes if self.per_tensor else [sum(sizes)]
+        fold = tf.random.experimental.stateless_fold_in
         return tf.concat(
-            [
-                keyed.smallest(size, self.count(size), keyed.apart(seed, n))
-                for n, size in enumerate(parts)
-            ],
+            [keyed.smallest(size, self.count(size), fold(seed, n)) for n, size in enumerate(parts)],
             axis=0,
         )
 
@@ -171,15 +163,11 @@ class Bernoulli(Rate):
         fraction(rate=self.rate)
 
     def hits(self, keys: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
-        import numpy as np
-
         if self.rate == 1:
             return np.ones(len(keys), bool)
         return keys < np.uint64(int(self.rate * KEYS))
 
     def keyed_hits(self, seed: Any, sizes: Sequence[int]) -> Any:
-        import tensorflow as tf
-
         return tf.random.stateless_uniform([sum(sizes)], seed) < self.rate
 
     @property
@@ -201,8 +189,6 @@ def first_distinct(generator: np.random.Generator, sites: int, count: int) -> np
         sites: the number of sites, far above `count`.
         count: at least 0.
     """
-    import numpy as np
-
     found = np.zeros(0, np.int64)
     while len(found) < count:
         more = (generator.random(count - len(found)) * sites).astype(np.int64)
@@ -217,8 +203,6 @@ def smallest(keys: np.ndarray, count: int) -> np.ndarray:
     The keys are uniform, so the boundary is within a few standard deviations of its mean, and only
     the keys near it are sorted: a pass over the keys instead of a selection among them.
     """
-    import numpy as np
-
     if count in (0, len(keys)):
         return np.full(len(keys), count > 0)
     share = count / len(keys)

@@ -19,14 +19,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ftnoise.core.checks import boolean, expect, is_count
 from ftnoise.core.errors import BadInput
+from ftnoise.core.lazy import keras
 from ftnoise.core.spec import Spec
-
-if TYPE_CHECKING:
-    import keras
 
 FORMATS = ("float32", "bfloat16", "float16", "int8")
 

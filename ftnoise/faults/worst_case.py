@@ -23,7 +23,7 @@ import tensorflow as tf
 
 from ftnoise.core import seeds
 from ftnoise.core.checkpointing import Checkpointing
-from ftnoise.core.checks import count, expect, is_number
+from ftnoise.core.checks import expect
 from ftnoise.faults.campaign import Campaign, Traced
 from ftnoise.faults.injection import strike_few
 
@@ -124,15 +124,8 @@ class Search:
         return tf.where(finite, tf.maximum(margins, LEAST), LEAST)
 
     def _gradient_of(self, x: Any, y: Any) -> Any:
-        with tf.GradientTape() as tape:
-            values = [tf.convert_to_tensor(value) for value in self.values]
-            tape.watch(values)
-            objective = tf.reduce_mean(
-                self._margins(self.campaign.traced_outputs(list(x), values), y)
-            )
-        found = tape.gradient(objective, values)
-        pairs = zip(found, values, strict=True)
-        return [tf.zeros_like(value) if one is None else one for one, value in pairs]
+        values = [tf.convert_to_tensor(value) for value in self.values]
+        return self.campaign.gradients(x, y, values, self._margins)
 
     def _objective_of(self, x: Any, y: Any, values: Any) -> Any:
         margins = self._margins(self.campaign.traced_outputs(list(x), values), y)
@@ -154,11 +147,8 @@ def worst_case(
         checkpointing: is shown the progress.
 
     Raises:
-        BadInput: an argument does not fit, or no flip lowers the margins.
+        BadInput: no flip lowers the margins.
     """
-    good = is_number(accuracy) and 0 < accuracy <= 100
-    expect(good, "an accuracy in percent, in (0, 100]", accuracy=accuracy)
-    count(most=most)
     search, found = Search(campaign), list[Flip]()
     while len(found) < most and (not found or found[-1].accuracy >= accuracy):
         target, element, bit = search.step()

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ftnoise.core.checks import fraction
+from ftnoise.core.lazy import np
 from ftnoise.core.spec import Spec
 from ftnoise.stats import certificates
-
-if TYPE_CHECKING:
-    from numpy import ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +33,7 @@ class Mechanism(Spec):
         """The scale of noise that makes changes of this size private with an epsilon of 1."""
 
     @abstractmethod
-    def sizes(self, p_a: Any, p_b: Any, scale: float) -> ndarray:
+    def sizes(self, p_a: Any, p_b: Any, scale: float) -> np.ndarray:
         """Certified sizes; see `stats.certificates`."""
 
 
@@ -58,7 +56,7 @@ class Gaussian(Mechanism):
     def scale(self, construction_size: float) -> float:
         return certificates.gaussian_std(construction_size, self.delta)
 
-    def sizes(self, p_a: Any, p_b: Any, scale: float) -> ndarray:
+    def sizes(self, p_a: Any, p_b: Any, scale: float) -> np.ndarray:
         return certificates.private_sizes(p_a, p_b, scale)
 
 
@@ -72,5 +70,5 @@ class Laplace(Mechanism):
     def scale(self, construction_size: float) -> float:
         return construction_size
 
-    def sizes(self, p_a: Any, p_b: Any, scale: float) -> ndarray:
+    def sizes(self, p_a: Any, p_b: Any, scale: float) -> np.ndarray:
         return certificates.laplace_sizes(p_a, p_b, scale)

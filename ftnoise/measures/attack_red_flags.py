@@ -9,21 +9,18 @@ exact test of the examples that one of them alone breaks, at 2.5 %.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from ftnoise.attacks.ascent import LinfBall
 from ftnoise.attacks.attack import Attack
+from ftnoise.attacks.evaluation import Attacked
 from ftnoise.attacks.fgsm import FGSM
 from ftnoise.attacks.spsa import SPSA
 from ftnoise.core.checks import count, positive
 from ftnoise.core.experiment import Column
-from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.interfaces import MeasureInput, Measurement
 from ftnoise.core.preset import Preset
-from ftnoise.core.spec import spec_id
-from ftnoise.measures.robust_accuracy import check
-
-if TYPE_CHECKING:
-    from ftnoise.attacks.evaluation import Attacked
+from ftnoise.measures.robust_accuracy import UnderAttack
 
 # Largest tolerated share, in percent, of examples that survive any change of the image, and of
 # correct examples with a zero gradient: a few such examples are normal.
@@ -31,7 +28,7 @@ FEW = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttackRedFlags(Measure):
+class AttackRedFlags(UnderAttack):
     """Compares an attack with others that should be weaker or stronger.
 
     Scalars: `red_flags`, their number; `zero_gradients`, the share of right examples (%)
@@ -44,19 +41,17 @@ class AttackRedFlags(Measure):
     `attack`, its label; `examples`, their number.
 
     Args:
-        attack: the attack that is checked, with attack_epsilon > 0.
-        examples: number of test examples, drawn once for all models; None for all.
+        attack, examples: the attack that is checked, with attack_epsilon > 0; see `UnderAttack`.
         queried: number of them that SPSA attacks, at least 1; it takes 2,500 passes for each.
     """
 
-    attack: Attack
     examples: int | None = 500
     queried: int = 100
 
     revision: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
-        check(self.attack, self.examples)
+        super().__post_init__()
         positive(attack_epsilon=self.attack.attack_epsilon)
         count(queried=self.queried)
 
@@ -84,15 +79,11 @@ class AttackRedFlags(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Runs one attack after the other; resumes if interrupted."""
-        from ftnoise.attacks.evaluation import Evaluation, chosen
-
-        which = chosen(len(trained.data.y_test), self.examples)
-        x, y = trained.data.x_test[which], trained.data.y_test[which]
+        evaluation, x, y = self.begun(trained)
         attacks = {name: (attack, len(y)) for name, attack in self.compared(x.shape[1:]).items()}
         if isinstance(self.attack.ball, LinfBall):
             query = SPSA(attack_epsilon=self.attack.attack_epsilon)
             attacks["black_box"] = (query, min(self.queried, len(y)))
-        evaluation = Evaluation(trained.checkpointing, spec_id(self))
         found = {
             name: evaluation.attacked(name, attack, trained.network, x[:size], y[:size])
             for name, (attack, size) in attacks.items()

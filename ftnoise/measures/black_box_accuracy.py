@@ -15,17 +15,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from ftnoise.attacks.attack import Attack
 from ftnoise.core.checks import instance
-from ftnoise.core.experiment import Column
-from ftnoise.core.interfaces import Measure, MeasureInput, Measurement, Procedure, Run
-from ftnoise.core.preset import Preset, limited
-from ftnoise.core.spec import spec_id
-from ftnoise.measures.robust_accuracy import check
+from ftnoise.core.experiment import Column, columns_of
+from ftnoise.core.interfaces import MeasureInput, Measurement, Procedure, Run
+from ftnoise.core.lazy import np
+from ftnoise.measures.generalization import accuracy_and_loss
+from ftnoise.measures.robust_accuracy import UnderAttack
 
 
 @dataclass(frozen=True, kw_only=True)
-class BlackBoxAccuracy(Measure):
+class BlackBoxAccuracy(UnderAttack):
     """Share of the test examples that are right without and with an attack on a surrogate.
 
     Scalars, in percent: `black_box_accuracy` with its Clopper-Pearson 95 % interval
@@ -39,47 +38,31 @@ class BlackBoxAccuracy(Measure):
     the attack on the target.
 
     Args:
-        attack: made for the surrogate.
+        attack, examples: the attack is made for the surrogate; see `UnderAttack`.
         surrogate: how the attacker trains the surrogate (`Training()`); the rest of its run is the
             target's, with the next seed.
-        examples: number of test examples, drawn once for all models; None for all.
     """
 
-    attack: Attack
     surrogate: Procedure
-    examples: int | None = None
 
     needs_run: ClassVar[bool] = True
 
+    limits = (("examples", "attacked"),)
+
     def __post_init__(self) -> None:
-        check(self.attack, self.examples)
+        super().__post_init__()
         instance(Procedure, "a training, such as Training()", surrogate=self.surrogate)
 
     def others(self, run: Run) -> tuple[Run, ...]:
         """The run of the surrogate, which shares no initial weights with the target."""
         return (replace(run, training=self.surrogate, seed=run.seed + 1),)
 
-    def scaled(self, preset: Preset) -> BlackBoxAccuracy:
-        """At most the preset's number of attacked examples, and a smaller training."""
-        return replace(
-            self,
-            surrogate=self.surrogate.scaled(preset),
-            examples=limited(self.examples, preset.attacked),
-        )
-
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Attacks the surrogate, then the target; resumes if interrupted."""
-        import numpy as np
-
-        from ftnoise.attacks.evaluation import Evaluation, chosen
-        from ftnoise.measures.generalization import accuracy_and_loss
-
         assert trained.run is not None
         (run,) = self.others(trained.run)
-        which = chosen(len(trained.data.y_test), self.examples)
-        x, y = trained.data.x_test[which], trained.data.y_test[which]
+        evaluation, x, y = self.begun(trained)
         network, surrogate = trained.network, trained.others[run]
-        evaluation = Evaluation(trained.checkpointing, spec_id(self))
         moved = evaluation.attacked("transferred", self.attack, surrogate, x, y, judge=network)
         white = evaluation.attacked("white_box", self.attack, network, x, y)
         low, high = moved.interval
@@ -117,4 +100,4 @@ def columns(measure: BlackBoxAccuracy) -> tuple[Column, ...]:
         "white_box_accuracy": "Accuracy under the same attack on the model itself",
         "surrogate_accuracy": "Accuracy of the attacked surrogate without an attack",
     }
-    return tuple(Column(name=n, measure=measure, title=t, unit="%") for n, t in titles.items())
+    return columns_of(measure, titles)

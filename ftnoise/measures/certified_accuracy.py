@@ -14,20 +14,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.attacks.attack import Attack
+from ftnoise.attacks.evaluation import chosen, perturbing
+from ftnoise.attacks.target import Compiled
 from ftnoise.core import seeds
+from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import boolean, count, expect, fraction, instance, rising
-from ftnoise.core.experiment import Column
+from ftnoise.core.experiment import Column, columns_of
 from ftnoise.core.figures import Series
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.lazy import keras, np, tf
 from ftnoise.core.preset import Preset, limited
+from ftnoise.core.resumable import Resumable
 from ftnoise.core.spec import spec_id
+from ftnoise.stats.certificates import bernstein_bounds, vote_bounds
 
 if TYPE_CHECKING:
-    import keras
-    from numpy import ndarray
-
-    from ftnoise.core.checkpointing import Checkpointing
-    from ftnoise.core.resumable import Resumable
     from ftnoise.verify.certificate import Certificate
     from ftnoise.verify.smoothing import NoisyNetwork
 
@@ -99,7 +100,6 @@ class CertifiedAccuracy(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Draws for one batch of examples after the other; resumes if interrupted."""
-        from ftnoise.attacks.evaluation import chosen
         from ftnoise.layers.noisy import has_noise
 
         if not has_noise(trained.network):
@@ -111,8 +111,8 @@ class CertifiedAccuracy(Measure):
     def measured(
         self,
         network: keras.Model,
-        x: ndarray,
-        y: ndarray,
+        x: np.ndarray,
+        y: np.ndarray,
         checkpointing: Checkpointing,
         identity: str = "",
     ) -> Measurement:
@@ -128,9 +128,6 @@ class CertifiedAccuracy(Measure):
         Raises:
             BadInput: the sensitivity of what is in front of the noise is not known.
         """
-        import numpy as np
-
-        from ftnoise.core.resumable import Resumable
         from ftnoise.layers.noisy import noisy_layer
         from ftnoise.layers.sensitivity import sensitivity
         from ftnoise.verify.certificate import certified
@@ -197,16 +194,9 @@ class CertifiedAccuracy(Measure):
         )
 
     def _refuted(
-        self, work: Resumable, noisy: NoisyNetwork, x: ndarray, found: dict[str, Certificate]
+        self, work: Resumable, noisy: NoisyNetwork, x: np.ndarray, found: dict[str, Certificate]
     ) -> dict[str, float]:
         """`refuted_...`: the attack at each radius, on what is certified there."""
-        import numpy as np
-        import tensorflow as tf
-
-        from ftnoise.attacks.evaluation import perturbing
-        from ftnoise.attacks.target import Compiled
-        from ftnoise.stats.certificates import bernstein_bounds, vote_bounds
-
         assert self.attack is not None
         target, key = Compiled(noisy.network, x.shape[1:]), seeds.key(0, "certificate", "attacked")
         shrinks = float(np.sqrt(x[0].size)) if self.attack.ball.label == "l_inf" else 1.0
@@ -260,30 +250,16 @@ class CertifiedAccuracy(Measure):
 
 def columns(measure: CertifiedAccuracy, kinds: tuple[str, ...] = KINDS) -> tuple[Column, ...]:
     """Accuracy of the votes, then for each radius what is certified by each bound."""
-    found = [
-        Column(
-            name="vote_accuracy",
-            measure=measure,
-            title=f"Accuracy of a vote of {measure.draws:,} draws",
-            unit="%",
-        )
-    ]
+    titles = {"vote_accuracy": f"Accuracy of a vote of {measure.draws:,} draws"}
     for n, radius in enumerate(measure.radii, 1):
         for kind in kinds:
             for what, title in (("share", "Certified"), ("certified", "Right and certified")):
-                found.append(
-                    Column(
-                        name=f"{what}_{kind}_{n}",
-                        measure=measure,
-                        title=f"{title} at {measure.norm} {radius:g} ({kind})",
-                        unit="%",
-                    )
-                )
+                titles[f"{what}_{kind}_{n}"] = f"{title} at {measure.norm} {radius:g} ({kind})"
     if measure.attack is not None:
         for n, radius in enumerate(measure.radii, 1):
-            title = f"Certificates at {radius:g} refuted by {measure.attack.at(radius).name}"
-            found.append(Column(name=f"refuted_{n}", measure=measure, title=title, unit="%"))
-    return tuple(found)
+            name = measure.attack.at(radius).name
+            titles[f"refuted_{n}"] = f"Certificates at {radius:g} refuted by {name}"
+    return columns_of(measure, titles)
 
 
 def pictures(measure: CertifiedAccuracy, kinds: tuple[str, ...] = KINDS) -> tuple[Series, ...]:

@@ -9,6 +9,7 @@ from ftnoise.core import seeds
 from ftnoise.core.checks import count, expect, positive
 from ftnoise.core.figures import Plane
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.lazy import np, tf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +37,6 @@ class DecisionBoundary(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Evaluates the network on the grid."""
-        import numpy as np
-        import tensorflow as tf
-
         from ftnoise.layers.drawing import forward
 
         shape = tuple(trained.network.input_shape[1:]), trained.network.output_shape[-1]

@@ -14,14 +14,14 @@ from itertools import pairwise
 from ftnoise.attacks.attack import OverDraws
 from ftnoise.core.checks import count, expect, instance
 from ftnoise.core.figures import Series
-from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.interfaces import MeasureInput, Measurement
+from ftnoise.core.lazy import np
 from ftnoise.core.preset import Preset, limited
-from ftnoise.core.spec import spec_id
-from ftnoise.measures.robust_accuracy import check
+from ftnoise.measures.robust_accuracy import UnderAttack
 
 
 @dataclass(frozen=True, kw_only=True)
-class EOTConvergence(Measure):
+class EOTConvergence(UnderAttack):
     """The accuracy under attack with each of several numbers of draws.
 
     Scalars: `last_drop`, by how much the last increase lowers the accuracy, in points. Arrays:
@@ -31,8 +31,8 @@ class EOTConvergence(Measure):
 
     Args:
         attack: one that averages over draws, such as PGD; its number of draws does not count.
+        examples: of the test set; see `UnderAttack`.
         numbers: of draws, at least two, increasing.
-        examples: number of test examples, drawn once for all models; None for all.
         votes: number of draws whose vote is the prediction, at least 1.
     """
 
@@ -42,7 +42,7 @@ class EOTConvergence(Measure):
     votes: int = 1
 
     def __post_init__(self) -> None:
-        check(self.attack, self.examples)
+        super().__post_init__()
         instance(OverDraws, "an attack that averages over draws, such as PGD", attack=self.attack)
         instance(tuple, "a tuple of integers", numbers=self.numbers)
         for number in self.numbers:
@@ -63,13 +63,7 @@ class EOTConvergence(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Attacks with each number of draws; resumes if interrupted."""
-        import numpy as np
-
-        from ftnoise.attacks.evaluation import Evaluation, chosen
-
-        which = chosen(len(trained.data.y_test), self.examples)
-        x, y = trained.data.x_test[which], trained.data.y_test[which]
-        evaluation = Evaluation(trained.checkpointing, spec_id(self))
+        evaluation, x, y = self.begun(trained)
         found = [
             evaluation.attacked(
                 f"draws_{n}", self.attack.averaged(n), trained.network, x, y, votes=self.votes

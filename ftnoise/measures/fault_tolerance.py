@@ -14,19 +14,21 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ftnoise.core.checks import count, expect, is_number
-from ftnoise.core.experiment import Column
+from ftnoise.core.experiment import Column, columns_of
 from ftnoise.core.figures import Levels, Pairs, Series
 from ftnoise.core.interfaces import Figure, Measure, MeasureInput, Measurement
-from ftnoise.core.preset import Preset, limited
+from ftnoise.core.lazy import np
 from ftnoise.faults.effects import Effect, StuckAt
 from ftnoise.faults.fault import Fault
-from ftnoise.faults.outcomes import OUTCOMES
+from ftnoise.faults.outcomes import OUTCOMES, Outcomes
 from ftnoise.faults.rates import Share
 from ftnoise.faults.where import Parameters, Where
+from ftnoise.stats.bounded import bounded_interval
+from ftnoise.stats.curves import TOLERATED, Curve, is_unclear, summaries, tolerated_name
+from ftnoise.stats.interval import student_interval
 
 if TYPE_CHECKING:
     from ftnoise.faults.agreement import Agreement
-    from ftnoise.faults.outcomes import Outcomes
 
 # Close to 0 too, where a network loses its first points.
 RATES = (0.0, 0.01, 0.02, 0.05, *(tenth / 10 for tenth in range(1, 10)))
@@ -79,6 +81,7 @@ class FaultTolerance(Measure):
     seed: int = 0
 
     revision: ClassVar[int] = 3
+    limits = (("trials", "trials"),)
 
     def __post_init__(self) -> None:
         expect(
@@ -98,10 +101,6 @@ class FaultTolerance(Measure):
     def fault(self) -> Fault:
         """The fault, at the highest rate."""
         return Fault(where=self.where, what=self.what, rate=Share(rate=self.rates[-1]))
-
-    def scaled(self, preset: Preset) -> FaultTolerance:
-        """At most the preset's number of trials."""
-        return replace(self, trials=limited(self.trials, preset.trials) or self.trials)
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Runs the campaign, which resumes if it is interrupted."""
@@ -124,12 +123,6 @@ class FaultTolerance(Measure):
 
 def summarized(rates: tuple[float, ...], found: Outcomes, agreed: Agreement) -> Measurement:
     """Scalars and arrays of a campaign with the same number of trials at each of these shares."""
-    import numpy as np
-
-    from ftnoise.stats.bounded import bounded_interval
-    from ftnoise.stats.curves import TOLERATED, Curve, is_unclear, summaries, tolerated_name
-    from ftnoise.stats.interval import student_interval
-
     at, percent = range(len(rates)), [100 * rate for rate in rates]
     accuracies = np.stack([found.accuracies(index) for index in at])
     students = [student_interval(row, low=0.0, high=100.0) for row in accuracies]
@@ -193,27 +186,22 @@ def summarized(rates: tuple[float, ...], found: Outcomes, agreed: Agreement) -> 
 
 def columns(measure: FaultTolerance) -> tuple[Column, ...]:
     """The columns of a table of this measure."""
-    from ftnoise.stats.curves import tolerated_name
-
-    named = (
-        ("golden_accuracy", "Testing accuracy without faults", "%"),
-        ("accuracy_at_50", "Testing accuracy with 50 % faults", "%"),
-        ("accuracy_at_90", "Testing accuracy with 90 % faults", "%"),
-        ("drop_from_50_to_90", "Drop from 50 to 90 % faults", "points"),
-        ("area_under_curve", "Mean accuracy over all rates", "%"),
-        ("rate_1_point_lost", "Rate at which 1 point is lost", "%"),
-        ("rate_5_points_lost", "Rate at which 5 points are lost", "%"),
-        ("rate_50_points_lost", "Rate at which 50 points are lost", "%"),
-        (tolerated_name(1), "Largest rate with a drop < 1 point (95 % confidence)", "%"),
-        (tolerated_name(5), "Largest rate with a drop < 5 points (95 % confidence)", "%"),
-        ("sdc_rate_at_50", "SDC rate with 50 % faults", "%"),
-        ("unclear_rates", "Rates with an interval wider than their drop", ""),
-        ("exceptions", "Examples on which Keras disagrees without faults", ""),
-    )
-    return tuple(
-        Column(name=name, measure=measure, title=title, unit=unit, digits=2 if unit else 0)
-        for name, title, unit in named
-    )
+    titles: dict[str, str | tuple[str, str, int]] = {
+        "golden_accuracy": "Testing accuracy without faults",
+        "accuracy_at_50": "Testing accuracy with 50 % faults",
+        "accuracy_at_90": "Testing accuracy with 90 % faults",
+        "drop_from_50_to_90": ("Drop from 50 to 90 % faults", "points", 2),
+        "area_under_curve": "Mean accuracy over all rates",
+        "rate_1_point_lost": "Rate at which 1 point is lost",
+        "rate_5_points_lost": "Rate at which 5 points are lost",
+        "rate_50_points_lost": "Rate at which 50 points are lost",
+        tolerated_name(1): "Largest rate with a drop < 1 point (95 % confidence)",
+        tolerated_name(5): "Largest rate with a drop < 5 points (95 % confidence)",
+        "sdc_rate_at_50": "SDC rate with 50 % faults",
+        "unclear_rates": ("Rates with an interval wider than their drop", "", 0),
+        "exceptions": ("Examples on which Keras disagrees without faults", "", 0),
+    }
+    return columns_of(measure, titles)
 
 
 def figures(

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ftnoise.core.checks import boolean, count, expect, instance, is_name
 from ftnoise.core.interfaces import Inputs, Measure, MeasureInput, Measurement, Penalty, Run
-
-if TYPE_CHECKING:
-    import keras
-    import numpy as np
+from ftnoise.core.lazy import keras, np, tf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +57,6 @@ class FunctionDistance(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Compares both networks on the test set; 0 if the other is the run itself."""
-        import numpy as np
-
         assert trained.run is not None
         (run,) = self.others(trained.run)
         other = trained.network if run == trained.run else trained.others[run]
@@ -79,8 +74,6 @@ class FunctionDistance(Measure):
 
 def probabilities(network: keras.Model, x: np.ndarray) -> np.ndarray:
     """Softmax of the logits, float64 `[n, classes]`."""
-    import tensorflow as tf
-
     from ftnoise.layers.prediction import logits
 
     return tf.nn.softmax(tf.cast(logits(network, x), tf.float64)).numpy()

@@ -6,14 +6,11 @@ Source: equation (2) of the paper; Bernier et al. (2001) for its relation to fau
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
-
-if TYPE_CHECKING:
-    import keras
-    import numpy as np
+from ftnoise.core.lazy import keras, np, tf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +61,6 @@ def accuracy_and_loss(
     `x` are examples `[n, ...]`, `y` integer labels `[n]`; `draw` numbers the draw of a network that
     draws.
     """
-    import tensorflow as tf
-
     from ftnoise.layers.prediction import batches
 
     hits, loss = 0, 0.0

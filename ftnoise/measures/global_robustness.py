@@ -20,29 +20,25 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.attacks.attack import Attack
+from ftnoise.attacks.evaluation import Evaluation
 from ftnoise.core import seeds
+from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import count, expect, fraction, instance, rising
-from ftnoise.core.experiment import Column
+from ftnoise.core.experiment import Column, columns_of
 from ftnoise.core.figures import Series
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.lazy import keras, np
 from ftnoise.core.preset import Preset, limited
+from ftnoise.core.resumable import Resumable
 from ftnoise.core.spec import spec_id
 from ftnoise.stats.bounded import bounded_interval
+from ftnoise.stats.certificates import hoeffding_bounds, vote_bounds
 from ftnoise.stats.comparing import holm
 from ftnoise.stats.sampling import samples_needed
-from ftnoise.stats.summary import proportion_interval
 from ftnoise.verify.budget import Budget
-
-if TYPE_CHECKING:
-    import keras
-    from numpy import ndarray
-
-    from ftnoise.attacks.evaluation import Evaluation
-    from ftnoise.core.checkpointing import Checkpointing
-    from ftnoise.core.resumable import Resumable
 
 AT_A_TIME = 100  # examples that are verified between two checkpoints
 
@@ -137,7 +133,7 @@ class GlobalRobustness(Measure):
         return self.measured(trained.network, trained.data.x_test, trained.checkpointing)
 
     def measured(
-        self, network: keras.Model, x: ndarray, checkpointing: Checkpointing, identity: str = ""
+        self, network: keras.Model, x: np.ndarray, checkpointing: Checkpointing, identity: str = ""
     ) -> Measurement:
         """Attacks and verifies examples at one radius after the other; resumes if interrupted.
 
@@ -150,7 +146,6 @@ class GlobalRobustness(Measure):
         Raises:
             BadInput: the tolerance takes more examples than there are.
         """
-        from ftnoise.attacks.evaluation import Evaluation
         from ftnoise.layers.drawing import is_stochastic
 
         x = x[self.drawn(len(x))]
@@ -161,14 +156,12 @@ class GlobalRobustness(Measure):
             bounded = self._verified(evaluation.resumable, network, x, ~attacked["changed"])
         return self._summary(attacked, bounded)
 
-    def drawn(self, size: int) -> ndarray:
+    def drawn(self, size: int) -> np.ndarray:
         """Sorted indices of the examples, drawn from `size` examples without replacement.
 
         Raises:
             BadInput: the tolerance needs more examples than `size`.
         """
-        import numpy as np
-
         wanted = size if self.needed is None else self.needed
         expect(
             wanted <= size,
@@ -178,10 +171,8 @@ class GlobalRobustness(Measure):
         )
         return np.sort(seeds.generator(self.seed, "global robustness").choice(size, wanted, False))
 
-    def decided(self, trained: MeasureInput) -> tuple[ndarray, ndarray]:
+    def decided(self, trained: MeasureInput) -> tuple[np.ndarray, np.ndarray]:
         """For the test examples at the first radius: verified, and undecided, bool `[n]` each."""
-        from ftnoise.attacks.evaluation import Evaluation
-
         x = trained.data.x_test[: self.most]
         evaluation = Evaluation(trained.checkpointing, spec_id(self))
         left = ~self._attacked(evaluation, trained.network, x)["changed"]
@@ -190,14 +181,12 @@ class GlobalRobustness(Measure):
         return verified, left[0] & ~verified & ~refuted
 
     def _attacked(
-        self, evaluation: Evaluation, network: keras.Model, x: ndarray
-    ) -> dict[str, ndarray]:
+        self, evaluation: Evaluation, network: keras.Model, x: np.ndarray
+    ) -> dict[str, np.ndarray]:
         """`changed` and `variation` `[radii, n]`, and `predicted` `[n]`, by the worst attack.
 
         A change that is found in a ball counts in the larger balls, too.
         """
-        import numpy as np
-
         found = [
             [
                 evaluation.varied(f"at_{n}_by_{m}", attack.at(radius), network, x)
@@ -214,21 +203,19 @@ class GlobalRobustness(Measure):
         return worst | {"predicted": found[0][0]["predicted"]}
 
     def _verified(
-        self, work: Resumable, network: keras.Model, x: ndarray, left: ndarray
-    ) -> dict[str, ndarray]:
+        self, work: Resumable, network: keras.Model, x: np.ndarray, left: np.ndarray
+    ) -> dict[str, np.ndarray]:
         """`verified`, `refuted`, `margin`, `float_error` and `variation` `[radii, n]`.
 
         Only examples where `left` are verified; all have a `variation`. What is verified in a ball
         is verified in the smaller balls, too.
         """
-        import numpy as np
-
         from ftnoise.verify.verifier import ATTACKED, VERIFIED, Verifier
 
         verifier = Verifier(network, clip=(0.0, 1.0))
         budget = self.verify or Budget()
         clock = _Clock(budget.seconds, 2 * len(self.radii) * -(-len(x) // AT_A_TIME))
-        found: list[dict[str, ndarray]] = []
+        found: list[dict[str, np.ndarray]] = []
         # From the largest radius down.
         for n, radius in reversed(list(enumerate(self.radii))):
             already = found[-1]["verified"] if found else np.zeros(len(x), bool)
@@ -237,8 +224,8 @@ class GlobalRobustness(Measure):
                 start: int,
                 stop: int,
                 radius: float = radius,
-                already: ndarray = already,
-                undecided: ndarray = left[n] & ~already,
+                already: np.ndarray = already,
+                undecided: np.ndarray = left[n] & ~already,
             ) -> dict[str, Any]:
                 part = np.arange(start, stop)
                 status = np.full(len(part), "", object)
@@ -272,20 +259,18 @@ class GlobalRobustness(Measure):
         return stacked | {"refuted": refuted, "variation": least}
 
     def _summary(
-        self, attacked: dict[str, ndarray], bounded: dict[str, ndarray] | None
+        self, attacked: dict[str, np.ndarray], bounded: dict[str, np.ndarray] | None
     ) -> Measurement:
-        import numpy as np
-
-        from ftnoise.stats.sampling import hoeffding_interval
 
         changed, variation = attacked["changed"], attacked["variation"]
         if bounded is not None:
             changed = changed | bounded["refuted"]
-        confidence = 1 - (1 - self.confidence) / self.family
-        arrays: dict[str, ndarray] = {"radii": np.array(self.radii)}
+        confidence, size = 1 - (1 - self.confidence) / self.family, changed.shape[1]
+        tail = (1 - confidence) / 2
+        arrays: dict[str, np.ndarray] = {"radii": np.array(self.radii)}
         for name, kept in {"robust": ~changed, "steady": variation <= self.gamma}.items():
             arrays[name] = 100 * kept.mean(axis=1)
-            arrays[f"{name}_high"] = np.array([_share(row, confidence)[1] for row in kept])
+            arrays[f"{name}_high"] = 100 * vote_bounds(kept.sum(axis=1), size, tail)[1]
         undecided, margins = [], {}
         if bounded is not None:
             proved = np.isfinite(bounded["margin"])
@@ -303,25 +288,21 @@ class GlobalRobustness(Measure):
             }
             for (name, low), kept in surely.items():
                 arrays[name] = 100 * kept.mean(axis=1)
-                arrays[low] = np.array([_share(row, confidence)[0] for row in kept])
-        hoeffding = [
-            hoeffding_interval(float(row.mean()), len(row), confidence) for row in ~changed
-        ]
-        arrays["robust_hoeffding_low"], arrays["robust_hoeffding_high"] = 100 * np.transpose(
-            hoeffding
-        )
+                arrays[low] = 100 * vote_bounds(kept.sum(axis=1), size, tail)[0]
+        ends = hoeffding_bounds((~changed).mean(axis=1), size, tail)
+        arrays["robust_hoeffding_low"], arrays["robust_hoeffding_high"] = 100 * np.array(ends)
         # The betting interval takes values in the order in which they were drawn. That of the
         # examples, which batches share, is the file's, and may tell what comes next.
-        order = seeds.generator(self.seed, "order").permutation(changed.shape[1])
+        order = seeds.generator(self.seed, "order").permutation(size)
         arrays["variation"] = variation.mean(axis=1)
         arrays["variation_low"] = np.array(
-            [_mean(row, confidence)[0] for row in variation[:, order]]
+            [bounded_interval(row, confidence).low for row in variation[:, order]]
         )
         if bounded is not None:
             most = np.maximum(bounded["variation"], variation)
             arrays["variation_bounded"] = most.mean(axis=1)
             arrays["variation_high"] = np.array(
-                [_mean(row, confidence)[1] for row in most[:, order]]
+                [bounded_interval(row, confidence).high for row in most[:, order]]
             )
         classes = _by_class(~changed, attacked["predicted"], confidence)
         scalars = {
@@ -337,7 +318,7 @@ class GlobalRobustness(Measure):
             arrays=arrays | classes,
             info={
                 "attacks": [attack.at(self.radii[-1]).name for attack in self.attacks],
-                "examples": changed.shape[1],
+                "examples": size,
                 "undecided": undecided,
                 **margins,
             },
@@ -359,21 +340,8 @@ class _Clock:
         return left / max(1, self.calls + 1)
 
 
-def _share(kept: ndarray, confidence: float) -> tuple[float, float]:
-    """Clopper and Pearson's interval of a share, in percent."""
-    low, high = proportion_interval(int(kept.sum()), len(kept), confidence)
-    return 100 * low, 100 * high
-
-
-def _mean(values: ndarray, confidence: float) -> tuple[float, float]:
-    """The betting interval of a mean of values in [0, 1]."""
-    found = bounded_interval(values, confidence)
-    return found.low, found.high
-
-
-def _by_class(kept: ndarray, predicted: ndarray, confidence: float) -> dict[str, Any]:
+def _by_class(kept: np.ndarray, predicted: np.ndarray, confidence: float) -> dict[str, Any]:
     """Shares of each predicted class `[radii, classes]`, and the worst class with its p-value."""
-    import numpy as np
     from scipy.stats import fisher_exact
 
     number = int(predicted.max()) + 1
@@ -387,7 +355,8 @@ def _by_class(kept: ndarray, predicted: ndarray, confidence: float) -> dict[str,
                 p.append(1.0)
                 continue
             each = 1 - (1 - confidence) / number
-            shares[:, n, c] = (100 * own.mean(), *_share(own, each))
+            ends = vote_bounds(own.sum(), len(own), (1 - each) / 2)
+            shares[:, n, c] = 100 * np.array([own.mean(), *ends])
             table = [[part.sum(), len(part) - part.sum()] for part in (own, others)]
             p.append(float(fisher_exact(table, alternative="less").pvalue))
         lowest = int(np.nanargmin(shares[0, n]))
@@ -398,7 +367,7 @@ def _by_class(kept: ndarray, predicted: ndarray, confidence: float) -> dict[str,
 
 def columns(measure: GlobalRobustness) -> tuple[Column, ...]:
     """For each radius the two sides of R and D, and the interval of R; `robust_1` and so on."""
-    found = []
+    found: list[Column] = []
     for n, radius in enumerate(measure.radii, 1):
         at = measure.attacks[0].at(radius).region
         titles = {
@@ -409,18 +378,10 @@ def columns(measure: GlobalRobustness) -> tuple[Column, ...]:
             "variation": (f"D, attacked ({at})", "", 3),
             "variation_bounded": (f"D, bounded ({at})", "", 3),
         }
-        found += [
-            Column(
-                name=f"{name}_{n}",
-                measure=measure,
-                title=title,
-                unit=unit,
-                digits=digits,
-                ends=(f"robust_low_{n}", f"robust_high_{n}") if name == "robust" else None,
-            )
-            for name, (title, unit, digits) in titles.items()
-            if measure.verify is not None or name in ("robust", "robust_high", "variation")
-        ]
+        known = {"robust", "robust_high", "variation"} if measure.verify is None else titles
+        shown = {f"{name}_{n}": text for name, text in titles.items() if name in known}
+        ends = {f"robust_{n}": (f"robust_low_{n}", f"robust_high_{n}")}
+        found += columns_of(measure, shown, **ends)
     return tuple(found)
 
 

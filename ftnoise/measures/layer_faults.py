@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from ftnoise.core.checks import expect
 from ftnoise.core.figures import HeatMap
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.lazy import np
 from ftnoise.core.preset import Preset
 from ftnoise.core.resumable import Resumable
 from ftnoise.core.spec import spec_id
 from ftnoise.faults.outcomes import OUTCOMES, Outcomes
 from ftnoise.faults.rates import Share
 from ftnoise.measures.fault_tolerance import FaultTolerance
-
-if TYPE_CHECKING:
-    import numpy as np
 
 RATES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
@@ -56,8 +54,6 @@ class LayerFaults(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """A campaign for each layer that has such sites."""
-        import numpy as np
-
         from ftnoise.faults.campaign import Campaign, unchanged
 
         faults, data = self.faults, trained.data

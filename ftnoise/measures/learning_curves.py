@@ -9,6 +9,7 @@ from typing import ClassVar
 from ftnoise.core.checks import expect
 from ftnoise.core.figures import Series
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.lazy import np
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +28,6 @@ class LearningCurves(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Reads the run's record."""
-        import numpy as np
-
         history = trained.record.get("history") or []
         expect(len(history) > 0, "the record of a training with its history", epochs=len(history))
         passes = trained.record.get("epochs_per_entry", 1)

@@ -10,17 +10,14 @@ the strongest chosen; on the other half it is measured, so that the choice adds 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ftnoise.core import seeds
 from ftnoise.core.checks import count, expect
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.lazy import keras, np, special
 from ftnoise.stats import proportion_interval
-
-if TYPE_CHECKING:
-    import keras
-    from numpy import ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +44,6 @@ class Membership(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Fits each attack on one half and measures it on the other."""
-        import numpy as np
-
         data = trained.data
         size = min(self.examples, len(data.y_train), len(data.y_test)) // 2 * 2
         expect(size >= 4, "at least 4 training and 4 testing examples", size=size)
@@ -88,31 +83,28 @@ class Membership(Measure):
         )
 
 
-def features(network: keras.Model, x: ndarray, y: ndarray) -> ndarray:
+def features(network: keras.Model, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Loss, entropy (nats), margin (log odds) and correctness of each example, `[n, 4]` float64."""
-    import numpy as np
-    from scipy.special import log_softmax, logsumexp
-
     from ftnoise.layers.prediction import logits
 
-    log_p = log_softmax(logits(network, x).astype(np.float64), axis=1)
+    log_p = special.log_softmax(logits(network, x).astype(np.float64), axis=1)
     rows = np.arange(len(y))
     loss = -log_p[rows, y]
     others = log_p.copy()
     others[rows, y] = -np.inf
-    margin = log_p[rows, y] - logsumexp(others, axis=1)
+    margin = log_p[rows, y] - special.logsumexp(others, axis=1)
     entropy = -np.sum(np.exp(log_p) * log_p, axis=1)
     return np.stack([loss, entropy, margin, log_p.argmax(axis=1) == y], axis=1)
 
 
-def by_threshold(scores: ndarray, member: ndarray, judged: ndarray) -> tuple[float, ndarray]:
+def by_threshold(
+    scores: np.ndarray, member: np.ndarray, judged: np.ndarray
+) -> tuple[float, np.ndarray]:
     """The attack that takes an example whose score reaches a threshold for a member.
 
     Returns the advantage (points) on the examples for fitting, with `scores` and `member` `[n]`,
     and its guesses for those for testing, with scores `judged` `[m]`: bool `[m]`.
     """
-    import numpy as np
-
     order = np.argsort(-scores, kind="stable")
     found = np.cumsum(np.where(member[order], 1, -1))
     # A threshold cannot separate equal scores.
@@ -122,7 +114,9 @@ def by_threshold(scores: ndarray, member: ndarray, judged: ndarray) -> tuple[flo
     return advantage(scores >= threshold, member), judged >= threshold
 
 
-def by_regression(fitted: ndarray, member: ndarray, judged: ndarray) -> tuple[float, ndarray]:
+def by_regression(
+    fitted: np.ndarray, member: np.ndarray, judged: np.ndarray
+) -> tuple[float, np.ndarray]:
     """Logistic regression on standardized features `[n, 4]`; returns as `by_threshold` does."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -133,7 +127,7 @@ def by_regression(fitted: ndarray, member: ndarray, judged: ndarray) -> tuple[fl
     return advantage(attack.predict(fitted), member), attack.predict(judged)
 
 
-def advantage(guesses: ndarray, member: ndarray) -> float:
+def advantage(guesses: np.ndarray, member: np.ndarray) -> float:
     """True positive rate minus false positive rate of the attack, in points."""
     return 100.0 * float(guesses[member].mean() - guesses[~member].mean())
 

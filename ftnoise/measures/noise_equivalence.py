@@ -26,18 +26,15 @@ Deviations
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ftnoise.core import seeds
 from ftnoise.core.checks import count, expect, is_number
-from ftnoise.core.experiment import Column
+from ftnoise.core.experiment import columns_of
 from ftnoise.core.figures import Series
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.lazy import keras, np, tf
 from ftnoise.stats.interval import student_interval
-
-if TYPE_CHECKING:
-    import keras
-    import numpy as np
 
 SIGMAS = tuple(0.1 / 2**k for k in range(6))
 SIGNIFICANT = 3.0  # standard errors
@@ -96,8 +93,6 @@ class NoiseEquivalence(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Averages over draws of noise at all strengths."""
-        import numpy as np
-        import tensorflow as tf
         from scipy.stats import sem
 
         x = trained.data.x_train
@@ -136,8 +131,6 @@ class NoiseEquivalence(Measure):
 
 def logarithm(values: np.ndarray) -> np.ndarray:
     """Base-10 logarithm of magnitudes, finite at 0 too."""
-    import numpy as np
-
     return np.log10(np.maximum(np.abs(values), np.finfo(np.float64).tiny))
 
 
@@ -147,7 +140,6 @@ def slope(sigmas: np.ndarray, values: np.ndarray) -> tuple[float, float, float] 
     `values` are `[draws, sigmas]`, the same draws at all sigmas. None if fewer than `FEWEST`
     sigmas are left (deviation 4).
     """
-    import numpy as np
     from scipy.stats import sem
 
     means = values.mean(axis=0)
@@ -169,8 +161,6 @@ def slope(sigmas: np.ndarray, values: np.ndarray) -> tuple[float, float, float] 
 
 def band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Log abs(mean over draws) of `[draws, sigmas]` and the ends of its 95 % interval, finite."""
-    import numpy as np
-
     means = np.abs(values.mean(axis=0))
     intervals = [student_interval(column) for column in values.T]
     low, high = np.array([(found.low, found.high) for found in intervals]).T
@@ -185,8 +175,6 @@ def in_double_precision(network: keras.Model) -> keras.Model:
     Raises `BadInput` for other networks, and for those that draw: their loss is no function of the
     inputs, whose derivatives are compared.
     """
-    import keras
-
     from ftnoise.layers.drawing import is_stochastic
 
     kind = type(network).__name__
@@ -201,8 +189,6 @@ def in_double_precision(network: keras.Model) -> keras.Model:
 
 def jacobian_trace(network: keras.Model, x: np.ndarray) -> float:
     """The mean over examples of trace(J^T H J)."""
-    import tensorflow as tf
-
     inputs = tf.constant(x, tf.float64)
     with tf.GradientTape() as tape:
         tape.watch(inputs)
@@ -223,8 +209,6 @@ def form_and_remainders(
     loss of the pair minus the loss without noise and sigma^2 / 2 times the form. `noise` has
     standard deviation 1.
     """
-    import tensorflow as tf
-
     inputs, direction = (tf.convert_to_tensor(part, tf.float64) for part in (x, noise))
     with tf.autodiff.ForwardAccumulator(inputs, direction) as accumulator:
         logits = network(inputs, training=False)
@@ -245,23 +229,18 @@ def form_and_remainders(
 
 
 MEASURE = NoiseEquivalence()
-COLUMNS = tuple(
-    Column(
-        name=name,
-        measure=MEASURE,
-        title=title,
-        digits=digits,
-        ends=("slope_jacobian_low", "slope_jacobian_high") if name == "slope_jacobian" else None,
-    )
-    for name, title, digits in (
-        ("slope_jacobian", "Slope, noise minus Jacobian penalty", 2),
-        ("slope_jacobian_low", "Low end of its 95 % interval", 2),
-        ("slope_jacobian_high", "High end of its 95 % interval", 2),
-        ("slope_l2", "Slope, noise minus L2 penalty", 2),
-        ("form_over_jacobian", "Second-order form of the noise / Jacobian penalty", 3),
-        ("form_over_jacobian_error", "Its standard error", 3),
-        ("jacobian_per_l2", "Jacobian penalty / L2 penalty", 4),
-    )
+COLUMNS = columns_of(
+    MEASURE,
+    {
+        "slope_jacobian": ("Slope, noise minus Jacobian penalty", "", 2),
+        "slope_jacobian_low": ("Low end of its 95 % interval", "", 2),
+        "slope_jacobian_high": ("High end of its 95 % interval", "", 2),
+        "slope_l2": ("Slope, noise minus L2 penalty", "", 2),
+        "form_over_jacobian": ("Second-order form of the noise / Jacobian penalty", "", 3),
+        "form_over_jacobian_error": ("Its standard error", "", 3),
+        "jacobian_per_l2": ("Jacobian penalty / L2 penalty", "", 4),
+    },
+    slope_jacobian=("slope_jacobian_low", "slope_jacobian_high"),
 )
 PICTURES = tuple(
     Series(

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from ftnoise.core.figures import HeatMap
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.lazy import np
 
 LOGGED = "std "  # and the name of a layer
 
@@ -23,8 +24,6 @@ class NoiseHistory(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Reads the run's record."""
-        import numpy as np
-
         history = trained.record.get("history") or []
         names = [name for name in (history[-1] if history else {}) if name.startswith(LOGGED)]
         if not names:

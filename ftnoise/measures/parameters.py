@@ -11,16 +11,12 @@ Deviations
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import count, positive
-from ftnoise.core.experiment import Column
+from ftnoise.core.experiment import columns_of
 from ftnoise.core.figures import Series
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
-
-if TYPE_CHECKING:
-    import keras
-    import numpy as np
+from ftnoise.core.lazy import keras, np
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +54,6 @@ class ParameterHistogram(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Counts the parameters in each bin."""
-        import numpy as np
-
         theta = parameters(trained.network)
         counts, edges = np.histogram(theta, self.bins, (-self.reach, self.reach))
         width = 2 * self.reach / self.bins
@@ -74,8 +68,6 @@ class ParameterHistogram(Measure):
 
 def parameters(network: keras.Model) -> np.ndarray:
     """All trainable parameters of a network but those that scale its noise, float64 `[n]`."""
-    import numpy as np
-
     from ftnoise.layers.drawing import noise_weights
 
     noise = {id(variable) for variable in noise_weights(network)}
@@ -86,8 +78,6 @@ def parameters(network: keras.Model) -> np.ndarray:
 
 def spreads(theta: np.ndarray) -> dict[str, float]:
     """The scalars of `ParameterSpread` for parameters `[n]` (float64)."""
-    import numpy as np
-
     centered = theta - theta.mean()
     return {
         "parameter_std": float(np.sqrt(np.mean(np.square(centered)))),
@@ -96,20 +86,15 @@ def spreads(theta: np.ndarray) -> dict[str, float]:
     }
 
 
-SPREAD_COLUMNS = tuple(
-    Column(name=name, measure=ParameterSpread(), title=title, digits=4)
-    for name, title in (
-        ("parameter_std", "Standard deviation of the parameters"),
-        ("parameter_spread_eq10", "Spread of the parameters by equation (10)"),
-    )
+SPREAD_COLUMNS = columns_of(
+    ParameterSpread(),
+    {
+        "parameter_std": ("Standard deviation of the parameters", "", 4),
+        "parameter_spread_eq10": ("Spread of the parameters by equation (10)", "", 4),
+    },
 )
-HISTOGRAM_COLUMNS = (
-    Column(
-        name="parameters_beyond",
-        measure=ParameterHistogram(),
-        title="Parameters outside of the histogram",
-        unit="%",
-    ),
+HISTOGRAM_COLUMNS = columns_of(
+    ParameterHistogram(), {"parameters_beyond": "Parameters outside of the histogram"}
 )
 PICTURE = Series(
     name="histogram",

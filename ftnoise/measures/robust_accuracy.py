@@ -11,19 +11,43 @@ signs of that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ftnoise.attacks.apgd import APGD, TargetedAPGD
 from ftnoise.attacks.attack import Attack
+from ftnoise.attacks.evaluation import Evaluation, chosen, frozen
 from ftnoise.core.checks import boolean, count, expect, instance
-from ftnoise.core.experiment import Column
+from ftnoise.core.experiment import Column, columns_of
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
-from ftnoise.core.preset import Preset, limited
+from ftnoise.core.lazy import np
 from ftnoise.core.spec import spec_id
 
 
 @dataclass(frozen=True, kw_only=True)
-class RobustAccuracy(Measure):
+class UnderAttack(Measure):
+    """Base of the measures of an attack on test examples.
+
+    Args:
+        attack: the attack; all models get the same random starts.
+        examples: number of test examples, drawn once for all models; None for all.
+    """
+
+    attack: Attack
+    examples: int | None = None
+
+    def __post_init__(self) -> None:
+        instance(Attack, "an attack, such as PGD(attack_epsilon=8 / 255)", attack=self.attack)
+        count(optional=True, examples=self.examples)
+
+    def begun(self, trained: MeasureInput) -> tuple[Evaluation, np.ndarray, np.ndarray]:
+        """The evaluation, which resumes if it is interrupted, the examples and their labels."""
+        which = chosen(len(trained.data.y_test), self.examples)
+        evaluation = Evaluation(trained.checkpointing, spec_id(self))
+        return evaluation, trained.data.x_test[which], trained.data.y_test[which]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RobustAccuracy(UnderAttack):
     """Share of the test examples that are right without the attack and with it.
 
     Scalars, in percent: `robust_accuracy` with its Clopper-Pearson 95 % interval
@@ -39,8 +63,7 @@ class RobustAccuracy(Measure):
     attacks also `accuracies`, those under the first one, two, ... of them.
 
     Args:
-        attack: the attack; all models get the same random starts.
-        examples: number of test examples, drawn once for all models; None for all.
+        attack, examples: see `UnderAttack`.
         also: attacks in the same ball, each on the examples that survive those before it: an
             example is broken if any of them breaks it.
         votes: number of draws that vote, at least 1.
@@ -48,19 +71,19 @@ class RobustAccuracy(Measure):
             to fail as a deterministic one, or the attack is too weak.
     """
 
-    attack: Attack
-    examples: int | None = None
     also: tuple[Attack, ...] = ()
     votes: int = 1
     frozen: bool = False
 
+    limits = (("examples", "attacked"), ("votes", "trials"))
+
     def __post_init__(self) -> None:
-        check(self.attack, self.examples)
+        super().__post_init__()
         instance(tuple, "a tuple of attacks", also=self.also)
         count(votes=self.votes)
         boolean(frozen=self.frozen)
         for other in self.also:
-            check(other, None)
+            instance(Attack, "an attack", also=other)
             expect(
                 (other.ball, other.attack_epsilon)
                 == (self.attack.ball, self.attack.attack_epsilon),
@@ -76,25 +99,10 @@ class RobustAccuracy(Measure):
         votes = f", vote of {self.votes}" if self.votes > 1 else ""
         return (name or self.attack.label) + votes + (", frozen noise" if self.frozen else "")
 
-    def scaled(self, preset: Preset) -> RobustAccuracy:
-        """At most the preset's number of attacked examples, and as few draws as its trials."""
-        return replace(
-            self,
-            attack=self.attack.scaled(preset),
-            examples=limited(self.examples, preset.attacked),
-            votes=min(self.votes, preset.trials or self.votes),
-        )
-
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Attacks the network; resumes if interrupted."""
-        import numpy as np
-
-        from ftnoise.attacks.evaluation import Evaluation, chosen, frozen
-
-        which = chosen(len(trained.data.y_test), self.examples)
-        x, y = trained.data.x_test[which], trained.data.y_test[which]
+        evaluation, x, y = self.begun(trained)
         network = frozen(trained.network) if self.frozen else trained.network
-        evaluation = Evaluation(trained.checkpointing, spec_id(self))
         found = evaluation.attacked("attack", self.attack, network, x, y, votes=self.votes)
         accuracies = [found.accuracy]
         for number, other in enumerate(self.also):
@@ -140,14 +148,5 @@ def columns(measure: RobustAccuracy) -> tuple[Column, ...]:
     }
     if measure.votes > 1:
         titles["single_pass_robust_accuracy"] = f"In a single pass ({measure.attack.label})"
-    ends = {"robust_accuracy": ("robust_accuracy_low", "robust_accuracy_high")}
-    return tuple(
-        Column(name=name, measure=measure, title=title, unit="%", ends=ends.get(name))
-        for name, title in titles.items()
-    )
-
-
-def check(attack: object, examples: object) -> None:
-    """Raises `BadInput` unless these are an attack, and a number of examples or None for all."""
-    instance(Attack, "an attack, such as PGD(attack_epsilon=8 / 255)", attack=attack)
-    count(optional=True, examples=examples)
+    ends = ("robust_accuracy_low", "robust_accuracy_high")
+    return columns_of(measure, titles, robust_accuracy=ends)

@@ -6,20 +6,18 @@ it has to fall, to 0 in the end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from ftnoise.attacks.attack import Attack
 from ftnoise.core.checks import count, rising
 from ftnoise.core.experiment import Column
 from ftnoise.core.figures import Series
-from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
-from ftnoise.core.preset import Preset, limited
-from ftnoise.core.spec import spec_id
-from ftnoise.measures.robust_accuracy import check
+from ftnoise.core.interfaces import MeasureInput, Measurement
+from ftnoise.core.lazy import np
+from ftnoise.measures.robust_accuracy import UnderAttack
 
 
 @dataclass(frozen=True, kw_only=True)
-class RobustCurve(Measure):
+class RobustCurve(UnderAttack):
     """The accuracy under an attack at several radii, on the same examples from the same starts.
 
     Scalars, in percent: `accuracy_1`, `accuracy_2`, `accuracy_3`, `accuracy_4` and so on, at the
@@ -29,40 +27,25 @@ class RobustCurve(Measure):
     its label at the first radius; `examples`, their number.
 
     Args:
-        attack: its radius does not count.
+        attack, examples: the radius of the attack does not count; see `UnderAttack`.
         radii: at least one, rising, >= 0.
-        examples: number of test examples, drawn once for all models; None for all.
         votes: number of draws of the network whose vote is the prediction, at least 1.
     """
 
-    attack: Attack
     radii: tuple[float, ...]
     examples: int | None = 1000
     votes: int = 1
 
+    limits = (("examples", "attacked"), ("votes", "trials"))
+
     def __post_init__(self) -> None:
-        check(self.attack, self.examples)
+        super().__post_init__()
         rising(radii=self.radii)
         count(votes=self.votes)
 
-    def scaled(self, preset: Preset) -> RobustCurve:
-        """At most the preset's number of attacked examples, and as few draws as its trials."""
-        return replace(
-            self,
-            attack=self.attack.scaled(preset),
-            examples=limited(self.examples, preset.attacked),
-            votes=min(self.votes, preset.trials or self.votes),
-        )
-
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Attacks at one radius after the other; resumes if interrupted."""
-        import numpy as np
-
-        from ftnoise.attacks.evaluation import Evaluation, chosen
-
-        which = chosen(len(trained.data.y_test), self.examples)
-        x, y = trained.data.x_test[which], trained.data.y_test[which]
-        evaluation = Evaluation(trained.checkpointing, spec_id(self))
+        evaluation, x, y = self.begun(trained)
         attacks = [self.attack.at(radius) for radius in self.radii]
         found = [
             evaluation.attacked(f"at_{n}", attack, trained.network, x, y, votes=self.votes)

@@ -18,9 +18,10 @@ from itertools import pairwise
 
 from ftnoise.core import seeds
 from ftnoise.core.checks import count, expect, instance, is_number
-from ftnoise.core.experiment import Column
+from ftnoise.core.experiment import Column, columns_of
 from ftnoise.core.figures import Series
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.lazy import np
 from ftnoise.core.preset import Preset
 from ftnoise.measures.global_robustness import GlobalRobustness
 from ftnoise.stats.sampling import samples_needed
@@ -69,8 +70,6 @@ class RobustnessConvergence(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Decides all examples, then draws the estimates from them."""
-        import numpy as np
-
         robust, undecided = self.local.decided(trained)
         size, truth = len(robust), 100 * float(robust.mean())
         confidence = self.local.confidence
@@ -115,10 +114,7 @@ def columns(measure: RobustnessConvergence) -> tuple[Column, ...]:
         "undecided": ("Undecided examples", "", 0),
         "within": ("Estimates within their tolerance", "%", 2),
     }
-    return tuple(
-        Column(name=name, measure=measure, title=title, unit=unit, digits=digits)
-        for name, (title, unit, digits) in titles.items()
-    )
+    return columns_of(measure, titles)
 
 
 def picture(measure: RobustnessConvergence) -> Series:

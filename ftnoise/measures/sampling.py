@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ftnoise.core.checks import count
-from ftnoise.core.experiment import Column
+from ftnoise.core.experiment import Column, columns_of
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
-from ftnoise.core.preset import Preset, limited
+from ftnoise.core.lazy import np, tf
 
 STUCK = 0.01  # share of accepted trajectories below which a chain has not moved
 
@@ -37,17 +37,13 @@ class Sampling(Measure):
     examples: int = 200
 
     needs_run: ClassVar[bool] = True
+    limits = (("examples", "attacked"),)
 
     def __post_init__(self) -> None:
         count(examples=self.examples)
 
-    def scaled(self, preset: Preset) -> Sampling:
-        """At most as many examples as the preset attacks."""
-        return type(self)(examples=limited(self.examples, preset.attacked) or self.examples)
-
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Reads the logs of the chains, and predicts with each sample."""
-        import numpy as np
         import tensorflow_probability as tfp
 
         from ftnoise.layers.posterior import PosteriorMean
@@ -108,9 +104,6 @@ class Sampling(Measure):
 
 def _predictions(layer: Any, network: Any, x: Any) -> Any:
     """The probability of the class that the network predicts, in each sample; `[samples, n]`."""
-    import numpy as np
-    import tensorflow as tf
-
     predicted = tf.argmax(network(x), axis=-1)
 
     @tf.function(autograph=False)
@@ -130,7 +123,4 @@ def columns(measure: Sampling) -> tuple[Column, ...]:
         "r_hat_median": ("R-hat of predictions, median", "", 2),
         "effective_samples": ("Effective samples, median", "", 0),
     }
-    return tuple(
-        Column(name=name, measure=measure, title=title, unit=unit, digits=digits)
-        for name, (title, unit, digits) in titles.items()
-    )
+    return columns_of(measure, titles)

@@ -13,14 +13,15 @@ Deviations
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from ftnoise.attacks.evaluation import Evaluation, chosen
 from ftnoise.attacks.search import Search
 from ftnoise.core.checks import boolean, count, instance
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
-from ftnoise.core.preset import Preset, limited
+from ftnoise.core.lazy import np
 from ftnoise.core.spec import spec_id
 
 QUANTILES = (10, 50, 90)
@@ -52,22 +53,16 @@ class SearchAccuracy(Measure):
     draws: int = 20
     mean_network: bool = False
 
+    limits = (("examples", "attacked"), ("draws", "trials"))
+
     def __post_init__(self) -> None:
         instance(Search, "a search, such as DeepFool()", search=self.search)
         count(optional=True, examples=self.examples)
         count(draws=self.draws)
         boolean(mean_network=self.mean_network)
 
-    def scaled(self, preset: Preset) -> SearchAccuracy:
-        """At most the preset's number of attacked examples, and as few draws as its trials."""
-        draws = min(self.draws, preset.trials or self.draws)
-        return replace(self, examples=limited(self.examples, preset.attacked), draws=draws)
-
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Searches from each example; resumes if interrupted."""
-        import numpy as np
-
-        from ftnoise.attacks.evaluation import Evaluation, chosen
         from ftnoise.layers.drawing import Fixed
 
         which = chosen(len(trained.data.y_test), self.examples)

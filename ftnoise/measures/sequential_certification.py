@@ -11,12 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ftnoise.attacks.evaluation import chosen
 from ftnoise.core.checks import count, expect, fraction, non_negative
-from ftnoise.core.experiment import Column
+from ftnoise.core.experiment import Column, columns_of
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.lazy import np
 from ftnoise.core.preset import Preset, limited
+from ftnoise.core.resumable import Resumable
 from ftnoise.core.spec import spec_id
 from ftnoise.measures.certified_accuracy import AT_A_TIME, NORMS
+from ftnoise.stats.certificates import probability_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,13 +61,8 @@ class SequentialCertification(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Draws for one batch of examples after the other; resumes if interrupted."""
-        import numpy as np
-
-        from ftnoise.attacks.evaluation import chosen
-        from ftnoise.core.resumable import Resumable
         from ftnoise.layers.noisy import has_noise, noisy_layer
         from ftnoise.layers.sensitivity import sensitivity
-        from ftnoise.stats.certificates import probability_of
         from ftnoise.verify.smoothing import NoisyNetwork
 
         network = trained.network
@@ -107,7 +106,4 @@ def columns(measure: SequentialCertification) -> tuple[Column, ...]:
         "sequential_undecided": (f"Undecided at {at} (sequential)", "%", 2),
         "sequential_draws": (f"Draws for an image at {at} (sequential)", "", 0),
     }
-    return tuple(
-        Column(name=name, measure=measure, title=title, unit=unit, digits=digits)
-        for name, (title, unit, digits) in titles.items()
-    )
+    return columns_of(measure, titles)

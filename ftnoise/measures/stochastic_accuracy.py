@@ -8,12 +8,12 @@ by a vote.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ftnoise.core.checks import count
-from ftnoise.core.experiment import Column
+from ftnoise.core.experiment import Column, columns_of
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
-from ftnoise.core.preset import Preset
+from ftnoise.core.lazy import np, tf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,18 +30,13 @@ class StochasticAccuracy(Measure):
 
     draws: int = 50
 
+    limits = (("draws", "trials"),)
+
     def __post_init__(self) -> None:
         count(draws=self.draws)
 
-    def scaled(self, preset: Preset) -> StochasticAccuracy:
-        """At most the preset's number of trials as draws."""
-        return replace(self, draws=min(self.draws, preset.trials or self.draws))
-
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Passes the test set through every draw."""
-        import numpy as np
-        import tensorflow as tf
-
         from ftnoise.layers.prediction import drawn
 
         y = trained.data.y_test
@@ -69,4 +64,4 @@ def columns(measure: StochasticAccuracy) -> tuple[Column, ...]:
         "mean_probability_accuracy": f"Accuracy of the mean probabilities of {measure.draws} draws",
         "vote_accuracy": f"Accuracy of a vote of {measure.draws} draws",
     }
-    return tuple(Column(name=n, measure=measure, title=t, unit="%") for n, t in titles.items())
+    return columns_of(measure, titles)

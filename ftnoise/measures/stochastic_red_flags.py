@@ -9,27 +9,24 @@ those of `attack_red_flags.py`, whose measure compares radii and steps.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.attacks.ascent import LinfBall
 from ftnoise.attacks.attack import Attack, OverDraws
+from ftnoise.attacks.evaluation import Attacked, frozen
 from ftnoise.attacks.spsa import SPSA
 from ftnoise.core.checks import count, instance, positive
 from ftnoise.core.experiment import Column
-from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.interfaces import MeasureInput, Measurement
 from ftnoise.core.preset import Preset, limited
-from ftnoise.core.spec import spec_id
-from ftnoise.measures.robust_accuracy import check
-
-if TYPE_CHECKING:
-    from ftnoise.attacks.evaluation import Attacked
+from ftnoise.measures.robust_accuracy import UnderAttack
 
 FEW = 1.0  # share of examples, in percent, that may survive any change of the image
 MORE = 5  # times the draws
 
 
 @dataclass(frozen=True, kw_only=True)
-class StochasticRedFlags(Measure):
+class StochasticRedFlags(UnderAttack):
     """Compares an attack over draws with others that should be no stronger, or much stronger.
 
     Scalars: `red_flags`, their number. Accuracies (%): `accuracy_attacked` (the attack itself),
@@ -42,7 +39,7 @@ class StochasticRedFlags(Measure):
 
     Args:
         attack: one that averages over draws, such as PGD, with attack_epsilon > 0.
-        examples: number of test examples, drawn once for all models; None for all.
+        examples: of the test set; see `UnderAttack`.
         queried: number of them that SPSA attacks, at least 1; it takes 2,500 passes for each and
             each draw.
         votes: number of draws whose vote is the prediction, at least 1.
@@ -54,7 +51,7 @@ class StochasticRedFlags(Measure):
     votes: int = 1
 
     def __post_init__(self) -> None:
-        check(self.attack, self.examples)
+        super().__post_init__()
         instance(OverDraws, "an attack that averages over draws, such as PGD", attack=self.attack)
         positive(attack_epsilon=self.attack.attack_epsilon)
         count(queried=self.queried, votes=self.votes)
@@ -74,11 +71,7 @@ class StochasticRedFlags(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Runs one attack after the other; resumes if interrupted."""
-        from ftnoise.attacks.evaluation import Evaluation, chosen, frozen
-
-        which = chosen(len(trained.data.y_test), self.examples)
-        x, y = trained.data.x_test[which], trained.data.y_test[which]
-        evaluation = Evaluation(trained.checkpointing, spec_id(self))
+        evaluation, x, y = self.begun(trained)
         held, widest = frozen(trained.network), self.attack.ball.widest(x.shape[1:])
         draws, alone = self.attack.draws, self.attack.averaged(1)
         fresh: dict[str, Attack | None] = {

@@ -10,22 +10,20 @@ test examples, on which the accuracy is measured too. On new examples saturation
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.core.checks import count, expect, is_count
-from ftnoise.core.experiment import Column
+from ftnoise.core.experiment import Column, columns_of
 from ftnoise.core.figures import HeatMap, Pairs, Series
 from ftnoise.core.interfaces import Figure, Measure, MeasureInput, Measurement
-from ftnoise.core.preset import Preset, limited
+from ftnoise.core.lazy import keras, np
 from ftnoise.faults.effects import BitFlip
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.rates import Count
 from ftnoise.faults.where import FORMATS, Parameters
-
-if TYPE_CHECKING:
-    import keras
+from ftnoise.stats.interval import student_interval
 
 FLIPS = (10, 100, 1_000, 10_000)
 TO = ("", "bound", "zero")
@@ -61,6 +59,8 @@ class StoredFaults(Measure):
 
     needs_training_data = True
 
+    limits = (("trials", "trials"),)
+
     def __post_init__(self) -> None:
         expect(self.stored in FORMATS, f"stored in {', '.join(FORMATS)}", stored=self.stored)
         expect(self.clamp in TO, "clamp to bound or zero, or empty", clamp=self.clamp)
@@ -80,18 +80,11 @@ class StoredFaults(Measure):
         """A flip of any stored bit."""
         return Fault(where=Parameters(stored=self.stored), what=BitFlip(), rate=Count(faults=1))
 
-    def scaled(self, preset: Preset) -> StoredFaults:
-        """At most the preset's number of trials."""
-        return replace(self, trials=limited(self.trials, preset.trials) or self.trials)
-
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Runs the campaign, which resumes if it is interrupted."""
-        import numpy as np
-
         from ftnoise.faults.agreement import agreement, float32_accuracy
         from ftnoise.faults.campaign import Campaign, unchanged
         from ftnoise.faults.sweep import sweep
-        from ftnoise.stats.interval import student_interval
 
         data = trained.data
         with unchanged(trained.network):
@@ -148,20 +141,16 @@ class BitMap(Measure):
     examples: int = 1000
     seed: int = 0
 
+    limits = (("flips", "trials"),)
+
     def __post_init__(self) -> None:
         expect(self.stored in FORMATS, f"stored in {', '.join(FORMATS)}", stored=self.stored)
         count(least=2, flips=self.flips)
         count(examples=self.examples)
         count(least=0, seed=self.seed)
 
-    def scaled(self, preset: Preset) -> BitMap:
-        """At most the preset's number of trials."""
-        return replace(self, flips=limited(self.flips, preset.trials) or self.flips)
-
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Flips bit after bit, and resumes with the next layer."""
-        import numpy as np
-
         from ftnoise.faults.campaign import Campaign, unchanged
         from ftnoise.faults.maps import bit_map
 
@@ -201,10 +190,7 @@ def columns(measure: StoredFaults, flips: Sequence[int]) -> tuple[Column, ...]:
     how = f", clamped to {measure.clamp}" if measure.clamp else ""
     titles = {"golden_accuracy": f"Testing accuracy in {measure.stored}{how}"}
     titles |= {f"accuracy_at_{n}": f"With {n:,} flips in {measure.stored}{how}" for n in flips}
-    return tuple(
-        Column(name=f"{measure.prefix}{name}", measure=measure, title=title, unit="%", digits=2)
-        for name, title in titles.items()
-    )
+    return columns_of(measure, {f"{measure.prefix}{n}": title for n, title in titles.items()})
 
 
 def curve(measure: StoredFaults, rows: tuple[str, ...]) -> Series:

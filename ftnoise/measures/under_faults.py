@@ -15,7 +15,9 @@ from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import boolean, count, expect, instance, is_name
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
+from ftnoise.core.lazy import np
 from ftnoise.core.preset import Preset
+from ftnoise.core.resumable import Resumable
 from ftnoise.core.spec import spec_id
 from ftnoise.faults.fault import Fault
 from ftnoise.stats.summary import summarize
@@ -70,9 +72,6 @@ class UnderFaults(Measure):
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Measures without faults, then trial by trial; resumes at the first unfinished one."""
-        import numpy as np
-
-        from ftnoise.core.resumable import Resumable
         from ftnoise.faults.injection import injected
 
         alone = dataclasses.replace(trained, checkpointing=Checkpointing())

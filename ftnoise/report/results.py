@@ -8,21 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import fmean
-from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import expect, listed
 from ftnoise.core.errors import printable
 from ftnoise.core.experiment import Column, Experiment, Row
 from ftnoise.core.figures import ArrayFigure, Pairs
 from ftnoise.core.interfaces import Measure
+from ftnoise.core.lazy import np
 from ftnoise.core.preset import Preset
 from ftnoise.core.spec import JSON, spec_id
 from ftnoise.report.table import MISSING, PLUS_MINUS, VACUOUS, fixed, seeds_in_words
 from ftnoise.stats import Summary, summarize
 from ftnoise.store.lookup import StoredRun
-
-if TYPE_CHECKING:
-    from numpy import ndarray
 
 # The number of the data's draw, and the seed: which of a row's runs a number comes from.
 Key = tuple[int, int]
@@ -33,14 +30,12 @@ class Reading:
     """The arrays and the info that a measure returned for the run with this seed."""
 
     seed: int
-    arrays: Mapping[str, ndarray]
+    arrays: Mapping[str, np.ndarray]
     info: Mapping[str, JSON] = field(default_factory=dict)
 
 
-def mean_over_seeds(readings: Sequence[Reading], name: str) -> ndarray:
+def mean_over_seeds(readings: Sequence[Reading], name: str) -> np.ndarray:
     """The mean of an array over the seeds."""
-    import numpy as np
-
     return np.mean([one.arrays[name] for one in readings], axis=0, dtype=np.float64)
 
 

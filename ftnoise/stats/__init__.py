@@ -1,4 +1,4 @@
-"""Statistics of a few values. Functions import NumPy and `scipy.special` (`scipy.stats` is slow).
+"""Statistics of a few values. They use `scipy.special`, as `scipy.stats` is slow to import.
 
 - `summary`: mean, spread, Student's interval; Clopper and Pearson's interval of a proportion;
 - `interval`: intervals of a mean, Student's with skewness and one over seeds and trials;

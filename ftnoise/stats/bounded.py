@@ -38,16 +38,11 @@ Deviations
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import expect, fraction
+from ftnoise.core.lazy import np
 from ftnoise.stats.interval import Interval
-from ftnoise.stats.values import finite_array, is_finite
-
-if TYPE_CHECKING:
-    from numpy import ndarray
-
-    from ftnoise.stats.values import Numbers
+from ftnoise.stats.values import Numbers, finite_array, is_finite
 
 SEQUENCE = "hedged betting confidence sequence"
 FIXED = "hedged betting confidence interval"
@@ -86,8 +81,6 @@ class ConfidenceSequence:
         aim: float | None = None,
         fixed: int | None = None,
     ) -> None:
-        import numpy as np
-
         fraction(zero=False, one=False, confidence=confidence)
         finite = is_finite(low) and is_finite(high)
         expect(finite and low < high, "finite low < high", low=low, high=high)
@@ -121,8 +114,6 @@ class ConfidenceSequence:
         Raises:
             BadInput: one is not; then none of them is added.
         """
-        import numpy as np
-
         array = finite_array(values, "values", low=self.low, high=self.high)
         scaled, bets = (array - self.low) / (self.high - self.low), []
         for value, given in zip(scaled.tolist(), array.tolist(), strict=True):
@@ -202,8 +193,6 @@ def trials_needed(
     Raises:
         BadInput: an argument is out of range, or the spread is more than the mean allows.
     """
-    import numpy as np
-
     fraction(zero=False, one=False, half_width=half_width, mean=mean, confidence=confidence)
     largest = math.sqrt(mean * (1 - mean))
     expect(
@@ -225,9 +214,8 @@ def _enough(confidence: float) -> float:
     return math.log(2 / (1 - confidence)) + SLACK
 
 
-def _highest(values: ndarray, bets: ndarray, known: int, enough: float) -> int:
+def _highest(values: np.ndarray, bets: np.ndarray, known: int, enough: float) -> int:
     """The index of the highest candidate that K+ refuted at any time, at least `known`."""
-    import numpy as np
 
     def refuted(number: int) -> bool:
         mean = number / CANDIDATES

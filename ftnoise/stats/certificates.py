@@ -15,12 +15,10 @@ Maurer and Pontil (2009), "Empirical Bernstein Bounds and Sample Variance Penali
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.core.checks import fraction, positive
-
-if TYPE_CHECKING:
-    from numpy import ndarray
+from ftnoise.core.lazy import np, special
 
 # Lecuyer et al. build their noise with these, and search for deltas in this range.
 PRIVACY_EPSILON, DELTA = 1.0, 0.05
@@ -37,7 +35,7 @@ def gaussian_std(
     return math.sqrt(2 * math.log(1.25 / delta)) * size / privacy_epsilon
 
 
-def private_sizes(p_a: Any, p_b: Any, std: float) -> ndarray:
+def private_sizes(p_a: Any, p_b: Any, std: float) -> np.ndarray:
     """Sizes by (epsilon, delta)-privacy of normal noise, with the best epsilon <= 1 and delta.
 
     The prediction cannot change where p_a > e^(2 epsilon) p_b + (1 + e^epsilon) delta. A size is 0
@@ -48,12 +46,10 @@ def private_sizes(p_a: Any, p_b: Any, std: float) -> ndarray:
         p_b: in [0, 1], of the same shape.
         std: of the noise, > 0.
     """
-    import numpy as np
-
     positive(std=std)
     p_a, p_b = (np.asarray(p, float)[..., None] for p in (p_a, p_b))
 
-    def sizes(delta: ndarray) -> ndarray:
+    def sizes(delta: np.ndarray) -> np.ndarray:
         # The largest u = e^epsilon with p_b u^2 + delta u + delta - p_a <= 0, without cancellation.
         margin = np.maximum(p_a - delta, 0.0)
         u = 2 * margin / (delta + np.sqrt(delta**2 + 4 * p_b * margin))
@@ -72,10 +68,8 @@ def private_sizes(p_a: Any, p_b: Any, std: float) -> ndarray:
     return best[..., 0]
 
 
-def laplace_sizes(p_a: Any, p_b: Any, scale: float) -> ndarray:
+def laplace_sizes(p_a: Any, p_b: Any, scale: float) -> np.ndarray:
     """Sizes by epsilon-privacy of Laplace noise of this scale: scale * log(p_a / p_b) / 2."""
-    import numpy as np
-
     positive(scale=scale)
     p_a, p_b = np.asarray(p_a, float), np.asarray(p_b, float)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -83,19 +77,16 @@ def laplace_sizes(p_a: Any, p_b: Any, scale: float) -> ndarray:
     return np.where(p_a > p_b, sizes, 0.0)
 
 
-def gaussian_sizes(p_a: Any, p_b: Any, std: float) -> ndarray:
+def gaussian_sizes(p_a: Any, p_b: Any, std: float) -> np.ndarray:
     """Sizes by Theorem 1 of Cohen et al.: std / 2 * (quantile of p_a - quantile of p_b).
 
     With p_b = 1 - p_a, as for a class that is tested against all others, it is std times the
     normal quantile of p_a.
     """
-    import numpy as np
-    from scipy.special import ndtri
-
     positive(std=std)
     p_a, p_b = np.asarray(p_a, float), np.asarray(p_b, float)
     with np.errstate(invalid="ignore"):
-        sizes = std / 2 * (ndtri(p_a) - ndtri(p_b))
+        sizes = std / 2 * (special.ndtri(p_a) - special.ndtri(p_b))
     return np.where(p_a > p_b, sizes, 0.0)
 
 
@@ -104,13 +95,12 @@ def probability_of(size: float, scale: float, kind: str = "gaussian") -> float:
 
     It is the inverse of `gaussian_sizes`, or of `laplace_sizes`, with p_b = 1 - p_a.
     """
-    from scipy.special import expit, ndtr
-
     positive(scale=scale)
-    return float(expit(2 * size / scale) if kind == "laplace" else ndtr(size / scale))
+    laplace = kind == "laplace"
+    return float(special.expit(2 * size / scale) if laplace else special.ndtr(size / scale))
 
 
-def vote_bounds(votes: Any, draws: int, alpha: float) -> tuple[ndarray, ndarray]:
+def vote_bounds(votes: Any, draws: int, alpha: float) -> tuple[np.ndarray, np.ndarray]:
     """Clopper and Pearson's bounds on the probability of a vote.
 
     Args:
@@ -118,23 +108,16 @@ def vote_bounds(votes: Any, draws: int, alpha: float) -> tuple[ndarray, ndarray]
         draws: fixed in advance, at least 1.
         alpha: each bound is wrong with at most this probability, in (0, 1).
     """
-    import numpy as np
-    from scipy.special import betaincinv
-
     fraction(zero=False, one=False, alpha=alpha)
     votes = np.asarray(votes, float)
     with np.errstate(invalid="ignore"):
-        low = np.where(votes > 0, betaincinv(np.maximum(votes, 1), draws - votes + 1, alpha), 0.0)
-        high = np.where(
-            votes < draws, betaincinv(votes + 1, np.maximum(draws - votes, 1), 1 - alpha), 1.0
-        )
-    return low, high
+        low = special.betaincinv(np.maximum(votes, 1), draws - votes + 1, alpha)
+        high = special.betaincinv(votes + 1, np.maximum(draws - votes, 1), 1 - alpha)
+    return np.where(votes > 0, low, 0.0), np.where(votes < draws, high, 1.0)
 
 
-def hoeffding_bounds(means: Any, draws: int, alpha: float) -> tuple[ndarray, ndarray]:
+def hoeffding_bounds(means: Any, draws: int, alpha: float) -> tuple[np.ndarray, np.ndarray]:
     """Hoeffding's bounds on an expectation in [0, 1]; each is wrong with probability <= alpha."""
-    import numpy as np
-
     fraction(zero=False, one=False, alpha=alpha)
     means, half = np.asarray(means, float), math.sqrt(math.log(1 / alpha) / (2 * draws))
     return np.maximum(means - half, 0.0), np.minimum(means + half, 1.0)
@@ -142,7 +125,7 @@ def hoeffding_bounds(means: Any, draws: int, alpha: float) -> tuple[ndarray, nda
 
 def bernstein_bounds(
     means: Any, variances: Any, draws: int, alpha: float
-) -> tuple[ndarray, ndarray]:
+) -> tuple[np.ndarray, np.ndarray]:
     """Maurer and Pontil's bounds on an expectation in [0, 1]; each wrong with at most alpha.
 
     Args:
@@ -151,15 +134,13 @@ def bernstein_bounds(
         draws: at least 2.
         alpha: in (0, 1).
     """
-    import numpy as np
-
     fraction(zero=False, one=False, alpha=alpha)
     means, log = np.asarray(means, float), math.log(2 / alpha)
     half = np.sqrt(2 * np.maximum(variances, 0.0) * log / draws) + 7 * log / (3 * (draws - 1))
     return np.maximum(means - half, 0.0), np.minimum(means + half, 1.0)
 
 
-def sequential_bounds(votes: Any, draws: Any, alpha: float) -> tuple[ndarray, ndarray]:
+def sequential_bounds(votes: Any, draws: Any, alpha: float) -> tuple[np.ndarray, np.ndarray]:
     """Bounds on the probability of a vote that hold for all numbers of draws simultaneously.
 
     Robbins' mixture with a uniform prior: the mean of the binomial likelihood under the prior,
@@ -171,20 +152,17 @@ def sequential_bounds(votes: Any, draws: Any, alpha: float) -> tuple[ndarray, nd
         draws: numbers of draws, of the same shape.
         alpha: in (0, 1).
     """
-    import numpy as np
-    from scipy.special import betaln, xlog1py, xlogy
-
     fraction(zero=False, one=False, alpha=alpha)
     votes, draws = np.broadcast_arrays(np.asarray(votes, float), np.asarray(draws, float))
-    level = betaln(votes + 1, draws - votes + 1) + math.log(alpha)
+    level = special.betaln(votes + 1, draws - votes + 1) + math.log(alpha)
     mode = votes / np.maximum(draws, 1)
 
-    def end(outside: float) -> ndarray:
+    def end(outside: float) -> np.ndarray:
         """Bisects between a point outside the set and the mode; the result is outside."""
         out, inside = np.full_like(mode, outside), mode.copy()
         for _ in range(60):
             middle = (out + inside) / 2
-            likelihood = xlogy(votes, middle) + xlog1py(draws - votes, -middle)
+            likelihood = special.xlogy(votes, middle) + special.xlog1py(draws - votes, -middle)
             kept = likelihood >= level
             inside, out = np.where(kept, middle, inside), np.where(kept, out, middle)
         return out

@@ -11,15 +11,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import expect
+from ftnoise.core.lazy import np, special
 from ftnoise.stats.interval import student_interval
 from ftnoise.stats.summary import summarize
-from ftnoise.stats.values import finite_array
-
-if TYPE_CHECKING:
-    from ftnoise.stats.values import Numbers
+from ftnoise.stats.values import Numbers, finite_array
 
 
 @dataclass(frozen=True)
@@ -58,8 +55,6 @@ def paired(
     Raises:
         BadInput: the lengths differ, there are fewer pairs, or a number is out of range.
     """
-    from scipy.special import stdtr
-
     one = finite_array(first, "first values", least=2)
     two = finite_array(second, "second values", least=2)
     expect(len(one) == len(two), "as many first as second values", first=len(one), second=len(two))
@@ -68,7 +63,7 @@ def paired(
     mean, spread, count = summary.mean, summary.spread or 0.0, summary.count
     p_value = 1.0 if mean == 0 else 0.0
     if spread > 0:
-        p_value = float(2 * stdtr(count - 1, -abs(mean) / spread * math.sqrt(count)))
+        p_value = float(2 * special.stdtr(count - 1, -abs(mean) / spread * math.sqrt(count)))
     return Comparison(mean, interval.low, interval.high, p_value, count)
 
 
@@ -82,8 +77,6 @@ def holm(p_values: Numbers) -> list[float]:
     Raises:
         BadInput: a p-value is not in [0, 1].
     """
-    import numpy as np
-
     given = finite_array(p_values, "p-values", low=0, high=1)
     order, adjusted = np.argsort(given, kind="stable"), np.empty_like(given)
     factors = np.arange(len(given), 0, -1)

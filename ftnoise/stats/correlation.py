@@ -10,16 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import count, expect, fraction
+from ftnoise.core.lazy import np
 from ftnoise.stats.interval import Interval
-from ftnoise.stats.values import finite_array
-
-if TYPE_CHECKING:
-    from numpy import ndarray
-
-    from ftnoise.stats.values import Numbers
+from ftnoise.stats.values import Numbers, finite_array
 
 METHOD = "percentile interval of a bootstrap of clusters"
 RESAMPLES = 2000
@@ -47,8 +42,6 @@ def rank_correlation(
     Raises:
         BadInput: an argument is out of range, or all x or all y are equal.
     """
-    import numpy as np
-
     fraction(zero=False, one=False, confidence=confidence)
     count(least=100, resamples=resamples)
     first, second = finite_array(x, "x", least=3), finite_array(y, "y", least=3)
@@ -72,20 +65,16 @@ def rank_correlation(
     return Interval(estimate, float(low), float(high), METHOD)
 
 
-def _correlation(x: ndarray, y: ndarray) -> float:
+def _correlation(x: np.ndarray, y: np.ndarray) -> float:
     """Pearson's correlation of the ranks; NaN if all x or all y are equal."""
-    import numpy as np
-
     first, second = (_ranks(values) for values in (x, y))
     first, second = first - first.mean(), second - second.mean()
     scale = math.sqrt(float(first @ first) * float(second @ second))
     return float(np.clip(first @ second / scale, -1, 1)) if scale > 0 else math.nan
 
 
-def _ranks(values: ndarray) -> ndarray:
+def _ranks(values: np.ndarray) -> np.ndarray:
     """The ranks, equal values sharing the mean of theirs; `scipy.stats` takes a second to load."""
-    import numpy as np
-
     _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return (last - (counts - 1) / 2)[places]

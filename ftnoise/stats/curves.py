@@ -14,16 +14,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.core.checks import expect
+from ftnoise.core.lazy import np
 from ftnoise.stats.bounded import bounded_interval
 from ftnoise.stats.interval import Interval
 from ftnoise.stats.summary import summarize
 from ftnoise.stats.values import finite_array
-
-if TYPE_CHECKING:
-    from numpy import ndarray
 
 LOST = (1, 5, 50)  # points
 TOLERATED = (1, 5)
@@ -71,8 +69,6 @@ class Curve:
 
         Each trial has its own area, by trapezoids from the golden accuracy on.
         """
-        import numpy as np
-
         rates, accuracies = self._from_zero()
         steps = np.diff(rates)[:, None]
         areas = (steps * (accuracies[1:] + accuracies[:-1]) / 2).sum(axis=0) / rates[-1]
@@ -125,10 +121,8 @@ class Curve:
                 tolerated = rate
         return tolerated
 
-    def _from_zero(self) -> tuple[ndarray, ndarray]:
+    def _from_zero(self) -> tuple[np.ndarray, np.ndarray]:
         """Rates from 0 on, and accuracies at them."""
-        import numpy as np
-
         if self.rates[0] == 0:
             return np.array(self.rates), self.accuracies
         first = np.full((1, self.accuracies.shape[1]), self.golden)

@@ -19,14 +19,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import expect, fraction
+from ftnoise.core.lazy import np, special
 from ftnoise.stats.summary import summarize
-from ftnoise.stats.values import finite_array
-
-if TYPE_CHECKING:
-    from ftnoise.stats.values import Numbers
+from ftnoise.stats.values import Numbers, finite_array
 
 STUDENT = "Student's t interval, widened for skewness"
 CROSSED = "t interval over seeds and draws"
@@ -81,8 +78,6 @@ def student_interval(
     Raises:
         BadInput: there are fewer, one is out of bounds, or `confidence` is out of range.
     """
-    import numpy as np
-
     array = finite_array(values, "values", least=2, low=low, high=high)
     summary = summarize(array.tolist(), confidence)
     assert summary.low is not None
@@ -113,8 +108,6 @@ def crossed_interval(values: Numbers, confidence: float = 0.95) -> Interval:
     Raises:
         BadInput: there are fewer, one is not finite, or `confidence` is out of range.
     """
-    from scipy.special import stdtrit
-
     fraction(zero=False, one=False, confidence=confidence)
     array = finite_array(values, "values", dimensions=2, least=2)
     seeds, trials = array.shape
@@ -127,7 +120,7 @@ def crossed_interval(values: Numbers, confidence: float = 0.95) -> Interval:
     rest_square = float((rest**2).sum()) / ((seeds - 1) * (trials - 1))
 
     def square(part: float, freedom: int) -> float:
-        return float(stdtrit(freedom, (1 + confidence) / 2)) ** 2 * part / array.size
+        return float(special.stdtrit(freedom, (1 + confidence) / 2)) ** 2 * part / array.size
 
     half = math.sqrt(
         square(seed_square, seeds - 1) + square(max(0.0, trial_square - rest_square), trials - 1)

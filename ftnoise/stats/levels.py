@@ -24,12 +24,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import expect
-
-if TYPE_CHECKING:
-    from numpy import ndarray
+from ftnoise.core.lazy import np
 
 LEVELS = ("seed", "trial", "example")
 COMPONENTS: dict[str, tuple[str, ...]] = {
@@ -73,7 +70,7 @@ class VarianceComponents:
         return math.sqrt(self.variance)
 
 
-def variance_components(correct: ndarray) -> VarianceComponents:
+def variance_components(correct: np.ndarray) -> VarianceComponents:
     """The components of the variance of `correct`, and which level to enlarge.
 
     Args:
@@ -82,8 +79,6 @@ def variance_components(correct: ndarray) -> VarianceComponents:
     Raises:
         BadInput: it has another type or shape.
     """
-    import numpy as np
-
     array = np.asarray(correct)
     expect(
         array.dtype == np.bool_
@@ -120,10 +115,8 @@ def variance_components(correct: ndarray) -> VarianceComponents:
     )
 
 
-def _estimates(correct: ndarray) -> dict[str, float]:
+def _estimates(correct: np.ndarray) -> dict[str, float]:
     """Each component that can be estimated, negative ones as they are."""
-    import numpy as np
-
     sizes = dict(zip(LEVELS, correct.shape, strict=True))
     names = COMPONENTS if sizes["seed"] > 1 else ONE_SEED
     total = int(np.count_nonzero(correct))

@@ -1,4 +1,4 @@
-"""Hoeffding's bound: how many examples a guarantee takes, and the interval of a mean.
+"""Hoeffding's bound: how many examples a guarantee takes.
 
 Source: Hoeffding (1963), "Probability inequalities for sums of bounded random variables", as in
 Theorems 1 and 2 of "Global Adversarial Robustness Guarantees for Neural Networks". It holds for
@@ -24,18 +24,3 @@ def samples_needed(tolerance: float, confidence: float = 0.95, family: int = 1) 
     fraction(zero=False, one=False, tolerance=tolerance, confidence=confidence)
     count(family=family)
     return math.ceil(math.log(2 * family / (1 - confidence)) / (2 * tolerance**2))
-
-
-def hoeffding_interval(mean: float, examples: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Hoeffding's interval of the expectation of values in [0, 1]; each end at half the error.
-
-    Args:
-        mean: of the values, in [0, 1].
-        examples: number of values, fixed in advance, at least 1.
-        confidence: in (0, 1).
-    """
-    fraction(mean=mean)
-    fraction(zero=False, one=False, confidence=confidence)
-    count(examples=examples)
-    half = math.sqrt(math.log(2 / (1 - confidence)) / (2 * examples))
-    return max(0.0, mean - half), min(1.0, mean + half)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from ftnoise.core import checks
 from ftnoise.core.checks import expect, fraction
+from ftnoise.core.lazy import special
+from ftnoise.stats.certificates import vote_bounds
 from ftnoise.stats.values import is_finite
 
 
@@ -50,10 +52,8 @@ def summarize(values: Sequence[float], confidence: float = 0.95) -> Summary:
     mean, count = statistics.mean(exact), len(exact)
     if count == 1:
         return Summary(mean, None, None, None, count)
-    from scipy.special import stdtrit
-
     spread = statistics.stdev(exact)
-    half = float(stdtrit(count - 1, (1 + confidence) / 2)) * spread / math.sqrt(count)
+    half = float(special.stdtrit(count - 1, (1 + confidence) / 2)) * spread / math.sqrt(count)
     return Summary(mean, spread, mean - half, mean + half, count)
 
 
@@ -65,12 +65,8 @@ def proportion_interval(hits: int, count: int, confidence: float = 0.95) -> tupl
         count: at least 1; independent trials.
         confidence: least coverage of the interval, in (0, 1).
     """
-    from scipy.special import betaincinv
-
     checks.count(count=count)
     expect(checks.is_count(hits, least=0) and hits <= count, f"hits in 0 to {count}", hits=hits)
     fraction(zero=False, one=False, confidence=confidence)
-    tail = (1 - confidence) / 2
-    low = 0.0 if hits == 0 else float(betaincinv(hits, count - hits + 1, tail))
-    high = 1.0 if hits == count else float(betaincinv(hits + 1, count - hits, 1 - tail))
-    return low, high
+    low, high = vote_bounds(hits, count, (1 - confidence) / 2)
+    return float(low), float(high)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+from typing import Any, TypeAlias, TypeGuard
 
 from ftnoise.core.checks import expect
+from ftnoise.core.lazy import np
 
-if TYPE_CHECKING:
-    from numpy import ndarray
-
-    Numbers: TypeAlias = Sequence[float] | ndarray
+Numbers: TypeAlias = "Sequence[float] | np.ndarray"
 
 
 def is_finite(value: object) -> TypeGuard[float]:
@@ -28,14 +26,12 @@ def finite_array(
     least: int = 0,
     low: float = -math.inf,
     high: float = math.inf,
-) -> ndarray:
+) -> np.ndarray:
     """`values` as a new float64 array of this number of dimensions.
 
     They are integers or floating-point numbers in [low, high], with at least `least` of them along
     the last axis; `BadInput` names the first that is wrong, and what they are by `name`.
     """
-    import numpy as np
-
     try:
         given = np.asarray(values)
     except ValueError:  # rows of different lengths

@@ -29,7 +29,6 @@ import time
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import expect
 from ftnoise.core.errors import BadInput, RunFailed
@@ -49,13 +48,11 @@ from ftnoise.core.files import (
     write_json,
     write_text,
 )
+from ftnoise.core.lazy import np
 from ftnoise.core.progress import log
 from ftnoise.store import packed
 from ftnoise.store.packed import Pack, Packed
 from ftnoise.store.records import Content, Record, Shape
-
-if TYPE_CHECKING:
-    from numpy import ndarray
 
 # The last belongs to the file system of a disk of its own.
 OWN_FOLDERS = (
@@ -352,14 +349,12 @@ class RunFolder:
         """Writes spec.json; `content["run"]` is the run's canonical form."""
         self._spec.save(content)
 
-    def save_weights(self, weights: list[tuple[str, ndarray]], info: Content) -> None:
+    def save_weights(self, weights: list[tuple[str, np.ndarray]], info: Content) -> None:
         """Stores trained weights (name, values of any shape), in order, and `info` beside them.
 
         Raises:
             RunFailed: a weight is NaN or infinite; nothing is written then.
         """
-        import numpy as np
-
         bad = [name for name, values in weights if not np.isfinite(values).all()]
         if bad:
             raise RunFailed(
@@ -368,7 +363,7 @@ class RunFolder:
             )
         self._weights.save({"info": info}, weights)
 
-    def load_weights(self) -> list[tuple[str, ndarray]] | None:
+    def load_weights(self) -> list[tuple[str, np.ndarray]] | None:
         """The trained weights, verified, in the order in which they were saved."""
         loaded = self._weights.load()
         return None if loaded is None else loaded[1]
@@ -418,7 +413,7 @@ class RunFolder:
         self,
         measure_id: str,
         scalars: dict[str, float],
-        arrays: dict[str, ndarray] | None = None,
+        arrays: dict[str, np.ndarray] | None = None,
         info: Content | None = None,
     ) -> None:
         """Stores the result of a measure, and removes its partial work.
@@ -448,7 +443,7 @@ class RunFolder:
         content = self._measure(measure_id).content()
         return None if content is None else content["scalars"]
 
-    def read_measure_arrays(self, measure_id: str) -> dict[str, ndarray] | None:
+    def read_measure_arrays(self, measure_id: str) -> dict[str, np.ndarray] | None:
         """The arrays of a measure by name, verified; None also if it has none.
 
         Damaged arrays take the scalars with them, so that the measure is made again.

@@ -18,17 +18,15 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import UnionType
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 from zipfile import BadZipFile
 
 from ftnoise.core import stopping
 from ftnoise.core.errors import RunFailed, StoredDamage
 from ftnoise.core.files import NoFile, failing, read_bytes, reason, remove, write_bytes, write_json
+from ftnoise.core.lazy import np
 from ftnoise.core.progress import log
 from ftnoise.core.spec import JSON
-
-if TYPE_CHECKING:
-    from numpy import ndarray
 
 T = TypeVar("T")
 Content = dict[str, JSON]
@@ -63,7 +61,7 @@ class Record:
         self._held = held
         self._told = ""
 
-    def save(self, content: Content, arrays: Sequence[tuple[str, ndarray]] = ()) -> None:
+    def save(self, content: Content, arrays: Sequence[tuple[str, np.ndarray]] = ()) -> None:
         """Replaces the record.
 
         Args:
@@ -108,14 +106,12 @@ class Record:
 
         return self._read(has_size) or False
 
-    def load(self) -> tuple[Content, list[tuple[str, ndarray]]] | None:
+    def load(self) -> tuple[Content, list[tuple[str, np.ndarray]]] | None:
         """The JSON and its arrays in order, verified; None if missing or damaged."""
 
-        def with_arrays(content: Content) -> tuple[Content, list[tuple[str, ndarray]]]:
+        def with_arrays(content: Content) -> tuple[Content, list[tuple[str, np.ndarray]]]:
             if (listing := content.get("array_file")) is None:
                 return content, []
-            import numpy as np
-
             file = self._array_file(listing)
             packed = read_bytes(file)
             if hashlib.sha256(packed).hexdigest() != listing["sha256"]:
@@ -260,10 +256,8 @@ def fits(content: JSON, shape: Shape) -> bool:
     )
 
 
-def _pack(arrays: Sequence[tuple[str, ndarray]]) -> tuple[memoryview, list[Content]]:
+def _pack(arrays: Sequence[tuple[str, np.ndarray]]) -> tuple[memoryview, list[Content]]:
     """The bytes of an `.npz` file, the same for the same arrays, and what it holds."""
-    import numpy as np
-
     named = [(name, np.asarray(values)) for name, values in arrays]
     for name, values in named:
         if values.dtype.kind not in "biufc":

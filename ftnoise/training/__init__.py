@@ -17,16 +17,14 @@ are in `core/interfaces.py`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import instance
 from ftnoise.core.data import Data
 from ftnoise.core.interfaces import Run
+from ftnoise.core.lazy import keras
 from ftnoise.training.slots import Slots
-
-if TYPE_CHECKING:
-    import keras
 
 
 @dataclass(frozen=True, kw_only=True)

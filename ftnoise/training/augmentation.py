@@ -11,6 +11,7 @@ from typing import Any
 
 from ftnoise.core.checks import boolean, count
 from ftnoise.core.interfaces import Augmentation
+from ftnoise.core.lazy import tf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +34,6 @@ class CropAndFlip(Augmentation):
 
     def augment(self, x: Any, seed: Any) -> Any:
         """The augmented images `[batch, height, width, channels]`, in the range of `x` and 0."""
-        import tensorflow as tf
-
         size = tf.shape(x)
         drawn = tf.random.stateless_uniform([size[0], 3], seed)
         corners = tf.cast(drawn[:, :2] * (2.0 * self.padding + 1.0), tf.int32)

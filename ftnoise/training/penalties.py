@@ -14,13 +14,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ftnoise.core.checks import boolean, non_negative
 from ftnoise.core.interfaces import Penalty
-
-if TYPE_CHECKING:
-    import keras
+from ftnoise.core.lazy import keras, tf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +41,6 @@ class _Weights(Penalty):
 
     def value(self, network: keras.Model, x: Any) -> Any:
         """The penalty, a scalar; it does not depend on `x`."""
-        import tensorflow as tf
-
         del x
         variables = [v for v in network.trainable_variables if self.biases or v.shape.rank > 1]
         sizes = [self.size(variable) for variable in variables]
@@ -60,8 +56,6 @@ class L2(_Weights):
     """Tikhonov: weight * sum of squares, as `keras.regularizers.L2` counts it."""
 
     def size(self, variable: Any) -> Any:
-        import tensorflow as tf
-
         return 2 * tf.nn.l2_loss(variable)
 
 
@@ -70,8 +64,6 @@ class L1(_Weights):
     """The penalty weight * sum of magnitudes, as `keras.regularizers.L1` counts it."""
 
     def size(self, variable: Any) -> Any:
-        import tensorflow as tf
-
         return tf.reduce_sum(tf.abs(variable))
 
 
@@ -96,8 +88,6 @@ class Jacobian(Penalty):
 
     def value(self, network: keras.Model, x: Any) -> Any:
         """The penalty, a scalar."""
-        import tensorflow as tf
-
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(x)
             logits = network(x, training=True)

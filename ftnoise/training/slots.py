@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import instance
 from ftnoise.core.interfaces import (
@@ -15,9 +14,7 @@ from ftnoise.core.interfaces import (
     Run,
     Weights,
 )
-
-if TYPE_CHECKING:
-    import keras
+from ftnoise.core.lazy import keras
 
 
 @dataclass(frozen=True, kw_only=True)

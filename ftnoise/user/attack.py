@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.attacks.attack import Attack
 from ftnoise.attacks.pgd import PGD
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import expect, instance, rising
 from ftnoise.core.interfaces import MeasureInput
+from ftnoise.core.lazy import keras, np, pandas
 from ftnoise.measures.robust_curve import RobustCurve
 from ftnoise.user.classifier import arrays_only, attackable, check_range
 from ftnoise.user.plausibility import guessing
 from ftnoise.user.text import counted, table
-
-if TYPE_CHECKING:
-    import keras
-    import pandas
-    from numpy import ndarray
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,7 +42,7 @@ class AttackResult:
     high: float
     examples: int
     clean_accuracy: float
-    arrays: dict[str, ndarray]
+    arrays: dict[str, np.ndarray]
     warnings: tuple[str, ...] = ()
 
     @cached_property
@@ -54,8 +50,6 @@ class AttackResult:
         """A line for each radius: `attack_epsilon` in units of the input, and in percent `accuracy`
         with the ends `low` and `high` of its 95 % interval (Clopper-Pearson, over examples).
         """
-        import pandas
-
         ends = {"low": "accuracy_low", "high": "accuracy_high"}
         numbers = {name: self.arrays[ends.get(name, name)] for name in ("accuracy", *ends)}
         return pandas.DataFrame({"attack_epsilon": self.attack_epsilons, **numbers})

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ftnoise.attacks.evaluation import chosen
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import positive
+from ftnoise.core.lazy import keras, np, pandas
 from ftnoise.core.spec import JSON
 from ftnoise.measures.certified_accuracy import CertifiedAccuracy
+from ftnoise.stats.certificates import private_sizes
+from ftnoise.user.classifier import checked_classifier
 from ftnoise.user.folder import Job, content_id
 from ftnoise.user.text import counted, table
-
-if TYPE_CHECKING:
-    import keras
-    import pandas
-    from numpy import ndarray
 
 SHARES = (0.25, 0.5, 1.0, 1.5)  # of sigma: the radii of the table
 KINDS = ("votes", "bernstein", "gaussian", "cohen")
@@ -83,13 +82,11 @@ class CertificationResult:
     settings: CertificationSettings
     examples: int
     scalars: dict[str, float]
-    arrays: dict[str, ndarray]
+    arrays: dict[str, np.ndarray]
 
     @cached_property
     def lines(self) -> pandas.DataFrame:
         """A line for each radius: right and certified examples in percent, by each bound."""
-        import pandas
-
         return pandas.DataFrame(
             [
                 {
@@ -110,7 +107,7 @@ class CertificationResult:
             "lines": self.lines.to_dict("records"),
         }
 
-    def to_arrays(self) -> dict[str, ndarray]:
+    def to_arrays(self) -> dict[str, np.ndarray]:
         """The arrays."""
         return self.arrays
 
@@ -133,8 +130,6 @@ class CertificationResult:
 
     def __str__(self) -> str:
         """The table and what it means, for a terminal."""
-        from ftnoise.stats.certificates import private_sizes
-
         settings, scalars = self.settings, self.scalars
         farthest = float(private_sizes(1.0, 0.0, settings.sigma))
         rows = [["radius", *(f"{kind} %" for kind in KINDS)]]
@@ -201,13 +196,12 @@ def certify(
 
 def prepared(
     model: keras.Model, x: Any, y: Any, settings: CertificationSettings
-) -> tuple[keras.Model, ndarray, ndarray]:
+) -> tuple[keras.Model, np.ndarray, np.ndarray]:
     """The model with noise on its inputs, the examples and the labels.
 
     Raises:
         BadInput: the parts do not fit each other.
     """
-    from ftnoise.user.classifier import checked_classifier
     from ftnoise.verify.smoothing import with_input_noise
 
     examples, labels = checked_classifier(model, x, y)
@@ -217,17 +211,13 @@ def prepared(
 
 def run(
     network: keras.Model,
-    x: ndarray,
-    y: ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
     settings: CertificationSettings,
     checkpointing: Checkpointing | None = None,
     identity: str = "",
 ) -> CertificationResult:
     """Measures what `prepared` made; see `certify` and `CertifiedAccuracy.measured`."""
-    import numpy as np
-
-    from ftnoise.attacks.evaluation import chosen
-
     index = np.arange(len(x))[chosen(len(x), settings.examples)]
     keeping = checkpointing or Checkpointing()
     found = settings.measure.measured(network, x[index], y[index], keeping, identity)
@@ -241,7 +231,7 @@ def run(
 
 
 def content_of(
-    network: keras.Model, x: ndarray, y: ndarray, settings: CertificationSettings
+    network: keras.Model, x: np.ndarray, y: np.ndarray, settings: CertificationSettings
 ) -> str:
     """Identifies everything that the result depends on."""
     from ftnoise.layers.drawing import mean
@@ -253,8 +243,8 @@ def content_of(
 
 def job(
     network: keras.Model,
-    x: ndarray,
-    y: ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
     settings: CertificationSettings,
     about: dict[str, JSON],
 ) -> Job[CertificationResult]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.core.checks import expect, is_number
 from ftnoise.core.data import Data
-
-if TYPE_CHECKING:
-    import keras
-    from numpy import ndarray
+from ftnoise.core.lazy import keras, np, tf
 
 FIRST = 20  # examples that show whether outputs repeat
 
@@ -22,7 +19,7 @@ def check_range(low: object, high: object) -> None:
 
 def attackable(
     model: keras.Model, x: Any, y: Any, low: float, high: float
-) -> tuple[keras.Model, ndarray, ndarray | None]:
+) -> tuple[keras.Model, np.ndarray, np.ndarray | None]:
     """The model from [0, 1] to logits, the examples `[n, ...]` in [0, 1], and the labels `[n]`.
 
     Args:
@@ -35,10 +32,6 @@ def attackable(
     Raises:
         BadInput: they do not fit each other, or the model is not of this kind.
     """
-    import keras
-    import numpy as np
-    import tensorflow as tf
-
     from ftnoise.layers.logits import Logits
 
     examples, labels = checked_classifier(model, x, y)
@@ -61,7 +54,9 @@ def attackable(
     return network, examples, labels
 
 
-def checked_classifier(model: keras.Model, x: Any, y: Any = None) -> tuple[ndarray, ndarray | None]:
+def checked_classifier(
+    model: keras.Model, x: Any, y: Any = None
+) -> tuple[np.ndarray, np.ndarray | None]:
     """The examples `[n, ...]`, float32, and the labels `[n]` if there are any.
 
     Args:
@@ -73,8 +68,6 @@ def checked_classifier(model: keras.Model, x: Any, y: Any = None) -> tuple[ndarr
     Raises:
         BadInput: they do not fit each other, or the model is not of this kind.
     """
-    import numpy as np
-
     from ftnoise.faults.compatibility import check_examples, check_inputs
     from ftnoise.layers.graph import unfold
     from ftnoise.layers.logits import are_probabilities, ending
@@ -110,7 +103,7 @@ def checked_classifier(model: keras.Model, x: Any, y: Any = None) -> tuple[ndarr
     return examples, labels
 
 
-def arrays_only(x: ndarray, y: ndarray, x_train: Any = None, y_train: Any = None) -> Data:
+def arrays_only(x: np.ndarray, y: np.ndarray, x_train: Any = None, y_train: Any = None) -> Data:
     """Test examples, and training examples if there are any, for a measure of a model alone."""
     return Data(
         x_train=x[:0] if x_train is None else x_train,

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import expect
 from ftnoise.core.spec import JSON
+from ftnoise.faults.fault import Fault
 from ftnoise.faults.where import Biases, Parameters, Weights
 from ftnoise.user.folder import Job, content_id
 from ftnoise.user.inject import job as keras_job
 from ftnoise.user.inject import measured
+from ftnoise.user.result import InjectionResult
+from ftnoise.user.settings import CampaignSettings
 
 if TYPE_CHECKING:
-    from ftnoise.core.checkpointing import Checkpointing
     from ftnoise.faults.campaign import Campaign
-    from ftnoise.faults.fault import Fault
-    from ftnoise.user.result import InjectionResult
-    from ftnoise.user.settings import CampaignSettings
 
 NAME = "TensorFlow Lite"
 DEPLOYED = {"tflite-int8": "int8", "tflite-float16": "float16"}  # and the format of storage

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import expect
+from ftnoise.core.lazy import keras, np, pandas
 from ftnoise.core.spec import JSON
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.rates import Count
@@ -16,14 +17,11 @@ from ftnoise.report.figures.arrays import sensitivity_map
 from ftnoise.stats.comparing import holm, paired
 from ftnoise.stats.interval import student_interval
 from ftnoise.user.folder import Job, content_id
+from ftnoise.user.inject import prepared
 from ftnoise.user.settings import CampaignSettings
 from ftnoise.user.text import table
 
 if TYPE_CHECKING:
-    import keras
-    import numpy as np
-    import pandas
-
     from ftnoise.faults.campaign import Campaign
     from ftnoise.faults.maps import Cell
 
@@ -66,9 +64,6 @@ class FaultMap:
             p_value: of layers, that the mean drop is that of all other layers together, by the
                 paired t test over trials, after Holm's correction for all layers.
         """
-        import numpy as np
-        import pandas
-
         rows = [self._row(cell) for cell in self.cells]
         frame = pandas.DataFrame(rows)
         if self.by == "layers" and len(self.cells) > 1:
@@ -130,8 +125,6 @@ class FaultMap:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The results of all trials, cell by cell, and the number of trials of each."""
-        import numpy as np
-
         from ftnoise.faults.maps import NUMBERS
 
         joined = {name: np.concatenate([getattr(c, name) for c in self.cells]) for name in NUMBERS}
@@ -235,8 +228,6 @@ def fault_map(
     Raises:
         BadInput: an argument does not fit.
     """
-    from ftnoise.user.inject import prepared
-
     checked = CampaignSettings.of(fault, **settings)
     return run(prepared(model, x, y, checked), checked, by, checkpointing)
 
@@ -289,8 +280,6 @@ def job(
     from ftnoise.faults.maps import NUMBERS, Cell
 
     def load(content: dict[str, Any], arrays: Any) -> FaultMap:
-        import numpy as np
-
         ends = np.cumsum(arrays["trials"])[:-1]
         parts = zip(*(np.split(arrays[name], ends) for name in NUMBERS), strict=True)
         cells = [

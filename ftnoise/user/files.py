@@ -12,17 +12,14 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.core.checks import expect, listed
 from ftnoise.core.data import finite
 from ftnoise.core.errors import BadInput, one_line
+from ftnoise.core.lazy import keras, np
 from ftnoise.datasets.npz_file import opened
 from ftnoise.user import hdf5
-
-if TYPE_CHECKING:
-    import keras
-    from numpy import ndarray
 
 PAIRS = (("x", "y"), ("x_test", "y_test"))
 
@@ -63,7 +60,7 @@ def build(name: str) -> keras.Model:
     return model
 
 
-def read_examples(path: Path) -> tuple[Any, ndarray]:
+def read_examples(path: Path) -> tuple[Any, np.ndarray]:
     """The examples and the labels, as they are; `datasets/content.py` has the rule for uint8.
 
     Args:
@@ -88,7 +85,7 @@ def read_examples(path: Path) -> tuple[Any, ndarray]:
         return (x if inputs == several else x[0]), archive[labels]
 
 
-def read_weights(path: Path, model: keras.Model) -> list[ndarray]:
+def read_weights(path: Path, model: keras.Model) -> list[np.ndarray]:
     """The weights in a file, in the order and types of `model.weights`.
 
     Args:
@@ -107,7 +104,7 @@ def read_weights(path: Path, model: keras.Model) -> list[ndarray]:
     ]
 
 
-def read_arrays(path: Path, model: keras.Model) -> list[ndarray]:
+def read_arrays(path: Path, model: keras.Model) -> list[np.ndarray]:
     """The arrays of an `.npz`; see `read_weights`."""
     with opened(path) as archive:
         arrays = {name: archive[name] for name in archive.files}

@@ -17,19 +17,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput, RunFailed
 from ftnoise.core.files import TEMPORARIES, holder, locked, remove, write_bytes, write_text
+from ftnoise.core.lazy import keras, np
 from ftnoise.core.progress import line
 from ftnoise.core.spec import JSON, digest
 from ftnoise.store.partial_work import PartialWork
 from ftnoise.store.records import Record
-
-if TYPE_CHECKING:
-    import keras
-    from numpy import ndarray
 
 SUFFIXES = ("json", "npz", "csv", "png", "pdf")
 
@@ -40,7 +37,7 @@ class Result(Protocol):
     def to_json(self) -> dict[str, JSON]:
         """All numbers."""
 
-    def to_arrays(self) -> dict[str, ndarray]:
+    def to_arrays(self) -> dict[str, np.ndarray]:
         """The arrays from which, with the JSON, the result is restored."""
 
     def to_csv(self) -> str:
@@ -72,7 +69,7 @@ class Job(Generic[R]):
     identity: str
     shape: dict[str, Any]
     run: Callable[[Checkpointing], R]
-    load: Callable[[dict[str, Any], Mapping[str, ndarray]], R]
+    load: Callable[[dict[str, Any], Mapping[str, np.ndarray]], R]
     about: dict[str, JSON] = field(default_factory=dict)
 
     @property
@@ -128,7 +125,7 @@ def stored(job: Job[R], path: Path, report: Callable[[int, int, str], None]) -> 
         partial.drop()
 
 
-def content_id(network: keras.Model, settings: JSON, arrays: Sequence[ndarray]) -> str:
+def content_id(network: keras.Model, settings: JSON, arrays: Sequence[np.ndarray]) -> str:
     """SHA-256 (hex) of a network's architecture and weights, of settings and arrays.
 
     The code of a user's own layers enters by the arrays only, if their outputs are among them.

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 from ftnoise.core.checks import expect
 from ftnoise.core.errors import BadInput
 from ftnoise.core.files import write_bytes, write_text
+from ftnoise.core.lazy import keras, pandas, tf
+from ftnoise.faults.fault import Fault
 from ftnoise.faults.where import Filters
+from ftnoise.report.figures.arrays import named_curves
+from ftnoise.user.result import InjectionResult
 from ftnoise.user.text import table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import keras
-
-    from ftnoise.faults.fault import Fault
-    from ftnoise.user.result import InjectionResult
 
 FORM = "clamp, clamp=channel, zero, zero=channel, or protect=1%+5% (shares of the parameters)"
 REPEATED = 7  # forward passes of each model, whose fastest counts
@@ -114,16 +114,12 @@ class ProtectionCurve:
 
     def to_csv(self) -> str:
         """The named lines of all results, with the share in front."""
-        import pandas
-
         lines = {result.protected: result.named_lines for result in self.results}
         frame = pandas.concat(lines, names=["protected"]).reset_index(level=0)
         return frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
 
     def figure(self) -> dict[str, bytes]:
         """A line for each rate of faults, by suffix (`png`, `pdf`)."""
-        from ftnoise.report.figures.arrays import named_curves
-
         by_rate = zip(*(result.rows for result in self.results), strict=True)
         curves = {
             rows[0].rate: [*zip(*((row.accuracy, *row.ends) for row in rows), strict=True)]
@@ -166,7 +162,6 @@ class ProtectionCurve:
 
 def time_ratio(first: keras.Model, second: keras.Model, x: Any) -> float:
     """The time of a compiled forward pass of the second model over that of the first."""
-    import tensorflow as tf
 
     def forward(model: keras.Model) -> Any:
         return tf.function(lambda x: model(x, training=False), autograph=False)

@@ -18,15 +18,12 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from ftnoise.core.checks import expect
 from ftnoise.core.files import regular
+from ftnoise.core.lazy import keras, np
 from ftnoise.datasets.origins import reading
-
-if TYPE_CHECKING:
-    import keras
-    from numpy import ndarray
 
 SUFFIXES = (".h5", ".hdf5", ".keras")
 MEMBER = "model.weights.h5"  # of a .keras archive
@@ -38,7 +35,7 @@ NO_WEIGHTS = "seed_generator"  # of Keras 3's Dropout
 FILTERS = {1, 2, 3, 32000}
 
 
-def read(path: Path, model: keras.Model) -> list[ndarray]:
+def read(path: Path, model: keras.Model) -> list[np.ndarray]:
     """The arrays of a file, in the order of `model.weights`; the model is as before.
 
     Raises:
@@ -123,15 +120,13 @@ def _check(root: Any, model: keras.Model) -> None:
     expect(not lacking, f"all {len(model.weights)} weights of {model.name}", missing=lacking[:3])
 
 
-def _by_order(root: Any, model: keras.Model) -> list[ndarray]:
+def _by_order(root: Any, model: keras.Model) -> list[np.ndarray]:
     """The arrays of a file that names its layers and their arrays in the model's order."""
-    import numpy as np
-
     pairs = [(name, _names(root[name], "weight_names")) for name in _names(root, "layer_names")]
     stored = [(name, arrays) for name, arrays in pairs if arrays]
     layers = [layer for layer in model.layers if layer.weights]
     expect(len(stored) == len(layers), f"{len(layers)} layers with weights", layers=len(stored))
-    values: dict[int, ndarray] = {}
+    values: dict[int, np.ndarray] = {}
     for layer, (name, arrays) in zip(layers, stored, strict=True):
         variables = [*layer.trainable_weights, *layer.non_trainable_weights]
         count = len(variables)
@@ -154,7 +149,7 @@ def _names(group: Any, attribute: str) -> list[str]:
     return names
 
 
-def _by_path(root: Any, model: keras.Model) -> list[ndarray]:
+def _by_path(root: Any, model: keras.Model) -> list[np.ndarray]:
     """The arrays of a file that has them by the path to the object that holds them.
 
     Only Keras knows these paths: it loads them into the model, whose own values are then restored.

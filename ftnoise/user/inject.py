@@ -8,7 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.lazy import keras
 from ftnoise.core.spec import JSON
+from ftnoise.faults.fault import Fault
+from ftnoise.faults.outcomes import Outcomes
+from ftnoise.faults.rates import Rate
 from ftnoise.stats.bounded import trials_needed
 from ftnoise.stats.summary import summarize
 from ftnoise.user.folder import Job, content_id
@@ -18,11 +22,7 @@ from ftnoise.user.settings import CampaignSettings
 from ftnoise.user.text import counted
 
 if TYPE_CHECKING:
-    import keras
-
     from ftnoise.faults.campaign import Campaign
-    from ftnoise.faults.fault import Fault
-    from ftnoise.faults.rates import Rate
     from ftnoise.faults.tflite import Deployed
 
 PILOT = 20  # trials that show the spread
@@ -177,7 +177,6 @@ def job(
         examples: x and y by which they are ranked; None is those of the campaign.
     """
     from ftnoise.faults.hardening import most_sensitive
-    from ftnoise.faults.outcomes import Outcomes
 
     identity = settings.to_json()
     arrays = [*campaign.x, campaign.y, campaign.golden]

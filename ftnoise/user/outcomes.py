@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.checks import expect, is_number, listed
 from ftnoise.core.errors import BadInput
+from ftnoise.core.lazy import np, pandas
 from ftnoise.core.spec import JSON, digest
 from ftnoise.datasets.npz_file import opened
+from ftnoise.faults.outcomes import OUTCOMES, Outcomes, TrialResults
 from ftnoise.faults.precision import Precision
 from ftnoise.faults.rates import Count
 from ftnoise.stats.comparing import holm, paired
@@ -26,11 +28,7 @@ from ftnoise.user.settings import CONFIDENCE
 from ftnoise.user.text import counted, table
 
 if TYPE_CHECKING:
-    import pandas
-    from numpy import ndarray
-
     from ftnoise.faults.decisions import Decisions
-    from ftnoise.faults.outcomes import Outcomes, TrialResults
 
 OF_LABELS = ("sdc_rate", "repaired_rate")
 ROUNDING = 0.01  # of a sum of probabilities, as float16 has
@@ -153,7 +151,7 @@ class OutcomesResult:
             "comparison": self.comparison,
         }
 
-    def to_arrays(self) -> dict[str, ndarray]:
+    def to_arrays(self) -> dict[str, np.ndarray]:
         """The results of each trial and example, set by set, and the labels."""
         arrays = {"y": self.outcomes[0].y}
         for n, outcomes in enumerate(self.outcomes, 1):
@@ -162,8 +160,6 @@ class OutcomesResult:
 
     def to_csv(self) -> str:
         """A line for each file."""
-        import pandas
-
         frame: pandas.DataFrame = pandas.DataFrame(self.lines).drop(columns="class_accuracies")
         return frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
 
@@ -243,10 +239,7 @@ def outcomes(
     Raises:
         BadInput: naming the file that is not readable or does not fit.
     """
-    import numpy as np
-
     from ftnoise.faults.compatibility import labels_of
-    from ftnoise.faults.outcomes import Outcomes
 
     clean = _array(golden, "outputs", 2)
     _expect(golden, bool(np.isfinite(clean).all()), "finite outputs without faults", clean)
@@ -306,12 +299,10 @@ def outcomes(
 
 def _columns() -> list[int]:
     """The columns of `TrialResults.outcomes` that need labels."""
-    from ftnoise.faults.outcomes import OUTCOMES
-
     return [list(OUTCOMES).index(name) for name in OF_LABELS]
 
 
-def _decisions(golden: Path, clean: ndarray, settings: OutcomeSettings) -> Decisions:
+def _decisions(golden: Path, clean: np.ndarray, settings: OutcomeSettings) -> Decisions:
     from ftnoise.faults.decisions import Decisions
 
     single = clean.shape[1] == 1
@@ -332,7 +323,7 @@ def _names(path: Path) -> list[str]:
         return list(archive.files)
 
 
-def _array(path: Path, name: str, axes: int) -> ndarray:
+def _array(path: Path, name: str, axes: int) -> np.ndarray:
     """An array of numbers of a file."""
     with opened(path) as archive:
         has = name in archive.files
@@ -347,7 +338,7 @@ def _array(path: Path, name: str, axes: int) -> ndarray:
         return array
 
 
-def _expect(path: Path, condition: bool, expected: str, array: ndarray) -> None:
+def _expect(path: Path, condition: bool, expected: str, array: np.ndarray) -> None:
     if not condition:
         raise BadInput(
             f"{path}: Expected {expected}. Received: {array.dtype} of shape {array.shape}, from "

@@ -11,11 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.errors import BadInput
+from ftnoise.core.lazy import np, tf
 from ftnoise.stats import proportion_interval
 
 if TYPE_CHECKING:
-    from numpy import ndarray
-
     from ftnoise.faults.campaign import Campaign
 
 EXAMPLES = 200  # of uint8 are compared in both ranges
@@ -23,15 +22,13 @@ BATCH = 20
 MORE = 0.1  # of them have to be right in the other range alone, beyond chance
 
 
-def guessing(correct: ndarray, y: ndarray) -> list[str]:
+def guessing(correct: np.ndarray, y: np.ndarray) -> list[str]:
     """A warning if a model is no better than naming the most frequent class, or none.
 
     Args:
         correct: whether it is right without faults, bool `[n]`.
         y: labels `[n]`.
     """
-    import numpy as np
-
     right, most = int(np.count_nonzero(correct)), int(np.bincount(y).max())
     if right > most or right == len(y):
         return []
@@ -65,9 +62,6 @@ def check_scaling(campaign: Campaign, x: Any, is_scaled: bool) -> None:
     Raises:
         BadInput: it is more accurate by `MORE`, with 99.9 % confidence.
     """
-    import numpy as np
-    import tensorflow as tf
-
     from ftnoise.faults.agreement import outputs
     from ftnoise.layers.drawing import forward
 

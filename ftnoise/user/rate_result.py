@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from ftnoise.core.lazy import np
 from ftnoise.core.spec import JSON
-from ftnoise.faults.outcomes import OUTCOMES
+from ftnoise.faults.outcomes import OUTCOMES, Outcomes
+from ftnoise.faults.precision import Precision
 from ftnoise.stats.bounded import bounded_interval
 from ftnoise.stats.curves import is_unclear, with_width
-from ftnoise.stats.interval import student_interval
+from ftnoise.stats.interval import Interval, student_interval
 from ftnoise.stats.levels import variance_components
 from ftnoise.stats.summary import summarize
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from ftnoise.faults.outcomes import Outcomes
-    from ftnoise.faults.precision import Precision
-    from ftnoise.stats.interval import Interval
 
 
 class Intervals(Protocol):

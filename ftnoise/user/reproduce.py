@@ -13,12 +13,11 @@ from ftnoise.core.checks import count, instance, path
 from ftnoise.core.data import Sources
 from ftnoise.core.errors import RunFailed
 from ftnoise.core.experiment import Experiment
+from ftnoise.core.lazy import pandas
 from ftnoise.core.preset import Preset
 from ftnoise.user.catalog import experiment as named
 
 if TYPE_CHECKING:
-    import pandas
-
     from ftnoise.report import Results
     from ftnoise.store.folders import Store
 
@@ -51,8 +50,6 @@ class ReproductionResult:
         seeds), `spread` (sample standard deviation), `low` and `high` (95 % t interval of the
         mean), `seeds`, `difference` (ours minus paper). Grids have a line for each network.
         """
-        import pandas
-
         from ftnoise.report.page import sections
 
         section = sections(self.results)[0]

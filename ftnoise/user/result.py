@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import expect
+from ftnoise.core.lazy import np, pandas
 from ftnoise.core.spec import JSON
+from ftnoise.faults.outcomes import Outcomes
 from ftnoise.report.figures.arrays import fault_curve
 from ftnoise.stats import curves
 from ftnoise.stats.comparing import holm, paired
@@ -19,12 +20,6 @@ from ftnoise.user.plausibility import guessing
 from ftnoise.user.rate_result import RateResult
 from ftnoise.user.settings import CampaignSettings
 from ftnoise.user.text import counted, table
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas
-
-    from ftnoise.faults.outcomes import Outcomes
 
 MBIT = 2**20  # bits
 OUTCOMES_TITLE = (
@@ -92,8 +87,6 @@ class InjectionResult:
     @property
     def lines(self) -> pandas.DataFrame:
         """A line for each rate; the columns are the numbers of `RateResult.to_json`."""
-        import pandas
-
         return pandas.DataFrame([row.to_json() for row in self.rows])
 
     @cached_property
@@ -105,8 +98,6 @@ class InjectionResult:
         `largest_rate_surely_under_..._lost`: largest tested rate with a smaller drop, with
         `settings.confidence`, or None; with a single rate above 0 there is nothing else.
         """
-        import numpy as np
-
         sizes = [rate.size or ("count", 0) for rate in self.settings.rates]
         units = {unit for unit, _ in sizes}
         if len(units) > 1 or "count" in units or sizes[-1][1] == 0:
@@ -350,8 +341,6 @@ class InjectionComparison:
             p_value: of no difference, two-sided, by the paired t test.
             adjusted_p_value: after Holm's correction for all rates.
         """
-        import pandas
-
         rows = []
         both = zip(self.first.accuracies, self.second.accuracies, strict=True)
         for rate, pair in zip(self.first.settings.rates, both, strict=True):

@@ -6,25 +6,21 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.attacks.ascent import L2Ball, LinfBall
 from ftnoise.attacks.pgd import PGD
 from ftnoise.attacks.variation import Variation
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import count, expect, fraction, is_number, rising
+from ftnoise.core.lazy import keras, np, pandas
 from ftnoise.core.progress import duration
 from ftnoise.core.spec import JSON
 from ftnoise.measures.global_robustness import GlobalRobustness
-from ftnoise.user.classifier import check_range
+from ftnoise.user.classifier import attackable, check_range
 from ftnoise.user.folder import Job, content_id
 from ftnoise.user.text import counted, table
 from ftnoise.verify.budget import Budget
-
-if TYPE_CHECKING:
-    import keras
-    import pandas
-    from numpy import ndarray
 
 POINTS = 5  # of a curve up to one radius
 BALLS = {"l_inf": LinfBall(), "l_2": L2Ball()}
@@ -146,7 +142,7 @@ class RobustnessResult:
     settings: RobustnessSettings
     available: int
     accuracy: float | None
-    arrays: dict[str, ndarray]
+    arrays: dict[str, np.ndarray]
     info: dict[str, Any]
 
     @property
@@ -160,8 +156,6 @@ class RobustnessResult:
 
         Columns: `radius`, `undecided`, and the arrays of `GlobalRobustness` along the radii.
         """
-        import pandas
-
         along = {name: values for name, values in self.arrays.items() if values.ndim == 1}
         frame = pandas.DataFrame({**along, "radii": self.settings.radius})
         if self.verified:
@@ -179,7 +173,7 @@ class RobustnessResult:
             "lines": self.lines.to_dict("records"),
         }
 
-    def to_arrays(self) -> dict[str, ndarray]:
+    def to_arrays(self) -> dict[str, np.ndarray]:
         """The arrays."""
         return self.arrays
 
@@ -273,8 +267,6 @@ class RobustnessResult:
 
     def _worst(self) -> list[str]:
         """A line about the class that is changed most often."""
-        import numpy as np
-
         shares = self.arrays["class_robust"][-1]
         known = np.isfinite(shares)
         if known.sum() < 2:
@@ -327,14 +319,12 @@ def global_robustness(
 
 def prepared(
     model: keras.Model, x: Any, y: Any, settings: RobustnessSettings
-) -> tuple[keras.Model, ndarray, float | None]:
+) -> tuple[keras.Model, np.ndarray, float | None]:
     """The model from [0, 1] to logits, the examples in [0, 1], and the accuracy with labels.
 
     Raises:
         BadInput: the parts do not fit each other.
     """
-    from ftnoise.user.classifier import attackable
-
     network, examples, labels = attackable(model, x, y, settings.low, settings.high)
     settings.measure.drawn(len(examples))
     if settings.verify is not None:
@@ -349,7 +339,7 @@ def prepared(
 
 def run(
     network: keras.Model,
-    x: ndarray,
+    x: np.ndarray,
     accuracy: float | None,
     settings: RobustnessSettings,
     checkpointing: Checkpointing | None = None,
@@ -368,7 +358,7 @@ def run(
 
 
 def content_of(
-    network: keras.Model, x: ndarray, accuracy: float | None, settings: RobustnessSettings
+    network: keras.Model, x: np.ndarray, accuracy: float | None, settings: RobustnessSettings
 ) -> str:
     """Identifies everything that the result depends on."""
     parts = [x, network(x[:PILOT]).numpy()]
@@ -377,7 +367,7 @@ def content_of(
 
 def job(
     network: keras.Model,
-    x: ndarray,
+    x: np.ndarray,
     accuracy: float | None,
     settings: RobustnessSettings,
     about: dict[str, JSON],
@@ -399,7 +389,7 @@ def job(
 
 
 def plan(
-    network: keras.Model, x: ndarray, accuracy: float | None, settings: RobustnessSettings
+    network: keras.Model, x: np.ndarray, accuracy: float | None, settings: RobustnessSettings
 ) -> str:
     """How many examples the tolerance takes, and how long, from `PILOT` at the largest radius."""
     import time

@@ -10,23 +10,21 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import expect, instance, path
 from ftnoise.core.data import Sources
 from ftnoise.core.errors import StoredDamage
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement, Run
+from ftnoise.core.lazy import keras, pandas
 from ftnoise.core.progress import Progress
 from ftnoise.core.spec import spec_id
 from ftnoise.engine.executor import reporter
 from ftnoise.engine.runner import Unit, perform, stored_network
 from ftnoise.store.folders import RunFolder, Store, default_root
+from ftnoise.user.classifier import arrays_only, checked_classifier
 from ftnoise.user.text import table
-
-if TYPE_CHECKING:
-    import keras
-    import pandas
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,8 +48,6 @@ class EvaluationResult:
     @property
     def lines(self) -> pandas.DataFrame:
         """A line for each scalar: `measure` (those of one kind are numbered), `scalar`, `value`."""
-        import pandas
-
         kinds = [measure.slug for measure in self.measurements]
         lines = [
             (f"{kind} {kinds[:n].count(kind) + 1}" if kinds.count(kind) > 1 else kind, name, value)
@@ -180,10 +176,7 @@ def _own(
     model: Any, measures: tuple[Measure, ...], x: Any, y: Any, x_train: Any, y_train: Any
 ) -> MeasureInput:
     """What measures get of a model of a user's own."""
-    import keras
-
     from ftnoise.layers.logits import without_probabilities
-    from ftnoise.user.classifier import arrays_only, checked_classifier
 
     instance(keras.Model, "a Run or a keras.Model", subject=model)
     expect(x is not None and y is not None, "x and y, to test a model on", x=type(x), y=type(y))

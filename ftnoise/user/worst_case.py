@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import count, expect, is_number
+from ftnoise.core.lazy import keras, np, pandas
 from ftnoise.core.spec import JSON
 from ftnoise.faults.fault import Fault
 from ftnoise.report.figures.arrays import fault_curve
 from ftnoise.user.folder import Job, content_id
+from ftnoise.user.inject import prepared
 from ftnoise.user.settings import CampaignSettings
 from ftnoise.user.text import counted, table
 
 if TYPE_CHECKING:
-    import keras
-    import numpy as np
-    import pandas
-
     from ftnoise.faults.campaign import Campaign
 
 MOST_FLIPS = 100
@@ -51,8 +49,6 @@ class WorstCase:
     @property
     def lines(self) -> pandas.DataFrame:
         """A line for each flip: `flips` (their number so far), `site`, `bit`, `accuracy`."""
-        import pandas
-
         frame = pandas.DataFrame(self.flips, columns=["site", "bit", "accuracy"])
         frame.insert(0, "flips", range(1, len(frame) + 1))
         return frame
@@ -65,8 +61,6 @@ class WorstCase:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The accuracies."""
-        import numpy as np
-
         return {"accuracy": np.array([accuracy for *_, accuracy in self.flips])}
 
     def to_csv(self) -> str:
@@ -134,8 +128,6 @@ def worst_case(
     Raises:
         BadInput: an argument does not fit.
     """
-    from ftnoise.user.inject import prepared
-
     checked = CampaignSettings.of(fault, **settings)
     check(checked, below, most_flips)
     return run(prepared(model, x, y, checked), below, most_flips, checkpointing)

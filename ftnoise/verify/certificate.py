@@ -26,8 +26,6 @@ import numpy as np
 from ftnoise.stats import certificates
 from ftnoise.verify.smoothing import Draws
 
-PRIVATE = ("votes", "hoeffding", "bernstein")
-NORMAL = ("gaussian", "cohen")
 SMALLEST = 1e-30  # sensitivity that counts, so that one of 0 gives finite sizes
 MEANS = {"hoeffding", "bernstein", "gaussian"}
 

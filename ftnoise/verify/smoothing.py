@@ -152,8 +152,7 @@ class NoisyNetwork:
         *,
         alpha: float,
         most: int,
-        selection: int = 20,
-        seed: int = 0,
+        selection: int,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Tests whether the probability of each example's class is above a threshold.
 
@@ -166,14 +165,13 @@ class NoisyNetwork:
             alpha: a statement is wrong with at most this probability, in (0, 1).
             most: largest number of draws of an example, without those of the selection.
             selection: number of other draws that select the class.
-            seed: of the draws.
 
         Returns:
             The class `[batch]`; 1 where it is above, -1 where it is below, 0 where undecided; and
             the number of draws `[batch]`, selection included.
         """
         quantity = self.front(x)
-        keys = [seeds.key(seed, "sequential", part) for part in ("selection", "estimation")]
+        keys = [seeds.key(0, "sequential", part) for part in ("selection", "estimation")]
         classes = self.draws(quantity, selection, key=keys[0]).votes.argmax(1)
         size = len(classes)
         result, votes = np.zeros(size, int), np.zeros(size)

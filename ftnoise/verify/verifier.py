@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,9 +41,6 @@ SAFETY = 10.0
 # The precision of the bounds themselves, per unit of the largest logit.
 PRECISION = 1e-9
 BATCH = 500
-
-# (examples, predicted classes) -> examples that may have other classes, of the same shape.
-Attacked = Callable[[Any, Any], Any]
 
 
 @dataclass(frozen=True)
@@ -98,22 +94,13 @@ class Verifier:
         self._scores = tf.function(self._outputs, input_signature=shape, autograph=False)
         self._plain = tf.function(self.program.plain, input_signature=shape, autograph=False)
 
-    def verify(
-        self,
-        x: Any,
-        radius: float,
-        *,
-        budget: Budget | None = None,
-        attack: Attacked | None = None,
-    ) -> Outcomes:
+    def verify(self, x: Any, radius: float, *, budget: Budget | None = None) -> Outcomes:
         """Verifies that no point within the radius has another class than the example.
 
         Args:
             x: `[batch, ...]`, in the clip range.
             radius: of the l_inf ball, in units of the input, >= 0.
             budget: of branch and bound, default `Budget()`.
-            attack: gives points that may have other classes. They are moved into the ball, and
-                count where a plain forward pass confirms them. Asked for what CROWN leaves open.
 
         Raises:
             BadInput: the radius is negative or no number, examples have another shape, are outside
@@ -129,31 +116,8 @@ class Verifier:
         for start in range(0, len(x), self.crown.examples):
             part = np.arange(start, min(start + self.crown.examples, len(x)))
             if not start or time.monotonic() < deadline:
-                self._verify(points, part, error, budget, attack, deadline)
+                self._verify(points, part, error, budget, deadline)
         return points.outcomes(error)
-
-    def logit_bounds(self, x: Any, radius: float, *, crown: bool = True) -> tuple[Any, Any]:
-        """Lower and upper bounds on the logits over the ball, float64 `[batch, classes]` each.
-
-        Args:
-            x: `[batch, ...]`.
-            radius: of the ball.
-            crown: False is interval arithmetic alone, far cheaper and looser.
-
-        Raises:
-            BadInput: as `verify`.
-        """
-        x, classes = self._checked(x, radius), self.program.classes
-        if crown:
-            both = np.concatenate([np.eye(classes), -np.eye(classes)])
-            bounds = self._combined(x, radius, both)
-            return bounds[:, :classes], -bounds[:, classes:]
-        ends = []
-        for start in range(0, len(x), self.crown.examples):
-            boxes = self._boxes(x[start : start + self.crown.examples], radius)
-            ends.append([end.numpy() for end in self.crown.intervals(boxes, refine=False)[1:]])
-        low, high = (np.concatenate(parts) for parts in zip(*ends, strict=True))
-        return low, high
 
     def probability_bounds(self, x: Any, radius: float) -> tuple[Any, Any]:
         """Lower and upper bounds on the softmax over the ball, float64 `[batch, classes]` each.
@@ -217,15 +181,9 @@ class Verifier:
         return worst
 
     def _verify(
-        self,
-        points: _Points,
-        part: Any,
-        error: float,
-        budget: Budget,
-        attack: Attacked | None,
-        deadline: float,
+        self, points: _Points, part: Any, error: float, budget: Budget, deadline: float
     ) -> None:
-        """Decides points by CROWN, the attack, and branch and bound, in this order."""
+        """Decides points by CROWN, and then by branch and bound."""
         part = part[~points.attacked[part]]
         if not len(part):
             return
@@ -241,10 +199,6 @@ class Verifier:
             return
         corners = corner(tf.gather(coefficients, left), boxes[of[left]]).numpy()
         points.refuted(part[of[left]], corners)
-        if attack is not None:
-            those = np.unique(part[of[left]])
-            those = those[~points.attacked[those]]
-            points.refuted(those, np.asarray(attack(points.x[those], points.predicted[those])))
         left = left[~points.attacked[part[of[left]]]]
         if not len(left) or not budget.nodes or not self.crown.unaries:
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import ftnoise
 from ftnoise.core.errors import BadInput
 from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.parsing import parse_fault, rate_of
@@ -60,14 +61,13 @@ def test_it_stops_below_the_accuracy():
 
 
 def test_wrong_arguments_are_refused():
-    one = campaign()
+    network, x, y = made("dense")
     for accuracy in (0.0, 101.0, float("nan")):
         with pytest.raises(BadInput, match="an accuracy in percent"):
-            worst_case(one, accuracy, 3)
+            ftnoise.worst_case(network, x, y, below=accuracy)
     with pytest.raises(BadInput, match="most"):
-        worst_case(one, 50.0, 0)
+        ftnoise.worst_case(network, x, y, below=50.0, most_flips=0)
     with pytest.raises(BadInput, match="single parameters, not of filters"):
         Search(campaign(where="filters", name="convolutions"))
-    network, x, y = made("dense")
     with pytest.raises(BadInput, match="any stored bit"):
         Search(Campaign(network, x, y, parse_fault("parameters:bit_flip:n=1")))

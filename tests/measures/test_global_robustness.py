@@ -18,11 +18,11 @@ from ftnoise.core.preset import PRESETS
 from ftnoise.measures.global_robustness import (
     GlobalRobustness,
     _by_class,
-    _mean,
-    _share,
     columns,
     picture,
 )
+from ftnoise.stats.bounded import bounded_interval
+from ftnoise.stats.certificates import vote_bounds
 from ftnoise.verify.budget import Budget
 from tests.attacks.small import data, network_of, noisy, trained
 from tests.core.test_resumable import Memory
@@ -146,7 +146,7 @@ def test_classes_are_compared_by_fishers_test_with_holms_correction():
     assert (worst, p) == (1, pytest.approx(4 * known))
     assert np.isnan(found["class_robust"][0, 2])
     assert found["class_robust"][0, 0] == 90
-    assert found["class_robust_low"][0, 0] < _share(kept[:50], 0.95)[0]
+    assert found["class_robust_low"][0, 0] < 100 * vote_bounds(45, 50, 0.025)[0]
 
 
 def test_the_interval_of_the_mean_holds_for_files_that_are_sorted():
@@ -168,8 +168,8 @@ def test_the_interval_of_the_mean_holds_for_files_that_are_sorted():
         found = measure._summary(attacked, bounded).scalars
         mean = population.mean()
         missed += not found["variation_low_1"] <= mean <= found["variation_high_1"]
-        low, high = _mean(row, 0.95)
-        sorted_missed += not low <= mean <= high
+        plain = bounded_interval(row)
+        sorted_missed += not plain.low <= mean <= plain.high
     assert missed <= 8
     assert sorted_missed > 15
 
@@ -187,11 +187,11 @@ def test_intervals_hold_in_at_least_95_of_100_campaigns(interval, campaigns, mea
     for _ in range(campaigns):
         part = generator.choice(500, 80, replace=replacement)
         if interval == "share":
-            low, high = _share(values[part], 0.95)
-            held += low <= 100 * values.mean() <= high
+            low, high = vote_bounds(values[part].sum(), 80, 0.025)
         else:
-            low, high = _mean(values[part], 0.95)
-            held += low <= values.mean() <= high
+            found = bounded_interval(values[part])
+            low, high = found.low, found.high
+        held += low <= values.mean() <= high
     assert held >= 0.95 * campaigns
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ftnoise.core.errors import BadInput
-from ftnoise.stats.sampling import hoeffding_interval, samples_needed
+from ftnoise.stats.certificates import hoeffding_bounds
+from ftnoise.stats.sampling import samples_needed
 
 
 @pytest.mark.parametrize(
@@ -23,10 +24,10 @@ from ftnoise.stats.sampling import hoeffding_interval, samples_needed
 def test_numbers_of_examples(tolerance, confidence, family, examples):
     assert samples_needed(tolerance, confidence, family) == examples
     # That many are enough, and one less is not.
-    each = 1 - (1 - confidence) / family
-    low, high = hoeffding_interval(0.5, examples, each)
+    each = (1 - confidence) / family / 2
+    low, high = hoeffding_bounds(0.5, examples, each)
     assert high - 0.5 == pytest.approx(0.5 - low)
-    assert high - 0.5 <= tolerance < hoeffding_interval(0.5, examples - 1, each)[1] - 0.5
+    assert high - 0.5 <= tolerance < hoeffding_bounds(0.5, examples - 1, each)[1] - 0.5
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
@@ -36,17 +37,17 @@ def test_it_holds_the_mean_of_the_set_in_95_of_100_campaigns(share, replace):
     values = np.arange(size) < share * size
     held = 0
     for _ in range(2000):
-        low, high = hoeffding_interval(generator.choice(values, 100, replace=replace).mean(), 100)
+        mean = generator.choice(values, 100, replace=replace).mean()
+        low, high = hoeffding_bounds(mean, 100, 0.025)
         held += low <= values.mean() <= high
     assert held >= 0.95 * 2000
 
 
 def test_ends_stay_in_0_to_1_and_bad_values_are_refused():
-    assert hoeffding_interval(0.0, 3)[0] == 0
-    assert hoeffding_interval(1.0, 3)[1] == 1
+    assert hoeffding_bounds(0.0, 3, 0.025)[0] == 0
+    assert hoeffding_bounds(1.0, 3, 0.025)[1] == 1
     for bad in ({"tolerance": 0}, {"tolerance": 1}, {"confidence": 1}, {"family": 0}):
         with pytest.raises(BadInput):
             samples_needed(**{"tolerance": 0.1} | bad)
-    for bad in ((1.1, 3), (0.5, 0), (float("nan"), 3)):
-        with pytest.raises(BadInput):
-            hoeffding_interval(*bad)
+    with pytest.raises(BadInput):
+        hoeffding_bounds(0.5, 3, 0.0)

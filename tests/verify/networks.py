@@ -12,6 +12,7 @@ from keras import Input, Model, Sequential
 from keras import layers as kl
 
 from ftnoise.layers.convolution import ImageConv2D, TwoLogits
+from ftnoise.verify.verifier import Verifier
 
 CLASSES = 3
 
@@ -192,3 +193,14 @@ def _configs(config: Any) -> list[Any]:
         inner = layer["config"].get("layers")
         found += _configs(layer["config"]) if inner else [layer]
     return found
+
+
+def logit_bounds(verifier: Verifier, x: Any, radius: float, crown: bool = True) -> tuple[Any, Any]:
+    """Bounds on the logits over the ball, `[batch, classes]` each, by CROWN or intervals alone."""
+    if crown:
+        identity = np.eye(verifier.program.classes)
+        bounds = verifier._combined(x, radius, np.concatenate([identity, -identity]))
+        low, high = np.split(bounds, 2, axis=1)
+        return low, -high
+    _, *ends = verifier.crown.intervals(verifier._boxes(x, radius), refine=False)
+    return ends[0].numpy(), ends[1].numpy()

@@ -14,7 +14,7 @@ from ftnoise.verify import program as programs
 from ftnoise.verify.activations import Rectifier
 from ftnoise.verify.crown import Boxes, Crown
 from ftnoise.verify.verifier import Verifier
-from tests.verify.networks import NETWORKS, in_double, made, mlp, points, smallest
+from tests.verify.networks import NETWORKS, in_double, logit_bounds, made, mlp, points, smallest
 
 ROUNDING = 1e-9
 OPTIMIZED = ("dense", "images", "residual")
@@ -113,7 +113,7 @@ def test_bounds_of_a_point_are_its_logits(name):
     verifier = Verifier(network)
     logits = verifier.program.forward(tf.constant(x, tf.float64))[0]
     for crown in (False, True):
-        for bound in verifier.logit_bounds(x, 0.0, crown=crown):
+        for bound in logit_bounds(verifier, x, 0.0, crown=crown):
             np.testing.assert_allclose(bound, logits, atol=1e-9)
 
 
@@ -121,8 +121,8 @@ def test_logit_bounds_hold_the_logits_of_the_ball_and_are_wider_by_intervals():
     network = mlp(8, 8, seed=2)
     x, radius = points(network), 0.1
     verifier = Verifier(network)
-    low, high = verifier.logit_bounds(x, radius)
-    wide = verifier.logit_bounds(x, radius, crown=False)
+    low, high = logit_bounds(verifier, x, radius)
+    wide = logit_bounds(verifier, x, radius, crown=False)
     double = in_double(network)
     center = x.astype(float)
     least = smallest(double, center - radius, center + radius)
@@ -160,7 +160,7 @@ def test_bounds_of_a_linear_network_are_exact():
     network = mlp(seed=1)
     weights, bias = (value.astype(float) for value in network.get_weights())
     x, radius = points(network), 0.3
-    low, high = Verifier(network).logit_bounds(x, radius)
+    low, high = logit_bounds(Verifier(network), x, radius)
     logits, reach = x.astype(float) @ weights + bias, radius * np.abs(weights).sum(0)
     np.testing.assert_allclose(low, logits - reach, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(high, logits + reach, rtol=1e-12, atol=1e-12)

@@ -249,7 +249,7 @@ def test_sequential_statements_are_right_and_take_few_draws():
     radius = 0.2
     threshold = float(scipy.stats.norm.cdf(radius / 0.4))
     classes, result, draws = NoisyNetwork(network).sequentially(
-        x, threshold, alpha=0.001, most=10_000
+        x, threshold, alpha=0.001, most=10_000, selection=20
     )
     right = classes == (odds < 0)
     assert np.all(distance[(result == 1) & right] >= radius)

@@ -10,6 +10,7 @@ from ftnoise import injected
 from ftnoise.core.errors import BadInput
 from ftnoise.verify.budget import Budget
 from ftnoise.verify.verifier import VERIFIED, Verifier, rivaled
+from tests.verify.networks import logit_bounds
 
 ROOT = Budget(nodes=0)
 
@@ -96,7 +97,7 @@ def test_a_normalization_with_a_negative_variance_has_its_whole_radius():
         weights=[[1.0], [0.0], [0.0], [-5e-4], [[-1.0, 0.0]], [0.0, 0.5]],
     )
     x, radius = np.float32([[-0.01]]), 0.11
-    low, high = Verifier(model).logit_bounds(x, radius)
+    low, high = logit_bounds(Verifier(model), x, radius)
     for moved in np.linspace(x - radius, x + radius, 20):
         found = model(moved.astype(np.float32)).numpy()
         assert (found >= low - 1e-4).all()

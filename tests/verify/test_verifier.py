@@ -20,7 +20,7 @@ from ftnoise.verify.budget import Budget
 from ftnoise.verify.crown import Crown
 from ftnoise.verify.verifier import ATTACKED, UNDECIDED, VERIFIED, Verifier
 from tests.attacks.small import Noise
-from tests.verify.networks import in_double, made, mlp, points, randomized, smallest
+from tests.verify.networks import in_double, logit_bounds, made, mlp, points, randomized, smallest
 
 
 def linear(weights: Any, bias: Any) -> Any:
@@ -73,7 +73,7 @@ def test_the_ball_ends_at_the_range_of_inputs():
     clipped = Verifier(network, clip=(0.0, 1.0)).verify(x, 0.2)
     assert clipped.status[0] == VERIFIED
     np.testing.assert_allclose(clipped.margin, 0.05, rtol=1e-6)
-    low, high = Verifier(network, clip=(0.0, 1.0)).logit_bounds(x, 0.2)
+    low, high = logit_bounds(Verifier(network, clip=(0.0, 1.0)), x, 0.2)
     np.testing.assert_allclose([low[0, 0], high[0, 0]], [0.05, 0.35], rtol=1e-6)
 
 
@@ -347,22 +347,6 @@ def test_a_larger_budget_and_a_smaller_radius_never_verify_less():
     assert verified[0] == 1
 
 
-def test_an_attack_is_moved_into_the_ball_and_confirmed():
-    network, x, place = bump()
-    found, calls = Verifier(network), []
-
-    def attack(examples: Any, predicted: Any) -> Any:
-        calls.append((examples, predicted))
-        return examples + 10 * (place - examples)
-
-    outcomes = found.verify(x, 0.1, budget=Budget(nodes=0), attack=attack)
-    np.testing.assert_array_equal(calls[0][0], x)
-    assert outcomes.status[0] == UNDECIDED
-    outcomes = found.verify(x, 0.1, budget=Budget(nodes=0), attack=lambda e, p: place[None])
-    assert outcomes.status[0] == ATTACKED
-    confirmed(network, x, 0.1, outcomes)
-
-
 def test_seconds_end_the_search():
     network, x, _ = bump()
     outcomes = Verifier(network).verify(x, 0.1, budget=Budget(seconds=1e-9))
@@ -422,7 +406,7 @@ def test_examples_that_are_none(x, message):
 
 def test_outputs_that_are_no_numbers():
     network = linear(np.full((3, 2), np.nan), [0, 0])
-    for call in (Verifier(network).verify, Verifier(network).logit_bounds):
+    for call in (Verifier(network).verify, Verifier(network).variation_bounds):
         with pytest.raises(BadInput, match="finite outputs"):
             call(np.zeros((2, 3)), 0.1)
 

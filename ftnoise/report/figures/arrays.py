@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ftnoise.core.figures import HeatMap, Plane, Series
+from ftnoise.core.lazy import np
 from ftnoise.report.figures.canvas import WIDTH, decades, legend, look, panels, rendered, wrapped
 from ftnoise.report.results import Reading, Results, mean_over_seeds
 from ftnoise.report.table import MISSING, Section, fixed, seeds_in_words, titled, uncapitalized
@@ -108,8 +109,6 @@ def _over_seeds(values: Sequence[Any], low: float, high: float) -> tuple[float, 
     A gap in one seed is a gap: the mean of the others is another quantity. All values are in
     [low, high].
     """
-    import numpy as np
-
     array = np.stack(values)
     if not np.isfinite(array).all():
         return math.nan, math.nan, math.nan
@@ -254,8 +253,6 @@ def sensitivity_map(
     Returns:
         The contents of the files by suffix, `png` and `pdf`.
     """
-    import numpy as np
-
     bits = sorted({bit for values in numbers.values() for _, bit in values}) if by_bit else []
 
     def draw(canvas: Canvas) -> None:
@@ -305,7 +302,6 @@ def heat_map(results: Results, figure: HeatMap) -> Section | None:
 
 
 def _draw_heat_map(canvas: Canvas, figure: HeatMap, shown: Readings) -> None:
-    import numpy as np
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 

@@ -10,9 +10,10 @@ import math
 import statistics
 from collections.abc import Sequence
 from itertools import combinations, product
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ftnoise.core.figures import Contrasts, Levels, Pairs
+from ftnoise.core.lazy import np
 from ftnoise.report.results import Reading, Results, mean_over_seeds
 from ftnoise.report.table import (
     MISSING,
@@ -27,9 +28,6 @@ from ftnoise.report.table import (
 )
 from ftnoise.stats.comparing import Comparison, holm, paired
 from ftnoise.stats.levels import variance_components
-
-if TYPE_CHECKING:
-    from numpy import ndarray
 
 STARS = (0.05, 0.01, 0.001)
 TEST = "* p < 0.05, ** p < 0.01, *** p < 0.001: two-sided paired t test"
@@ -99,8 +97,6 @@ def contrasts(results: Results, figure: Contrasts) -> Section | None:
 
 def pairs(results: Results, figure: Pairs) -> Section | None:
     """Rows compared pair by pair on the same draws, or alone: a column for each x."""
-    import numpy as np
-
     shown = results.shown(figure)
     found = []
     for group, rows in results.groups.items():
@@ -173,8 +169,6 @@ def _shown(
 
 def levels(results: Results, figure: Levels) -> Section | None:
     """Where the uncertainty of a mean comes from: a line for each row with bits at the x."""
-    import numpy as np
-
     names = ("seeds", figure.draws, "examples")
     shown = results.shown(figure)
     labels, rows, lines = [], [], []
@@ -213,10 +207,8 @@ def levels(results: Results, figure: Levels) -> Section | None:
     return Section(text=text, tables=[Table(labels, blocks)], header=header, lines=lines)
 
 
-def _bits(reading: Reading, figure: Levels) -> ndarray:
+def _bits(reading: Reading, figure: Levels) -> np.ndarray:
     """Which examples are right at the x, bool [draws, examples]; empty without two draws."""
-    import numpy as np
-
     at, packed = reading.arrays[figure.x] == figure.at, reading.arrays[figure.bits]
     if not at.any() or packed.shape[1] < 2:
         return np.zeros((0, 0), bool)

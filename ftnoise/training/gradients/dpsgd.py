@@ -25,19 +25,17 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ftnoise.core import seeds
 from ftnoise.core.checks import boolean, expect, instance, is_number
 from ftnoise.core.errors import BadInput
 from ftnoise.core.interfaces import Gradients, Inputs, Objective, Penalty, Run, Updater, Weights
+from ftnoise.core.lazy import keras, tf
 from ftnoise.core.preset import Preset
 from ftnoise.core.spec import JSON, Spec, canonical, digest
 from ftnoise.privacy import NOISE
 from ftnoise.training.gradients.plain import batch_of, learning_rate
-
-if TYPE_CHECKING:
-    import keras
 
 # Batches of varying size are rounded up to a multiple of it under XLA, which compiles each size.
 XLA_MULTIPLE = 32
@@ -69,8 +67,6 @@ class Poisson(Sampler):
     """
 
     def batch(self, order: Any, step: Any, updater: PrivateUpdater) -> tuple[Any, Any]:
-        import tensorflow as tf
-
         examples, size, multiple = order.shape[0], updater.batch_size, updater.multiple
         seed = tf.stack([updater.batch_key, step])
         # In integers: the probability, rounded down to a multiple of 2^-32, is never above the
@@ -233,9 +229,6 @@ class PrivateUpdater(Updater):
         xla: bool = False,
         repeatable: bool = True,
     ) -> None:
-        import keras
-        import tensorflow as tf
-
         from ftnoise.training.gradients.noise import BookkeepingSGD
 
         self.spec, self.network, self.run, self.examples = spec, network, run, examples
@@ -310,8 +303,6 @@ class PrivateUpdater(Updater):
 
     def update(self, objective: Objective, penalty: Callable[[], Any] | None, present: Any) -> Any:
         """One step: the noised sum, and the penalty's gradient outside the clipping."""
-        import tensorflow as tf
-
         from ftnoise.training.gradients.recording import RecordingTape
 
         variables = self.network.trainable_variables
@@ -356,16 +347,12 @@ class ReferenceUpdater(PrivateUpdater):
 
     def resume(self, kept: JSON, step: int, repeats: bool) -> None:
         """Continues with noise that no other attempt has drawn."""
-        import tensorflow as tf
-
         super().resume(kept, step, repeats)
         # TensorFlow takes 31 bits of it.
         tf.random.set_seed(int(self.noise_key.numpy()) % 2**31)
 
     def update(self, objective: Objective, penalty: Callable[[], Any] | None, present: Any) -> Any:
         """One step; a penalty is refused, because it would be clipped with the examples."""
-        import tensorflow as tf
-
         del present
         if penalty is not None:
             raise BadInput(

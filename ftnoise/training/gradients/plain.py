@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.core.checks import expect, fraction, positive
 from ftnoise.core.interfaces import Gradients, Objective, Run, Updater
+from ftnoise.core.lazy import keras, tf
 from ftnoise.core.schedule import Schedule
-
-if TYPE_CHECKING:
-    import keras
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +42,6 @@ class Adam(Gradients):
         positive(floor=self.floor)
 
     def start(self, network: keras.Model, run: Run, examples: int, *, xla: bool) -> Updater:
-        import tensorflow as tf
-
         del xla
         expect(
             run.schedule.momentum == 0,
@@ -68,8 +64,6 @@ class PlainUpdater(Updater):
     def __init__(
         self, network: keras.Model, schedule: Schedule, steps_per_epoch: int, optimizer: Any = None
     ) -> None:
-        import tensorflow as tf
-
         self.network, self.schedule, self.steps_per_epoch = network, schedule, steps_per_epoch
         # The legacy class updates a variable in one fused kernel; the new one takes several.
         self.optimizer = optimizer or tf.keras.optimizers.legacy.SGD(
@@ -82,8 +76,6 @@ class PlainUpdater(Updater):
 
     def update(self, objective: Objective, penalty: Callable[[], Any] | None, present: Any) -> Any:
         """One step against the gradient of the mean loss and the penalty."""
-        import tensorflow as tf
-
         del present
         variables = self.network.trainable_variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -97,16 +89,12 @@ class PlainUpdater(Updater):
 
 def batch_of(order: Any, step: Any, steps_per_epoch: int, size: int) -> Any:
     """Indices of a step's batch out of the epoch's `order`; the last may be shorter."""
-    import tensorflow as tf
-
     position = tf.cast(step % steps_per_epoch, tf.int32)
     return order[position * size : (position + 1) * size]
 
 
 def learning_rate(schedule: Schedule, steps_per_epoch: int) -> Any:
     """The learning rate at each step, as a Keras schedule; one table lookup a step."""
-    import tensorflow as tf
-
     # `iterations` counts completed steps, so the first step of an epoch is past this boundary.
     boundaries = [(drop - 1) * steps_per_epoch - 1.0 for drop in schedule.drops]
     values = [

@@ -12,15 +12,13 @@ Deviations
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ftnoise.attacks.attack import Attack
 from ftnoise.core.checks import expect
 from ftnoise.core.interfaces import Inputs
+from ftnoise.core.lazy import keras, tf
 from ftnoise.core.preset import Preset
-
-if TYPE_CHECKING:
-    import keras
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +52,5 @@ class AdversarialTraining(Inputs):
 
     def objective(self, network: keras.Model, x: Any, y: Any, seed: Any) -> tuple[Any, Any]:
         """Losses `[batch]` and logits `[batch, classes]`, both on the attacked examples."""
-        import tensorflow as tf
-
         logits = network(self.attack.perturb(network, x, y, seed), training=True)
         return tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits), logits

@@ -12,13 +12,11 @@ Deviations
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ftnoise.core.checks import boolean, non_negative
 from ftnoise.core.interfaces import Inputs
-
-if TYPE_CHECKING:
-    import keras
+from ftnoise.core.lazy import keras, tf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,14 +40,10 @@ class GaussianNoise(Inputs):
 
     def objective(self, network: keras.Model, x: Any, y: Any, seed: Any) -> tuple[Any, Any]:
         """Losses `[batch]` and logits `[batch, classes]`, both at the noisy examples."""
-        import tensorflow as tf
-
         logits = network(self.perturb(x, seed), training=True)
         return tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits), logits
 
     def perturb(self, x: Any, seed: Any) -> Any:
         """The noisy examples, as `x`."""
-        import tensorflow as tf
-
         noise = self.sigma * tf.random.stateless_normal(tf.shape(x), seed, dtype=x.dtype)
         return x * (1.0 + noise) if self.multiplicative else x + noise

@@ -19,16 +19,14 @@ Deviations
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ftnoise.attacks.ascent import Ball, LinfBall
 from ftnoise.attacks.attack import check_ball, check_logits, check_step, check_widest, fewer_steps
 from ftnoise.core.checks import count, non_negative, positive
 from ftnoise.core.interfaces import Inputs
+from ftnoise.core.lazy import keras, tf
 from ftnoise.core.preset import Preset
-
-if TYPE_CHECKING:
-    import keras
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +75,6 @@ class TRADES(Inputs):
 
     def objective(self, network: keras.Model, x: Any, y: Any, seed: Any) -> tuple[Any, Any]:
         """Losses `[batch]` and the clean logits `[batch, classes]`."""
-        import tensorflow as tf
-
         adversarial = self.perturb(network, x, seed)
         if same_in_training(network):
             both = network(tf.concat([x, adversarial], axis=0), training=True)
@@ -93,8 +89,6 @@ class TRADES(Inputs):
 
     def perturb(self, network: keras.Model, x: Any, seed: Any) -> Any:
         """The examples x' `[batch, ...]` of the robust term."""
-        import tensorflow as tf
-
         target = tf.stop_gradient(tf.nn.softmax(network(x, training=False)))
 
         def divergence(candidate: Any) -> Any:
@@ -116,16 +110,12 @@ class TRADES(Inputs):
 
 def kl_divergence(target: Any, logits: Any) -> Any:
     """KL(softmax target || softmax logits) per example, `[batch]`, both given as logits."""
-    import tensorflow as tf
-
     log_p, log_q = tf.nn.log_softmax(target), tf.nn.log_softmax(logits)
     return tf.reduce_sum(tf.exp(log_p) * (log_p - log_q), axis=-1)
 
 
 def same_in_training(network: keras.Model) -> bool:
     """Whether nothing in the network takes a `training` argument (batch norm, dropout, ...)."""
-    import keras
-
     return not any(
         layer._expects_training_arg
         for layer in network._flatten_layers(include_self=True, recursive=True)

@@ -19,19 +19,17 @@ from __future__ import annotations
 import dataclasses
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.core import seeds
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import boolean, count, expect, fraction, instance, positive
 from ftnoise.core.data import Data
 from ftnoise.core.interfaces import Procedure, Run
+from ftnoise.core.lazy import keras, np, tf
 from ftnoise.core.preset import Preset
 from ftnoise.core.spec import canonical, digest
 from ftnoise.training import Training
-
-if TYPE_CHECKING:
-    import keras
 
 INTERVAL = 10  # iterations of an entry of the log
 SAVE_SECONDS = 60.0  # between checkpoints, whose samples can be gigabytes
@@ -119,9 +117,6 @@ class HMC(Procedure):
         Raises:
             RunFailed: the density is not finite at the start of a chain.
         """
-        import keras
-        import numpy as np
-
         del network  # chains start from their own networks
         keeping = checkpointing or Checkpointing()
         found = []
@@ -140,10 +135,6 @@ class HMC(Procedure):
         self, run: Run, data: Data, keeping: Checkpointing, starting: Checkpointing
     ) -> list[Any]:
         """The samples of a chain: for each trainable weight an array `[samples, ...]`."""
-        import keras
-        import numpy as np
-        import tensorflow as tf
-
         from ftnoise.training.procedures.trajectories import Trajectories
 
         first = dataclasses.replace(run, training=self.beginning)

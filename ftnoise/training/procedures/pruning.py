@@ -15,19 +15,16 @@ from __future__ import annotations
 import dataclasses
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.core import seeds
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import count, fraction, instance
 from ftnoise.core.data import Data
 from ftnoise.core.interfaces import Procedure, Run, Weights
+from ftnoise.core.lazy import keras, np
 from ftnoise.core.preset import Preset
 from ftnoise.training import Training
-
-if TYPE_CHECKING:
-    import keras
-    from numpy import ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +80,6 @@ class IterativePruning(Procedure):
         Raises:
             BadInput: the dense training has fewer epochs than those to rewind to.
         """
-        import keras
 
         def part(name: str) -> Checkpointing | None:
             return checkpointing.part(name) if checkpointing else None
@@ -120,20 +116,18 @@ def kernels(network: keras.Model) -> list[Any]:
     return [kernel for kernel in found if kernel is not None]
 
 
-def _largest(kernel: ndarray, share: float) -> ndarray:
+def _largest(kernel: np.ndarray, share: float) -> np.ndarray:
     """1 where the weights of the largest magnitude are, exactly so many, and 0 elsewhere.
 
     Those that were removed are 0 and so the smallest; of equal ones the first stay.
     """
-    import numpy as np
-
     kept = np.argsort(-np.abs(kernel).ravel(), kind="stable")[: round(share * kernel.size)]
     mask = np.zeros(kernel.size, np.float32)
     mask[kept] = 1
     return mask.reshape(kernel.shape)
 
 
-def _masked(training: Training, masks: list[ndarray]) -> Training:
+def _masked(training: Training, masks: list[np.ndarray]) -> Training:
     """The training with pruned kernels held at 0 after each step."""
     masked = _Masked(masks=masks, inner=training.weights or Weights())
     return dataclasses.replace(training, weights=masked)
@@ -146,7 +140,7 @@ class _Masked(Weights):
     It is no part of a run: the masks follow from the trainings before.
     """
 
-    masks: list[ndarray]
+    masks: list[np.ndarray]
     inner: Weights
 
     def rebuild(self, network: keras.Model) -> keras.Model:

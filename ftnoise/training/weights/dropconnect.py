@@ -13,13 +13,10 @@ Deviations
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ftnoise.core.checks import fraction
 from ftnoise.core.interfaces import Weights
-
-if TYPE_CHECKING:
-    import keras
+from ftnoise.core.lazy import keras
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,14 +13,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.core.checks import expect, instance
 from ftnoise.core.interfaces import Weights
+from ftnoise.core.lazy import keras, tf
 from ftnoise.faults.fault import Fault, expect_unstored
-
-if TYPE_CHECKING:
-    import keras
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,17 +76,14 @@ def drawn(fault: Fault, targets: Sequence[Any], seed: Any) -> list[tuple[Any, An
         targets: the targets of the fault in a network.
         seed: int64 pair, which may be a tensor.
     """
-    import tensorflow as tf
-
-    from ftnoise.faults.keyed import apart
-
+    fold = tf.random.experimental.stateless_fold_in
     indices = fault.where.indices
     sizes = [len(indices)] if indices else [target.size for target in targets]
-    hits = fault.rate.keyed_hits(apart(seed, 0), sizes)
+    hits = fault.rate.keyed_hits(fold(seed, 0), sizes)
     if indices:
         hits = tf.scatter_nd([[n] for n in indices], hits, [targets[0].size])
     parts = tf.split(hits, [target.size for target in targets])
     return [
-        (tf.reshape(part, target.grid), fault.what.keyed_draw(apart(seed, n), target.grid))
+        (tf.reshape(part, target.grid), fault.what.keyed_draw(fold(seed, n), target.grid))
         for n, (part, target) in enumerate(zip(parts, targets, strict=True), start=1)
     ]

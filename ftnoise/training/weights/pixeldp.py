@@ -27,15 +27,13 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.core.checks import count, expect, fraction, instance, positive
 from ftnoise.core.interfaces import Weights
+from ftnoise.core.lazy import keras, tf
 from ftnoise.core.preset import Preset
 from ftnoise.layers.mechanisms import Gaussian, Mechanism
-
-if TYPE_CHECKING:
-    import keras
 
 AUTHORS_STEP, STEP = 3e-4, 0.1  # of a Parseval projection
 NORMS = ("l_1", "l_2")
@@ -100,8 +98,6 @@ class PixelDP(Weights):
 
     def before_step(self, network: keras.Model, seed: Any) -> None:
         """Sets the share of the noise."""
-        import tensorflow as tf
-
         from ftnoise.layers.noisy import noisy_layer
 
         left = tf.minimum(tf.pow(self.ramp, tf.cast(seed[1], tf.float32)), 0.9)
@@ -109,8 +105,6 @@ class PixelDP(Weights):
 
     def after_step(self, network: keras.Model, gradients: list[Any], seed: Any) -> None:
         """Brings the norms of the layers in front of the noise near 1."""
-        import tensorflow as tf
-
         from ftnoise.layers.noisy import noisy_layer
         from ftnoise.layers.sensitivity import linear_steps
 
@@ -138,8 +132,6 @@ class PixelDP(Weights):
 
 def bounded(kernel: Any) -> Any:
     """The kernel, smaller where a projection might turn its largest singular value around."""
-    import tensorflow as tf
-
     flat = tf.reshape(kernel, [-1, kernel.shape[-1]])
     products = tf.matmul(flat, flat, transpose_a=True)
     # An upper bound on the square of the value; a projection turns around values of 11 and more.
@@ -149,8 +141,6 @@ def bounded(kernel: Any) -> Any:
 
 def projected(kernel: Any, step: float) -> Any:
     """A step from a kernel, as a matrix `[inputs, outputs]`, towards singular values of 1."""
-    import tensorflow as tf
-
     flat = tf.reshape(kernel, [-1, kernel.shape[-1]])
     pulled = tf.matmul(flat, tf.matmul(flat, flat, transpose_a=True))
     return tf.reshape((1 + step) * flat - step * pulled, kernel.shape)
@@ -166,7 +156,6 @@ def largest_singular_value(layer: Any, direction: Any) -> Any:
     Returns:
         The estimate, which is at most the value.
     """
-    import tensorflow as tf
 
     def linear(x: Any) -> Any:
         if hasattr(layer, "convolution_op"):

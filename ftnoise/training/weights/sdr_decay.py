@@ -23,13 +23,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftnoise.core.checks import boolean, count, fraction, non_negative
 from ftnoise.core.interfaces import Run, Weights
-
-if TYPE_CHECKING:
-    import keras
+from ftnoise.core.lazy import keras, tf
 
 # Per epoch, in the authors' code.
 COOLING = 0.1
@@ -71,8 +69,6 @@ class SDRDecay(Weights):
 
     def after_step(self, network: keras.Model, gradients: list[Any], seed: Any) -> None:
         """Variances (standard deviations if `published`) grow and, when it is due, decay."""
-        import tensorflow as tf
-
         from ftnoise.layers.random_weights import gaussian_layers
 
         layers = gaussian_layers(network)
@@ -95,8 +91,6 @@ class SDRDecay(Weights):
         """One that lowers the factor epoch by epoch, if `published`."""
         if not self.published:
             return []
-        import keras
-
         from ftnoise.layers.random_weights import gaussian_layers
 
         state, zeta = gaussian_layers(network)[0].state, self.zeta

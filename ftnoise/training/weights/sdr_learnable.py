@@ -21,15 +21,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from ftnoise.core.checks import count, expect, fraction, instance, non_negative, positive
 from ftnoise.core.interfaces import Run, Weights
+from ftnoise.core.lazy import keras, tf
 from ftnoise.core.preset import Preset
 from ftnoise.core.spec import Spec
-
-if TYPE_CHECKING:
-    import keras
 
 
 class Thresholds(NamedTuple):
@@ -210,8 +208,6 @@ class SDRLearnable(Weights):
 
     def after_step(self, network: keras.Model, gradients: list[Any], seed: Any) -> None:
         """Clips the standard deviations (Algorithm 3)."""
-        import tensorflow as tf
-
         from ftnoise.layers.random_weights import gaussian_layers
 
         layers = gaussian_layers(network)
@@ -224,8 +220,6 @@ class SDRLearnable(Weights):
 
         The logs of an epoch get the mean standard deviation of each layer, `std LAYER`.
         """
-        import keras
-
         from ftnoise.layers.random_weights import gaussian_layers
 
         schedule, layers = self.schedule or ThresholdSchedule(), gaussian_layers(network)
