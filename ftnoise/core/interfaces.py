@@ -34,7 +34,7 @@ from ftnoise.core.checks import count, expect, instance, is_name, is_number
 from ftnoise.core.data import Data, Sources
 from ftnoise.core.errors import BadInput
 from ftnoise.core.lazy import keras
-from ftnoise.core.preset import Preset, limited
+from ftnoise.core.preset import Preset
 from ftnoise.core.schedule import Schedule
 from ftnoise.core.spec import JSON, Spec
 
@@ -377,6 +377,8 @@ class Run(Spec):
     test_examples: int | None = None
     seed: int = 0
 
+    limits = (("train_examples", "train_examples"), ("test_examples", "test_examples"))
+
     def __post_init__(self) -> None:
         instance(Architecture, "an architecture", architecture=self.architecture)
         instance(DataSet, "a data set", data=self.data)
@@ -407,13 +409,7 @@ class Run(Spec):
         if not self.training.noisy:
             rate = preset.rate * schedule.learning_rate
             schedule = dataclasses.replace(schedule, learning_rate=rate)
-        return dataclasses.replace(
-            self,
-            training=self.training.scaled(preset),
-            schedule=schedule,
-            train_examples=limited(self.train_examples, preset.train_examples),
-            test_examples=limited(self.test_examples, preset.test_examples),
-        )
+        return dataclasses.replace(super().scaled(preset), schedule=schedule)
 
     def examples(self) -> int | None:
         """Training examples, or None if only the data set itself shows their number.

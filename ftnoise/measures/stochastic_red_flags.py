@@ -18,7 +18,7 @@ from ftnoise.attacks.spsa import SPSA
 from ftnoise.core.checks import count, instance, positive
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import MeasureInput, Measurement
-from ftnoise.core.preset import Preset, limited
+from ftnoise.core.preset import Preset
 from ftnoise.measures.robust_accuracy import UnderAttack
 
 FEW = 1.0  # share of examples, in percent, that may survive any change of the image
@@ -50,6 +50,8 @@ class StochasticRedFlags(UnderAttack):
     queried: int = 50
     votes: int = 1
 
+    limits = (("examples", "attacked"), ("votes", "trials"))
+
     def __post_init__(self) -> None:
         super().__post_init__()
         instance(OverDraws, "an attack that averages over draws, such as PGD", attack=self.attack)
@@ -57,17 +59,9 @@ class StochasticRedFlags(UnderAttack):
         count(queried=self.queried, votes=self.votes)
 
     def scaled(self, preset: Preset) -> StochasticRedFlags:
-        """At most the preset's number of attacked examples, of which SPSA attacks a tenth.
-
-        And as few draws as its trials.
-        """
-        return replace(
-            self,
-            attack=self.attack.scaled(preset),
-            examples=limited(self.examples, preset.attacked),
-            queried=min(self.queried, max(1, (preset.attacked or 10 * self.queried) // 10)),
-            votes=min(self.votes, preset.trials or self.votes),
-        )
+        """SPSA attacks a tenth of the preset's number of attacked examples at most."""
+        queried = min(self.queried, max(1, (preset.attacked or 10 * self.queried) // 10))
+        return replace(super().scaled(preset), queried=queried)
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Runs one attack after the other; resumes if interrupted."""

@@ -78,8 +78,7 @@ class Way(Procedure):
 class Count(Measure):
     trials: int = 50
 
-    def scaled(self, preset: Preset) -> Count:
-        return dataclasses.replace(self, trials=limited(self.trials, preset.trials))
+    limits = (("trials", "trials"),)
 
     def evaluate(self, trained):
         return Measurement(scalars={})
