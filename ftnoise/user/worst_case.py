@@ -71,13 +71,12 @@ class WorstCase:
 
     def figure(self) -> dict[str, bytes]:
         """Accuracy against the number of flips, by suffix (`png`, `pdf`)."""
-        accuracies = [accuracy for *_, accuracy in self.flips]
         return fault_curve(
             range(1, len(self.flips) + 1),
-            *(accuracies, accuracies, accuracies),
+            [accuracy for *_, accuracy in self.flips],
             golden=self.golden_accuracy,
             x_title=f"Flips found by the search: bits of {self.stored}",
-            band="",
+            label="after each flip",
         )
 
     def __str__(self) -> str:
