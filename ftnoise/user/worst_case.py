@@ -11,7 +11,7 @@ from ftnoise.core.lazy import keras, np, pandas
 from ftnoise.core.spec import JSON
 from ftnoise.faults.fault import Fault
 from ftnoise.report.figures.arrays import fault_curve
-from ftnoise.user.folder import Job, content_id
+from ftnoise.user.folder import Job, Result, content_id
 from ftnoise.user.inject import prepared
 from ftnoise.user.settings import CampaignSettings
 from ftnoise.user.text import counted, table
@@ -24,7 +24,7 @@ SHOWN = 20
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class WorstCase:
+class WorstCase(Result):
     """The flips that a search found, in their order; printing it gives a table.
 
     Attributes:
@@ -62,12 +62,6 @@ class WorstCase:
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The accuracies."""
         return {"accuracy": np.array([accuracy for *_, accuracy in self.flips])}
-
-    def to_csv(self) -> str:
-        """The lines, with the model in front."""
-        frame = self.lines
-        frame.insert(0, "model", self.model)
-        return frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
 
     def figure(self) -> dict[str, bytes]:
         """Accuracy against the number of flips, by suffix (`png`, `pdf`)."""
