@@ -36,8 +36,7 @@ def run(given: argparse.Namespace) -> int:
     with own_model.computing(given):
         work = job(*prepared(model, scaled(x), y, settings), settings, about)
         path = given.out or Store(default_root()).own("certifications") / work.folder
-        report = own_model.reporting(
-            lambda done, total, text: f"certify: {text}, {done:,} of {total:,} examples", "about "
+        own_model.measured(
+            work, path, lambda done, of, text: f"certify: {text}, {done:,} of {of:,} examples"
         )
-        own_model.measured(work, path, report)
     return 0

@@ -116,7 +116,7 @@ def run(given: argparse.Namespace) -> int:
 
     def stored(work: Job[R], folder: Path | None, words: Callable[..., str]) -> tuple[R, Path]:
         path = folder or Store(default_root()).own("injections") / work.folder
-        return own_model.measured(work, path, own_model.reporting(words, limit)), path
+        return own_model.measured(work, path, words, limit), path
 
     def measured(
         folder: Path | None, protected: float = 0.0, **facts: JSON

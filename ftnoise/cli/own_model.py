@@ -7,7 +7,6 @@ import contextlib
 import inspect
 import os
 import re
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -17,7 +16,7 @@ from ftnoise.cli.arguments import folder
 from ftnoise.core import stopping
 from ftnoise.core.errors import BadInput, RunFailed, one_line
 from ftnoise.core.lazy import keras, tf
-from ftnoise.core.progress import RESUMES, Progress, duration, line
+from ftnoise.core.progress import RESUMES, line, reporting
 from ftnoise.user.settings import CONFIDENCE as LIMITS
 
 if TYPE_CHECKING:
@@ -194,33 +193,13 @@ def computing(given: argparse.Namespace) -> Iterator[None]:
         raise RunFailed(f"Could not compute {given.model}: {one_line(error)}") from error
 
 
-def measured(job: Job[R], path: Path, report: Callable[[int, int, str], None]) -> R:
-    """Prints the result of a job, which is measured if it is not stored."""
+def measured(
+    job: Job[R], path: Path, words: Callable[[int, int, str], str], limit: str = "about "
+) -> R:
+    """Prints the result of a job, which is measured if it is not stored; see `reporting`."""
     from ftnoise.user.folder import SUFFIXES, stored
 
-    with stopping.heeded(RESUMES), stored(job, path, report) as result:
+    with stopping.heeded(RESUMES), stored(job, path, reporting(words, limit)) as result:
         print(f"{result}\nScaling of the examples: {job.about['scaling']}.", flush=True)
     line(f"Written to {path}/{job.name}: {', '.join(f'.{suffix}' for suffix in SUFFIXES)}")
     return result
-
-
-def reporting(words: Callable[[int, int, str], str], limit: str) -> Callable[[int, int, str], None]:
-    """Shows progress on stderr, with the remaining time estimated from the rate since the start.
-
-    Args:
-        words: makes the line from the completed units, the total and the name of the work.
-        limit: put before the remaining time, such as "about ".
-    """
-    progress = Progress()
-    begun: dict[str, tuple[float, int]] = {}
-
-    def report(done: int, total: int, text: str) -> None:
-        now = time.monotonic()
-        since, first = begun.setdefault(text, (now, done))
-        left = ""
-        if done > first:
-            seconds = (now - since) / (done - first) * (total - done)
-            left = f", {limit}{duration(seconds)} left"
-        progress.update(f"{words(done, total, text)}{left}")
-
-    return report

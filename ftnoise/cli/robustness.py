@@ -45,11 +45,9 @@ def run(given: argparse.Namespace) -> int:
             return 0
         work = job(*parts, settings, about)
         path = given.out or Store(default_root()).own("robustness") / work.folder
-        report = own_model.reporting(
-            lambda done, total, text: f"robustness: {text}, {done:,} of {total:,} examples",
-            "about ",
+        own_model.measured(
+            work, path, lambda done, of, text: f"robustness: {text}, {done:,} of {of:,} examples"
         )
-        own_model.measured(work, path, report)
     return 0
 
 

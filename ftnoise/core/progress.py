@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from typing import TextIO
 
 from ftnoise.core import stopping
@@ -63,6 +64,39 @@ class Progress:
             _progress(text)
         else:
             line(text)
+
+
+def reporting(
+    words: Callable[[int, int, str], str],
+    limit: str = "",
+    place: str = "",
+    progress: Progress | None = None,
+) -> Callable[[int, int, str], None]:
+    """Shows progress with the remaining time, estimated from the rate since the start of a part.
+
+    A part of the work begins where fewer units are done than before, or their total changes.
+
+    Args:
+        words: makes the line from the completed units, the total and the name of the work.
+        limit: put before the remaining time, such as "about ".
+        place: put behind it, such as "; run 2 of 8".
+        progress: where it is shown; by default a new one.
+    """
+    shown = progress or Progress()
+    began, first, last, whole = 0.0, 0, 0, 0
+
+    def report(done: int, total: int, text: str) -> None:
+        nonlocal began, first, last, whole
+        now = time.monotonic()
+        if done < last or total != whole:
+            began, first = now, done
+        last, whole = done, total
+        left = ""
+        if done > first:
+            left = f", {limit}{duration((now - began) / (done - first) * (total - done))} left"
+        shown.update(f"{words(done, total, text)}{left}{place}")
+
+    return report
 
 
 def _progress(text: str) -> None:

@@ -27,7 +27,7 @@ from ftnoise.core.errors import BadInput, FtnoiseError, RunFailed, first_line
 from ftnoise.core.experiment import Experiment, run_id
 from ftnoise.core.interfaces import DataSet
 from ftnoise.core.lazy import tf
-from ftnoise.core.progress import Progress, duration, line, log
+from ftnoise.core.progress import Progress, duration, line, log, reporting
 from ftnoise.core.spec import canonical, digest, spec_id
 from ftnoise.engine import plan, runner
 from ftnoise.engine.plan import Status, Task
@@ -211,7 +211,8 @@ def here(engine: Engine, units: list[tuple[Task, Unit]]) -> Outcomes:
             place = f"; run {finished + 1} of {len(units)}" if len(units) > 1 else ""
             outcome: FtnoiseError | str | None
             try:
-                outcome = runner.perform(unit, reporter(engine.progress, task.name, place))
+                report = reporting(in_percent(task.name), place=place, progress=engine.progress)
+                outcome = runner.perform(unit, report)
             except FtnoiseError as failure:
                 outcome = failure
             if outcome is None:
@@ -225,22 +226,9 @@ def here(engine: Engine, units: list[tuple[Task, Unit]]) -> Outcomes:
         pending = busy
 
 
-def reporter(progress: Progress, name: str, place: str = "") -> Callable[[int, int, str], None]:
-    """Shows `fmnist_dnn trades: epoch 3 of 100, 3 %, 12 min left; run 2 of 8`."""
-    began, first, last, whole = 0.0, 0, 0, 0
-
-    def report(done: int, steps: int, text: str) -> None:
-        nonlocal began, first, last, whole
-        now = time.monotonic()
-        if done < last or steps != whole:  # a new part of the work, or the first
-            began, first = now, done
-        last, whole = done, steps
-        left = ""
-        if done > first:
-            left = f", {duration((now - began) / (done - first) * (steps - done))} left"
-        progress.update(f"{name}: {text}, {100 * done // steps} %{left}{place}")
-
-    return report
+def in_percent(name: str) -> Callable[[int, int, str], str]:
+    """The words of `fmnist_dnn trades: epoch 3 of 100, 3 %, 12 min left; run 2 of 8`."""
+    return lambda done, steps, text: f"{name}: {text}, {100 * done // steps} %"
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +15,7 @@ from ftnoise.core.spec import JSON
 from ftnoise.measures.certified_accuracy import CertifiedAccuracy
 from ftnoise.stats.certificates import private_sizes
 from ftnoise.user.classifier import checked_classifier
-from ftnoise.user.folder import Job, content_id
+from ftnoise.user.folder import Job, Result, content_id
 from ftnoise.user.text import counted, table
 
 SHARES = (0.25, 0.5, 1.0, 1.5)  # of sigma: the radii of the table
@@ -60,14 +60,9 @@ class CertificationSettings:
             confidence=self.confidence,
         )
 
-    def to_json(self) -> dict[str, JSON]:
-        """The settings as JSON."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return values | {"radius": list(self.radius)}
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class CertificationResult:
+class CertificationResult(Result):
     """What is certified of a model with noise on its inputs; printing it gives a table.
 
     Attributes:
@@ -103,19 +98,9 @@ class CertificationResult:
             "model": self.model,
             "examples": self.examples,
             "scalars": self.scalars,
-            "settings": self.settings.to_json(),
+            "settings": asdict(self.settings),
             "lines": self.lines.to_dict("records"),
         }
-
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """The arrays."""
-        return self.arrays
-
-    def to_csv(self) -> str:
-        """The lines, with the model in front."""
-        frame = self.lines.copy()
-        frame.insert(0, "model", self.model)
-        return frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
 
     def figure(self) -> dict[str, bytes]:
         """Certified accuracy against the radius, by suffix (`png`, `pdf`)."""
@@ -238,7 +223,7 @@ def content_of(
 
     with mean():
         golden = network(x[:20]).numpy()
-    return content_id(network, settings.to_json(), [x, y, golden])
+    return content_id(network, asdict(settings), [x, y, golden])
 
 
 def job(

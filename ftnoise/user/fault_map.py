@@ -16,7 +16,7 @@ from ftnoise.faults.rates import Count
 from ftnoise.report.figures.arrays import sensitivity_map
 from ftnoise.stats.comparing import holm, paired
 from ftnoise.stats.interval import student_interval
-from ftnoise.user.folder import Job, content_id
+from ftnoise.user.folder import Job, Result, content_id
 from ftnoise.user.inject import prepared
 from ftnoise.user.settings import CampaignSettings
 from ftnoise.user.text import table
@@ -30,7 +30,7 @@ LINES, WORST = 15, 10  # that are printed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class FaultMap:
+class FaultMap(Result):
     """The sensitivity of a model by bits and layers; printing it gives a table.
 
     Attributes:
@@ -129,12 +129,6 @@ class FaultMap:
 
         joined = {name: np.concatenate([getattr(c, name) for c in self.cells]) for name in NUMBERS}
         return {"trials": np.array([len(cell.accuracy) for cell in self.cells]), **joined}
-
-    def to_csv(self) -> str:
-        """The lines, with the model in front."""
-        frame = self.lines.copy()
-        frame.insert(0, "model", self.model)
-        return frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
 
     def figure(self) -> dict[str, bytes]:
         """The drops, SDC-1 and DUE rates, by suffix (`png`, `pdf`)."""

@@ -14,10 +14,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput, RunFailed
@@ -31,18 +32,38 @@ from ftnoise.store.records import Record
 SUFFIXES = ("json", "npz", "csv", "png", "pdf")
 
 
-class Result(Protocol):
-    """What a measurement gives."""
+class Result(ABC):
+    """What a measurement gives.
 
+    Attributes:
+        model: its name.
+        arrays: those from which, with the JSON, the result is restored.
+    """
+
+    model: str
+    arrays: dict[str, np.ndarray]
+
+    @property
+    @abstractmethod
+    def lines(self) -> Any:
+        """The lines of its table, as a `pandas.DataFrame` for `to_csv`."""
+
+    @abstractmethod
     def to_json(self) -> dict[str, JSON]:
-        """All numbers."""
+        """All numbers as JSON."""
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """The arrays from which, with the JSON, the result is restored."""
+        """The arrays."""
+        return self.arrays
 
     def to_csv(self) -> str:
-        """Its lines."""
+        """The lines, with the model in front."""
+        frame = self.lines.copy()
+        frame.insert(0, "model", self.model)
+        text: str = frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+        return text
 
+    @abstractmethod
     def figure(self) -> dict[str, bytes]:
         """Its curve, by suffix (`png`, `pdf`)."""
 

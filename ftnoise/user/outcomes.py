@@ -21,7 +21,7 @@ from ftnoise.faults.outcomes import OUTCOMES, Outcomes, TrialResults
 from ftnoise.faults.precision import Precision
 from ftnoise.faults.rates import Count
 from ftnoise.stats.comparing import holm, paired
-from ftnoise.user.folder import Job
+from ftnoise.user.folder import Job, Result
 from ftnoise.user.rate_result import RateResult
 from ftnoise.user.result import LEGEND, OUTCOMES_TITLE
 from ftnoise.user.settings import CONFIDENCE
@@ -68,7 +68,7 @@ class OutcomeSettings:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class OutcomesResult:
+class OutcomesResult(Result):
     """The outcomes of logged faults; printing it gives a table.
 
     Attributes:

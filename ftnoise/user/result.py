@@ -16,6 +16,7 @@ from ftnoise.faults.outcomes import Outcomes
 from ftnoise.report.figures.arrays import fault_curve
 from ftnoise.stats import curves
 from ftnoise.stats.comparing import holm, paired
+from ftnoise.user.folder import Result
 from ftnoise.user.plausibility import guessing
 from ftnoise.user.rate_result import RateResult
 from ftnoise.user.settings import CampaignSettings
@@ -39,7 +40,7 @@ LEGEND = (
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class InjectionResult:
+class InjectionResult(Result):
     """The accuracy of a model under faults; printing it gives a table.
 
     Attributes:

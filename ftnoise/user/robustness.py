@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ from ftnoise.core.progress import duration
 from ftnoise.core.spec import JSON
 from ftnoise.measures.global_robustness import GlobalRobustness
 from ftnoise.user.classifier import attackable, check_range
-from ftnoise.user.folder import Job, content_id
+from ftnoise.user.folder import Job, Result, content_id
 from ftnoise.user.text import counted, table
 from ftnoise.verify.budget import Budget
 
@@ -120,14 +120,9 @@ class RobustnessSettings:
             seed=self.seed,
         )
 
-    def to_json(self) -> dict[str, JSON]:
-        """The settings as JSON."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return values | {"radius": list(self.radius)}
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class RobustnessResult:
+class RobustnessResult(Result):
     """How likely it is that a prediction of a model can be changed; printing it gives a table.
 
     Attributes:
@@ -169,19 +164,9 @@ class RobustnessResult:
             "available": self.available,
             "accuracy": self.accuracy,
             "info": self.info,
-            "settings": self.settings.to_json(),
+            "settings": asdict(self.settings),
             "lines": self.lines.to_dict("records"),
         }
-
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """The arrays."""
-        return self.arrays
-
-    def to_csv(self) -> str:
-        """The lines, with the model in front."""
-        frame = self.lines.copy()
-        frame.insert(0, "model", self.model)
-        return frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
 
     def figure(self) -> dict[str, bytes]:
         """R against the radius, by suffix (`png`, `pdf`)."""
@@ -362,7 +347,7 @@ def content_of(
 ) -> str:
     """Identifies everything that the result depends on."""
     parts = [x, network(x[:PILOT]).numpy()]
-    return content_id(network.network, [settings.to_json(), accuracy], parts)
+    return content_id(network.network, [asdict(settings), accuracy], parts)
 
 
 def job(

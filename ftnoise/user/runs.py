@@ -18,9 +18,9 @@ from ftnoise.core.data import Sources
 from ftnoise.core.errors import StoredDamage
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement, Run
 from ftnoise.core.lazy import keras, pandas
-from ftnoise.core.progress import Progress
+from ftnoise.core.progress import reporting
 from ftnoise.core.spec import spec_id
-from ftnoise.engine.executor import reporter
+from ftnoise.engine.executor import in_percent
 from ftnoise.engine.runner import Unit, perform, stored_network
 from ftnoise.store.folders import RunFolder, Store, default_root
 from ftnoise.user.classifier import arrays_only, checked_classifier
@@ -154,7 +154,7 @@ def completed(
         own = measures if one == run else ()
         unit = Unit(one, own, store.root, sources, one.data.digest(sources))
         folder = store.run(unit.id)
-        while perform(unit, reporter(Progress(), one.slug)) is None:
+        while perform(unit, reporting(in_percent(one.slug))) is None:
             folder.wait(one.slug)
     return folder
 

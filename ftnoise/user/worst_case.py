@@ -11,7 +11,7 @@ from ftnoise.core.lazy import keras, np, pandas
 from ftnoise.core.spec import JSON
 from ftnoise.faults.fault import Fault
 from ftnoise.report.figures.arrays import fault_curve
-from ftnoise.user.folder import Job, content_id
+from ftnoise.user.folder import Job, Result, content_id
 from ftnoise.user.inject import prepared
 from ftnoise.user.settings import CampaignSettings
 from ftnoise.user.text import counted, table
@@ -24,7 +24,7 @@ SHOWN = 20
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class WorstCase:
+class WorstCase(Result):
     """The flips that a search found, in their order; printing it gives a table.
 
     Attributes:
@@ -63,21 +63,14 @@ class WorstCase:
         """The accuracies."""
         return {"accuracy": np.array([accuracy for *_, accuracy in self.flips])}
 
-    def to_csv(self) -> str:
-        """The lines, with the model in front."""
-        frame = self.lines
-        frame.insert(0, "model", self.model)
-        return frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
-
     def figure(self) -> dict[str, bytes]:
         """Accuracy against the number of flips, by suffix (`png`, `pdf`)."""
-        accuracies = [accuracy for *_, accuracy in self.flips]
         return fault_curve(
             range(1, len(self.flips) + 1),
-            *(accuracies, accuracies, accuracies),
+            [accuracy for *_, accuracy in self.flips],
             golden=self.golden_accuracy,
             x_title=f"Flips found by the search: bits of {self.stored}",
-            band="",
+            label="after each flip",
         )
 
     def __str__(self) -> str:

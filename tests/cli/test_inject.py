@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from ftnoise.cli import own_model
 from ftnoise.core import files
 from ftnoise.core.errors import BadInput
+from ftnoise.core.progress import Progress, reporting
 from ftnoise.store.folders import Store
 from ftnoise.user.result import InjectionResult
 from tests.user.made import model
@@ -263,11 +265,31 @@ def test_a_full_disk_is_one_line_and_exit_code_1(own, monkeypatch, tmp_path):
 
 def test_progress_shows_the_time_left_of_each_part(monkeypatch):
     lines = []
-    monkeypatch.setattr(own_model.Progress, "update", lambda progress, text: lines.append(text))
-    report = own_model.reporting(lambda done, total, part: f"{part} {done} of {total}", "about ")
+    monkeypatch.setattr(Progress, "update", lambda progress, text: lines.append(text))
+    report = reporting(lambda done, total, part: f"{part} {done} of {total}", "about ")
     times = iter([0.0, 10.0, 20.0])
     monkeypatch.setattr("time.monotonic", lambda: next(times))
     report(100, 1000, "a")
     report(200, 1000, "a")
     report(10, 20, "b")
     assert lines == ["a 100 of 1000", "a 200 of 1000, about 80 s left", "b 10 of 20"]
+
+
+# Their words change at each report.
+@pytest.mark.parametrize(
+    ("changes", "flags", "words"),
+    [
+        ({}, (), r"inject: \d+ of 20 trials"),
+        (
+            {"fault": "parameters,stored=int8:bit_flip:n=1", "trials": ""},
+            ("--worst=1", "--most-flips=3"),
+            r"worst case: \d of 3 flips, accuracy [\d.]+ %",
+        ),
+    ],
+)
+def test_a_campaign_and_a_search_show_the_time_left(own, monkeypatch, changes, flags, words):
+    lines = []
+    monkeypatch.setattr(Progress, "update", lambda progress, text: lines.append(text))
+    assert own(*flags, **changes)[0] == 0
+    assert len(lines) > 2
+    assert all(re.fullmatch(rf"{words}, about \d+ s left", line) for line in lines[1:])

@@ -15,6 +15,7 @@ from ftnoise.core import stopping
 from ftnoise.core.errors import BadInput, RunFailed
 from ftnoise.core.experiment import Experiment
 from ftnoise.core.preset import PRESETS
+from ftnoise.core.progress import reporting
 from ftnoise.engine import executor, resuming
 from ftnoise.engine.publish import publish
 from ftnoise.store.folders import Store
@@ -381,7 +382,8 @@ def test_the_line_of_progress_counts_what_is_left(monkeypatch):
     now, lines = [0.0], []
     monkeypatch.setattr(executor.time, "monotonic", lambda: now[0])
     progress: Any = type("Lines", (), {"update": lambda self, text: lines.append(text)})()
-    report = executor.reporter(progress, "small noisy", "; run 2 of 3")
+    words = executor.in_percent("small noisy")
+    report = reporting(words, place="; run 2 of 3", progress=progress)
     for seconds, *position in (
         (10.0, 50, 100, "epoch 5"),
         (20.0, 75, 100, "epoch 8"),

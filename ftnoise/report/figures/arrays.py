@@ -132,38 +132,37 @@ def _plot(
 
 def fault_curve(
     x: Sequence[float],
-    mean: Sequence[float],
-    low: Sequence[float],
-    high: Sequence[float],
-    *,
+    accuracies: Sequence[float],
+    *ends: Sequence[float],
     golden: float,
     x_title: str,
-    band: str,
+    label: str = "mean over trials",
+    band: str = "",
 ) -> dict[str, bytes]:
     """Accuracy against the rate of faults: the picture of a campaign, which is not in a table.
 
     Args:
         x: rates or counts of faults, >= 0, in any order.
-        mean: accuracies in percent, as long as `x`.
-        low: lower ends of their intervals.
-        high: upper ends.
+        accuracies: in percent, as long as `x`.
+        ends: the lower and the upper ends of their intervals, if there are any.
         golden: accuracy without faults, in percent; the curve begins there.
         x_title: title of the x axis.
+        label: what the curve is.
         band: description of the intervals.
 
     Returns:
         The contents of the files by suffix, `png` and `pdf`.
     """
-    points = sorted(zip(x, mean, low, high, strict=True))
-    points = [(0.0, golden, golden, golden), *(one for one in points if one[0] > 0)]
+    points = sorted(zip(x, accuracies, *ends, strict=True))
+    points = [(0.0, *[golden] * (1 + len(ends))), *(one for one in points if one[0] > 0)]
 
     def draw(canvas: Canvas) -> None:
         canvas.set_size_inches(WIDTH, 3.5)
         axes = canvas.subplots()
-        _plot(axes, *zip(*points, strict=True), label="mean over trials", **look(0))
+        _plot(axes, *zip(*points, strict=True), label=label, **look(0))
         axes.axhline(golden, color="0.35", linestyle="--", linewidth=0.9, label="fault-free")
         axes.set(xlabel=wrapped(x_title), ylabel="Accuracy (%)")
-        legend(canvas, axes.lines, f"Band: {band}.")
+        legend(canvas, axes.lines, f"Band: {band}." if band else "")
 
     return rendered(draw)
 
