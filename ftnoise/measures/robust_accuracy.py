@@ -22,6 +22,8 @@ from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.lazy import np
 from ftnoise.core.spec import spec_id
 
+AN_ATTACK = "an attack, such as PGD(attack_epsilon=8 / 255)"
+
 
 @dataclass(frozen=True, kw_only=True)
 class UnderAttack(Measure):
@@ -36,7 +38,7 @@ class UnderAttack(Measure):
     examples: int | None = None
 
     def __post_init__(self) -> None:
-        instance(Attack, "an attack, such as PGD(attack_epsilon=8 / 255)", attack=self.attack)
+        instance(Attack, AN_ATTACK, attack=self.attack)
         count(optional=True, examples=self.examples)
 
     def begun(self, trained: MeasureInput) -> tuple[Evaluation, np.ndarray, np.ndarray]:
@@ -83,7 +85,7 @@ class RobustAccuracy(UnderAttack):
         count(votes=self.votes)
         boolean(frozen=self.frozen)
         for other in self.also:
-            instance(Attack, "an attack", also=other)
+            instance(Attack, AN_ATTACK, also=other)
             expect(
                 (other.ball, other.attack_epsilon)
                 == (self.attack.ball, self.attack.attack_epsilon),

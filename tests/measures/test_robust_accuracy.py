@@ -222,7 +222,7 @@ def test_columns_are_among_its_scalars_and_name_the_attack():
     [
         ({"attack": "pgd"}, "attack to be an attack, such as PGD"),
         ({"also": [PGD_5]}, "also to be a tuple of attacks"),
-        ({"also": ("pgd",)}, "attack to be an attack, such as PGD"),
+        ({"also": ("pgd",)}, "also to be an attack, such as PGD"),
         ({"also": (PGD_5.at(0.2),)}, "attacks in one ball, l_inf 0.1. Received: also='PGD-5"),
         ({"votes": 0}, "votes to be an integer >= 1. Received: votes=0"),
         ({"frozen": "yes"}, "frozen to be a bool"),

@@ -96,7 +96,7 @@ def test_a_trajectory_runs_back_to_its_start():
 def test_the_error_of_the_energy_falls_as_the_square_of_the_step():
     means = []
     for step in (0.1, 0.05):
-        work, errors = Trajectories(network(), step_size=step, steps=round(1.2 / step)), []
+        work, errors = trajectories(network(), step_size=step, steps=round(1.2 / step)), []
         for at in np.random.default_rng(0).normal(size=(12, 2, 2)).astype(np.float32):
             work.restore([at], ())
             work.begin(*POINTS, anew=True)
