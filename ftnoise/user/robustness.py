@@ -170,18 +170,20 @@ class RobustnessResult(Result):
 
     def figure(self) -> dict[str, bytes]:
         """R against the radius, by suffix (`png`, `pdf`)."""
-        from ftnoise.report.figures.arrays import robustness_curve
+        from ftnoise.report.figures.arrays import named_curves
 
-        numbers = {
-            name: self.arrays[name].tolist()
-            for name in ("robust", "verified", "robust_low", "robust_high")
-            if name in self.arrays
-        }
-        return robustness_curve(
+        arrays = self.arrays
+        low = arrays.get("robust_low", np.zeros(len(self.settings.radius)))
+        curves = {"not changed by attacks": [arrays["robust"], low, arrays["robust_high"]]}
+        if self.verified:
+            curves["verified"] = [arrays["verified"]]
+        where = "R is in it" if self.verified else "R is below its upper end"
+        return named_curves(
             self.settings.radius,
-            **numbers,
+            {name: [values.tolist() for values in parts] for name, parts in curves.items()},
             x_title=f"Radius ({self.settings.norm})",
-            confidence=f"{100 * self.settings.confidence:g} %",
+            y_title="Inputs that keep their class (%)",
+            band=f"{where} with {100 * self.settings.confidence:g} % confidence",
         )
 
     def __str__(self) -> str:
