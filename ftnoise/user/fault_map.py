@@ -175,10 +175,9 @@ class FaultMap(Result):
             "",
             *table(rows),
         ]
-        if hidden := len(self.lines) - LINES:
-            most = self.lines["drop"].to_numpy()[LINES:]
-            if hidden > 0:
-                lines.append(f"{hidden} more, with drops up to {most.max():.2f}, are in the CSV.")
+        if (hidden := len(self.lines) - LINES) > 0:
+            most = self.lines["drop"].to_numpy()[LINES:].max()
+            lines.append(f"{hidden} more, with drops up to {most:.2f}, are in the CSV.")
         if bits:
             worst = [["accuracy %", "bit", "site"]]
             worst += [[f"{w['accuracy']:.2f}", str(w["bit"]), w["site"]] for w in self.worst]
