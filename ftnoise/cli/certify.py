@@ -28,15 +28,16 @@ def run(given: argparse.Namespace) -> int:
     settings = CertificationSettings(**own_model.given_settings(given, CertificationSettings))
     own_model.check_files(given, "data", "weights")
     model, x, y, about = own_model.loaded(given, "certify")
-    from ftnoise.store.folders import Store, default_root
     from ftnoise.user.certify import job, prepared
     from ftnoise.user.plausibility import scaled
 
     expect(not isinstance(x, list), "one input, x", inputs=len(x))
     with own_model.computing(given):
         work = job(*prepared(model, scaled(x), y, settings), settings, about)
-        path = given.out or Store(default_root()).own("certifications") / work.folder
         own_model.measured(
-            work, path, lambda done, of, text: f"certify: {text}, {done:,} of {of:,} examples"
+            work,
+            given.out,
+            "certifications",
+            lambda done, of, text: f"certify: {text}, {done:,} of {of:,} examples",
         )
     return 0

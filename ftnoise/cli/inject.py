@@ -94,7 +94,6 @@ def run(given: argparse.Namespace) -> int:
     settings = checked(given)
     names = (str(given.weights or given.model), str(given.against))
     model, x, y, about = own_model.loaded(given, "inject")
-    from ftnoise.store.folders import Store, default_root
     from ftnoise.user.files import read_examples, read_weights
     from ftnoise.user.inject import job, plan, prepared
     from ftnoise.user.plausibility import guessing, scaled
@@ -115,8 +114,7 @@ def run(given: argparse.Namespace) -> int:
         return found
 
     def stored(work: Job[R], folder: Path | None, words: Callable[..., str]) -> tuple[R, Path]:
-        path = folder or Store(default_root()).own("injections") / work.folder
-        return own_model.measured(work, path, words, limit), path
+        return own_model.measured(work, folder, "injections", words, limit)
 
     def measured(
         folder: Path | None, protected: float = 0.0, **facts: JSON

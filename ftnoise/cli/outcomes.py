@@ -64,12 +64,11 @@ def run(given: argparse.Namespace) -> int:
     settings = OutcomeSettings(**own_model.given_settings(given, OutcomeSettings))
     own_model.check_paths(given, "golden", "faulty", "against", "y")
     line(f"outcomes: reading {given.golden}, then loading TensorFlow.")
-    from ftnoise.store.folders import Store, default_root
     from ftnoise.user.folder import stored
     from ftnoise.user.outcomes import outcomes
 
     work = outcomes(given.golden, given.faulty, given.against, given.y, settings)
-    path = given.out or Store(default_root()).own("outcomes") / work.folder
+    path = own_model.own_folder(given.out, "outcomes", work)
     with stopping.heeded(), stored(work, path, lambda *_: None) as result:
         print(result, flush=True)
     line(f"Written to {path}/outcomes: .json, .npz, .csv")

@@ -193,13 +193,33 @@ def computing(given: argparse.Namespace) -> Iterator[None]:
         raise RunFailed(f"Could not compute {given.model}: {one_line(error)}") from error
 
 
+def own_folder(out: Path | None, kind: str, job: Job[Any]) -> Path:
+    """The folder of --out; without it, that of a job below the folder of its kind."""
+    from ftnoise.store.folders import Store, default_root
+
+    return out or Store(default_root()).own(kind) / job.folder
+
+
 def measured(
-    job: Job[R], path: Path, words: Callable[[int, int, str], str], limit: str = "about "
-) -> R:
-    """Prints the result of a job, which is measured if it is not stored; see `reporting`."""
+    job: Job[R],
+    out: Path | None,
+    kind: str,
+    words: Callable[[int, int, str], str],
+    limit: str = "about ",
+) -> tuple[R, Path]:
+    """Prints the result of a job, which is measured if it is not stored; returns its folder, too.
+
+    Args:
+        job: the measurement.
+        out: see `own_folder`, as is kind.
+        kind: such as `injections`.
+        words: see `reporting`, as is limit.
+        limit: put before the remaining time.
+    """
     from ftnoise.user.folder import SUFFIXES, stored
 
+    path = own_folder(out, kind, job)
     with stopping.heeded(RESUMES), stored(job, path, reporting(words, limit)) as result:
         print(f"{result}\nScaling of the examples: {job.about['scaling']}.", flush=True)
     line(f"Written to {path}/{job.name}: {', '.join(f'.{suffix}' for suffix in SUFFIXES)}")
-    return result
+    return result, path

@@ -6,7 +6,6 @@ import argparse
 
 from ftnoise.cli.arguments import chosen, common, folder, named
 from ftnoise.core.checks import count
-from ftnoise.user.reproduce import stored_results
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,13 +26,14 @@ def run(arguments: argparse.Namespace) -> int:
     from ftnoise import report
     from ftnoise.engine.publish import publish
     from ftnoise.store.folders import Store
+    from ftnoise.store.lookup import runs_of
 
     experiment, preset = chosen(arguments)
     store, target = Store(arguments.runs), Store(arguments.to)
     if arguments.weights is not None:
         count(least=0, weights=arguments.weights)
     publish(experiment, arguments.seeds, store, target, arguments.weights)
-    results = stored_results(experiment, preset, arguments.seeds, target)
+    results = report.results(experiment, preset, runs_of(experiment, arguments.seeds, target))
     paths = report.write(results, target.root)
     print("\n".join(map(str, paths)))
     return 0

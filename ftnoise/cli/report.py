@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from ftnoise.cli.arguments import chosen, common, named
 from ftnoise.core.errors import BadInput, RunFailed
 from ftnoise.core.progress import line, log
-from ftnoise.user.reproduce import stored_results
 
 if TYPE_CHECKING:
     from ftnoise.report import Results
@@ -30,11 +29,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Draws the table."""
+    from ftnoise import report
     from ftnoise.store.folders import Store
+    from ftnoise.store.lookup import runs_of
 
     experiment, preset = chosen(arguments)
     store = Store(arguments.runs)
-    results = stored_results(experiment, preset, arguments.seeds, store)
+    runs = runs_of(experiment, arguments.seeds, store)
+    results = report.results(experiment, preset, runs)
     if not results.values:
         raise BadInput(
             f"Expected stored {preset.name} runs of {experiment.name} in {store.root}. "
@@ -44,10 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
     code = show(results, store)
     if arguments.tensorboard and not code:
         from ftnoise.report.tensorboard import tensorboard
-        from ftnoise.store.lookup import runs_of
 
         folder = store.reports / f"{experiment.name}.{preset.name}.tensorboard"
-        tensorboard(results, runs_of(experiment, arguments.seeds, store), folder)
+        tensorboard(results, runs, folder)
         line(f"Written to {folder}. Look at it with: .venv/bin/tensorboard --logdir '{folder}'")
     return code
 

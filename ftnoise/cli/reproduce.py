@@ -17,7 +17,7 @@ from ftnoise.core import stopping
 from ftnoise.core.checks import expect
 from ftnoise.core.progress import RESUMES, line, log
 from ftnoise.store.folders import Store, default_root
-from ftnoise.user.reproduce import published, stored_results
+from ftnoise.user.reproduce import published
 
 if TYPE_CHECKING:
     from ftnoise.core.experiment import Experiment
@@ -123,9 +123,11 @@ def part(text: str) -> tuple[int, int]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Trains and measures what is missing, then draws the table."""
+    from ftnoise import report
     from ftnoise.core.data import Sources
     from ftnoise.engine import plan
     from ftnoise.engine.executor import Engine, foreseen, safe_scheduler
+    from ftnoise.store.lookup import runs_of
 
     if (workers := arguments.workers) is not None:
         expect(1 <= workers <= MOST_WORKERS, f"--workers in 1 to {MOST_WORKERS:,}", workers=workers)
@@ -173,7 +175,8 @@ def run(arguments: argparse.Namespace) -> int:
         failures = engine.run()
         seconds = time.monotonic() - began
         own = {engine.folder(task).id for task in tasks}
-        code = show(stored_results(experiment, preset, seeds, store, own), store)
+        runs = runs_of(experiment, seeds, store, own)
+        code = show(report.results(experiment, preset, runs), store)
     if not failures and preset.name in experiment.minutes and whole(arguments, statuses):
         costs.remember(experiment, preset, seconds)
     if failures:

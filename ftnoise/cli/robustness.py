@@ -33,7 +33,6 @@ def run(given: argparse.Namespace) -> int:
     """Prints the table and writes the files; the exit code is 0."""
     settings = checked(given)
     model, x, y, about = own_model.loaded(given, "robustness")
-    from ftnoise.store.folders import Store, default_root
     from ftnoise.user.plausibility import scaled
     from ftnoise.user.robustness import job, plan, prepared
 
@@ -44,9 +43,11 @@ def run(given: argparse.Namespace) -> int:
             print(plan(*parts, settings))
             return 0
         work = job(*parts, settings, about)
-        path = given.out or Store(default_root()).own("robustness") / work.folder
         own_model.measured(
-            work, path, lambda done, of, text: f"robustness: {text}, {done:,} of {of:,} examples"
+            work,
+            given.out,
+            "robustness",
+            lambda done, of, text: f"robustness: {text}, {done:,} of {of:,} examples",
         )
     return 0
 

@@ -114,7 +114,6 @@ class CertifiedAccuracy(Measure):
         x: np.ndarray,
         y: np.ndarray,
         checkpointing: Checkpointing,
-        identity: str = "",
     ) -> Measurement:
         """The measurement of examples `[n, ...]` with labels `[n]`.
 
@@ -123,7 +122,6 @@ class CertifiedAccuracy(Measure):
             x: the examples.
             y: their labels.
             checkpointing: of the work.
-            identity: of network and examples, where the checkpointing may hold work on others.
 
         Raises:
             BadInput: the sensitivity of what is in front of the noise is not known.
@@ -147,7 +145,7 @@ class CertifiedAccuracy(Measure):
                     found[f"{name}_{field}"] = getattr(drawn, field)
             return found
 
-        work = Resumable(checkpointing, spec_id(self) + identity)
+        work = Resumable(checkpointing, spec_id(self))
         arrays = work.batches(batch, len(x), AT_A_TIME, text=f"{self.draws:,} draws")
         parts = [
             Draws(number, *(arrays[f"{name}_{field}"] for field in ("votes", "sums", "squares")))

@@ -133,7 +133,7 @@ class GlobalRobustness(Measure):
         return self.measured(trained.network, trained.data.x_test, trained.checkpointing)
 
     def measured(
-        self, network: keras.Model, x: np.ndarray, checkpointing: Checkpointing, identity: str = ""
+        self, network: keras.Model, x: np.ndarray, checkpointing: Checkpointing
     ) -> Measurement:
         """Attacks and verifies examples at one radius after the other; resumes if interrupted.
 
@@ -141,7 +141,6 @@ class GlobalRobustness(Measure):
             network: gives logits.
             x: the examples to draw from, `[n, ...]` in [0, 1].
             checkpointing: of the work.
-            identity: of network and examples, where the checkpointing may hold work on others.
 
         Raises:
             BadInput: the tolerance takes more examples than there are.
@@ -149,7 +148,7 @@ class GlobalRobustness(Measure):
         from ftnoise.layers.drawing import is_stochastic
 
         x = x[self.drawn(len(x))]
-        evaluation = Evaluation(checkpointing, spec_id(self) + identity)
+        evaluation = Evaluation(checkpointing, spec_id(self))
         attacked = self._attacked(evaluation, network, x)
         bounded = None
         if self.verify is not None and not is_stochastic(network) and self.verify.allows(network):

@@ -84,7 +84,6 @@ def attack(
     attack_epsilons: Sequence[float] | None = None,
     low: float = 0.0,
     high: float = 1.0,
-    checkpointing: Checkpointing | None = None,
 ) -> AttackResult:
     """Measures the accuracy of a trained model under an attack, at each of several radii.
 
@@ -102,7 +101,6 @@ def attack(
             the input; by default the attack's own, a share of high - low.
         low: lowest value of an input.
         high: highest value of an input.
-        checkpointing: keeps the work on the way, and reports progress.
 
     Raises:
         BadInput: an argument does not fit, or the model is no classifier, random in inference or
@@ -137,7 +135,7 @@ def attack(
             network=network,
             data=arrays_only(examples, labels),
             run=None,
-            checkpointing=checkpointing or Checkpointing(),
+            checkpointing=Checkpointing(),
         )
     )
     golden = network.predict(examples, verbose=0).argmax(axis=1) == labels

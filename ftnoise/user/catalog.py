@@ -40,8 +40,6 @@ def check(name: str, commands: Sequence[str] = ()) -> None:
     """
     known = names()
     if not is_file(name) and name not in known:
-        if name.endswith(".py"):
-            raise BadInput(f"Expected the file of an experiment. Received: {name} (no such file).")
         close = closest(name, [*known, *commands])
         hint = f" Did you mean {close!r}?" if close else ""
         raise BadInput(f"Expected an experiment ({', '.join(known)}). Received: {name!r}.{hint}")

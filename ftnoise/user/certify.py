@@ -150,7 +150,6 @@ def certify(
     *,
     sigma: float,
     radius: Sequence[float] = (),
-    checkpointing: Checkpointing | None = None,
     **settings: Any,
 ) -> CertificationResult:
     """Certifies predictions of a model with normal noise on its inputs, example by example.
@@ -166,7 +165,6 @@ def certify(
         y: integer labels `[n]`.
         sigma: standard deviation of the noise, > 0, in units of the input.
         radius: see `CertificationSettings`.
-        checkpointing: keeps the work on the way, and reports progress.
         settings: further fields of `CertificationSettings`: `draws`, `selection`, `confidence`,
             `examples`.
 
@@ -174,9 +172,7 @@ def certify(
         BadInput: an argument does not fit, or the model is no classifier or random in inference.
     """
     checked = CertificationSettings(sigma=sigma, radius=tuple(radius), **settings)
-    parts = prepared(model, x, y, checked)
-    identity = content_of(*parts, checked) if checkpointing else ""
-    return run(*parts, checked, checkpointing, identity)
+    return job(*prepared(model, x, y, checked), checked, {}).run(Checkpointing())
 
 
 def prepared(
@@ -194,38 +190,6 @@ def prepared(
     return with_input_noise(model, settings.sigma), examples, labels
 
 
-def run(
-    network: keras.Model,
-    x: np.ndarray,
-    y: np.ndarray,
-    settings: CertificationSettings,
-    checkpointing: Checkpointing | None = None,
-    identity: str = "",
-) -> CertificationResult:
-    """Measures what `prepared` made; see `certify` and `CertifiedAccuracy.measured`."""
-    index = np.arange(len(x))[chosen(len(x), settings.examples)]
-    keeping = checkpointing or Checkpointing()
-    found = settings.measure.measured(network, x[index], y[index], keeping, identity)
-    return CertificationResult(
-        model=network.name,
-        settings=settings,
-        examples=len(index),
-        scalars=found.scalars,
-        arrays=found.arrays | {"index": index},
-    )
-
-
-def content_of(
-    network: keras.Model, x: np.ndarray, y: np.ndarray, settings: CertificationSettings
-) -> str:
-    """Identifies everything that the result depends on."""
-    from ftnoise.layers.drawing import mean
-
-    with mean():
-        golden = network(x[:20]).numpy()
-    return content_id(network, asdict(settings), [x, y, golden])
-
-
 def job(
     network: keras.Model,
     x: np.ndarray,
@@ -233,13 +197,28 @@ def job(
     settings: CertificationSettings,
     about: dict[str, JSON],
 ) -> Job[CertificationResult]:
-    """What `prepared` made, for `folder.stored`."""
+    """The measurement of what `prepared` made; see `certify` and `CertifiedAccuracy.measured`."""
+    from ftnoise.layers.drawing import mean
+
+    def run(checkpointing: Checkpointing) -> CertificationResult:
+        index = np.arange(len(x))[chosen(len(x), settings.examples)]
+        found = settings.measure.measured(network, x[index], y[index], checkpointing)
+        return CertificationResult(
+            model=network.name,
+            settings=settings,
+            examples=len(index),
+            scalars=found.scalars,
+            arrays=found.arrays | {"index": index},
+        )
+
+    with mean():
+        golden = network(x[:20]).numpy()
     return Job(
         name="certification",
         model=network.name,
-        identity=content_of(network, x, y, settings),
+        identity=content_id(network, asdict(settings), [x, y, golden]),
         shape={"model": str, "examples": int, "scalars": dict},
-        run=lambda checkpointing: run(network, x, y, settings, checkpointing),
+        run=run,
         load=lambda content, arrays: CertificationResult(
             settings=settings,
             arrays=dict(arrays),

@@ -61,10 +61,7 @@ def job(
 
 
 def run(
-    campaign: Campaign,
-    settings: CampaignSettings,
-    name: str,
-    checkpointing: Checkpointing | None = None,
+    campaign: Campaign, settings: CampaignSettings, name: str, checkpointing: Checkpointing
 ) -> InjectionResult:
     """Converts the network of a campaign, and runs its trials on the file.
 

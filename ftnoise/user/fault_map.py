@@ -175,10 +175,9 @@ class FaultMap(Result):
             "",
             *table(rows),
         ]
-        if hidden := len(self.lines) - LINES:
-            most = self.lines["drop"].to_numpy()[LINES:]
-            if hidden > 0:
-                lines.append(f"{hidden} more, with drops up to {most.max():.2f}, are in the CSV.")
+        if (hidden := len(self.lines) - LINES) > 0:
+            most = self.lines["drop"].to_numpy()[LINES:].max()
+            lines.append(f"{hidden} more, with drops up to {most:.2f}, are in the CSV.")
         if bits:
             worst = [["accuracy %", "bit", "site"]]
             worst += [[f"{w['accuracy']:.2f}", str(w["bit"]), w["site"]] for w in self.worst]
@@ -203,8 +202,6 @@ def fault_map(
     y: Any,
     fault: Fault | str,
     by: str = "bits",
-    *,
-    checkpointing: Checkpointing | None = None,
     **settings: Any,
 ) -> FaultMap:
     """Measures which bits of which layers, or which layers, faults hurt most.
@@ -216,45 +213,14 @@ def fault_map(
         fault: for bits, flips such as `"parameters,stored=int8:bit_flip:n=1"`, whose rate is not
             used: each trial flips one bit. For layers, any fault, at its rate in each layer.
         by: `bits` or `layers`.
-        checkpointing: keeps the trials on the way, and reports progress.
         settings: further fields of `CampaignSettings`; `trials` are those of each bit and layer.
 
     Raises:
         BadInput: an argument does not fit.
     """
     checked = CampaignSettings.of(fault, **settings)
-    return run(prepared(model, x, y, checked), checked, by, checkpointing)
-
-
-def run(
-    campaign: Campaign,
-    settings: CampaignSettings,
-    by: str,
-    checkpointing: Checkpointing | None = None,
-) -> FaultMap:
-    """The map for a campaign that `inject.prepared` made; see `fault_map`."""
-    from ftnoise.faults.campaign import unchanged
-    from ftnoise.faults.maps import bit_map, layer_map
-
-    check(settings, by)
-    network, x = campaign.network, campaign.x if len(campaign.x) > 1 else campaign.x[0]
-    options = {
-        "seed": settings.seed,
-        "threshold": settings.threshold,
-        "examples_per_call": settings.examples_per_call,
-    }
-    mapped = bit_map if by == "bits" else layer_map
-    fault, trials = settings.fault, settings.trials
-    with unchanged(network):
-        cells = mapped(network, x, campaign.y, fault, trials, checkpointing, **options)
-    return FaultMap(
-        model=network.name,
-        by=by,
-        settings=settings,
-        examples=len(campaign.y),
-        golden_accuracy=float(100 * campaign.correct.mean()),
-        cells=cells,
-    )
+    check(checked, by)
+    return job(prepared(model, x, y, checked), checked, by, {}).run(Checkpointing())
 
 
 def check(settings: CampaignSettings, by: str) -> None:
@@ -270,8 +236,29 @@ def check(settings: CampaignSettings, by: str) -> None:
 def job(
     campaign: Campaign, settings: CampaignSettings, by: str, about: dict[str, JSON]
 ) -> Job[FaultMap]:
-    """The map for a campaign that `inject.prepared` made, for `folder.stored`."""
-    from ftnoise.faults.maps import NUMBERS, Cell
+    """The map for a campaign that `inject.prepared` made; see `fault_map`."""
+    from ftnoise.faults.campaign import unchanged
+    from ftnoise.faults.maps import NUMBERS, Cell, bit_map, layer_map
+
+    def run(checkpointing: Checkpointing) -> FaultMap:
+        network, x = campaign.network, campaign.x if len(campaign.x) > 1 else campaign.x[0]
+        options = {
+            "seed": settings.seed,
+            "threshold": settings.threshold,
+            "examples_per_call": settings.examples_per_call,
+        }
+        mapped = bit_map if by == "bits" else layer_map
+        fault, trials = settings.fault, settings.trials
+        with unchanged(network):
+            cells = mapped(network, x, campaign.y, fault, trials, checkpointing, **options)
+        return FaultMap(
+            model=network.name,
+            by=by,
+            settings=settings,
+            examples=len(campaign.y),
+            golden_accuracy=float(100 * campaign.correct.mean()),
+            cells=cells,
+        )
 
     def load(content: dict[str, Any], arrays: Any) -> FaultMap:
         ends = np.cumsum(arrays["trials"])[:-1]
@@ -292,7 +279,7 @@ def job(
         model=campaign.network.name,
         identity=content_id(campaign.network, identity, arrays),
         shape={"model": str, "examples": int, "golden_accuracy": float, "cells": list},
-        run=lambda checkpointing: run(campaign, settings, by, checkpointing),
+        run=run,
         load=load,
         about=about,
     )

@@ -34,8 +34,6 @@ def inject(
     y: Any,
     fault: Fault | str,
     rates: Sequence[Rate | float | str] | None = None,
-    *,
-    checkpointing: Checkpointing | None = None,
     **settings: Any,
 ) -> InjectionResult:
     """Measures the accuracy of a trained model under random faults.
@@ -49,7 +47,6 @@ def inject(
         y: integer labels `[n]`.
         fault: a `Fault` or its text form, such as `"weights:stuck_at_zero:0.5"`.
         rates: see `CampaignSettings`.
-        checkpointing: keeps the trials on the way, and reports progress.
         settings: further fields of `CampaignSettings`: `trials`, `half_width`, `confidence`,
             `max_trials`, `seed`, `threshold`, `examples_per_call`.
 
@@ -59,7 +56,7 @@ def inject(
         RunFailed: the campaign disagrees with Keras on this model, or changed it.
     """
     checked = CampaignSettings.of(fault, rates, **settings)
-    return run(prepared(model, x, y, checked), checked, checkpointing)
+    return job(prepared(model, x, y, checked), checked, {}).run(Checkpointing())
 
 
 def prepared(
@@ -104,23 +101,11 @@ def prepared(
     return campaign
 
 
-def run(
-    campaign: Campaign, settings: CampaignSettings, checkpointing: Checkpointing | None = None
-) -> InjectionResult:
-    """Runs a campaign that `prepared` made; see `inject`."""
-    from ftnoise.faults.agreement import agreement
-    from ftnoise.faults.campaign import unchanged
-
-    with unchanged(campaign.network) as before:
-        checks = str(agreement(campaign))
-        return measured(campaign, campaign, settings, checkpointing, checks=checks, weights=before)
-
-
 def measured(
     struck: Campaign | Deployed,
     campaign: Campaign,
     settings: CampaignSettings,
-    checkpointing: Checkpointing | None,
+    checkpointing: Checkpointing,
     *,
     checks: str,
     weights: str,
@@ -132,7 +117,7 @@ def measured(
         struck: what is hit.
         campaign: of the Keras model.
         settings: of the trials.
-        checkpointing: as for `inject`.
+        checkpointing: keeps the trials on the way, and reports progress.
         checks: see `InjectionResult`, as are the others.
         weights: digest.
         name: of the model; None is the network's.
@@ -164,7 +149,7 @@ def job(
     protected: float = 0.0,
     examples: tuple[Any, Any] | None = None,
 ) -> Job[InjectionResult]:
-    """A campaign that `prepared` made, for `folder.stored`.
+    """A campaign that `prepared` made; see `inject`.
 
     Its identity depends on the golden outputs too: the code of a user's own layers enters by them
     only.
@@ -176,7 +161,17 @@ def job(
         protected: share of the parameters whose faults are corrected: the most sensitive ones.
         examples: x and y by which they are ranked; None is those of the campaign.
     """
+    from ftnoise.faults.agreement import agreement
+    from ftnoise.faults.campaign import unchanged
     from ftnoise.faults.hardening import most_sensitive
+
+    def run(checkpointing: Checkpointing) -> InjectionResult:
+        with unchanged(campaign.network) as before:
+            checks = str(agreement(campaign))
+            found = measured(
+                campaign, campaign, settings, checkpointing, checks=checks, weights=before
+            )
+        return replace(found, protected=protected)
 
     identity = settings.to_json()
     arrays = [*campaign.x, campaign.y, campaign.golden]
@@ -191,9 +186,7 @@ def job(
         model=campaign.network.name,
         identity=content_id(campaign.network, identity, arrays),
         shape=dict.fromkeys(names, str) | {"sites": int, "float32_accuracy": float},
-        run=lambda checkpointing: replace(
-            run(campaign, settings, checkpointing), protected=protected
-        ),
+        run=run,
         load=lambda content, stored: InjectionResult(
             settings=settings,
             protected=protected,

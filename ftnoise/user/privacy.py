@@ -32,48 +32,43 @@ class PrivacyStatement(Statement):
 
     def __str__(self) -> str:
         """The statement for a terminal."""
-        return "\n".join(lines(self))
-
-
-def lines(found: PrivacyStatement) -> list[str]:
-    """The statement as lines of text."""
-    mechanism = found.mechanism
-    poisson = mechanism.sampler == "poisson"
-    text = [
-        f"Noise multiplier {mechanism.noise_multiplier:.4g}, {mechanism.sampler} batches of "
-        f"{'expected ' if poisson else ''}{mechanism.batch_size} out of {mechanism.examples}, "
-        f"{mechanism.steps} steps, delta {mechanism.delta:g}.",
-        f"Neighboring training sets: {found.adjacency}.",
-        "",
-    ]
-    if poisson:
-        text += [
-            f"  epsilon, smallest sound value     {_at_most(found.epsilon)}",
-            f"    by RDP, today's accounting      {_at_most(found.epsilon_rdp)}",
-            f"    by privacy loss distributions   {_at_most(found.epsilon_pld)}",
-            f"  as the paper's software gave it   {found.epsilon_paper:.4g}",
+        mechanism = self.mechanism
+        poisson = mechanism.sampler == "poisson"
+        text = [
+            f"Noise multiplier {mechanism.noise_multiplier:.4g}, {mechanism.sampler} batches of "
+            f"{'expected ' if poisson else ''}{mechanism.batch_size} out of {mechanism.examples}, "
+            f"{mechanism.steps} steps, delta {mechanism.delta:g}.",
+            f"Neighboring training sets: {self.adjacency}.",
+            "",
         ]
-    else:
+        if poisson:
+            text += [
+                f"  epsilon, smallest sound value     {_at_most(self.epsilon)}",
+                f"    by RDP, today's accounting      {_at_most(self.epsilon_rdp)}",
+                f"    by privacy loss distributions   {_at_most(self.epsilon_pld)}",
+                f"  as the paper's software gave it   {self.epsilon_paper:.4g}",
+            ]
+        else:
+            text += [
+                f"  epsilon is at most                {_at_most(self.epsilon)}",
+                f"  and at least                      {_at_least(self.low)}",
+                f"  as the paper's software gave it   {self.epsilon_paper:.4g}   NO guarantee: "
+                "it assumes Poisson batches",
+            ]
         text += [
-            f"  epsilon is at most                {_at_most(found.epsilon)}",
-            f"  and at least                      {_at_least(found.low)}",
-            f"  as the paper's software gave it   {found.epsilon_paper:.4g}   NO guarantee: "
-            "it assumes Poisson batches",
+            "",
+            "Bound on the generalization error of a loss in [0, 1], by Theorem 1 of the paper:",
+            f"  as printed                        {_bound(self.theorem1)}",
+            f"  for one example replaced          {_bound(self.theorem1_replace_one)}",
+            "",
+            "Assumes a secret key of the noise, and that noise drawn in single precision is "
+            "Gaussian. Does not count",
+            "earlier calibration on the same examples, nor other trainings on them: those that are "
+            "released together",
+            "compose, N equal ones to the epsilon of N times the epochs. Epsilons are rounded up.",
+            *([PUBLIC] if self.public_key else []),
         ]
-    return [
-        *text,
-        "",
-        "Bound on the generalization error of a loss in [0, 1], by Theorem 1 of the paper:",
-        f"  as printed                        {_bound(found.theorem1)}",
-        f"  for one example replaced          {_bound(found.theorem1_replace_one)}",
-        "",
-        "Assumes a secret key of the noise, and that noise drawn in single precision is Gaussian. "
-        "Does not count",
-        "earlier calibration on the same examples, nor other trainings on them: those that are "
-        "released together",
-        "compose, N equal ones to the epsilon of N times the epochs. Epsilons are rounded up.",
-        *([PUBLIC] if found.public_key else []),
-    ]
+        return "\n".join(text)
 
 
 def _places(value: float) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +13,6 @@ from ftnoise.core.data import Sources
 from ftnoise.core.errors import RunFailed
 from ftnoise.core.experiment import Experiment
 from ftnoise.core.lazy import pandas
-from ftnoise.core.preset import Preset
 from ftnoise.user.catalog import experiment as named
 
 if TYPE_CHECKING:
@@ -95,9 +93,11 @@ def reproduce(
         BadInput: there is no such experiment, preset or row, or an argument does not fit.
         RunFailed: runs failed; what the others gave is stored.
     """
+    from ftnoise import report
     from ftnoise.engine import plan
     from ftnoise.engine.executor import Engine
     from ftnoise.store.folders import Store, default_root
+    from ftnoise.store.lookup import runs_of
 
     if not isinstance(experiment, Experiment):
         instance((str, os.PathLike), "an experiment or its name", experiment=experiment)
@@ -122,19 +122,5 @@ def reproduce(
     if failures := engine.run():
         raise RunFailed(f"{len(failures)} of {len(tasks)} runs failed, the first: {failures[0]}")
     own = {engine.folder(task).id for task in tasks}
-    found = stored_results(whole, limits, seeds or whole.seeds, store, own)
-    return ReproductionResult(results=found)
-
-
-def stored_results(
-    experiment: Experiment,
-    preset: Preset,
-    seeds: int | None,
-    store: Store,
-    preferred: Collection[str] = (),
-) -> Results:
-    """The stored numbers of a table; see `runs_of` for the arguments."""
-    from ftnoise import report
-    from ftnoise.store.lookup import runs_of
-
-    return report.results(experiment, preset, runs_of(experiment, seeds, store, preferred))
+    found = runs_of(whole, seeds or whole.seeds, store, own)
+    return ReproductionResult(results=report.results(whole, limits, found))

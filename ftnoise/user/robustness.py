@@ -170,18 +170,20 @@ class RobustnessResult(Result):
 
     def figure(self) -> dict[str, bytes]:
         """R against the radius, by suffix (`png`, `pdf`)."""
-        from ftnoise.report.figures.arrays import robustness_curve
+        from ftnoise.report.figures.arrays import named_curves
 
-        numbers = {
-            name: self.arrays[name].tolist()
-            for name in ("robust", "verified", "robust_low", "robust_high")
-            if name in self.arrays
-        }
-        return robustness_curve(
+        arrays = self.arrays
+        low = arrays.get("robust_low", np.zeros(len(self.settings.radius)))
+        curves = {"not changed by attacks": [arrays["robust"], low, arrays["robust_high"]]}
+        if self.verified:
+            curves["verified"] = [arrays["verified"]]
+        where = "R is in it" if self.verified else "R is below its upper end"
+        return named_curves(
             self.settings.radius,
-            **numbers,
+            {name: [values.tolist() for values in parts] for name, parts in curves.items()},
             x_title=f"Radius ({self.settings.norm})",
-            confidence=f"{100 * self.settings.confidence:g} %",
+            y_title="Inputs that keep their class (%)",
+            band=f"{where} with {100 * self.settings.confidence:g} % confidence",
         )
 
     def __str__(self) -> str:
@@ -271,7 +273,6 @@ def global_robustness(
     y: Any = None,
     *,
     radius: float | Sequence[float],
-    checkpointing: Checkpointing | None = None,
     **settings: Any,
 ) -> RobustnessResult:
     """How likely it is that a prediction of a model can be changed, from both sides.
@@ -287,7 +288,6 @@ def global_robustness(
         x: examples `[n, ...]` in the model's range; nothing is scaled.
         y: integer labels `[n]`, for the accuracy; no other number needs them.
         radius: see `RobustnessSettings`.
-        checkpointing: keeps the work on the way, and reports progress.
         settings: further fields of `RobustnessSettings`: `tolerance`, `confidence`, `budget`,
             `norm`, `gamma`, `low`, `high`, `seed`.
 
@@ -297,9 +297,7 @@ def global_robustness(
             unknown (`budget="none"` attacks it all the same).
     """
     checked = RobustnessSettings.of(radius, **settings)
-    parts = prepared(model, x, y, checked)
-    identity = content_of(*parts, checked) if checkpointing else ""
-    return run(*parts, checked, checkpointing, identity)
+    return job(*prepared(model, x, y, checked), checked, {}).run(Checkpointing())
 
 
 def prepared(
@@ -322,34 +320,6 @@ def prepared(
     return network, examples, 100.0 * float((logits.argmax(1) == labels).mean())
 
 
-def run(
-    network: keras.Model,
-    x: np.ndarray,
-    accuracy: float | None,
-    settings: RobustnessSettings,
-    checkpointing: Checkpointing | None = None,
-    identity: str = "",
-) -> RobustnessResult:
-    """Measures what `prepared` made; see `global_robustness` and `GlobalRobustness.measured`."""
-    found = settings.measure.measured(network, x, checkpointing or Checkpointing(), identity)
-    return RobustnessResult(
-        model=network.name,
-        settings=settings,
-        available=len(x),
-        accuracy=accuracy,
-        arrays=found.arrays,
-        info=found.info,
-    )
-
-
-def content_of(
-    network: keras.Model, x: np.ndarray, accuracy: float | None, settings: RobustnessSettings
-) -> str:
-    """Identifies everything that the result depends on."""
-    parts = [x, network(x[:PILOT]).numpy()]
-    return content_id(network.network, [asdict(settings), accuracy], parts)
-
-
 def job(
     network: keras.Model,
     x: np.ndarray,
@@ -357,13 +327,26 @@ def job(
     settings: RobustnessSettings,
     about: dict[str, JSON],
 ) -> Job[RobustnessResult]:
-    """What `prepared` made, for `folder.stored`."""
+    """The measurement of what `prepared` made; see `GlobalRobustness.measured`."""
+
+    def run(checkpointing: Checkpointing) -> RobustnessResult:
+        found = settings.measure.measured(network, x, checkpointing)
+        return RobustnessResult(
+            model=network.name,
+            settings=settings,
+            available=len(x),
+            accuracy=accuracy,
+            arrays=found.arrays,
+            info=found.info,
+        )
+
+    parts = [x, network(x[:PILOT]).numpy()]
     return Job(
         name="robustness",
         model=network.name,
-        identity=content_of(network, x, accuracy, settings),
+        identity=content_id(network.network, [asdict(settings), accuracy], parts),
         shape={"model": str, "available": int, "info": dict},
-        run=lambda checkpointing: run(network, x, accuracy, settings, checkpointing),
+        run=run,
         load=lambda content, arrays: RobustnessResult(
             settings=settings,
             arrays=dict(arrays),

@@ -103,7 +103,6 @@ def worst_case(
     *,
     below: float,
     most_flips: int = MOST_FLIPS,
-    checkpointing: Checkpointing | None = None,
     **settings: Any,
 ) -> WorstCase:
     """Searches for the fewest flips of stored bits that bring the accuracy below a value.
@@ -115,7 +114,6 @@ def worst_case(
         fault: which bits: flips of any bit of parameters in a format.
         below: in percent, in (0, 100].
         most_flips: the most flips of the search, >= 1.
-        checkpointing: is shown the progress.
         settings: further fields of `CampaignSettings`.
 
     Raises:
@@ -123,7 +121,8 @@ def worst_case(
     """
     checked = CampaignSettings.of(fault, **settings)
     check(checked, below, most_flips)
-    return run(prepared(model, x, y, checked), below, most_flips, checkpointing)
+    campaign = prepared(model, x, y, checked)
+    return job(campaign, checked, below, most_flips, {}).run(Checkpointing())
 
 
 def check(settings: CampaignSettings, below: float, most_flips: int) -> None:
@@ -138,28 +137,23 @@ def check(settings: CampaignSettings, below: float, most_flips: int) -> None:
     )
 
 
-def run(
-    campaign: Campaign, below: float, most: int, checkpointing: Checkpointing | None = None
-) -> WorstCase:
+def job(
+    campaign: Campaign, settings: CampaignSettings, below: float, most: int, about: dict[str, JSON]
+) -> Job[WorstCase]:
     """The search in a campaign that `inject.prepared` made; see `worst_case`."""
     from ftnoise.faults.campaign import unchanged
     from ftnoise.faults.worst_case import worst_case as search
 
-    with unchanged(campaign.network):
-        flips = search(campaign, below, most, checkpointing)
-    return WorstCase(
-        model=campaign.network.name,
-        stored=campaign.fault.where.label,
-        golden_accuracy=float(100 * campaign.correct.mean()),
-        below=below,
-        flips=[(flip.site, flip.bit, flip.accuracy) for flip in flips],
-    )
-
-
-def job(
-    campaign: Campaign, settings: CampaignSettings, below: float, most: int, about: dict[str, JSON]
-) -> Job[WorstCase]:
-    """The search in a campaign that `inject.prepared` made, for `folder.stored`."""
+    def run(checkpointing: Checkpointing) -> WorstCase:
+        with unchanged(campaign.network):
+            flips = search(campaign, below, most, checkpointing)
+        return WorstCase(
+            model=campaign.network.name,
+            stored=campaign.fault.where.label,
+            golden_accuracy=float(100 * campaign.correct.mean()),
+            below=below,
+            flips=[(flip.site, flip.bit, flip.accuracy) for flip in flips],
+        )
 
     def load(content: dict[str, Any], arrays: Any) -> WorstCase:
         own = {name: content[name] for name in ("model", "stored", "golden_accuracy", "below")}
@@ -173,7 +167,7 @@ def job(
         model=campaign.network.name,
         identity=content_id(campaign.network, identity, arrays),
         shape=shape,
-        run=lambda checkpointing: run(campaign, below, most, checkpointing),
+        run=run,
         load=load,
         about=about,
     )

@@ -75,7 +75,7 @@ def test_the_same_campaign_is_answered_from_the_store(own, monkeypatch, tmp_path
     _, out, _ = own("--out", "there")
     before = contents(tmp_path / "there")
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "there").glob("[!.]*")}
-    monkeypatch.setattr("ftnoise.user.inject.run", None)
+    monkeypatch.setattr("ftnoise.user.inject.measured", None)
     code, again, err = own("--out", "there", "--weights", "w.npz")
     assert (code, again) == (0, out)
     assert "Cached: this was measured before." in err

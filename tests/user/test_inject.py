@@ -14,6 +14,8 @@ from ftnoise.faults.rates import Share
 from ftnoise.stats.bounded import SEQUENCE
 from ftnoise.stats.interval import STUDENT, student_interval
 from ftnoise.stats.levels import variance_components
+from ftnoise.user.inject import job, prepared
+from ftnoise.user.settings import CampaignSettings
 from tests.user.made import FAULT, examples, model
 
 AGREEMENT = "ftnoise.faults.agreement.agreement"
@@ -49,6 +51,12 @@ class Kept(Checkpointing):
         self.reports.append((done, total))
         if self.kill is not None and len(self.reports) == self.kill:
             raise KeyboardInterrupt
+
+
+def work(own, rates, **settings):
+    """The job of a campaign."""
+    checked = CampaignSettings.of(FAULT, rates, **settings)
+    return job(prepared(*own, checked), checked, {})
 
 
 def test_the_result_is_that_of_the_campaign(own):
@@ -110,14 +118,8 @@ def test_counts_have_a_line_and_no_curve(own):
 @pytest.mark.parametrize(("half_width", "most", "enough"), [(12.0, 400, True), (3.0, 30, False)])
 def test_trials_until_a_half_width_is_reached(own, half_width, most, enough):
     checkpointing = Kept()
-    found = ftnoise.inject(
-        *own,
-        FAULT,
-        [0.2, 0.4],
-        half_width=half_width,
-        max_trials=most,
-        checkpointing=checkpointing,
-    )
+    settings = {"half_width": half_width, "max_trials": most}
+    found = work(own, [0.2, 0.4], **settings).run(checkpointing)
     for row in found.rows:
         assert row.reached is enough
         assert row.method == SEQUENCE
@@ -139,10 +141,10 @@ def test_a_result_that_was_interrupted_is_the_same(own, settings, kill):
     whole = ftnoise.inject(*own, FAULT, [0.2, 0.5], **settings)
     checkpointing = Kept(kill)
     with pytest.raises(KeyboardInterrupt):
-        ftnoise.inject(*own, FAULT, [0.2, 0.5], checkpointing=checkpointing, **settings)
+        work(own, [0.2, 0.5], **settings).run(checkpointing)
     assert checkpointing.content is not None
     checkpointing.kill, checkpointing.reports = None, []
-    again = ftnoise.inject(*own, FAULT, [0.2, 0.5], checkpointing=checkpointing, **settings)
+    again = work(own, [0.2, 0.5], **settings).run(checkpointing)
     assert again.to_json() == whole.to_json()
     assert checkpointing.reports[0][0] > 4
 
@@ -150,8 +152,8 @@ def test_a_result_that_was_interrupted_is_the_same(own, settings, kill):
 @pytest.mark.usefixtures("saved_at_once")
 def test_trials_that_another_campaign_kept_do_not_change_the_result(own):
     checkpointing = Kept()
-    ftnoise.inject(*own, FAULT, [0.5], checkpointing=checkpointing, trials=8, seed=1)
-    found = ftnoise.inject(*own, FAULT, [0.5], trials=8, checkpointing=checkpointing)
+    work(own, [0.5], trials=8, seed=1).run(checkpointing)
+    found = work(own, [0.5], trials=8).run(checkpointing)
     assert found.to_json() == ftnoise.inject(*own, FAULT, [0.5], trials=8).to_json()
 
 

@@ -167,45 +167,6 @@ def fault_curve(
     return rendered(draw)
 
 
-def robustness_curve(
-    radii: Sequence[float],
-    robust: Sequence[float],
-    robust_high: Sequence[float],
-    verified: Sequence[float] = (),
-    robust_low: Sequence[float] = (),
-    *,
-    x_title: str,
-    confidence: str,
-) -> dict[str, bytes]:
-    """Global robustness against the radius: the picture of a model, which is not in a table.
-
-    Args:
-        radii: rising.
-        robust: share of examples that no attack changes, in percent, as long as `radii`.
-        robust_high: upper ends of its intervals.
-        verified: share that is verified; empty without a verifier.
-        robust_low: lower ends of its intervals.
-        x_title: title of the x axis.
-        confidence: of the intervals, such as `95 %`.
-
-    Returns:
-        The contents of the files by suffix, `png` and `pdf`.
-    """
-    band = "R is below its upper end" if not len(verified) else "R is in it"
-
-    def draw(canvas: Canvas) -> None:
-        canvas.set_size_inches(WIDTH, 3.5)
-        axes = canvas.subplots()
-        low = robust_low if len(verified) else [0.0] * len(radii)
-        _plot(axes, radii, robust, low, robust_high, label="not changed by attacks", **look(0))
-        if len(verified):
-            _plot(axes, radii, verified, label="verified", **look(1))
-        axes.set(xlabel=wrapped(x_title), ylabel="Inputs that keep their class (%)")
-        legend(canvas, axes.lines, f"Band: {band} with {confidence} confidence.")
-
-    return rendered(draw)
-
-
 def named_curves(
     x: Sequence[float],
     curves: Mapping[str, Sequence[Sequence[float]]],

@@ -192,16 +192,8 @@ def correlations(results: Results, figure: Correlations) -> Section | None:
         f"grids with fewer than {FEWEST} trainings have none). Negative or positive where the "
         f"interval excludes 0; otherwise a sign that the paper finds is undecided.{paper}",
         header=(
-            "grid",
-            "x",
-            "column",
-            "networks",
-            "trainings",
-            "rho",
-            "low",
-            "high",
-            "sign",
-            "verdict",
+            *("grid", "x", "column", "networks", "trainings"),
+            *("rho", "low", "high", "sign", "verdict"),
         ),
         lines=lines,
     )
@@ -249,13 +241,8 @@ def boxes(results: Results, figure: Boxes) -> Section | None:
 
     lines = [
         (
-            name,
-            axis,
-            str(value),
-            len(numbers),
-            *statistics.quantiles(numbers, n=4),
-            min(numbers),
-            max(numbers),
+            *(name, axis, str(value), len(numbers)),
+            *(*statistics.quantiles(numbers, n=4), min(numbers), max(numbers)),
         )
         for name, axis, by_value in shown
         for value, numbers in by_value.items()
@@ -265,15 +252,8 @@ def boxes(results: Results, figure: Boxes) -> Section | None:
         text=f"{column.title} by the values of an axis: median, quartiles and extremes.",
         draw=draw,
         header=(
-            "grid",
-            "axis",
-            "value",
-            "networks",
-            "first_quartile",
-            "median",
-            "third_quartile",
-            "low",
-            "high",
+            *("grid", "axis", "value", "networks"),
+            *("first_quartile", "median", "third_quartile", "low", "high"),
         ),
         lines=lines,
     )
