@@ -104,7 +104,9 @@ def run(given: argparse.Namespace) -> int:
     if given.ranges is not None:
         inputs, labels = read_examples(given.ranges)
         others = scaled(inputs), labels
-    limit = "about " if settings.half_width is None else "at most "
+    # A campaign or a search that may end early.
+    early = settings.half_width is not None or given.worst is not None
+    limit = "at most " if early else "about "
     total = "" if settings.half_width is None else limit
 
     def campaign() -> Campaign:
