@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 
 from ftnoise import certify
-from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput
 from ftnoise.layers.noisy import NOISY
 from ftnoise.layers.sensitivity import sensitivity
+from ftnoise.user.certify import CertificationSettings, job, prepared
 from ftnoise.verify.certificate import MEANS, certified
 from ftnoise.verify.smoothing import NoisyNetwork, with_input_noise
 
@@ -91,29 +91,16 @@ def test_a_noise_layer_that_is_called_twice_is_refused():
         NoisyNetwork(keras.Model(inputs, layer(-layer(inputs))))
 
 
-class Kept(Checkpointing):
-    kept = None
-
-    def load(self):
-        return self.kept
-
-    def save(self, arrays, state):
-        self.kept = arrays, state
-
-    def discard(self, reason):
-        self.kept = None
-
-
-def test_kept_draws_are_those_of_the_same_noise_model_and_examples(monkeypatch):
-    monkeypatch.setattr("ftnoise.core.resumable.SAVE_SECONDS", -1)
-    model = through(keras.layers.ReLU())
-    keeping = Kept()
-    common = {"radius": (0.1, 0.5), "draws": 50, "selection": 10}
-    certify(model, X, Y, sigma=0.02, checkpointing=keeping, **common)
-    again = certify(model, X, Y, sigma=5.0, checkpointing=keeping, **common)
-    assert again.scalars == certify(model, X, Y, sigma=5.0, **common).scalars
-    other = certify(model, -X, Y, sigma=5.0, checkpointing=keeping, **common)
-    assert other.scalars == certify(model, -X, Y, sigma=5.0, **common).scalars
+def test_kept_draws_are_those_of_the_same_noise_model_and_examples():
+    # The identity goes with the kept draws.
+    noises = [CertificationSettings(sigma=sigma, radius=(0.1,), draws=50) for sigma in (0.02, 5.0)]
+    network, *_ = prepared(through(keras.layers.ReLU()), X, Y, noises[0])
+    found = [job(network, x, Y, noise, {}).identity for x in (X, -X) for noise in noises]
+    assert len({*found}) == 4
+    assert job(network, X, Y, noises[0], {}).identity == found[0]
+    bias = network.trainable_weights[-1]
+    bias.assign_add(tf.ones(bias.shape))
+    assert job(network, X, Y, noises[0], {}).identity not in found
 
 
 @pytest.mark.parametrize(
