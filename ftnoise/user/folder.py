@@ -23,11 +23,12 @@ from typing import Any, Generic, TypeVar
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput, RunFailed
 from ftnoise.core.files import TEMPORARIES, holder, locked, remove, write_bytes, write_text
-from ftnoise.core.lazy import keras, np
+from ftnoise.core.lazy import keras, np, pandas
 from ftnoise.core.progress import line
 from ftnoise.core.spec import JSON, digest
 from ftnoise.store.partial_work import PartialWork
 from ftnoise.store.records import Record
+from ftnoise.user.text import csv
 
 SUFFIXES = ("json", "npz", "csv", "png", "pdf")
 
@@ -46,7 +47,7 @@ class Result(ABC):
     @property
     @abstractmethod
     def lines(self) -> Any:
-        """The lines of its table, as a `pandas.DataFrame` for `to_csv`."""
+        """The lines of its table, as a `pandas.DataFrame` for `named_lines`."""
 
     @abstractmethod
     def to_json(self) -> dict[str, JSON]:
@@ -56,12 +57,16 @@ class Result(ABC):
         """The arrays."""
         return self.arrays
 
-    def to_csv(self) -> str:
+    @property
+    def named_lines(self) -> pandas.DataFrame:
         """The lines, with the model in front."""
         frame = self.lines.copy()
         frame.insert(0, "model", self.model)
-        text: str = frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
-        return text
+        return frame
+
+    def to_csv(self) -> str:
+        """The named lines."""
+        return csv(self.named_lines)
 
     @abstractmethod
     def figure(self) -> dict[str, bytes]:

@@ -21,7 +21,7 @@ from ftnoise.faults.fault import Fault
 from ftnoise.faults.where import Filters
 from ftnoise.report.figures.arrays import named_curves
 from ftnoise.user.result import InjectionResult
-from ftnoise.user.text import table
+from ftnoise.user.text import csv, table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,7 +116,7 @@ class ProtectionCurve:
         """The named lines of all results, with the share in front."""
         lines = {result.protected: result.named_lines for result in self.results}
         frame = pandas.concat(lines, names=["protected"]).reset_index(level=0)
-        return frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+        return csv(frame)
 
     def figure(self) -> dict[str, bytes]:
         """A line for each rate of faults, by suffix (`png`, `pdf`)."""

@@ -158,10 +158,10 @@ class OutcomesResult(Result):
             arrays |= {f"{name}_{n}": array for name, array in outcomes.to_arrays().items()}
         return arrays
 
-    def to_csv(self) -> str:
+    @property
+    def named_lines(self) -> pandas.DataFrame:
         """A line for each file."""
-        frame: pandas.DataFrame = pandas.DataFrame(self.lines).drop(columns="class_accuracies")
-        return frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+        return pandas.DataFrame(self.lines).drop(columns="class_accuracies")
 
     def figure(self) -> dict[str, bytes]:
         """No picture: files have no order."""

@@ -184,10 +184,6 @@ class InjectionResult(Result):
         frame.insert(0, "model", self.model)
         return frame
 
-    def to_csv(self) -> str:
-        """The named lines."""
-        return self.named_lines.to_csv(index=False, float_format="%.10g", lineterminator="\n")
-
     def figure(self) -> dict[str, bytes]:
         """Accuracy against the rate of faults, by suffix (`png`, `pdf`)."""
         rows = self.rows
