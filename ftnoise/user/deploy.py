@@ -55,7 +55,7 @@ def job(
     return replace(
         keras,
         model=name,
-        identity=content_id(campaign.network, identity, arrays),
+        identify=lambda: content_id(campaign.network, identity, arrays),
         run=lambda checkpointing: run(campaign, settings, name, checkpointing),
     )
 

@@ -277,7 +277,7 @@ def job(
     return Job(
         name="map",
         model=campaign.network.name,
-        identity=content_id(campaign.network, identity, arrays),
+        identify=lambda: content_id(campaign.network, identity, arrays),
         shape={"model": str, "examples": int, "golden_accuracy": float, "cells": list},
         run=run,
         load=load,

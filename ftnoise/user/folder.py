@@ -17,6 +17,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -83,7 +84,7 @@ class Job(Generic[R]):
     Attributes:
         name: of the result's files.
         model: name of the model.
-        identity: SHA-256 (hex) of all that the result depends on.
+        identify: SHA-256 (hex) of all that the result depends on.
         shape: types of the fields of the stored JSON, without `identity`.
         run: measures, with checkpoints.
         load: the result from the stored JSON and arrays.
@@ -92,11 +93,16 @@ class Job(Generic[R]):
 
     name: str
     model: str
-    identity: str
+    identify: Callable[[], str]
     shape: dict[str, Any]
     run: Callable[[Checkpointing], R]
     load: Callable[[dict[str, Any], Mapping[str, np.ndarray]], R]
     about: dict[str, JSON] = field(default_factory=dict)
+
+    @cached_property
+    def identity(self) -> str:
+        """What `identify` gives, computed for a result that is stored."""
+        return self.identify()
 
     @property
     def folder(self) -> str:

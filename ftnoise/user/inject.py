@@ -184,7 +184,7 @@ def job(
     return Job(
         name="injection",
         model=campaign.network.name,
-        identity=content_id(campaign.network, identity, arrays),
+        identify=lambda: content_id(campaign.network, identity, arrays),
         shape=dict.fromkeys(names, str) | {"sites": int, "float32_accuracy": float},
         run=run,
         load=lambda content, stored: InjectionResult(

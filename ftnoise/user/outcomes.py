@@ -290,7 +290,7 @@ def outcomes(
     return Job(
         name="outcomes",
         model=golden.stem,
-        identity=digest([content.hexdigest(), settings.confidence]),
+        identify=lambda: digest([content.hexdigest(), settings.confidence]),
         shape={"lines": list},
         run=lambda _: result,
         load=lambda *_: result,

@@ -340,11 +340,14 @@ def job(
             info=found.info,
         )
 
-    parts = [x, network(x[:PILOT]).numpy()]
+    def identify() -> str:
+        parts = [x, network(x[:PILOT]).numpy()]
+        return content_id(network.network, [asdict(settings), accuracy], parts)
+
     return Job(
         name="robustness",
         model=network.name,
-        identity=content_id(network.network, [asdict(settings), accuracy], parts),
+        identify=identify,
         shape={"model": str, "available": int, "info": dict},
         run=run,
         load=lambda content, arrays: RobustnessResult(

@@ -165,7 +165,7 @@ def job(
     return Job(
         name="worst_case",
         model=campaign.network.name,
-        identity=content_id(campaign.network, identity, arrays),
+        identify=lambda: content_id(campaign.network, identity, arrays),
         shape=shape,
         run=run,
         load=load,
