@@ -110,6 +110,7 @@ if TYPE_CHECKING:
     from ftnoise.training.penalties import L1 as L1
     from ftnoise.training.penalties import L2 as L2
     from ftnoise.training.penalties import Jacobian as Jacobian
+    from ftnoise.training.procedures.fine_tuning import FineTuning as FineTuning
     from ftnoise.training.procedures.hmc import HMC as HMC
     from ftnoise.training.procedures.hmc import TemperedHMC as TemperedHMC
     from ftnoise.training.procedures.pruning import IterativePruning as IterativePruning
@@ -203,6 +204,7 @@ _HOMES = {
     "training.inputs.gaussian": "GaussianNoise",
     "training.inputs.trades": "TRADES",
     "training.penalties": "L1 L2 Jacobian",
+    "training.procedures.fine_tuning": "FineTuning",
     "training.procedures.hmc": "HMC TemperedHMC",
     "training.procedures.pruning": "IterativePruning",
     "training.weights.dropconnect": "DropConnect",

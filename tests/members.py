@@ -64,6 +64,7 @@ from ftnoise.training.inputs.adversarial import AdversarialTraining
 from ftnoise.training.inputs.gaussian import GaussianNoise
 from ftnoise.training.inputs.trades import TRADES
 from ftnoise.training.penalties import L1, L2, Jacobian
+from ftnoise.training.procedures.fine_tuning import FineTuning
 from ftnoise.training.procedures.hmc import HMC, TemperedHMC
 from ftnoise.training.procedures.pruning import IterativePruning
 from ftnoise.training.weights.faults_in_training import FaultsInTraining
@@ -114,6 +115,13 @@ EXAMPLES: dict[type[Spec], tuple[Spec, ...]] = {
     ),
     GlobalRobustness: (
         GlobalRobustness(radii=(0.1,), attacks=(PGD(attack_epsilon=0.1, steps=2),), tolerance=None),
+    ),
+    FineTuning: (
+        FineTuning(
+            training=Training(inputs=TRADES(attack_epsilon=0.1)),
+            first=Training(),
+            first_schedule=Schedule(epochs=2, batch_size=8, learning_rate=0.1),
+        ),
     ),
     HMC: (
         HMC(samples=4, step_size=1e-3, steps=2, burn_in=0),

@@ -292,8 +292,8 @@ class Experiment:
         return tuple(dict.fromkeys([*(c.measure for c in self.columns), *self.drawn()]))
 
     def others(self, run: Run) -> tuple[Run, ...]:
-        """The other runs that the measures of this one need, each once."""
-        return tuple(dict.fromkeys(o for m in self.measures() for o in m.others(run)))
+        """The other runs that this one's training and measures need, each once."""
+        return run.others(self.measures())
 
 
 def run_id(run: Run, data_digest: str) -> str:

@@ -24,7 +24,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -330,6 +330,19 @@ class Procedure(Spec, ABC):
         """What it begins with: one process does that once for the runs that have it in common."""
         return self
 
+    def origin(self, run: Run) -> Run | None:
+        """Another run, whose trained network `train` gets to start from where it is stored."""
+        return None
+
+    def scaled_schedule(self, schedule: Schedule, preset: Preset) -> Schedule:
+        """Fewer epochs; a larger rate where the gradients have no noise."""
+        schedule = schedule.scaled(preset)
+        if self.attacks:
+            schedule = schedule.resized(max(1, round(preset.attack_epochs * schedule.epochs)))
+        if self.noisy:
+            return schedule
+        return dataclasses.replace(schedule, learning_rate=preset.rate * schedule.learning_rate)
+
     @abstractmethod
     def build(self, run: Run) -> keras.Model:
         """The untrained network of a run, as `train` returns it: stored weights are put in it."""
@@ -350,8 +363,8 @@ class Procedure(Spec, ABC):
             checkpointing: where to keep partial work and logs; with it, an interrupted training
                 resumes and ends with the same weights, bit for bit, on the same CPU with the same
                 number of threads. `checkpointing.part(name)` is for one training of several.
-            network: start from the weights of this network, as `build` returned it; None builds
-                a new one.
+            network: start from the weights of this network, as `build` returned it, or from the
+                trained network of `origin`; None builds a new one.
 
         Raises:
             RunFailed: the loss is no longer finite.
@@ -402,14 +415,15 @@ class Run(Spec):
         )
 
     def scaled(self, preset: Preset) -> Run:
-        """Fewer epochs and examples; a larger rate where the gradients have no noise."""
-        schedule = self.schedule.scaled(preset)
-        if self.training.attacks:
-            schedule = schedule.resized(max(1, round(preset.attack_epochs * schedule.epochs)))
-        if not self.training.noisy:
-            rate = preset.rate * schedule.learning_rate
-            schedule = dataclasses.replace(schedule, learning_rate=rate)
+        """Fewer epochs and examples; see `Procedure.scaled_schedule`."""
+        schedule = self.training.scaled_schedule(self.schedule, preset)
         return dataclasses.replace(super().scaled(preset), schedule=schedule)
+
+    def others(self, measures: Iterable[Measure]) -> tuple[Run, ...]:
+        """The other runs that its training and these measures need, each once."""
+        origin = self.training.origin(self)
+        found = [origin] if origin else []
+        return tuple(dict.fromkeys([*found, *(o for one in measures for o in one.others(self))]))
 
     def examples(self) -> int | None:
         """Training examples, or None if only the data set itself shows their number.

@@ -127,11 +127,12 @@ class Engine:
     def run(self) -> list[FtnoiseError]:
         """Does what is missing; returns the failures.
 
-        First all trainings, and the measures that need no other run; then the rest.
+        First all trainings that need no other run; then those that start from its network; last
+        the measures that need others.
         """
         failures: dict[str, FtnoiseError] = {}  # by the run's id
-        for needs_others in (False, True):
-            groups = self._groups(needs_others, failures)
+        for stage in range(3):
+            groups = self._groups(stage, failures)
             units = [one for group in groups for one in group]
             began = time.monotonic()
             distributed = units and (self.workers or self.cluster)
@@ -151,8 +152,8 @@ class Engine:
                     self.progress.update(f"{task.name}{left}")
         return list(failures.values())
 
-    def _groups(self, needs_others: bool, failed: Collection[str]) -> list[Group]:
-        """The runs that lack their training or a measure, at first without those that need others.
+    def _groups(self, stage: int, failed: Collection[str]) -> list[Group]:
+        """The runs that lack their training or a measure, as far as a stage of `run` goes.
 
         A unit has its stored measures too: if its weights are damaged, they are made again. Runs
         whose ids are among the failed are left out.
@@ -163,11 +164,13 @@ class Engine:
         for group in plan.groups(self.tasks):
             units = []
             for task in group:
+                if stage == 0 and task.run.training.origin(task.run):
+                    continue
                 folder = self.folder(task)
                 measures = tuple(
                     measure
                     for measure in task.measures(self.experiment)
-                    if needs_others or not measure.others(task.run)
+                    if stage == 2 or not measure.others(task.run)
                 )
                 trained = folder.finished(weights=self.keep_weights) is not None
                 if trained and not runner.missing(folder, measures):

@@ -117,7 +117,7 @@ def _perform(unit: Unit, folder: RunFolder, report: Report) -> None:
             checkpointing=PartialWork(folder.partial_work(spec_id(measure)), report),
             record=folder.spec() or {},
             others={
-                run: network if run == unit.run else _other_network(run, unit)
+                run: network if run == unit.run else _needed_network(run, unit)
                 for run in measure.others(unit.run)
             },
         )
@@ -157,7 +157,9 @@ def _train(unit: Unit, folder: RunFolder, report: Report) -> tuple[keras.Model, 
         folder.write_spec(content | times)
 
     write(started=started)
-    network = run.training.train(run, data, checkpointing)
+    origin = run.training.origin(run)
+    start = _other_network(origin, unit) if origin else None
+    network = run.training.train(run, data, checkpointing, start)
     if not unit.keep:
         write(started=started)  # measures read the logs, before the run is finished
 
@@ -217,8 +219,15 @@ def _data(unit: Unit) -> Data:
     return _LOADED[wanted]
 
 
-def _other_network(run: Run, unit: Unit) -> keras.Model:
-    """The trained network of another run."""
+def _needed_network(run: Run, unit: Unit) -> keras.Model:
+    network = _other_network(run, unit)
+    if network is None:
+        raise RunFailed(f"Expected {run.slug}, another run, to be trained. It is not.")
+    return network
+
+
+def _other_network(run: Run, unit: Unit) -> keras.Model | None:
+    """The trained network of another run, or None if its weights are not stored."""
     known = unit.digest if run.data == unit.run.data else run.data.digest(unit.sources)
     folder = _store(unit.root).run(run_id(run, known))
     with contextlib.ExitStack() as lock:
@@ -226,10 +235,7 @@ def _other_network(run: Run, unit: Unit) -> keras.Model:
         with contextlib.suppress(RunFailed):
             lock.enter_context(folder.locked())
         # The network that is measured is in use, so Keras' state stays as it is.
-        network = _rebuilt(run, folder) if folder.finished(weights=True) else None
-    if network is None:
-        raise RunFailed(f"Expected {folder.id}, another run, to be trained. It is not.")
-    return network
+        return _rebuilt(run, folder) if folder.finished(weights=True) else None
 
 
 def stored_network(run: Run, folder: RunFolder) -> keras.Model | None:

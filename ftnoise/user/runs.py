@@ -149,8 +149,7 @@ def completed(
         Sources.from_environment(),
     )
     store.prepare()
-    others = dict.fromkeys(other for measure in measures for other in measure.others(run))
-    for one in (*(other for other in others if other != run), run):
+    for one in (*(other for other in run.others(measures) if other != run), run):
         own = measures if one == run else ()
         unit = Unit(one, own, store.root, sources, one.data.digest(sources))
         folder = store.run(unit.id)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from ftnoise.core.interfaces import Run
 from ftnoise.core.spec import spec_id
 from ftnoise.engine.executor import foreseen
 from ftnoise.engine.publish import publish
@@ -156,3 +158,60 @@ def test_two_processes_share_the_work_of_runs_that_need_others(store, log, monke
     kinds = [line.split()[0] for line in lines]
     assert [kinds.count(kind) for kind in ("train", "against", "measure")] == [8, 6, 6]
     assert distances(store, 2) == dict.fromkeys(ROWS, 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Continued(fake.Pretended):
+    """A training that goes on from the natural one's network."""
+
+    def origin(self, run: Run) -> Run:
+        return dataclasses.replace(run, training=fake.Pretended(name="natural"))
+
+
+def continued(**changes: Any) -> Any:
+    """A table of the natural training, after one that starts from it."""
+    late = fake.row("small late", "late")
+    run = dataclasses.replace(late.run, training=Continued(name="late"))
+    rows = (dataclasses.replace(late, run=run), fake.TABLE.rows[0])
+    return dataclasses.replace(fake.TABLE, rows=rows, figures=(), **changes)
+
+
+def trainings(lines: list[str]) -> list[str]:
+    """The names of trainings in their order."""
+    return [line.split("-")[2] for line in lines if line.startswith("train")]
+
+
+def test_a_training_starts_from_the_network_of_another_row(store, log):
+    assert run(store, continued()) == []
+    lines = log()
+    assert trainings(lines) == ["natural", "late"]
+    assert len([line for line in lines if line.startswith("measure")]) == 2
+    alone = dataclasses.replace(continued().rows[0].run, training=fake.Pretended(name="late"))
+    rows = (dataclasses.replace(continued().rows[0], run=alone),)
+    assert run(store, dataclasses.replace(continued(), rows=rows)) == []
+    after, without = (
+        values(store, dataclasses.replace(continued(), rows=one))["small late"]["total"]
+        for one in (continued().rows, rows)
+    )
+    assert after != without
+
+
+def test_the_network_that_a_training_starts_from_is_trained_before_if_it_is_no_row(store, log):
+    work = engine(store, continued(), rows="small late")
+    assert [task.name for task in work.tasks] == ["small natural (auxiliary)", "small late"]
+    assert work.run() == []
+    assert trainings(log()) == ["natural", "late"]
+    both = values(store, continued())
+    assert list(both["small late"]) == ["total"]
+    # Published with it, as it can then be trained again.
+    published = Store(store.root.parent / "published")
+    publish(dataclasses.replace(continued(), rows=continued().rows[:1]), 1, store, published)
+    assert len(list(published.finished())) == 2
+
+
+def test_if_the_network_to_start_from_fails_a_training_still_gets_none(store, monkeypatch, log):
+    monkeypatch.setenv("FAKE_FAILS", "natural=run")
+    (failure,) = run(store, continued())
+    assert "no longer finite" in str(failure)
+    # The procedure trains it itself, or begins without one.
+    assert trainings(log()) == ["natural", "late"]

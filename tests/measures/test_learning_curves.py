@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from ftnoise.core.errors import BadInput
+from ftnoise.core.schedule import Schedule
 from ftnoise.measures.learning_curves import PICTURES, LearningCurves
+from ftnoise.training import Training
+from ftnoise.training.procedures.fine_tuning import FineTuning
 from tests.measures.given import evaluate
+from tests.members import RUN
 
 HISTORY = [{"accuracy": 0.5, "val_accuracy": 0.4}, {"accuracy": 0.75, "val_accuracy": 0.625}]
 
@@ -22,6 +28,14 @@ def test_the_history_in_percent():
     assert found.arrays["train_accuracy"].tolist() == [50, 75]
     assert found.arrays["test_accuracy"].tolist() == [40, 62.5]
     assert found.scalars == {"last_train_accuracy": 75, "last_test_accuracy": 62.5}
+
+
+def test_epochs_count_on_from_the_network_that_the_training_starts_from():
+    before = Schedule(epochs=7, batch_size=8, learning_rate=0.1)
+    procedure = FineTuning(training=Training(), first=Training(), first_schedule=before)
+    run = dataclasses.replace(RUN, training=procedure)
+    found = evaluate(LearningCurves(), None, record={"history": HISTORY}, run=run)
+    assert found.arrays["epochs"].tolist() == [8, 9]
 
 
 def test_intervals_of_several_epochs():
