@@ -53,15 +53,18 @@ def run(arguments: argparse.Namespace) -> int:
     return code
 
 
-def show(results: Results, store: Store) -> int:
-    """Prints the table and writes the report's files into the store; returns the exit code."""
+def show(results: Results, store: Store, shown: Results | None = None) -> int:
+    """Prints the table, or a part of it, and writes the whole report's files into the store.
+
+    Returns the exit code.
+    """
     import shutil
 
     from ftnoise import report
 
     color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     width = shutil.get_terminal_size((100, 24)).columns
-    print(report.terminal(results, width, color), flush=True)
+    print(report.terminal(shown or results, width, color), flush=True)
     try:
         paths = report.write(results, store.reports)
     except RunFailed as failure:

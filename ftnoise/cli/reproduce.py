@@ -176,7 +176,11 @@ def run(arguments: argparse.Namespace) -> int:
         seconds = time.monotonic() - began
         own = {engine.folder(task).id for task in tasks}
         runs = runs_of(experiment, seeds, store, own)
-        code = show(report.results(experiment, preset, runs), store)
+        results = shown = report.results(experiment, preset, runs)
+        if (part := experiment.only(arguments.rows)) is not experiment:
+            own_rows = [one for one in runs if one.row in part.rows]
+            shown = report.results(part, preset, own_rows)
+        code = show(results, store, shown)
     if not failures and preset.name in experiment.minutes and whole(arguments, statuses):
         costs.remember(experiment, preset, seconds)
     if failures:

@@ -259,6 +259,15 @@ class Experiment:
             chosen |= names
         return tuple(row for row in self.rows if row.name in chosen)
 
+    def only(self, pattern: str | None) -> Experiment:
+        """The table of these rows (see `matching`), without figures; None is the whole.
+
+        Grids stay whole, as their table has a row for each grid.
+        """
+        if pattern is None or self.grids:
+            return self
+        return dataclasses.replace(self, rows=self.matching(pattern), figures=())
+
     def preset(self, name: str) -> Preset:
         """Its own preset of that name, or else the common one; `BadInput` if there is neither."""
         presets = self.all_presets

@@ -265,8 +265,19 @@ def test_a_table_without_a_finished_run_is_printed_too(ftnoise, monkeypatch):
     monkeypatch.setenv("FAKE_FAILS", "noisy=run")
     code, out, err = ftnoise("tiny", "--rows", "noisy")
     assert code == 1
-    assert "3 of 3 numbers are missing" in out
+    assert "1 of 1 numbers are missing" in out
+    assert "natural" not in out
     assert err.splitlines()[-1] == "ftnoise: error: 1 of 1 runs failed."
+
+
+def test_the_table_in_the_terminal_has_the_chosen_rows_and_the_files_have_all(ftnoise, tmp_path):
+    ftnoise("tiny")
+    code, out, _ = ftnoise("tiny", "--rows", "large")
+    assert code == 0
+    assert "large" in out
+    assert "small" not in out
+    assert "missing" not in out
+    assert "noisy" in (tmp_path / "runs" / "reports" / "tiny.paper.md").read_text()
 
 
 @pytest.mark.parametrize(
