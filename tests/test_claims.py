@@ -267,6 +267,7 @@ def test_noise_in_the_weights_against_searches_and_an_adaptive_attack():
         f"{found[0].paper:.2f}), {found[1].mean:.1f} % after DeepFool ({found[1].paper:.2f}) and "
         f"{found[2].mean:.1f} % after LocalSearch on 200 of them ({found[2].paper:.2f};"
     )
+    stands(f"of all 200, {kept('sdr_learnable', 'local_search_accuracy').mean:.1f} % stay right")
     noisy, plain = (kept(row, "adaptive_3").mean for row in ("sdr_learnable", "mlp"))
     stands(f"it keeps {noisy:.1f} % at a radius of 0.2, where the network without noise keeps")
     stands(f"without noise keeps {plain:.1f} %")
@@ -487,6 +488,12 @@ def test_flipped_bits_of_stored_parameters():
         }
 
     pairs, short = pairs_of("int8", "10000"), pairs_of("bfloat16", "100")
+    (cnn2,) = (
+        row
+        for row in rows("hardware_faults.paper.int8_pairs")
+        if (row["first"], row["x"]) == ("fmnist_cnn2 tikhonov", "1000")
+        and row["second"] == "fmnist_cnn2 natural"
+    )
 
     def gain(training, pairs=pairs):
         low, high = float(pairs[training]["low"]), float(pairs[training]["high"])
@@ -503,6 +510,7 @@ def test_flipped_bits_of_stored_parameters():
         f"({gain('dropconnect', short)} points)"
     )
 
+    stands(f"on fmnist_cnn2 Tikhonov gains {gain('tikhonov', {'tikhonov': cnn2})} points")
     stands(f"parameters in training gain {gain('parameters 0.3')} points")
     stands(f"faults in 30 % of the neurons {gain('neurons 0.3')} and Tikhonov {gain('tikhonov')}.")
     drops: dict[str, float] = {"int8": 0.0, "int32": 0.0}
@@ -513,8 +521,12 @@ def test_flipped_bits_of_stored_parameters():
     stands(f"one flip in a bias costs up to {drops['int32']:.0f} points")
     stands(f"one in a weight at most {drops['int8']:.1f}")
     stands(f"TRADES changes nothing ({gain('trades')} points)")
-    private = [-float(row["difference"]) for name, row in pairs.items() if name.startswith("eps")]
+    private_rows = [name for name in pairs if name.startswith("eps")]
+    private = [-float(pairs[name]["difference"]) for name in private_rows]
     stands(f"private training costs {min(private):.1f} to {max(private):.1f} points")
+    intact = [of(f"fmnist_dnn {name}", "int8_golden_accuracy") for name in private_rows]
+    before = of("fmnist_dnn natural", "int8_golden_accuracy")
+    stands(f"{before - max(intact):.1f} to {before - min(intact):.1f} are there without a flip")
 
 
 def test_certificates_of_noise_on_cifar10():
@@ -523,7 +535,7 @@ def test_certificates_of_noise_on_cifar10():
 
     natural, votes = of("natural", "test_accuracy"), of("pixeldp 0.1", "vote_accuracy")
     stands(f"({natural:.1f} % in natural training)")
-    stands(f"noise costs {natural - votes:.1f} points: votes are right for {votes:.1f} %")
+    stands(f"costs {natural - votes:.1f} points: votes are right for {votes:.1f} %")
     stands(
         f"They certify {of('pixeldp 0.1', 'share_votes_1'):.1f} % of the predictions at 0.1, and "
         f"for {of('pixeldp 0.1', 'certified_votes_1'):.1f} % of the images a right one"

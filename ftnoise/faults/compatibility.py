@@ -11,10 +11,10 @@ from ftnoise.core.checks import expect, is_number
 from ftnoise.core.data import finite
 from ftnoise.core.errors import BadInput
 from ftnoise.layers.graph import Step, unfold
+from ftnoise.layers.logits import kind_of
 
 # Threshold between two classes, by the activation of the output.
 MIDDLES = {"sigmoid": 0.5, "hard_sigmoid": 0.5, "tanh": 0.0, "softsign": 0.0, "linear": 0.0}
-PROBABILITIES = ("softmax", "sigmoid", "hard_sigmoid")
 OTHERS = ("float16", "bfloat16", "float64")
 # In inference they give the values that they get, in another order or shape at most.
 PASSING = (
@@ -62,8 +62,7 @@ def threshold_of(network: keras.Model, given: float | None = None) -> float:
 def gives_probabilities(network: keras.Model) -> bool:
     """Whether the last layer that changes values is a softmax or sigmoid; else they are logits."""
     last = _last(network)
-    is_softmax = last is not None and isinstance(last.layer, keras.layers.Softmax)
-    return is_softmax or (last is not None and last.function in PROBABILITIES)
+    return last is not None and (kind_of(last.layer) != "logits" or last.function == "hard_sigmoid")
 
 
 def _last(network: keras.Model) -> Step | None:

@@ -45,7 +45,7 @@ def ending(network: keras.Model, graph: Graph) -> Ending:
     """
     shape = tuple(network.output_shape)
     last = next((step for step in graph.steps if graph.output in step.outputs), None)
-    kind = "logits" if last is None else _kind(last.layer)
+    kind = "logits" if last is None else kind_of(last.layer)
     expect(
         len(shape) == 2 and bool(shape[1]) and (shape[1] == 1) == (kind == "sigmoid"),
         "a network that ends in at least 2 logits, their softmax or one sigmoid (a network with "
@@ -94,7 +94,7 @@ def without_probabilities(network: keras.Model) -> keras.Model:
     return keras.Model(inputs, copy.call(inputs), name=network.name)
 
 
-def _kind(layer: Any) -> str:
+def kind_of(layer: Any) -> str:
     """Whether a layer gives "softmax", "sigmoid" or, for all that is known, "logits"."""
     if isinstance(layer, kl.Softmax):
         return "softmax" if layer.axis in (-1, 1) else "logits"

@@ -232,7 +232,7 @@ class InjectionResult(Result):
         lines += self._safety()
         valid = "within 0 to 100 %, for a number of trials that was fixed beforehand"
         if not free:
-            valid = "valid at any stopping time (2 to 20 times as wide as Student's)"
+            valid = "valid at any stopping time, and wider than Student's"
         lines.append(f"Intervals of the mean accuracy over trials: {rows[0].method}, {valid}.")
         if (last := rows[-1]).trial_error is not None:
             more = f"; more {last.enlarge} reduce it most" if last.enlarge else ""

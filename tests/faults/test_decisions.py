@@ -112,6 +112,8 @@ def test_no_faults_are_masked_everywhere():
         ([layers.Softmax()], True),
         ([layers.Activation("softmax"), layers.Reshape((3,))], True),
         ([layers.Activation("tanh")], False),
+        ([layers.Activation("hard_sigmoid")], True),
+        ([layers.Dense(3, activation=layers.Softmax())], True),
     ],
 )
 def test_probabilities_are_known_by_the_last_activation(last, expected):
