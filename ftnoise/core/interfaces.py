@@ -33,7 +33,7 @@ from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import count, expect, instance, is_name, is_number
 from ftnoise.core.data import Data, Sources
 from ftnoise.core.errors import BadInput
-from ftnoise.core.lazy import keras
+from ftnoise.core.lazy import keras, tf
 from ftnoise.core.preset import Preset
 from ftnoise.core.schedule import Schedule
 from ftnoise.core.spec import JSON, Spec
@@ -150,12 +150,13 @@ class Updater:
     Attributes:
         optimizer: the Keras optimizer, whose variables a checkpoint holds.
         metrics: Keras metrics of its own, reset at the start of each log interval and logged.
-        discloses: statistics of the training examples may be logged during the training.
+        secret: the noise has a key that nobody knows. Then noise on the examples has one too, and
+            no exact statistic of the training examples is logged.
     """
 
     optimizer: Any
     metrics: tuple[Any, ...] = ()
-    discloses: bool = True
+    secret: bool = False
 
     @abstractmethod
     def batch(self, order: Tensor, step: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -252,6 +253,16 @@ class Weights(Spec):
         epoch. Measures of a trained network still count all training examples.
         """
         return 0.0
+
+    def settings(self, network: keras.Model) -> list[tf.Variable]:
+        """Variables with settings or a schedule's position of this member.
+
+        A training that starts from the weights of another one has its own values of them.
+
+        Args:
+            network: the network that `rebuild` returned.
+        """
+        return []
 
     def during_pass(self, network: keras.Model, seed: Tensor) -> AbstractContextManager[None]:
         """A block in which the compiled step calls the objective, and another for the penalty.

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ftnoise.core.checks import expect
 from ftnoise.layers.replacing import holding, layers
 
 
@@ -26,15 +27,18 @@ class WeightsOf:
     def __init__(self, network: keras.Model) -> None:
         self.network = network
         self.variables = list(network.trainable_variables)
-        self.places = [
-            next(
-                (layer, name)
-                for layer in layers(network)
-                for name, value in vars(layer).items()
-                if value is variable
-            )
-            for variable in self.variables
-        ]
+        places = {
+            id(value): (layer, name)
+            for layer in layers(network)
+            for name, value in vars(layer).items()
+        }
+        missing = [one.name for one in self.variables if id(one) not in places]
+        expect(
+            not missing,
+            f"{network.name} with its weights in layers, not in cells or in layers of layers",
+            weights=missing,
+        )
+        self.places = [places[id(variable)] for variable in self.variables]
 
     def logits(self, values: Sequence[Any], x: Any) -> Any:
         """Logits `[batch, classes]` of `x` with these values, in the order of the variables."""

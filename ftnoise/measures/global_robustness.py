@@ -153,7 +153,7 @@ class GlobalRobustness(Measure):
         bounded = None
         if self.verify is not None and not is_stochastic(network) and self.verify.allows(network):
             bounded = self._verified(evaluation.resumable, network, x, ~attacked["changed"])
-        return self._summary(attacked, bounded)
+        return self._summary(attacked, bounded, max(2, network.output_shape[-1]))
 
     def drawn(self, size: int) -> np.ndarray:
         """Sorted indices of the examples, drawn from `size` examples without replacement.
@@ -258,9 +258,11 @@ class GlobalRobustness(Measure):
         return stacked | {"refuted": refuted, "variation": least}
 
     def _summary(
-        self, attacked: dict[str, np.ndarray], bounded: dict[str, np.ndarray] | None
+        self,
+        attacked: dict[str, np.ndarray],
+        bounded: dict[str, np.ndarray] | None,
+        classes: int,
     ) -> Measurement:
-
         changed, variation = attacked["changed"], attacked["variation"]
         if bounded is not None:
             changed = changed | bounded["refuted"]
@@ -303,18 +305,18 @@ class GlobalRobustness(Measure):
             arrays["variation_high"] = np.array(
                 [bounded_interval(row, confidence).high for row in most[:, order]]
             )
-        classes = _by_class(~changed, attacked["predicted"], confidence)
+        by_class = _by_class(~changed, attacked["predicted"], classes, confidence)
         scalars = {
             f"{name}_{n}": float(value)
             for name, values in arrays.items()
             if name != "radii"
             for n, value in enumerate(values, 1)
         }
-        for n, (worst, p) in enumerate(classes.pop("worst"), 1):
+        for n, (worst, p) in enumerate(by_class.pop("worst"), 1):
             scalars |= {f"worst_class_{n}": float(worst), f"worst_class_p_{n}": p}
         return Measurement(
             scalars=scalars,
-            arrays=arrays | classes,
+            arrays=arrays | by_class,
             info={
                 "attacks": [attack.at(self.radii[-1]).name for attack in self.attacks],
                 "examples": size,
@@ -339,27 +341,26 @@ class _Clock:
         return left / max(1, self.calls + 1)
 
 
-def _by_class(kept: np.ndarray, predicted: np.ndarray, confidence: float) -> dict[str, Any]:
+def _by_class(
+    kept: np.ndarray, predicted: np.ndarray, number: int, confidence: float
+) -> dict[str, Any]:
     """Shares of each predicted class `[radii, classes]`, and the worst class with its p-value."""
     from scipy.stats import fisher_exact
 
-    number = int(predicted.max()) + 1
+    present = np.unique(predicted).tolist()
     shares = np.full((3, len(kept), number), np.nan)
     worst = []
     for n, row in enumerate(kept):
         p = []
-        for c in range(number):
+        for c in present:
             own, others = row[predicted == c], row[predicted != c]
-            if not len(own):
-                p.append(1.0)
-                continue
             each = 1 - (1 - confidence) / number
             ends = vote_bounds(own.sum(), len(own), (1 - each) / 2)
             shares[:, n, c] = 100 * np.array([own.mean(), *ends])
             table = [[part.sum(), len(part) - part.sum()] for part in (own, others)]
             p.append(float(fisher_exact(table, alternative="less").pvalue))
         lowest = int(np.nanargmin(shares[0, n]))
-        worst.append((lowest, holm(p)[lowest]))
+        worst.append((lowest, holm(p)[present.index(lowest)]))
     names = ("class_robust", "class_robust_low", "class_robust_high")
     return dict(zip(names, shares, strict=True)) | {"worst": worst}
 

@@ -20,6 +20,7 @@ from ftnoise.core.preset import Preset
 from ftnoise.core.resumable import Resumable
 from ftnoise.core.spec import spec_id
 from ftnoise.faults.fault import Fault
+from ftnoise.faults.rates import Count
 from ftnoise.stats.summary import summarize
 
 
@@ -29,7 +30,8 @@ class UnderFaults(Measure):
 
     Scalars, for each of `scalars` that the measure returns in all trials: `faulty_...`, the mean
     over trials; `faulty_..._low` and `faulty_..._high`, its 95 % t interval over trials;
-    `drop_of_...`, the scalar without faults minus that mean. Arrays: `by_trial_...` `[trials]`.
+    `drop_of_...`, the scalar without faults (in the same storage format) minus that mean. Arrays:
+    `by_trial_...` `[trials]`.
 
     Args:
         measure: of each faulty network.
@@ -75,15 +77,17 @@ class UnderFaults(Measure):
         from ftnoise.faults.injection import injected
 
         alone = dataclasses.replace(trained, checkpointing=Checkpointing())
+        none = self.fault.at(Count(faults=0))
 
         def measured(start: int, stop: int) -> dict[str, Any]:
             found = []
             for trial in range(start - 1, stop - 1):
-                if trial < 0:
+                if trial < 0 and not self.fault.where.stored:
                     found.append(self.measure.evaluate(alone).scalars)
                     continue
-                x = trained.data.x_test
-                with injected(trained.network, self.fault, self.seed, trial, x):
+                # In a storage format, the network without faults is the stored one.
+                fault, x = self.fault if trial >= 0 else none, trained.data.x_test
+                with injected(trained.network, fault, self.seed, max(trial, 0), x):
                     found.append(self.measure.evaluate(alone).scalars)
             return {name: [one.get(name, np.nan) for one in found] for name in self.scalars}
 

@@ -13,6 +13,7 @@ An epoch of `fit` is a log interval: one epoch of the schedule, or several short
 from __future__ import annotations
 
 import math
+import secrets
 import time
 from functools import partial
 from typing import Any
@@ -60,7 +61,10 @@ def train(
             f"a network to start from with the weights of {network.name}",
             shapes=[array.shape for array in start],
         )
+        own = [(one, one.numpy()) for one in (training.weights or Weights()).settings(network)]
         network.set_weights(start)
+        for variable, value in own:
+            variable.assign(value)
     check_fit(training, network, data)
     # A longer training with these slots takes the same first steps.
     shareable = start is None and training.weights is None and not run.schedule.drops
@@ -169,6 +173,10 @@ class Loop(keras.Model):
         self.keys = {purpose: seeds.key(run.seed, purpose) for purpose in purposes}
         gradients = training.gradients or Plain()
         self.updater = gradients.start(network, run, examples, xla=xla)
+        if self.updater.secret:
+            # Known noise on the examples by their places in a batch would shift by one place, and
+            # change each clipped gradient, where an example is added.
+            self.keys |= {name: secrets.randbits(63) for name in ("augmentation", "inputs", "draw")}
         self.updater.optimizer._create_all_weights(network.trainable_variables)
         self.steps_per_call = SLOW_STEPS_PER_CALL if training.attacks else STEPS_PER_CALL
         self.calls_per_interval = -(-self.steps_per_interval // self.steps_per_call)
@@ -209,7 +217,7 @@ class Loop(keras.Model):
             return step + 1
 
         tf.while_loop(lambda step: step < end, update, [first])
-        if not self.updater.discloses:
+        if self.updater.secret:
             return {"step": end - 1}
         return {metric.name: metric.result() for metric in self.metrics}
 
@@ -221,7 +229,7 @@ class Loop(keras.Model):
         if self.training.augmentation:
             x = self.training.augmentation.augment(x, self.seed("augmentation", step))
         loss, logits = self.compiled_step(x, y, present, step)
-        if self.updater.discloses:
+        if not self.updater.secret:
             count = tf.shape(y)[0] if present is None else tf.math.count_nonzero(present)
             self.loss_metric.update_state(loss, sample_weight=count)
             self.accuracy_metric.update_state(_hits(logits, y), sample_weight=present)

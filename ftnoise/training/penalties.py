@@ -27,7 +27,8 @@ class _Weights(Penalty):
 
     Args:
         weight: factor of the penalty, >= 0.
-        biases: whether vectors (biases, scales) count too; False counts kernels only.
+        biases: whether vectors (biases, scales) and standard deviations of weights count too;
+            False counts kernels only.
     """
 
     weight: float
@@ -42,7 +43,14 @@ class _Weights(Penalty):
     def value(self, network: keras.Model, x: Any) -> Any:
         """The penalty, a scalar; it does not depend on `x`."""
         del x
-        variables = [v for v in network.trainable_variables if self.biases or v.shape.rank > 1]
+        from ftnoise.layers.drawing import noise_weights
+
+        noise = {id(variable) for variable in noise_weights(network)}
+        variables = [
+            variable
+            for variable in network.trainable_variables
+            if self.biases or (variable.shape.rank > 1 and id(variable) not in noise)
+        ]
         sizes = [self.size(variable) for variable in variables]
         return self.weight * tf.add_n(sizes) if sizes else tf.zeros([])
 

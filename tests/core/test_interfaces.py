@@ -74,7 +74,7 @@ def test_what_a_member_may_do_has_a_default():
     assert weights.callbacks(network, RUN) == []
     assert (Count().others(RUN), Count().red_flags({})) == ((), ())
     updater = Updater()
-    assert (updater.metrics, updater.discloses) == ((), True)
+    assert (updater.metrics, updater.secret) == ((), False)
     assert updater.at_most() is None
     assert updater.announce(3) is None
     assert updater.resume(None, 0, True) is None

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ftnoise.core.errors import BadInput
 from ftnoise.faults.where import Parameters
 from ftnoise.layers.posterior import PosteriorMean, WeightsOf, posterior_network
 
@@ -77,3 +78,9 @@ def test_values_stand_in_for_weights():
     np.testing.assert_allclose(
         WeightsOf(plain).logits(values, X), np.repeat(X.sum(1)[:, None], 2, 1), rtol=1e-5
     )
+
+
+def test_weights_in_cells_are_refused():
+    plain = keras.Sequential([keras.Input([6, 2]), keras.layers.LSTM(3), keras.layers.Dense(2)])
+    with pytest.raises(BadInput, match="lstm_cell/kernel"):
+        WeightsOf(plain)

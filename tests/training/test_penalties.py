@@ -8,6 +8,7 @@ import tensorflow as tf
 from ftnoise.core.errors import BadInput
 from ftnoise.layers.convolution import ImageConv2D
 from ftnoise.training.penalties import L1, L2, Jacobian
+from ftnoise.training.weights.sdr_learnable import SDRLearnable
 
 
 @pytest.fixture
@@ -56,6 +57,16 @@ def test_weight_penalties_are_keras_regularizers(network, penalty, regularizer):
         assert float(ours) == pytest.approx(float(theirs), rel=1e-6)
         for gradient, known_gradient in zip(gradients, known_gradients, strict=True):
             np.testing.assert_allclose(gradient, known_gradient, rtol=1e-6, atol=1e-9)
+
+
+def test_standard_deviations_are_no_kernels():
+    plain = keras.Sequential([keras.layers.Dense(3, input_shape=(4,))])
+    drawn = SDRLearnable(start=0.5).rebuild(plain)
+    (layer,) = drawn.layers
+    kernel, stds = (float(tf.reduce_sum(part**2)) for part in (layer.kernel, layer.kernel_std))
+    assert float(L2(weight=1.0).value(drawn, None)) == pytest.approx(kernel)
+    both = float(L2(weight=1.0, biases=True).value(drawn, None))
+    assert both == pytest.approx(kernel + stds + float(tf.reduce_sum(layer.bias_std**2)))
 
 
 def test_without_biases_their_gradient_is_nothing(network):

@@ -196,9 +196,15 @@ class DPSGD(Gradients):
             f"batch_size <= {examples}, the training examples",
             batch_size=run.schedule.batch_size,
         )
-        from ftnoise.training.gradients.checks import check
+        from ftnoise.training.gradients.checks import check, draws
 
         random = check(network)
+        expect(
+            not (self.secret_key and draws(network)),
+            f"{network.name} without Keras' random layers with a secret key, as their seed is "
+            "public: ftnoise.layers.keyed_noise has layers with a key",
+            secret_key=self.secret_key,
+        )
         if isinstance(self.engine, Reference):
             expect(
                 examples % run.schedule.batch_size == 0,
@@ -233,8 +239,7 @@ class PrivateUpdater(Updater):
 
         self.spec, self.network, self.run, self.examples = spec, network, run, examples
         self.repeatable, self.multiple = repeatable, XLA_MULTIPLE if xla else 1
-        # Exact numbers about the examples would be a release without noise.
-        self.discloses = not spec.secret_key
+        self.secret = spec.secret_key
         self.steps_per_epoch = run.schedule.steps_per_epoch(examples)
         self.batch_size = run.schedule.batch_size
         self.ledger: list[dict[str, JSON]] = []

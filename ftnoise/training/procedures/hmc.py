@@ -116,6 +116,7 @@ class HMC(Procedure):
 
         Raises:
             RunFailed: the density is not finite at the start of a chain.
+            BadInput: the examples do not fit the network, or it has weights that are not trained.
         """
         del network  # chains start from their own networks
         keeping = checkpointing or Checkpointing()
@@ -135,6 +136,7 @@ class HMC(Procedure):
         self, run: Run, data: Data, keeping: Checkpointing, starting: Checkpointing
     ) -> list[Any]:
         """The samples of a chain: for each trainable weight an array `[samples, ...]`."""
+        from ftnoise.training.loop import check_fit
         from ftnoise.training.procedures.trajectories import Trajectories
 
         first = dataclasses.replace(run, training=self.beginning)
@@ -153,6 +155,12 @@ class HMC(Procedure):
             keras.backend.clear_session()
             seeds.fix_initialization(run.seed)
             network = run.architecture.build()
+        check_fit(Training(), network, data)
+        expect(
+            not network.non_trainable_weights,
+            f"{network.name} without weights that are not sampled, such as moving averages",
+            weights=[one.name for one in network.non_trainable_weights],
+        )
         work = Trajectories(network, self)
         samples = [np.empty((self.samples, *part.shape), np.float32) for part in work.position]
         stored = _series(arrays, "sample")  # none of a chain that is still burning in

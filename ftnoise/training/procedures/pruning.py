@@ -7,7 +7,8 @@ it takes: each round removes 1 - (1 - P)^(1 / n) of what is left of each kernel.
 Deviations
 1. The numbers of weights that are left are exact: round(size (1 - P)^(r / n)) after round r.
 2. The second paper does not say where the weights are rewound to; by default to the initial ones.
-3. Biases are neither pruned nor counted; they are rewound too.
+3. Biases are neither pruned nor counted; they are rewound too. Kernels are those of dense and
+   convolutional layers, not of depthwise ones.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 from ftnoise.core import seeds
 from ftnoise.core.checkpointing import Checkpointing
-from ftnoise.core.checks import count, fraction, instance
+from ftnoise.core.checks import count, expect, fraction, instance
 from ftnoise.core.data import Data
 from ftnoise.core.interfaces import Procedure, Run, Weights
 from ftnoise.core.lazy import keras, np
@@ -55,8 +56,10 @@ class IterativePruning(Procedure):
     def scaled(self, preset: Preset) -> IterativePruning:
         """The training's smaller self, and the share of the epochs to rewind to."""
         rewind = self.rewind
-        if rewind and preset.epochs is not None:
-            rewind = max(1, round(preset.epochs * rewind))
+        if rewind:
+            share = 0 if preset.epochs is None else preset.epochs
+            share *= preset.attack_epochs if self.attacks else 1
+            rewind = max(1, round(share * rewind))
         return dataclasses.replace(self, training=self.training.scaled(preset), rewind=rewind)
 
     @property
@@ -65,8 +68,20 @@ class IterativePruning(Procedure):
         return self.training
 
     def build(self, run: Run) -> keras.Model:
-        """The untrained network, with all of its weights."""
-        return self.training.build(run)
+        """The untrained network, with all of its weights.
+
+        Raises:
+            BadInput: its layers draw their weights, so that those that are pruned would not be 0.
+        """
+        from ftnoise.layers.drawing import noise_weights
+
+        network = self.training.build(run)
+        expect(
+            not noise_weights(network),
+            "a training to prune whose weights have no standard deviations",
+            weights=self.training.weights,
+        )
+        return network
 
     def train(
         self,
@@ -87,7 +102,7 @@ class IterativePruning(Procedure):
         if network is None:
             keras.backend.clear_session()
             seeds.fix_initialization(run.seed)
-            back = self.training.build(run).get_weights()
+            back = self.build(run).get_weights()
         else:
             back = network.get_weights()
         if self.rewind:
@@ -149,6 +164,9 @@ class _Masked(Weights):
     @property
     def validation(self) -> float:
         return self.inner.validation
+
+    def settings(self, network: keras.Model) -> list[Any]:
+        return self.inner.settings(network)
 
     def during_pass(self, network: keras.Model, seed: Any) -> AbstractContextManager[None]:
         return self.inner.during_pass(network, seed)

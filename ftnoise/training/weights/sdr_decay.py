@@ -67,6 +67,11 @@ class SDRDecay(Weights):
             network, GAUSSIAN, state=(self.zeta,), start=self.start, learnable=False
         )
 
+    def settings(self, network: keras.Model) -> list[Any]:
+        from ftnoise.layers.random_weights import gaussian_layers
+
+        return [gaussian_layers(network)[0].state]
+
     def after_step(self, network: keras.Model, gradients: list[Any], seed: Any) -> None:
         """Variances (standard deviations if `published`) grow and, when it is due, decay."""
         from ftnoise.layers.random_weights import gaussian_layers

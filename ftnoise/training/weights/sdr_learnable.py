@@ -206,6 +206,11 @@ class SDRLearnable(Weights):
         state = Thresholds(self.lowest, self.highest)
         return with_random_weights(network, GAUSSIAN, state=state, start=self.start, learnable=True)
 
+    def settings(self, network: keras.Model) -> list[Any]:
+        from ftnoise.layers.random_weights import gaussian_layers
+
+        return [gaussian_layers(network)[0].state]
+
     def after_step(self, network: keras.Model, gradients: list[Any], seed: Any) -> None:
         """Clips the standard deviations (Algorithm 3)."""
         from ftnoise.layers.random_weights import gaussian_layers

@@ -13,10 +13,12 @@ from ftnoise.attacks.pgd import PGD
 from ftnoise.core import seeds
 from ftnoise.core.errors import BadInput
 from ftnoise.training import Training
+from ftnoise.training.augmentation import CropAndFlip
 from ftnoise.training.gradients.dpsgd import DPSGD, Engine, Poisson, Reference, Shuffled
 from ftnoise.training.inputs.adversarial import AdversarialTraining
 from ftnoise.training.inputs.gaussian import GaussianNoise
 from ftnoise.training.inputs.trades import TRADES
+from ftnoise.training.loop import Loop
 from ftnoise.training.penalties import L1, L2, Jacobian
 
 PRIVATE = Training(gradients=DPSGD(noise_multiplier=1.0))
@@ -282,6 +284,29 @@ def test_with_a_secret_key_nothing_exact_about_the_training_examples_is_logged(
     assert [epoch.keys() for epoch in checkpointing.history] == [
         {"step", "val_loss", "val_accuracy"}
     ] * 4
+
+
+def test_with_a_secret_key_noise_on_the_examples_has_secret_keys_too(run_of, images):
+    """Known noise by places would let one more example change the gradients of all after it."""
+    noise = {"inputs": GaussianNoise(sigma=0.3), "augmentation": CropAndFlip()}
+
+    def keys(**fields):
+        gradients = DPSGD(noise_multiplier=1.0, **fields)
+        run = run_of(Training(gradients=gradients, **noise), batch_size=10)
+        return Loop(run.training, run.training.build(run), run, images()).keys
+
+    public, secret, other = keys(), keys(secret_key=True), keys(secret_key=True)
+    assert public == keys()
+    drawn = {"augmentation", "inputs", "draw"}
+    assert {name for name in public if len({public[name], secret[name], other[name]}) == 3} == drawn
+
+
+def test_with_a_secret_key_random_layers_of_keras_are_refused(run_of):
+    network = keras.Sequential([keras.layers.Dropout(0.5, input_shape=(4,)), keras.layers.Dense(3)])
+    run = run_of(Training(), batch_size=10)
+    DPSGD(noise_multiplier=1.0).start(network, run, 37, xla=False)
+    with pytest.raises(BadInput, match="random layers"):
+        DPSGD(noise_multiplier=1.0, secret_key=True).start(network, run, 37, xla=False)
 
 
 def test_the_reference_engine_takes_other_noise_after_a_stop(run_of):

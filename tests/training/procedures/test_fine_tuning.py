@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from ftnoise.core.errors import BadInput
 from ftnoise.core.preset import Preset
 from ftnoise.core.schedule import Schedule
+from ftnoise.layers.drawing import noise_weights
 from ftnoise.training import Training
 from ftnoise.training.gradients.dpsgd import DPSGD
 from ftnoise.training.inputs.trades import TRADES
 from ftnoise.training.penalties import L2
 from ftnoise.training.procedures.fine_tuning import FineTuning
+from ftnoise.training.weights.sdr_learnable import SDRLearnable
 
 BEFORE = Schedule(epochs=2, batch_size=4, learning_rate=0.05)
 ROBUST = Training(inputs=TRADES(attack_epsilon=0.1, steps=2))
@@ -79,6 +82,15 @@ def test_its_id_names_both_trainings_and_rests_on_both(run_of):
     # The seed of the run is that of both.
     again = replace(run, seed=3)
     assert again.training.origin(again).seed == 3
+
+
+def test_settings_of_the_second_training_are_its_own(run_of, images):
+    wide, narrow = SDRLearnable(start=0.5), SDRLearnable(start=0.5, lowest=0.1, highest=0.2)
+    run = run_of(fine_tuning(first=Training(weights=wide), training=Training(weights=narrow)))
+    stds = noise_weights(run.training.train(run, images()))
+    values = np.concatenate([std.numpy().ravel() for std in stds])
+    assert values.min() >= np.float32(0.1)
+    assert values.max() <= np.float32(0.2)
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from ftnoise.architectures import SequentialNetwork
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput, RunFailed
 from ftnoise.core.preset import PRESETS
@@ -25,6 +27,7 @@ POINTS = tf.constant([[0.5, -1.0], [1.0, 0.3], [-0.7, 0.8], [0.1, 1.2]]), tf.con
 
 
 def network(bias=False):
+    tf.keras.utils.set_random_seed(1)
     inputs = tf.keras.Input([2])
     return tf.keras.Model(inputs, tf.keras.layers.Dense(2, use_bias=bias)(inputs))
 
@@ -213,6 +216,33 @@ def test_a_start_without_a_finite_density_is_said():
     work = trajectories(model)
     with pytest.raises(RunFailed, match="density is not finite"):
         work.begin(*POINTS, anew=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network(SequentialNetwork):
+    """A dense network with another layer in front of it."""
+
+    input_shape: tuple[int, ...] = (6, 6, 1)
+    classes: int = 3
+    normalized: bool = False
+
+    def layers(self):
+        normal = [tf.keras.layers.BatchNormalization()] if self.normalized else []
+        return [tf.keras.layers.Flatten(), *normal, tf.keras.layers.Dense(self.classes)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"normalized": True}, "moving_mean"),
+        ({"classes": 2}, "classes"),
+        ({"input_shape": (5, 5, 1)}, "shape"),
+    ],
+)
+def test_a_network_that_cannot_be_sampled_or_does_not_fit_is_refused(fields, said, run_of, images):
+    run = run_of(HMC(samples=1, step_size=0.01, burn_in=0), architecture=Network(**fields))
+    with pytest.raises(BadInput, match=said):
+        run.training.train(run, images())
 
 
 def test_presets_take_fewer_samples():

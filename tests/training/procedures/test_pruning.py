@@ -12,7 +12,7 @@ from ftnoise.core import seeds
 from ftnoise.core.data import Sources
 from ftnoise.core.errors import BadInput
 from ftnoise.core.interfaces import Run
-from ftnoise.core.preset import PRESETS
+from ftnoise.core.preset import PRESETS, Preset
 from ftnoise.core.schedule import Schedule
 from ftnoise.datasets.mnist import MNIST
 from ftnoise.training import Training
@@ -21,6 +21,7 @@ from ftnoise.training.inputs.trades import TRADES
 from ftnoise.training.procedures import pruning
 from ftnoise.training.procedures.pruning import IterativePruning, kernels
 from ftnoise.training.weights.dropconnect import DropConnect
+from ftnoise.training.weights.sdr_learnable import SDRLearnable
 
 
 def pruned(run_of, images, memory=None, **fields):
@@ -127,6 +128,14 @@ def test_it_goes_with_trades_and_presets(run_of, images):
     assert quick.rewind == max(1, round(4 * PRESETS["quick"].epochs))
     assert procedure.attacks
     assert not procedure.noisy
+    assert procedure.scaled(PRESETS["smoke"]).rewind == 1
+    longer = replace(procedure, rewind=50)
+    assert longer.scaled(Preset(name="cpu", summary="", attack_epochs=0.4)).rewind == 20
+
+
+def test_weights_that_are_drawn_are_not_pruned(run_of, images):
+    with pytest.raises(BadInput, match="standard deviations"):
+        pruned(run_of, images, training=Training(weights=SDRLearnable()))
 
 
 @pytest.mark.parametrize(
