@@ -99,9 +99,7 @@ class Attacked:
 class Evaluation:
     """One or several attacks of one measurement, which share checkpoints and compiled networks.
 
-    Args:
-        checkpointing: the measure's.
-        identity: everything that the results depend on, such as the id of the measure.
+    `identity` is everything that the results depend on, such as the id of the measure.
     """
 
     def __init__(self, checkpointing: Checkpointing, identity: str = "") -> None:
@@ -118,16 +116,11 @@ class Evaluation:
         judge: keras.Model | None = None,
         votes: int = 1,
     ) -> Attacked:
-        """Attacks examples; raises `BadInput` as `Attack.perturb` does.
+        """Attacks examples `[n, ...]` in [0, 1]; raises `BadInput` as `Attack.perturb` does.
 
-        Args:
-            part: name of this attack in the measurement, in lower case letters and _.
-            attack: the attack.
-            network: the attacked network.
-            x: examples `[n, ...]` in [0, 1].
-            y: labels `[n]`, integers.
-            judge: the network that has to be right, if it is another one (transfer).
-            votes: draws of a network that draws whose majority has to be right.
+        `part` names this attack in the measurement, in lower case letters and _. The judge is the
+        network that has to be right, if it is another one (transfer). Of a network that draws, the
+        majority of `votes` draws has to be right.
         """
         check_range(x)
         target, judging = (self.target(one, x.shape[1:]) for one in (network, judge or network))
@@ -157,15 +150,9 @@ class Evaluation:
     ) -> dict[str, np.ndarray]:
         """How an attack changes the outputs, with the predictions as labels; raises as `attacked`.
 
-        Args:
-            part: name of this attack in the measurement, in lower case letters and _.
-            attack: the attack.
-            network: gives logits.
-            x: examples `[n, ...]` in [0, 1].
-
-        Returns:
-            `predicted` class `[n]`; `changed`, whether another class reaches it before or under the
-            attack, bool `[n]`; `variation`, the largest change of a class's probability, `[n]`.
+        `part` and `x` are as in `attacked`. Gives the `predicted` class `[n]`; `changed`, whether
+        another class reaches it before or under the attack, bool `[n]`; and `variation`, the
+        largest change of a class's probability, `[n]`.
         """
         check_range(x)
         target = self.target(network, x.shape[1:])
@@ -205,19 +192,10 @@ class Evaluation:
     ) -> dict[str, np.ndarray]:
         """Searches for the nearest wrong examples; raises `BadInput` as `Search.search` does.
 
-        Args:
-            part: name of this search in the measurement, in lower case letters and _.
-            search: the search.
-            network: the network that it sees.
-            x: examples `[n, ...]` in [0, 1].
-            y: labels `[n]`, integers.
-            judge: the network that scores the results.
-            draws: of the judge, which the search has not seen.
-
-        Returns:
-            `found`, whether a pass of the search erred, bool `[n]`; `distance` `[n]` of the example
-            that it led to; and `clean` and `right`, the share of the judge's draws that get the
-            example right without the search and after it, `[n]`.
+        `part` and `x` are as in `attacked`. The search has not seen the `draws` of the judge, which
+        scores the results. Gives `found`, whether a pass of the search erred, bool `[n]`;
+        `distance` `[n]` of the example that it led to; and `clean` and `right`, the share of the
+        judge's draws that get the example right without the search and after it, `[n]`.
         """
         check_range(x)
         target, judging = (self.target(one, x.shape[1:]) for one in (network, judge))

@@ -102,14 +102,10 @@ def until_wrong(
 ) -> tuple[Any, Any]:
     """Rounds of a search; examples leave the batch in the round that gets them wrong.
 
-    Args:
-        take: `(round, state) -> (state, result, wrong)`, bool `[left]`, for the examples left.
-        state: tuple of tensors `[batch, ...]`.
-        start: the result `[batch, ...]` of an example that stays right.
-        rounds: the most rounds.
-
-    Returns:
-        The results `[batch, ...]`, and which examples were wrong, bool `[batch]`.
+    `take` maps a round and the state, a tuple of tensors `[batch, ...]`, to
+    `(state, result, wrong)` of the examples left; wrong is bool `[left]`. `start` is the result of
+    an example that stays right, `[batch, ...]`. Gives the results `[batch, ...]`, and which
+    examples were wrong, bool `[batch]`.
     """
     results, left = start, tf.range(len(start))[:, None]
     found = tf.zeros(len(start), tf.bool)

@@ -98,12 +98,8 @@ def presets_help(presets: Mapping[str, Preset]) -> str:
 def chosen(arguments: argparse.Namespace, rows: str | None = None) -> tuple[Experiment, Preset]:
     """The named experiment within the limits of the named preset, and the preset.
 
-    Args:
-        arguments: those of `named` and `common`.
-        rows: pattern of the rows that are of interest, or None for all.
-
-    Raises:
-        BadInput: there is no such experiment or row, or an argument does not fit the rows.
+    `rows` is a pattern of the rows that are of interest, None for all. Raises `BadInput` if an
+    argument does not fit them.
     """
     whole = catalog.experiment(arguments.experiment)
     if arguments.sample is not None:

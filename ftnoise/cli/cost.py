@@ -22,11 +22,7 @@ if TYPE_CHECKING:
 
 
 class Costs:
-    """The cost of tables on this machine, as far as it is known.
-
-    Args:
-        store: its runs folder keeps what was measured.
-    """
+    """The cost of tables on this machine, as far as it is known; the store keeps measured costs."""
 
     def __init__(self, store: Store) -> None:
         self._record = Record(store.root, "speed", held=lambda: False, shape={"*": {"*": float}})

@@ -192,11 +192,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def checked(given: argparse.Namespace) -> CampaignSettings:
-    """The settings; everything is checked before anything heavy is imported.
-
-    Raises:
-        BadInput: an argument is wrong, or does not fit the others.
-    """
+    """The settings; everything is checked before anything heavy is imported."""
     settings = CampaignSettings.of(**own_model.given_settings(given, CampaignSettings))
     for flag, used in (("--max-trials", "max_trials" in given), ("--plan", given.plan)):
         if used and settings.half_width is None:

@@ -30,11 +30,7 @@ STOPPED = "Stopped."
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs one command and returns its exit code.
-
-    Args:
-        argv: the command line without the program; None takes `sys.argv`.
-    """
+    """Runs one command, by default that of `sys.argv`, and returns its exit code."""
     _open_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # An old terminal may lack characters of a table: it shows a ? instead.
@@ -94,11 +90,7 @@ def dispatch(argv: list[str]) -> int:
 
 
 def parse(argv: list[str]) -> tuple[Any, argparse.Namespace]:
-    """The module of the command, and its arguments.
-
-    Raises:
-        BadInput: there is no such command or experiment, or an argument is wrong.
-    """
+    """The module of the command, and its arguments."""
     name, *rest = argv
     if name in ("-h", "--help"):
         print(overview())

@@ -18,14 +18,9 @@ def changed(
 ) -> tuple[Experiment, Preset]:
     """The experiment with changed runs and a note of them, and its preset under another name.
 
-    Args:
-        experiment: already within the limits of the preset.
-        preset: the preset.
-        settings: `path=literal`, the path being the fields from the run down, joined by dots.
-        rows: pattern of the rows to change, or None for all. Rows without a field stay as they are.
-
-    Raises:
-        BadInput: no row has the field, or the value is not one that it takes.
+    The experiment is already within the limits of the preset. A setting is `path=literal`, the path
+    being the fields from the run down, joined by dots. Rows without a field stay as they are; a
+    field that no row has raises `BadInput`.
     """
     changes = dict(map(_parsed, settings))
     runs = {row.name: row.run for row in experiment.matching(rows)}

@@ -83,13 +83,10 @@ def settings(
     special: dict[str, dict[str, Any]],
     exclusive: tuple[str, ...] = (),
 ) -> None:
-    """Adds the fields of a class of settings as arguments.
+    """Adds the fields of a class of settings as arguments, described by its documentation.
 
-    Args:
-        parser: gets them.
-        cls: a dataclass whose documentation describes its fields.
-        special: options of arguments that are not the number that the field holds.
-        exclusive: names of fields of which at most one is given.
+    `special` has the options of arguments that are not the number that the field holds. Of the
+    fields in `exclusive` at most one is given.
     """
     texts = descriptions(cls)
     group = parser.add_mutually_exclusive_group() if exclusive else parser
@@ -112,11 +109,7 @@ def descriptions(cls: type) -> dict[str, str]:
 
 
 def given_settings(given: argparse.Namespace, cls: type) -> dict[str, Any]:
-    """The values of the fields that the command line gives.
-
-    Raises:
-        BadInput: the confidence is no percentage.
-    """
+    """The values of the fields that are given; a confidence in percent becomes a fraction."""
     names = {field.name for field in fields(cls)}
     values = {name: value for name, value in vars(given).items() if name in names}
     if (percent := values.get("confidence")) is not None:
@@ -209,12 +202,7 @@ def measured(
 ) -> tuple[R, Path]:
     """Prints the result of a job, which is measured if it is not stored; returns its folder, too.
 
-    Args:
-        job: the measurement.
-        out: see `own_folder`, as is kind.
-        kind: such as `injections`.
-        words: see `reporting`, as is limit.
-        limit: put before the remaining time.
+    See `own_folder` for `out` and `kind`, and `reporting` for `words` and `limit`.
     """
     from ftnoise.user.folder import SUFFIXES, stored
 

@@ -53,11 +53,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def checked(given: argparse.Namespace) -> RobustnessSettings:
-    """The settings; everything is checked before anything heavy is imported.
-
-    Raises:
-        BadInput: an argument is wrong.
-    """
+    """The settings; everything is checked before anything heavy is imported."""
     values = own_model.given_settings(given, RobustnessSettings)
     radii = values.pop("radius")
     settings = RobustnessSettings.of(radii[0] if len(radii) == 1 else radii, **values)

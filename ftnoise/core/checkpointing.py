@@ -46,12 +46,10 @@ class Checkpointing:
         self.announced = announced
 
     def remember(self, shared: str, size: int, end: Checkpoint) -> None:
-        """Lets later work of this process start where this one has ended.
+        """Lets later work of this process start where this one has ended: at what `save` got last.
 
-        Args:
-            shared: identifies all that the two have in common: with it, they differ in size alone.
-            size: of this work: the larger one does all that the smaller one does, and then more.
-            end: what `save` got last.
+        `shared` identifies all that the two have in common: with it, they differ in size alone. The
+        larger one does all that the smaller one does, and then more.
         """
 
     def recall(self, shared: str, size: int) -> Checkpoint | None:

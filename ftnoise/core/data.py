@@ -44,8 +44,7 @@ class Sources:
     ) -> Sources:
         """Sources with `data_dir`, or else the folder that `FTNOISE_DATA` names.
 
-        Raises:
-            BadInput: there is no such folder.
+        Raises `BadInput` if there is no such folder.
         """
         chosen = data_dir or os.environ.get("FTNOISE_DATA") or None
         if chosen is None:

@@ -83,10 +83,8 @@ def columns_of(
 ) -> tuple[Column, ...]:
     """A column for each scalar of a measure.
 
-    Args:
-        measure: what is evaluated.
-        titles: by the scalar's name; the title alone if it is in percent, or title, unit, digits.
-        ends: by the scalar's name, the names of the ends of its interval.
+    `titles` has by the scalar's name a title, if it is in percent, or title, unit and digits;
+    `ends` the names of the ends of its interval.
     """
     found = []
     for name, text in titles.items():

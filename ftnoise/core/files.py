@@ -49,8 +49,7 @@ def write_text(path: Path, text: str) -> None:
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Replaces the file by `content`, atomically; makes the folder if it is missing.
 
-    Raises:
-        RunFailed: it cannot be written (no space, read-only, ...); the old content stays.
+    Raises `RunFailed` if it cannot be written (no space, read-only, ...); the old content stays.
     """
     with failing("write", path), replacing(path) as file:
         file.write(content)
@@ -63,8 +62,7 @@ class NoFile(OSError):
 def regular(path: str, flags: int) -> int:
     """For `open(path, "rb", opener=regular)`: a file alone is opened, as a pipe might never end.
 
-    Raises:
-        NoFile: it is a folder, pipe or device.
+    Raises `NoFile` if it is a folder, pipe or device.
     """
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise NoFile(f"{path} is no file, but a folder, pipe or device")
@@ -140,10 +138,8 @@ def locked(folder: Path) -> Iterator[bool]:
     """Gives True if this call got the folder's lock, which it then holds until the block ends.
 
     It does not wait, and a second call while the first holds the lock gives False. The kernel frees
-    the lock of a killed process. While it is held, the file says by whom (see `holder`).
-
-    Raises:
-        RunFailed: nothing can be locked here (read-only, no such file system feature, ...).
+    the lock of a killed process. While it is held, the file says by whom (see `holder`). Raises
+    `RunFailed` if nothing can be locked here (read-only, no such file system feature, ...).
     """
     lock = folder / LOCK
     with failing("lock", lock):

@@ -75,12 +75,8 @@ def reporting(
     """Shows progress with the remaining time, estimated from the rate since the start of a part.
 
     A part of the work begins where fewer units are done than before, or their total changes.
-
-    Args:
-        words: makes the line from the completed units, the total and the name of the work.
-        limit: put before the remaining time, such as "about ".
-        place: put behind it, such as "; run 2 of 8".
-        progress: where it is shown; by default a new one.
+    `words` makes the line from the completed units, the total and the name of the work. `limit` is
+    put before the remaining time, such as "about ", and `place` behind it, such as "; run 2 of 8".
     """
     shown = progress or Progress()
     began, first, last, whole = 0.0, 0, 0, 0

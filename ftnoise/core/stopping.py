@@ -45,8 +45,7 @@ def stoppable() -> Iterator[None]:
 def heeded(note: str = "") -> Iterator[None]:
     """A signal in this block leaves it as `KeyboardInterrupt`, whatever the exception became.
 
-    Args:
-        note: added to the exception, for the user.
+    `note` is added to the exception, for the user.
     """
     try:
         try:

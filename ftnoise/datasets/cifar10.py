@@ -59,11 +59,7 @@ class CIFAR10(PublicSet):
 
 
 def read_batches(folder: Path) -> Raw:
-    """The binary version: records of a label's byte and 3 planes of 32 x 32 bytes.
-
-    Raises:
-        BadInput: naming the file, if it is not readable or not made of whole records.
-    """
+    """The binary version: records of a label's byte and 3 planes of 32 x 32 bytes."""
     arrays = {}
     for split, names in BATCHES.items():
         records = []

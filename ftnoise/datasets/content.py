@@ -35,18 +35,10 @@ def checked(
     classes: int | None = None,
     original: str | None = None,
 ) -> Arrays:
-    """The arrays in the form described above.
+    """The arrays in the form described above; `BadInput` names `where` and the array that is wrong.
 
-    Args:
-        raw: arrays by name, as read.
-        where: the file or place, for the message.
-        sizes: number of training and of test examples, where known.
-        shape: shape of an example, if known.
-        classes: number of classes, if known.
-        original: `unordered_digest` of the original, if known.
-
-    Raises:
-        BadInput: naming `where` and the array that is wrong.
+    What is known is checked too: the number of training and of test examples, the shape of an
+    example, the number of classes, and the `unordered_digest` of the original.
     """
     expect(set(NAMES) <= set(raw), f"{where} to contain {', '.join(NAMES)}", arrays=sorted(raw))
     arrays: Arrays = {}

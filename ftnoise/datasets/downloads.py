@@ -33,13 +33,8 @@ DEBIAN_FOLDER = Path("/usr/share/datasets")
 def from_tfds(name: str, url: str, sources: Sources) -> Raw:
     """The supervised pairs of the splits `train` and `test` of a set of tensorflow-datasets.
 
-    Args:
-        name: the set's name in the library.
-        url: something on the host from which the library downloads this set.
-        sources: whether the network is allowed.
-
-    Raises:
-        Unavailable: offline, when the host does not answer, or when the library fails.
+    `url` is something on the host from which the library downloads this set. Raises `Unavailable`
+    offline, when the host does not answer, or when the library fails.
     """
     prepared = os.environ.get("TFDS_DATA_DIR") or os.path.expanduser("~/tensorflow_datasets")
     if any(Path(prepared).glob(f"{name}/*/dataset_info.json")):
@@ -59,8 +54,7 @@ def from_tfds(name: str, url: str, sources: Sources) -> Raw:
 def from_debian(name: str, sources: Sources) -> Raw:
     """The IDX files that the package `dataset-<name>` installs in `DEBIAN_FOLDER/<name>`.
 
-    Raises:
-        Unavailable: offline, without apt-get or dpkg, or when one of them fails.
+    Raises `Unavailable` offline, without apt-get or dpkg, or when one of them fails.
     """
     package = f"dataset-{name}"
     if sources.offline:

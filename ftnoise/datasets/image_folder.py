@@ -45,11 +45,8 @@ def origin(
 ) -> Origin:
     """The folder or `.zip` as an origin of uint8 images `[n, height, width, channels]`.
 
-    Args:
-        path: the folder or `.zip`.
-        class_names: what the labels mean, if known; the folders are then named like that, or
-            by the label's number.
-        shape: height, width and channels of all images, if known; no image is converted to it.
+    Its folders are named like the `class_names`, if they are known, or by the label's number. No
+    image is converted to the `shape` of all images, if that is known.
     """
     files = tuple(path / name for name in _in_folder(path)) if path.is_dir() else (path,)
     return Origin(path.name, functools.partial(_read, path, class_names, shape), path, files)

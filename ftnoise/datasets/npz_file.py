@@ -39,11 +39,7 @@ def origin(path: Path, *, cached: bool = True) -> Origin:
 
 
 def read(path: Path) -> Raw:
-    """The four arrays of the file, as they are.
-
-    Raises:
-        BadInput: naming the file, if it is not a readable `.npz`.
-    """
+    """The four arrays of the file, as they are."""
     from ftnoise.datasets.content import NAMES
 
     with opened(path) as archive:

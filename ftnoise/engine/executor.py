@@ -265,11 +265,7 @@ def local_workers(number: int) -> Iterator[Client]:
 
 @contextlib.contextmanager
 def cluster(address: str) -> Iterator[Client]:
-    """An existing cluster, whose workers see the same runs folder and have this package.
-
-    Raises:
-        BadInput: no scheduler answers there.
-    """
+    """An existing cluster, whose workers see the same runs folder and have this package."""
     import dask
     from distributed import Client
 

@@ -44,14 +44,9 @@ class Task:
 class Status:
     """How far a task is: trained, and complete if all measures of the table are stored too.
 
-    Args:
-        task: the task.
-        position: where an interrupted training resumes, such as "epoch 3 of 10"; or "".
-        trained: whether the training is finished.
-        complete: whether the measures are stored, too.
-        finished: when the training was, in UTC; or "".
-        running: whether a process works on it now.
-        failure: why the last attempt failed, if it did; or "".
+    `position` is where an interrupted training resumes, such as "epoch 3 of 10", `finished` when
+    the training was, in UTC, and `failure` why the last attempt failed; each may be "". `running`
+    is whether a process works on it now.
     """
 
     task: Task
@@ -68,18 +63,16 @@ class Status:
         if self.trained:
             return "to measure"
         epochs = self.task.run.schedule.epochs
-        return f"resumes after {self.position}" if self.position else f"{epochs} epochs"
+        if self.position:
+            return f"resumes after {self.position}"
+        return "1 epoch" if epochs == 1 else f"{epochs} epochs"
 
 
 def tasks(experiment: Experiment, seeds: int, rows: str | None = None) -> list[Task]:
     """The runs of a table: all rows with the first seed, then all with the second, ...
 
-    Before them stand the auxiliary runs that their measures need.
-
-    Args:
-        experiment: the table, within the limits of its preset.
-        seeds: number of seeds, at least 1.
-        rows: a pattern of row names; see `Experiment.matching`.
+    Before them stand the auxiliary runs that their measures need. The experiment is within the
+    limits of its preset, and `rows` a pattern of row names; see `Experiment.matching`.
     """
     todo = [
         Task(row, dataclasses.replace(run, seed=seed))

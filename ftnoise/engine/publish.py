@@ -26,20 +26,15 @@ def publish(
     """Copies a table's finished runs, and those that their measures need, into `target`.
 
     `ENVIRONMENTS` there lists the environment of each run that is not packed, or the list of them
-    where there were several; what was published there before stays.
+    where there were several; what was published there before stays. The experiment is within the
+    limits of its preset.
 
-    Args:
-        experiment: the table, within the limits of its preset.
-        seeds: number of seeds, or None for all that are stored.
-        store: where the runs are.
-        target: where they are published.
-        weights: number of seeds whose weights are copied, too, on the first draw of the data; None
-            is all. Runs without weights are packed, unless a figure shows arrays of them, or they
-            have a folder in `target`.
+    `seeds` is the number of seeds, `weights` that of seeds whose weights are copied, too, on the
+    first draw of the data; None is all. Runs without weights are packed, unless a figure shows
+    arrays of them, or they have a folder in `target`.
 
-    Raises:
-        BadInput: there are no finished runs, one of them would replace another private release, or
-            `target` is neither new, nor empty, nor published.
+    Raises `BadInput` if there are no finished runs, one of them would replace another private
+    release, or `target` is neither new, nor empty, nor published.
     """
     _check(target.root)
     if target.root.resolve() == store.root.resolve():

@@ -21,14 +21,10 @@ KEPT = {"training", "environments", "position"}
 
 
 class FolderCheckpointing(PartialWork):
-    """Checkpointing of a training, or of a part of a procedure, in a run's folder.
+    """Checkpointing of a training, or of a part of a procedure, in a run's locked folder.
 
-    Args:
-        folder: the run's folder, locked.
-        report: gets the number of completed and of all steps, and a text.
-        xla: see `Checkpointing`.
-        logs: TensorBoard's event files are written.
-        name: of the part; "" for the run itself.
+    `report` gets the number of completed and of all steps, and a text. With `logs`, TensorBoard's
+    event files are written. `name` is that of the part; "" for the run itself.
     """
 
     def __init__(

@@ -32,17 +32,11 @@ from ftnoise.store.partial_work import PartialWork, Report
 
 @dataclass(frozen=True)
 class Unit:
-    """A run, and the measures to evaluate on it.
+    """A run, and the measures to evaluate on it, unless they are stored.
 
-    Args:
-        run: trained unless it is stored.
-        measures: evaluated unless they are stored.
-        root: folder of the store.
-        sources: where the data come from.
-        digest: the data's expected content digest.
-        xla: see `Checkpointing.xla`.
-        keep: the weights stay stored. Otherwise a run without them is trained again for a further
-            measure.
+    `root` is the folder of the store, `digest` the data's expected content digest; see
+    `Checkpointing` for `xla`. With `keep`, the weights stay stored. Otherwise a run without them is
+    trained again for a further measure.
     """
 
     run: Run
@@ -60,21 +54,14 @@ class Unit:
 
 
 def perform(unit: Unit, report: Report = lambda done, total, text: None) -> str | None:
-    """Does what is missing of a unit.
+    """Does what is missing of a unit; gives the run's id, None if another process works on the run.
 
     Interrupted at any moment, nothing finished is lost, and the next call resumes: a training from
-    its newest checkpoint, a measure from its partial work.
+    its newest checkpoint, a measure from its partial work. Meanwhile `report` gets the number of
+    completed and of all steps, and a text.
 
-    Args:
-        unit: the unit.
-        report: gets the number of completed and of all steps, and a text, while it works.
-
-    Returns:
-        The run's id; None if another process works on the run.
-
-    Raises:
-        FtnoiseError: it failed. The reason is one line, which the run's failure.log keeps, or the
-            traceback of an unexpected exception.
+    Raises `FtnoiseError` with a reason of one line if it failed. The run's failure.log keeps the
+    reason, or the traceback of an unexpected exception.
     """
     folder = _store(unit.root).run(unit.id)
     with folder.locked() as mine:

@@ -23,10 +23,9 @@ TOLERATED = 0.01  # of the examples may be further apart, as a rare cancellation
 class Agreement:
     """How the fault-free outputs of a campaign compare with those of Keras.
 
-    Attributes:
-        examples: number of examples.
-        difference: largest difference of an output, relative to the largest one of its example.
-        exceptions: number of examples on which rounding makes the two disagree, left out there.
+    `difference` is the largest difference of an output, relative to the largest output of its
+    example. `exceptions` counts the examples on which rounding makes the two disagree; those with
+    outputs far apart are left out of `difference`.
     """
 
     examples: int
@@ -43,9 +42,8 @@ class Agreement:
 def agreement(campaign: Campaign) -> Agreement:
     """Compares the fault-free outputs of a campaign with those of Keras, compiled as by `predict`.
 
-    Raises:
-        BadInput: the network is random in inference, by a layer that is no `StochasticLayer`.
-        RunFailed: the two differ by more than rounding.
+    Raises `BadInput` if a layer that is no `StochasticLayer` is random in inference, and
+    `RunFailed` if the two differ by more than rounding.
     """
     network, size = campaign.network, campaign.examples_per_call
     count = min(EXAMPLES, len(campaign.y))
@@ -90,11 +88,8 @@ def outputs(
 ) -> np.ndarray:
     """The outputs `[n, classes]` of a network in one draw, `size` examples in a call.
 
-    Args:
-        call: `(inputs, draw) -> [batch, classes]`, the inputs as Keras takes one or several.
-        x: examples `[n, ...]`, an array for each input of the network.
-        draw: see `Campaign.network_draw`.
-        size: at least 1.
+    `call` maps inputs, as Keras takes one or several, and a draw to `[batch, classes]`. `x` has an
+    array `[n, ...]` for each input; see `Campaign.network_draw` for the draw.
     """
     found = []
     for start in range(0, len(x[0]), size):

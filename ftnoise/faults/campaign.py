@@ -139,11 +139,9 @@ class Campaign:
     def refresh(self) -> None:
         """Recomputes the kept values of the fault-free network after its parameters changed.
 
-        Nothing is compiled anew: the compiled functions read the network's own variables.
-
-        Raises:
-            BadInput: the network's outputs are not finite, or its parameters are stored in a
-                format, whose scales are fixed.
+        Nothing is compiled anew: the compiled functions read the network's own variables. Raises
+        `BadInput` if outputs are not finite, or the parameters are stored in a format, whose scales
+        are fixed.
         """
         stored = self.fault.where.stored
         expect(stored is None, "a new campaign where parameters are stored", stored=stored)
@@ -182,12 +180,9 @@ class Campaign:
     def run_at(self, sites: Sequence[np.ndarray]) -> TrialResults:
         """The results of trials with given sites, for a permanent fault that draws no values.
 
-        Args:
-            sites: for each trial, at least one, different flat positions among all sites.
-
-        Raises:
-            BadInput: the fault has indices, so that positions have two meanings, or its sites are
-                no single parameters.
+        There is at least one trial; its sites are different flat positions among all sites. Raises
+        `BadInput` if the fault has indices, so that positions have two meanings, or its sites are
+        no single parameters.
         """
         return self._joined(sites, self._calls_at)
 
@@ -271,12 +266,9 @@ class Campaign:
     ) -> Iterator[Call]:
         """By chunks of the examples, the results of `_results_of` for a group of trials.
 
-        And the number of sites that are hit, weighted by the chunk's share of the examples.
-
-        Args:
-            trials: their numbers, for the network's own draws.
-            drawn: gives, for the next n examples, each trial's arguments of the compiled function,
-                and the number of hits in all of these examples.
+        And the number of sites that are hit, weighted by the chunk's share of the examples. `drawn`
+        gives, for the next n examples, each trial's arguments of the compiled function, and the
+        number of hits in all of these examples.
         """
         draws = tf.stack([self.network_draw(number) for number in trials])
         for start in range(0, len(self.y), self.examples_per_call):
@@ -394,11 +386,9 @@ class Campaign:
 
 
 class Traced:
-    """A function that is compiled once, for any number of examples.
+    """A function of nested lists of tensors and None, compiled once for any number of examples.
 
-    Args:
-        function: of nested lists of tensors and None.
-        by_example: for each argument, whether the first axis of its tensors is that of examples.
+    `by_example` is, for each argument, whether the first axis of its tensors is that of examples.
     """
 
     def __init__(self, function: Callable[..., Any], by_example: tuple[bool, ...]) -> None:

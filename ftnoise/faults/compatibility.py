@@ -29,16 +29,11 @@ PASSING = (
 
 
 def threshold_of(network: keras.Model, given: float | None = None) -> float:
-    """The output above which a network with one output predicts class 1.
+    """The output above which a network with one output predicts class 1; 0 if there are several.
 
-    Args:
-        network: with outputs `[batch, classes]`; where there are several, there is no threshold.
-        given: the user's own; None is 0.5 for a sigmoid and 0 for a tanh or a logit, by the
-            activation of the last layer that changes values.
-
-    Raises:
-        BadInput: it is no number, or of a network with several outputs, or the meaning of the
-            output is unknown.
+    None is 0.5 for a sigmoid and 0 for a tanh or a logit, by the activation of the last layer that
+    changes values. Raises `BadInput` if a threshold is given for several outputs, or the meaning of
+    the one output is unknown.
     """
     expect(given is None or is_number(given), "threshold a number, or None", threshold=given)
     outputs = network.output_shape[-1]
@@ -91,11 +86,7 @@ def check_precision(network: keras.Model) -> None:
 
 
 def check_examples(network: keras.Model, x: Any, y: Any) -> tuple[list[np.ndarray], np.ndarray]:
-    """The examples as a list of arrays, one for each input, and the labels as int64.
-
-    Raises:
-        BadInput: they do not fit the network or each other.
-    """
+    """The examples as arrays, one for each input, and the labels as int64; or `BadInput`."""
     shape = tuple(network.output_shape)
     expect(
         len(shape) == 2 and shape[1] is not None,
@@ -118,8 +109,7 @@ def check_examples(network: keras.Model, x: Any, y: Any) -> tuple[list[np.ndarra
 def check_inputs(network: keras.Model, x: Any) -> list[np.ndarray]:
     """The examples as arrays in the types of the network's inputs.
 
-    Raises:
-        BadInput: they do not fit the network, or it does not compute in float32.
+    Raises `BadInput` if they do not fit the network, or it does not compute in float32.
     """
     check_precision(network)
     arrays = [_array(one, "x") for one in (x if isinstance(x, list | tuple) else [x])]

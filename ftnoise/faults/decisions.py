@@ -30,11 +30,9 @@ FIRST = 5  # classes of SDC-5
 
 @dataclass(frozen=True, eq=False)
 class Decisions:
-    """The decisions of a network by its outputs `[n, classes]`.
+    """The decisions of a network by its outputs `[n, classes]`: `probabilities` or logits.
 
-    Args:
-        threshold: of one output: above it, the network predicts class 1.
-        probabilities: whether outputs are probabilities; otherwise they are logits.
+    A network with one output predicts class 1 above the `threshold`.
     """
 
     threshold: float
@@ -111,11 +109,10 @@ class Decisions:
     ) -> TrialResults:
         """The results of trials by their outputs.
 
-        Args:
-            golden: outputs without faults `[n, classes]`, of one type with the others.
-            y: labels, int64 `[n]`.
-            trials: of each, at least one: its outputs `[n, classes]`, the number of sites that it
-                hits, and whether it makes a value there NaN or infinite.
+        `golden` are the outputs without faults `[n, classes]`, of one type with the others, and `y`
+        the labels, int64 `[n]`. Of each trial, at least one, `trials` gives the outputs
+        `[n, classes]`, the number of sites that it hits, and whether it makes a value there NaN or
+        infinite.
         """
         reference = self.reference(golden, y)
         golden_right = float(np.count_nonzero(self.right(*map(tf.constant, (golden, y)))))

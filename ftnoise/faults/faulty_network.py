@@ -51,11 +51,6 @@ CONSUMERS = (LAYERS.Dense, LAYERS.Conv1D, LAYERS.Conv2D, LAYERS.Conv3D, ImageCon
 class FaultyNetwork:
     """The computation of a network in a trial, to be traced.
 
-    Args:
-        graph: the network's steps.
-        fault: where and what.
-        targets: the tensors with the fault's sites in the network.
-
     Attributes:
         before, after: the steps that no trial changes, and the others, in order.
         frontier: the tensors that the others take from the former.
@@ -121,9 +116,8 @@ class FaultyNetwork:
     def outputs(self, before: list[Any], trial: Any) -> tuple[Any, Any]:
         """The network's outputs `[n, classes]` in a trial, and whether struck outputs are finite.
 
-        Args:
-            before: the result of `clean`.
-            trial: for each target its faulty parameter, or the pair of its hits and draws.
+        `before` is the result of `clean`. `trial` has for each target its faulty parameter, or the
+        pair of its hits and draws.
         """
         values: dict[Key, Any] = {}
         self._finite = [tf.constant(True)]

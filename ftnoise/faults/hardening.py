@@ -83,14 +83,9 @@ def most_sensitive(
     times the mean over batches of the absolute gradient of the cross-entropy. Protection is better
     on the examples of the gradients than on others.
 
-    Args:
-        campaign: of stored parameters (`where.stored`).
-        share: of the parameters of all targets, in [0, 1].
-        examples: x and y, of which the first 1,000 give the gradients; None is those of the
-            campaign.
-
-    Returns:
-        bool, of the shapes of the targets' parameters.
+    The masks are bool, of the shapes of the parameters, which are stored (`where.stored`). `share`,
+    in [0, 1], is of those of all targets. The first 1,000 `examples`, x and y, give the gradients;
+    None is those of the campaign.
     """
     fraction(share=share)
     stored = campaign.fault.where.stored

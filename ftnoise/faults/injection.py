@@ -111,13 +111,10 @@ def strike(
 ) -> Any:
     """The values, those that are hit being faulty.
 
-    Args:
-        effect: what the fault does.
-        values: `[batch, ..., *grid]`, or a parameter.
-        hit: bool, broadcasts against the values; `[batch, *grid]` if `each`.
-        draw: the effect's random values, as `hit`; None if it has none.
-        each: whether each example has hits and draws of its own.
-        code: of a stored parameter, whose last axis of hits is that of bits if each is a site.
+    The values are `[batch, ..., *grid]`, or a parameter; `hit` is bool and broadcasts against them.
+    It is `[batch, *grid]` if `each` example has hits and draws of its own. `draw` has the shape of
+    `hit`; None if the effect draws nothing. `code` is that of a stored parameter, whose last axis
+    of hits is that of bits if each is a site.
     """
     if code is not None and effect.on_bits:
         return code.flipped(values, code.masks(hit, effect.only_bit))

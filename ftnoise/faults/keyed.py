@@ -14,15 +14,8 @@ SIGMAS = 8.0
 def smallest(sites: int, count: int, seed: Any) -> Any:
     """`count` of `sites` sites, drawn without replacement: those with the smallest of random keys.
 
-    As in `rates.smallest`, only the keys near the boundary are sorted.
-
-    Args:
-        sites: number of all.
-        count: number of those that are drawn, 0 to `sites`.
-        seed: int64 pair, which may be a tensor.
-
-    Returns:
-        bool `[sites]`.
+    Gives bool `[sites]`. The seed is an int64 pair, which may be a tensor. As in `rates.smallest`,
+    only the keys near the boundary are sorted.
     """
     if count in (0, sites):
         return tf.fill([sites], count > 0)

@@ -31,13 +31,9 @@ AT_ONCE = 16  # trials between two looks at the clock
 class Cell:
     """The trials in one layer, or of one bit in it.
 
-    Attributes:
-        layer: its name.
-        stored: the format of the codes that are hit; empty for the float32 of the model.
-        bit: which flips, from the lowest; None for any.
-        sites: number of sites.
-        names: of the site that each trial hits, where it is one.
-        accuracy, sdc_1_rate, due_rate: in percent, `[trials]`; see `Outcomes.outcome_rates`.
+    `stored` is the format of the codes, empty for the float32 of the model. `bit` counts from the
+    lowest; None is any. `names` are those of the site that each trial hits, where it is one. The
+    accuracy and the rates are in percent, `[trials]`; see `Outcomes.outcome_rates`.
     """
 
     layer: str
@@ -61,18 +57,9 @@ def bit_map(
 ) -> list[Cell]:
     """Single flips of each bit of the codes in each layer: of `trials` elements, or all if fewer.
 
-    Args:
-        network: as for `Campaign`, as are x and y.
-        x: examples.
-        y: labels.
-        fault: flips of random bits of parameters; where they are not stored in a format, it is
-            float32.
-        trials: for each bit of each layer, >= 2.
-        checkpointing: keeps the trials on the way, and reports progress.
-        options: of `Campaign`.
-
-    Raises:
-        BadInput: as `Campaign`, or the fault is another one.
+    `trials` is for each bit of each layer, >= 2. The fault flips random bits of parameters, of
+    their float32 where they are not stored in a format; another one raises `BadInput`. The other
+    arguments are those of `Campaign`.
     """
     where = replace(fault.where, stored=fault.where.stored or "float32")
     expect(

@@ -65,12 +65,9 @@ NUMBERS = tuple(each.name for each in fields(TrialResults))[1:]  # all but `corr
 class Outcomes:
     """The results of trials 0, 1, ... at each of some rates. `index` is the position of a rate.
 
-    Attributes:
-        rates: how many sites are hit, rising.
-        golden: whether the network is right without faults, bool `[examples]`; in the draw of trial
-            0 if it draws.
-        y: labels `[examples]`.
-        results: for each rate, the arrays of `TrialResults.to_arrays`.
+    The rates rise. `golden` is whether the network is right without faults, bool `[examples]`; in
+    the draw of trial 0 if it draws. `results` has for each rate the arrays of
+    `TrialResults.to_arrays`.
     """
 
     rates: Sequence[Rate]
@@ -162,11 +159,7 @@ class Outcomes:
     def from_arrays(
         cls, rates: Sequence[Rate], y: np.ndarray, arrays: Mapping[str, Any]
     ) -> Outcomes:
-        """The outcomes that `to_arrays` gave.
-
-        Raises:
-            ValueError, KeyError: the arrays are of something else.
-        """
+        """The outcomes that `to_arrays` gave; `ValueError` or `KeyError` for other arrays."""
         ends, names = np.cumsum(arrays["trials"]), ("correct", *NUMBERS)
         lengths = {len(arrays[name]) for name in names}
         if len(ends) != len(rates) or lengths != {ends[-1]}:

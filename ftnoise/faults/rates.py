@@ -182,12 +182,7 @@ class Bernoulli(Rate):
 def first_distinct(generator: np.random.Generator, sites: int, count: int) -> np.ndarray:
     """The first `count` different sites of a stream of uniform independent ones, in its order.
 
-    Those of a lower count are the first of those of a higher one.
-
-    Args:
-        generator: gives the stream from its present state on.
-        sites: the number of sites, far above `count`.
-        count: at least 0.
+    Those of a lower count are the first of those of a higher one. `sites` is far above `count`.
     """
     found = np.zeros(0, np.int64)
     while len(found) < count:

@@ -109,12 +109,8 @@ class ParameterTarget(Target):
 class OutputTarget(Target):
     """The output of `tapped`, or its input (`before`: the heads of an attention layer).
 
-    Attributes:
-        tapped: a layer.
-        before: whether the target is the input of `tapped`.
-        held: which of its outputs hold the units; several for a recurrent layer with its state.
-            None if that is not known.
-        calls: how often the network calls `tapped`.
+    `held` numbers the outputs of `tapped` that hold the units: several for a recurrent layer with
+    its state, None if that is not known. `calls` is how often the network calls `tapped`.
     """
 
     tapped: Any

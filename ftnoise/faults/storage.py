@@ -94,9 +94,7 @@ class Code:
     def masks(self, hits: Any, bit: int | None) -> Any:
         """The bits that flip, as integers `[*grid]`.
 
-        Args:
-            hits: bool `[*grid, bits]`, lowest bit first; `[*grid]` with a `bit`.
-            bit: the only bit that flips, or None.
+        `hits` is bool `[*grid, bits]`, lowest bit first; `[*grid]` if only one `bit` flips.
         """
         powers = (2 ** np.arange(self.bits, dtype=np.uint64)).astype(f"u{self.integer}")
         powers = powers.view(self.integer)
@@ -160,8 +158,7 @@ class Storage:
     def of(self, fault: Fault, targets: Sequence[Any]) -> list[Any]:
         """These targets of the network as they are stored; their sites are bits if `fault` is.
 
-        Raises:
-            BadInput: a code does not have the bit that is hit.
+        Raises `BadInput` if a code does not have the bit that is hit.
         """
         twins = {id(o.variable): t for o, t in zip(self.originals, self.targets, strict=True)}
         found = []

@@ -35,14 +35,10 @@ def sweep(
     precision: Precision | None = None,
     checkpointing: Checkpointing | None = None,
 ) -> Outcomes:
-    """Runs trials 0, 1, ... at each rate.
+    """Runs trials 0, 1, ... at each rate, of which there is at least one.
 
-    Args:
-        campaign: the network, the examples and the fault; the network may be deployed.
-        rates: how many sites are hit; at least one.
-        trials: for each rate, >= 1, unless there is a `precision`.
-        precision: stop at each rate as soon as its interval is as narrow as this.
-        checkpointing: keeps the results on the way, and reports progress.
+    There are `trials` at each, >= 1. With a `precision`, a rate stops instead as soon as its
+    interval is as narrow as this.
     """
     expect(len(rates) > 0, "at least one rate of faults", rates=rates)
     count(trials=trials)

@@ -49,14 +49,9 @@ TYPES = {
 class Deployed:
     """The TensorFlow Lite file of a campaign's network, under the same flips; a context manager.
 
+    `user.deploy.check` accepts the fault, and the network has one input. `golden` are the outputs
+    of the file without faults, `[n, classes]`, and `correct` is whether they are right, bool `[n]`.
     Its process ends with the block.
-
-    Args:
-        campaign: of a fault that `user.deploy.check` accepts, on a network with one input.
-
-    Attributes:
-        golden: the outputs of the file without faults, `[n, classes]`.
-        correct: whether they are right, bool `[n]`.
 
     Raises:
         BadInput: the network cannot be converted, or a parameter is not in the file as it is.

@@ -103,12 +103,9 @@ class Trial:
 
 
 class TrialSampler:
-    """Draws the trials of a fault in a network.
+    """Draws the trials of a fault in a network, by the seed of the campaign, an integer >= 0.
 
-    Args:
-        fault: where and what.
-        targets: where it may hit, as `fault.where.targets(network)` gives them.
-        seed: an integer >= 0, of the campaign.
+    `targets` are where it may hit, as `fault.where.targets(network)` gives them.
     """
 
     def __init__(self, fault: Fault, targets: Sequence[Target], seed: int) -> None:
@@ -200,14 +197,8 @@ class TrialStream:
     """The draws of one trial of a transient fault, one for each input in their order.
 
     The first is that of `TrialSampler.trial`. Each target takes them at its own pace, and gets the
-    same ones for any sizes of the batches.
-
-    Args:
-        sampler: draws the trials.
-        number: of the trial.
-        rate: how many sites are hit.
-        calls: for each target, how often an input passes it; None is once. Each of these calls
-            takes the same draws, at its own pace.
+    same ones for any sizes of the batches. `calls` is how often an input passes each target; None
+    is once. Each of these calls takes the same draws, at its own pace.
     """
 
     def __init__(

@@ -42,9 +42,8 @@ class Flip:
 class Search:
     """A search for the flips of stored bits that a network survives least.
 
-    Args:
-        campaign: of single bits of parameters stored in a format; see `Fault.of_bits`.
-        examples: of which the objective is computed, drawn from those of the campaign by its seed.
+    The campaign is of single bits of parameters stored in a format; see `Fault.of_bits`. Its seed
+    draws from its examples those of the objective, `examples` of them.
     """
 
     def __init__(self, campaign: Campaign, examples: int = 1000) -> None:
@@ -140,14 +139,8 @@ def worst_case(
 ) -> list[Flip]:
     """Flips bits until the accuracy on all examples is below a value, or `most` are flipped.
 
-    Args:
-        campaign: of single bits of stored parameters.
-        accuracy: in percent, in (0, 100].
-        most: number of flips, >= 1.
-        checkpointing: is shown the progress.
-
-    Raises:
-        BadInput: no flip lowers the margins.
+    The campaign is of single bits of stored parameters; the accuracy is in percent, in (0, 100].
+    Raises `BadInput` if no flip lowers the margins.
     """
     search, found = Search(campaign), list[Flip]()
     while len(found) < most and (not found or found[-1].accuracy >= accuracy):

@@ -18,13 +18,11 @@ from ftnoise.layers.convolution import serializable
 
 @serializable
 class Clamp(keras.layers.Layer):
-    """Restricts values to [low, high].
+    """Restricts values to [low, high], numbers or nested lists that broadcast against the values.
 
-    Args:
-        low, high: numbers or nested lists that broadcast against the values; low may be None, for
-            values that cannot fall below the range.
-        to: `bound` moves a value outside to the nearest end, and keeps NaN; `zero` puts 0 in its
-            place, and in that of NaN.
+    `low` may be None, for values that cannot fall below the range. `to` is `bound`, which moves a
+    value outside to the nearest end and keeps NaN, or `zero`, which puts 0 in its place and in that
+    of NaN.
     """
 
     def __init__(self, *, low: Any, high: Any, to: str = "bound", **kwargs: Any) -> None:

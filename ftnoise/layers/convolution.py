@@ -58,15 +58,10 @@ class ImageConv2D(keras.layers.Conv2D):
 
 
 def gradient_in_input(upstream: Any, kernel: Any, padding: str) -> Any:
-    """Gradient of a stride-1 convolution in its input.
+    """Gradient of a stride-1 convolution in its input, `[batch, height, width, channels]`.
 
-    Args:
-        upstream: gradient in the output, `[batch, height', width', filters]`.
-        kernel: `[rows, columns, channels, filters]`.
-        padding: "same" or "valid".
-
-    Returns:
-        `[batch, height, width, channels]`.
+    `upstream` is that in the output, `[batch, height', width', filters]`, the kernel
+    `[rows, columns, channels, filters]`, and the padding "same" or "valid".
     """
     rows, columns, channels, filters = kernel.shape
     before = [(size - 1) // 2 if padding == "same" else 0 for size in (rows, columns)]

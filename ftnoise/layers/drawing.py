@@ -53,13 +53,9 @@ def mean() -> Iterator[None]:
 
 
 def forward(network: keras.Model, x: Any, seed: Any, training: bool = False) -> Any:
-    """The outputs of a network in one draw.
+    """The outputs `[batch, classes]` of a network in one draw.
 
-    Args:
-        network: `[batch, ...] -> [batch, classes]`.
-        x: `[batch, ...]`.
-        seed: int64 pair; without effect on a deterministic network.
-        training: Keras' argument.
+    The seed is an int64 pair, without effect on a deterministic network.
     """
     with drawing(seed):
         return network(x, training=training)
@@ -68,9 +64,7 @@ def forward(network: keras.Model, x: Any, seed: Any, training: bool = False) -> 
 class Fixed(keras.Model):
     """A network held at its mean or in one draw; a deterministic network stays as it is.
 
-    Args:
-        network: `[batch, ...] -> [batch, classes]`; the weights are shared.
-        draw: int64 pair, the draw in which every pass sees the network; None is its mean.
+    `draw` is an int64 pair; None is the mean. The weights are shared.
     """
 
     def __init__(self, network: keras.Model, draw: Any = None) -> None:

@@ -98,9 +98,8 @@ class Graph:
 def unfold(network: keras.Model) -> Graph:
     """The graph of a model.
 
-    Raises:
-        BadInput: it is neither Sequential nor functional, has not one output, or keeps a state
-            from batch to batch.
+    Raises `BadInput` if it is neither Sequential nor functional, has not one output, or keeps a
+    state from batch to batch.
     """
     if not is_functional(network):
         raise BadInput(

@@ -78,13 +78,9 @@ KEYED = {
 def with_test_time_noise(network: keras.Model) -> keras.Model:
     """A copy of a Keras model whose dropout and Gaussian noise act in inference too, keyed.
 
-    Args:
-        network: Sequential and built, or functional; it stays as it is. Its `Dropout`,
-            `SpatialDropout2D`, `GaussianNoise` and `GaussianDropout` are replaced.
-
-    Raises:
-        BadInput: it has none of these layers, or noise that cannot be keyed: in another layer, or
-            inside of one.
+    The model is Sequential and built, or functional. Its `Dropout`, `SpatialDropout2D`,
+    `GaussianNoise` and `GaussianDropout` are replaced. Raises `BadInput` if it has none of these
+    layers, or noise that cannot be keyed: in another layer, or inside of one.
     """
     found = layers(network)
     noise = [layer for layer in found if type(layer) in KEYED]

@@ -24,12 +24,10 @@ SIGMOID = (keras.activations.sigmoid, tf.nn.sigmoid)
 
 @dataclass(frozen=True, eq=False)
 class Ending:
-    """The steps of a network up to its logits.
+    """The steps of a network up to its logits, in order, without the last softmax or sigmoid.
 
-    Attributes:
-        steps: in order of computation, without the last softmax or sigmoid.
-        output: key of the logits.
-        kind: what the network itself ends in: "logits", "softmax" or "sigmoid".
+    `output` is the key of the logits; `kind` is what the network itself ends in: "logits",
+    "softmax" or "sigmoid".
     """
 
     steps: tuple[Step, ...]
@@ -40,8 +38,7 @@ class Ending:
 def ending(network: keras.Model, graph: Graph) -> Ending:
     """Takes off the softmax, or the one sigmoid, that a network ends in.
 
-    Raises:
-        BadInput: it does not give at least two logits, their softmax, or one sigmoid.
+    Raises `BadInput` unless it gives at least two logits, their softmax, or one sigmoid.
     """
     shape = tuple(network.output_shape)
     last = next((step for step in graph.steps if graph.output in step.outputs), None)
@@ -81,10 +78,8 @@ def are_probabilities(outputs: Any) -> bool:
 def without_probabilities(network: keras.Model) -> keras.Model:
     """The network itself if it ends in logits, or else a copy that ends in them.
 
-    The copy is functional, so faults find its layers too.
-
-    Raises:
-        BadInput: the network has several inputs or another ending.
+    The copy is functional, so faults find its layers too. Raises `BadInput` if the network has
+    several inputs or another ending.
     """
     if ending(network, unfold(network)).kind == "logits":
         return network
@@ -109,13 +104,9 @@ def kind_of(layer: Any) -> str:
 class Logits(keras.Model):
     """A network in inference mode, from inputs `[batch, ...]` to logits `[batch, classes]`.
 
-    Args:
-        network: Sequential or functional, with one input, ending in at least two logits, their
-            softmax or one sigmoid. Its weights are shared, but for those of a last layer with such
-            an activation, which are copied.
-
-    Raises:
-        BadInput: the network has several inputs or another ending.
+    It is Sequential or functional, with one input, and ends in at least two logits, their softmax
+    or one sigmoid; otherwise it raises `BadInput`. Its weights are shared, but for those of a last
+    layer with such an activation, which are copied.
     """
 
     def __init__(self, network: keras.Model) -> None:

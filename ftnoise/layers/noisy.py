@@ -31,10 +31,9 @@ KINDS = ("gaussian", "laplace")
 class Noisy(StochasticLayer):
     """Base, in front of a Keras layer.
 
-    Args:
-        scale: of the noise: its standard deviation, or the scale of Laplace's distribution.
-        kind: "gaussian" or "laplace".
-        on_input: the noise is on the layer's input, instead of its output before the activation.
+    `kind` is "gaussian" or "laplace", `scale` the noise's standard deviation, or the scale of
+    Laplace's distribution. The noise is `on_input` of the layer, or on its output before the
+    activation.
     """
 
     def __init__(self, *, scale: float, kind: str, on_input: bool = False, **kwargs: Any) -> None:
@@ -107,18 +106,11 @@ NOISY = {
 def with_noise(
     network: keras.Model, *, scale: float, kind: str = "gaussian", after: str | None = None
 ) -> keras.Model:
-    """A copy of a network with noise in one place; see `replaced`.
+    """A copy of a network with noise in one place, "gaussian" or "laplace"; see `replaced`.
 
-    Args:
-        network: Sequential and built, or functional.
-        scale: of the noise.
-        kind: "gaussian" or "laplace".
-        after: the name of a Dense or Conv2D layer, None for the first layer with weights, or
-            "input" for the input of that layer. The first layer with weights has to be Dense or
-            Conv2D where it is taken.
-
-    Raises:
-        BadInput: there is no such layer.
+    `after` is the name of a Dense or Conv2D layer, None for the first layer with weights, or
+    "input" for the input of that layer. The first layer with weights has to be Dense or Conv2D
+    where it is taken. Raises `BadInput` if there is no such layer.
     """
     found = {layer.name: layer for layer in layers(network) if layer.weights}
     on_input = after == "input"
@@ -143,11 +135,7 @@ def has_noise(network: keras.Model) -> bool:
 
 
 def noisy_layer(network: keras.Model) -> Noisy:
-    """The one noise layer of a network.
-
-    Raises:
-        BadInput: it has none, or another layer draws.
-    """
+    """The one noise layer of a network; `BadInput` if it has none, or another layer draws."""
     drawing = [layer for layer in layers(network) if isinstance(layer, StochasticLayer)]
     good = len(drawing) == 1 and isinstance(drawing[0], Noisy)
     expect(

@@ -20,8 +20,7 @@ from ftnoise.layers.replacing import holding, layers
 class WeightsOf:
     """The trainable weights of a network, for which tensors can stand in.
 
-    Args:
-        network: its trainable weights are attributes of its layers, as in Keras' own.
+    They are attributes of its layers, as in Keras' own; else it raises `BadInput`.
     """
 
     def __init__(self, network: keras.Model) -> None:
@@ -52,11 +51,7 @@ class PosteriorMean(keras.layers.Layer):
     """The logarithm of the mean softmax over samples of a network's weights, `[batch, classes]`.
 
     Its softmax is the mean prediction itself. The samples are weights `[samples, ...]`, one for
-    each trainable weight of the network, and all are hit by faults.
-
-    Args:
-        network: `[batch, ...] -> logits`; it stays as it is.
-        samples: their number.
+    each trainable weight of the network, and all are hit by faults. The network stays as it is.
     """
 
     def __init__(self, network: keras.Model, samples: int, **kwargs: Any) -> None:

@@ -22,13 +22,8 @@ BATCH = 1000
 def batches(network: keras.Model, x: np.ndarray, draw: int = 0) -> Iterator[tuple[slice, Any]]:
     """Logits in inference mode, one batch of at most `BATCH` examples after the other.
 
-    Args:
-        network: `[batch, ...] -> logits [batch, classes]`.
-        x: examples `[n, ...]`.
-        draw: number of the draw of a network that draws, >= 0.
-
-    Yields:
-        Which examples are in the batch, and their logits `[batch, classes]`, a tensor.
+    Yields which examples are in the batch, and their logits `[batch, classes]`, a tensor. `draw` is
+    the number of the draw of a network that draws, >= 0.
     """
     # Compiling takes longer than a single batch.
     yield from _batches(_function(network, len(x) > BATCH), x, draw)

@@ -46,8 +46,7 @@ class RandomWeights(StochasticLayer):
 class DropConnectWeights(RandomWeights):
     """Drops each element of the kernel by itself; the others are divided by the share kept.
 
-    Args:
-        rate: probability of being dropped, in [0, 1), to the nearest of 65,536 parts.
+    `rate` is the probability of being dropped, in [0, 1), to the nearest of 65,536 parts.
     """
 
     def __init__(self, *, rate: float, **kwargs: Any) -> None:
@@ -75,11 +74,8 @@ class GaussianWeights(RandomWeights):
 
     The standard deviations are variables of the layer, `kernel_std` and `bias_std`. They start
     uniform in [0, start * sqrt(2 / elements)], with the number of elements of the kernel or bias.
-
-    Args:
-        start: scale of the first standard deviations, >= 0.
-        learnable: whether they are trained like the mean.
-        state: numbers that are kept with the layer, in the variable `state`, for a schedule.
+    They are trained like the mean if they are `learnable`. The layer keeps the numbers in `state`,
+    for a schedule, in the variable `state`.
     """
 
     def __init__(
@@ -168,16 +164,10 @@ def with_random_weights(
 ) -> keras.Model:
     """A copy of a network whose Dense and Conv2D layers draw their weights; see `replaced`.
 
-    Args:
-        network: Sequential or functional; layers of classes below Dense and Conv2D stay as they
-            are, but for `ImageConv2D`.
-        kinds: `DROP_CONNECT` or `GAUSSIAN`.
-        output_layer: whether the last layer with weights draws too.
-        state: for `GAUSSIAN`: numbers that the first of the layers keeps.
-        options: arguments of the layers.
-
-    Raises:
-        BadInput: the network has no such layer.
+    Layers of classes below Dense and Conv2D stay as they are, but for `ImageConv2D`, and so does,
+    without `output_layer`, the last layer with weights. For the kind `GAUSSIAN`, the first of the
+    layers keeps `state`. `options` are arguments of the layers. Raises `BadInput` if there is no
+    such layer.
     """
     weighted = [layer for layer in layers(network) if layer.weights]
     drawing = [

@@ -29,15 +29,10 @@ def ranges(
 ) -> tuple[dict[Key, Ends], dict[int, Ends]]:
     """The least and the largest values of tensors of a network's graph, float32.
 
-    Args:
-        network: Sequential or functional.
-        x: examples `[n, ...]`, an array for each input; one draw of a network that draws.
-        wanted: for each tensor the shape of its ranges, which broadcasts against its last axes;
-            `()` is one range for the whole tensor.
-        activated: layers whose values before the activation are measured too.
-
-    Returns:
-        The ranges of the tensors, by key, and of those values, by the layer's id.
+    Gives the ranges of the tensors, by key, and of the values before the activation of the layers
+    `activated`, by the layer's id. `wanted` has for each tensor the shape of its ranges, which
+    broadcasts against its last axes; `()` is one range for the whole tensor. `x` has an array
+    `[n, ...]` for each input; a network that draws is in one draw.
     """
     graph = unfold(network)
     before: dict[int, list[Any]] = {}

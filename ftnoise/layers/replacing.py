@@ -20,14 +20,9 @@ Others = Mapping[int, tuple[type[keras.layers.Layer], dict[str, Any]]]
 def replaced(network: keras.Model, others: Others | None = None) -> keras.Model:
     """A copy of the network with other layers; models inside it are copied too.
 
-    Args:
-        network: Sequential and built, or functional; it stays as it is.
-        others: class and config of the layer in the place of one, by the `id` of that one. The new
-            layer's first weights are those of the old one, in its order; more of them keep their
-            initial values.
-
-    Raises:
-        BadInput: the model is no such network.
+    The network is Sequential and built, or functional; else it raises `BadInput`. `others` has the
+    class and config of the layer in the place of one, by the `id` of that one. The new layer's
+    first weights are those of the old one, in its order; more of them keep their initial values.
     """
     pairs = []
 

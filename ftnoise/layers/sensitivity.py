@@ -39,15 +39,11 @@ CONTRACTING = tuple(
 def sensitivity(network: keras.Model, norm: str = "l_2", to: str = "l_2") -> float:
     """The largest ratio of distances, from inputs to what the network's noise layer adds noise to.
 
-    Args:
-        network: Sequential or functional, with one noise layer; the layers in front of it form a
-            chain of Dense and Conv2D layers with contracting activations, and of layers that
-            increase no distance (Flatten, Reshape, ZeroPadding2D, Dropout, ReLU).
-        norm: of distances between inputs, "l_1" or "l_2".
-        to: norm of distances of the quantity that gets the noise: "l_2", or "l_1" for Laplace.
-
-    Raises:
-        BadInput: another kind of layer is in front of the noise, or the pair of norms is another.
+    The layers in front of the one noise layer form a chain of Dense and Conv2D layers with
+    contracting activations, and of layers that increase no distance (Flatten, Reshape,
+    ZeroPadding2D, Dropout, ReLU). `norm`, "l_1" or "l_2", is of distances between inputs, and `to`
+    of distances of the quantity that gets the noise: "l_2", or "l_1" for Laplace. Another layer or
+    pair of norms raises `BadInput`.
     """
     expect(
         (norm, to) in (("l_1", "l_1"), ("l_1", "l_2"), ("l_2", "l_2")),
@@ -65,8 +61,7 @@ def sensitivity(network: keras.Model, norm: str = "l_2", to: str = "l_2") -> flo
 def linear_steps(network: keras.Model) -> list[Step]:
     """The calls of Dense and Conv2D layers from the input to where the noise is added, in order.
 
-    Raises:
-        BadInput: another kind of layer is between them.
+    Raises `BadInput` if another kind of layer is between them.
     """
     graph, found = unfold(network), list[Step]()
     (key, *_) = graph.inputs

@@ -116,11 +116,8 @@ def columns(
 ) -> tuple[Column, ...]:
     """Mean and interval over trials of each scalar, and its drop, in percent.
 
-    Args:
-        measure: its scalars are shown.
-        titles: of its scalars, in their order.
-        brief: the means alone.
-        suffix: of the columns' names, where a table has several of these measures.
+    `titles` are of the measure's scalars, in their order. With `brief`, there are only the means.
+    `suffix` is of the columns' names, where a table has several of these measures.
     """
     fault = f"{measure.fault.label}, {measure.fault.rate.label}"
     found = []

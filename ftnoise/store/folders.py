@@ -83,11 +83,7 @@ def default_root() -> Path:
 
 
 class Store:
-    """The folder of all runs.
-
-    Args:
-        root: need not exist before `prepare`.
-    """
+    """The folder of all runs, which need not exist before `prepare`."""
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
@@ -103,11 +99,7 @@ class Store:
         return self.root / kind
 
     def prepare(self) -> None:
-        """Makes the folder and proves, by writing 1 MiB, that there is space in it.
-
-        Raises:
-            BadInput: it cannot be made or written, or is full.
-        """
+        """Makes the folder, and writes 1 MiB to prove that it has space; else raises `BadInput`."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             with temporary_file(self.root) as file:
@@ -142,8 +134,7 @@ class Store:
     def pack(self, runs: Iterable[RunFolder]) -> None:
         """Adds spec.json and scalars of runs to the packed ones; arrays are left out.
 
-        Raises:
-            RunFailed: what is packed is damaged, cannot be written, or another process writes it.
+        Raises `RunFailed` if what is packed is damaged, or another process writes it.
         """
         with locked(self.root) as mine:
             if not mine:
@@ -238,10 +229,7 @@ class RunFolder:
         """Returns when no other process holds the lock; reports each minute which one does.
 
         It takes the lock for an instant, which can make a `locked` elsewhere give False: so call
-        `locked` again after each `wait`.
-
-        Args:
-            name: of the run, for the report.
+        `locked` again after each `wait`. `name` is that of the run, for the report.
         """
         lock, reported = self.path / LOCK, -math.inf
         # The folder may be removed meanwhile.
@@ -284,12 +272,8 @@ class RunFolder:
     def copy_to(self, target: Store, weights: bool = True) -> None:
         """Copies spec, weights and measures, verified, into `target`; what is there stays.
 
-        Args:
-            target: the store.
-            weights: whether they are copied; without them the run there is finished too.
-
-        Raises:
-            RunFailed: there is nothing sound to copy, or another process holds the lock there.
+        Without its `weights` the run there is finished too. Raises `RunFailed` if there is nothing
+        sound to copy, or another process holds the lock there.
         """
         there = target.run(self.id)
         if there.path.is_symlink():
@@ -352,8 +336,7 @@ class RunFolder:
     def save_weights(self, weights: list[tuple[str, np.ndarray]], info: Content) -> None:
         """Stores trained weights (name, values of any shape), in order, and `info` beside them.
 
-        Raises:
-            RunFailed: a weight is NaN or infinite; nothing is written then.
+        Raises `RunFailed` and writes nothing if a weight is NaN or infinite.
         """
         bad = [name for name, values in weights if not np.isfinite(values).all()]
         if bad:
@@ -418,14 +401,9 @@ class RunFolder:
     ) -> None:
         """Stores the result of a measure, and removes its partial work.
 
-        Args:
-            measure_id: see `spec.spec_id`.
-            scalars: finite numbers by name.
-            arrays: numbers (NaN too) of any shape by name; none at all store no file.
-            info: JSON by name, for `read_measure_info`.
-
-        Raises:
-            RunFailed: a scalar is NaN or infinite; nothing is written then.
+        Raises `RunFailed` and writes nothing if a scalar is NaN or infinite. Arrays are numbers
+        (NaN too) of any shape; none at all store no file. `info` is JSON by name, for
+        `read_measure_info`.
         """
         for name, value in scalars.items():
             if not math.isfinite(value):

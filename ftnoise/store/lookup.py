@@ -47,16 +47,11 @@ class StoredRun:
 def runs_of(
     experiment: Experiment, seeds: int | None, store: Store, preferred: Collection[str] = ()
 ) -> list[StoredRun]:
-    """The finished runs of a table, row by row and seed by seed.
+    """The finished runs of a table, row by row and seed by seed; with `seeds` None, all of them.
 
-    All runs on the same data set are on the same content of it: where the store holds several,
-    that of the preferred runs, or the one with most runs.
-
-    Args:
-        experiment: the table, within the limits of its preset.
-        seeds: number of seeds, or None for all that are stored.
-        store: where to look.
-        preferred: ids of runs.
+    All runs on the same data set are on the same content of it: where the store holds several, that
+    of the preferred runs, given by their ids, or the one with most runs. The experiment is within
+    the limits of its preset.
     """
     draws = {row.name: experiment.draws(row) for row in experiment.rows}
     # An id begins with the slug, which ends with the seed.

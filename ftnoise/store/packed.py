@@ -47,8 +47,7 @@ class Pack:
     def add(self, new: dict[str, Packed]) -> None:
         """Adds runs, and records of runs that are there; equal runs give equal bytes.
 
-        Raises:
-            RunFailed: it is damaged, or cannot be written.
+        Raises `RunFailed` if the file is damaged or cannot be written.
         """
         if self.path.exists() and not self.runs:
             raise RunFailed(

@@ -12,11 +12,9 @@ Report = Callable[[int, int, str], None]
 
 
 class PartialWork(Checkpointing):
-    """Checkpointing of unfinished work in a record, with progress.
+    """Checkpointing of unfinished work in a record until its result is written, with progress.
 
-    Args:
-        work: where the work is kept until its result is written.
-        report: gets the number of completed and of all units of work, and a text.
+    `report` gets the number of completed and of all units of work, and a text.
     """
 
     def __init__(self, work: Record, report: Report) -> None:

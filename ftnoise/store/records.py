@@ -40,12 +40,9 @@ DAMAGE = (AttributeError, EOFError, LookupError, RecursionError, TypeError, Valu
 class Record:
     """The files `<stem>.json` and `<stem>.npz` (or `<stem>-<n>.npz`) of a folder.
 
-    Args:
-        folder: need not exist before `save`.
-        stem: the files' name.
-        held: whether this process holds the folder's lock, so that it may set damaged files aside.
-        shape: of the JSON; with another one, the record is damaged.
-        packed: the content, if it is no file; see `packed.py`.
+    The folder need not exist before `save`. `held` is whether this process holds its lock, so that
+    it may set damaged files aside. JSON of another `shape` is damaged. `packed` is the content, if
+    it is no file; see `packed.py`.
     """
 
     def __init__(
@@ -62,14 +59,10 @@ class Record:
         self._told = ""
 
     def save(self, content: Content, arrays: Sequence[tuple[str, np.ndarray]] = ()) -> None:
-        """Replaces the record.
+        """Replaces the record; the name `array_file` in `content` is reserved.
 
-        Args:
-            content: JSON by name; `array_file` is reserved.
-            arrays: numbers (NaN too) of any shape, by name and in order; none store no file.
-
-        Raises:
-            RunFailed: it cannot be written, or an array holds no numbers; the old record stays.
+        Arrays are numbers (NaN too) of any shape, by name and in order; none store no file. Raises
+        `RunFailed`, and the old record stays, if it cannot be written or an array holds no numbers.
         """
         try:
             if arrays:

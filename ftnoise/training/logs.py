@@ -31,14 +31,9 @@ class TensorBoard(keras.callbacks.Callback):
     """Writes each log interval, at the number of epochs that are completed.
 
     Curves of training are in `train/`, those of testing in `test/`; histograms of the weights are
-    written after the first, every tenth and the last log interval.
-
-    Args:
-        folder: where to write.
-        run: written as HParams.
-        finished: number of log intervals that are completed; later ones in the folder are replaced.
-        intervals: number of all log intervals.
-        epochs: of an interval.
+    written after the first, every tenth and the last log interval. The run is written as HParams.
+    `finished` of all `intervals` are completed, of `epochs` each; later ones in the folder are
+    replaced.
     """
 
     def __init__(self, folder: Path, run: Run, finished: int, intervals: int, epochs: int) -> None:

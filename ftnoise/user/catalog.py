@@ -34,9 +34,7 @@ def is_file(name: str) -> bool:
 def check(name: str, commands: Sequence[str] = ()) -> None:
     """Raises `BadInput` unless an experiment has that name, or the argument is the path of a file.
 
-    Args:
-        name: the argument.
-        commands: further names for the suggestion in the error.
+    `commands` are further names for the suggestion in the error.
     """
     known = names()
     if not is_file(name) and name not in known:
@@ -46,11 +44,7 @@ def check(name: str, commands: Sequence[str] = ()) -> None:
 
 
 def experiment(name: str) -> Experiment:
-    """The value `EXPERIMENT` of an experiment, by its name or by the path of its file.
-
-    Raises:
-        BadInput: there is no such experiment, or its file cannot be used.
-    """
+    """The value `EXPERIMENT` of an experiment, by its name or by the path of its file."""
     from ftnoise.core.experiment import Experiment
 
     check(name)

@@ -178,11 +178,7 @@ def certify(
 def prepared(
     model: keras.Model, x: Any, y: Any, settings: CertificationSettings
 ) -> tuple[keras.Model, np.ndarray, np.ndarray]:
-    """The model with noise on its inputs, the examples and the labels.
-
-    Raises:
-        BadInput: the parts do not fit each other.
-    """
+    """The model with noise on its inputs, the examples and the labels."""
     from ftnoise.verify.smoothing import with_input_noise
 
     examples, labels = checked_classifier(model, x, y)

@@ -22,15 +22,8 @@ def attackable(
 ) -> tuple[keras.Model, np.ndarray, np.ndarray | None]:
     """The model from [0, 1] to logits, the examples `[n, ...]` in [0, 1], and the labels `[n]`.
 
-    Args:
-        model: see `checked_classifier`; it has a gradient in its input.
-        x: examples in [low, high], the range that the model takes.
-        y: integer labels, or None.
-        low: lowest value of an input.
-        high: highest value of an input.
-
-    Raises:
-        BadInput: they do not fit each other, or the model is not of this kind.
+    The examples are given in [low, high], the range that the model takes. Raises `BadInput` as
+    `checked_classifier`, and if the model has no gradient in its input.
     """
     from ftnoise.layers.logits import Logits
 
@@ -59,14 +52,8 @@ def checked_classifier(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The examples `[n, ...]`, float32, and the labels `[n]` if there are any.
 
-    Args:
-        model: has one floating-point input, repeats its outputs in inference, and gives an example
-            the same whatever else is in its batch.
-        x: its examples.
-        y: integer labels, or None.
-
-    Raises:
-        BadInput: they do not fit each other, or the model is not of this kind.
+    Raises `BadInput` unless the model has one floating-point input, repeats its outputs in
+    inference, and gives an example the same whatever else is in its batch.
     """
     from ftnoise.faults.compatibility import check_examples, check_inputs
     from ftnoise.layers.graph import unfold

@@ -63,12 +63,7 @@ def job(
 def run(
     campaign: Campaign, settings: CampaignSettings, name: str, checkpointing: Checkpointing
 ) -> InjectionResult:
-    """Converts the network of a campaign, and runs its trials on the file.
-
-    Raises:
-        BadInput: the network cannot be converted, or a parameter is not in the file as it is.
-        RunFailed: the interpreter ended its process.
-    """
+    """Converts the network of a campaign, and runs its trials on the file; raises as `Deployed`."""
     from ftnoise.faults.campaign import unchanged
     from ftnoise.faults.tflite import Deployed
 

@@ -36,9 +36,7 @@ def check_name(name: str) -> None:
 def build(name: str) -> keras.Model:
     """The model that `package.module:function` returns; the current folder is searched first.
 
-    Raises:
-        BadInput: there is no such function, it fails, or it returns no Sequential or functional
-            model that is built.
+    Raises `BadInput` unless it returns a Sequential or functional model that is built.
     """
     from ftnoise.layers.graph import unfold
 
@@ -63,12 +61,9 @@ def build(name: str) -> keras.Model:
 def read_examples(path: Path) -> tuple[Any, np.ndarray]:
     """The examples and the labels, as they are; `datasets/content.py` has the rule for uint8.
 
-    Args:
-        path: an `.npz` with `x` and `y`, or `x_test` and `y_test`; for a model with several inputs
-            `x_0`, `x_1`, ... in its order, and `y`. The examples are a list of arrays then.
-
-    Raises:
-        BadInput: naming the file, if it is no readable `.npz` with these arrays.
+    The `.npz` has `x` and `y`, or `x_test` and `y_test`; for a model with several inputs `x_0`,
+    `x_1`, ... in its order, and `y`. The examples are a list of arrays then. `BadInput` names a
+    file without these.
     """
     with opened(path) as archive:
         numbered = map("x_{}".format, itertools.count())
@@ -86,16 +81,11 @@ def read_examples(path: Path) -> tuple[Any, np.ndarray]:
 
 
 def read_weights(path: Path, model: keras.Model) -> list[np.ndarray]:
-    """The weights in a file, in the order and types of `model.weights`.
+    """The weights in a file, in the order and types of `model.weights`; the model is left as it is.
 
-    Args:
-        path: `.weights.h5`, `.h5` or `.keras` as Keras writes them, or the `.npz` of
-            `numpy.savez(path, *model.get_weights())` or a stored run.
-        model: is left as it is.
-
-    Raises:
-        BadInput: naming the file, if it is not readable, and the first array that differs or is
-            not finite in the model's type.
+    The file is `.weights.h5`, `.h5` or `.keras` as Keras writes them, or the `.npz` of
+    `numpy.savez(path, *model.get_weights())` or a stored run. `BadInput` names it, and the first
+    array that differs or is not finite in the model's type.
     """
     read = hdf5.read if path.suffix in hdf5.SUFFIXES else read_arrays
     return [

@@ -115,14 +115,9 @@ class Job(Generic[R]):
 def stored(job: Job[R], path: Path, report: Callable[[int, int, str], None]) -> Iterator[R]:
     """The stored result of a job, or a new one; missing files are written after the block.
 
-    Args:
-        job: the measurement.
-        path: of the folder, which need not exist.
-        report: gets the number of completed and of all units of work, and a text.
-
-    Raises:
-        BadInput: the result or the unfinished work of another job is here.
-        RunFailed: another process works here, or a file cannot be written (no space, ...).
+    The folder need not exist. `report` gets the number of completed and of all units of work, and a
+    text. Raises `BadInput` if the result or the unfinished work of another job is here, and
+    `RunFailed` if another process works here, or a file cannot be written (no space, ...).
     """
     record = Record(path, job.name, shape={"identity": str, "array_file": dict, **job.shape})
     partial = Record(path, f"partial-{job.identity[:8]}")

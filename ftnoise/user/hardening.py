@@ -48,11 +48,7 @@ class Hardening:
 
     @classmethod
     def of(cls, text: str, fault: Fault) -> Hardening:
-        """The hardening of a text such as `clamp=channel` or `protect=1%+5%`.
-
-        Raises:
-            BadInput: it is none of these, or does not fit the fault.
-        """
+        """The hardening of a text such as `clamp=channel` or `protect=1%+5%`; or `BadInput`."""
         if found := re.fullmatch(r"(clamp|zero)(=(layer|channel))?", text):
             return cls(found[3] or "layer", {"clamp": "bound", "zero": "zero"}[found[1]])
         name, _, shares = text.partition("=")
@@ -82,11 +78,7 @@ class Hardening:
             yield f"activations {what} per {self.per}", 0.0
 
     def model(self, network: keras.Model, x: Any, y: Any) -> keras.Model:
-        """The hardened model; the same one if its parameters are protected instead.
-
-        Raises:
-            BadInput: the examples do not fit the network.
-        """
+        """The hardened model; the same one if its parameters are protected instead."""
         from ftnoise.faults.compatibility import check_examples
         from ftnoise.faults.hardening import clamped
 
@@ -100,8 +92,7 @@ class Hardening:
 class ProtectionCurve:
     """Accuracy under faults against the share of parameters that is protected.
 
-    Attributes:
-        results: of one model in the same trials, with rising shares (`protected`) from 0.
+    The results are of one model in the same trials, with rising shares (`protected`) from 0.
     """
 
     results: Sequence[InjectionResult]

@@ -36,11 +36,7 @@ FILTERS = {1, 2, 3, 32000}
 
 
 def read(path: Path, model: keras.Model) -> list[np.ndarray]:
-    """The arrays of a file, in the order of `model.weights`; the model is as before.
-
-    Raises:
-        BadInput: naming the file and what in it is wrong.
-    """
+    """The arrays of a file, in the order of `model.weights`; the model is as before."""
     import h5py
 
     with contextlib.ExitStack() as stack:

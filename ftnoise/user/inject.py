@@ -68,18 +68,9 @@ def prepared(
     scale: bool = False,
     one_scale: bool = False,
 ) -> Campaign:
-    """The campaign with these settings.
+    """The campaign with these settings, which leaves the model as it is.
 
-    Args:
-        model: unchanged after the campaign.
-        x: examples.
-        y: labels.
-        settings: of the trials.
-        scale: divides uint8 examples by 255, as for files.
-        one_scale: see `storage.Storage`.
-
-    Raises:
-        BadInput: the parts do not fit each other.
+    `scale` divides uint8 examples by 255, as for files; see `storage.Storage` for `one_scale`.
     """
     from ftnoise.faults.campaign import Campaign
 
@@ -113,14 +104,8 @@ def measured(
 ) -> InjectionResult:
     """The trials of a campaign on its network, or on the file that is made of it.
 
-    Args:
-        struck: what is hit.
-        campaign: of the Keras model.
-        settings: of the trials.
-        checkpointing: keeps the trials on the way, and reports progress.
-        checks: see `InjectionResult`, as are the others.
-        weights: digest.
-        name: of the model; None is the network's.
+    `struck` is what is hit, `campaign` that of the Keras model. See `InjectionResult` for `checks`,
+    `weights` and `name`, which is the network's if it is None.
     """
     from ftnoise.faults.agreement import float32_accuracy
     from ftnoise.faults.sweep import sweep
@@ -152,14 +137,9 @@ def job(
     """A campaign that `prepared` made; see `inject`.
 
     Its identity depends on the golden outputs too: the code of a user's own layers enters by them
-    only.
-
-    Args:
-        campaign: of the model.
-        settings: of the trials.
-        about: further facts for a reader of the JSON.
-        protected: share of the parameters whose faults are corrected: the most sensitive ones.
-        examples: x and y by which they are ranked; None is those of the campaign.
+    only. `about` has further facts for a reader of the JSON. Faults in the share `protected` of the
+    parameters are corrected: in the most sensitive ones on `examples`, x and y; None is those of
+    the campaign.
     """
     from ftnoise.faults.agreement import agreement
     from ftnoise.faults.campaign import unchanged

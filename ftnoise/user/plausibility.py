@@ -25,9 +25,7 @@ MORE = 0.1  # of them have to be right in the other range alone, beyond chance
 def guessing(correct: np.ndarray, y: np.ndarray) -> list[str]:
     """A warning if a model is no better than naming the most frequent class, or none.
 
-    Args:
-        correct: whether it is right without faults, bool `[n]`.
-        y: labels `[n]`.
+    `correct` is whether it is right without faults, bool `[n]`.
     """
     right, most = int(np.count_nonzero(correct)), int(np.bincount(y).max())
     if right > most or right == len(y):
@@ -54,13 +52,8 @@ def scaled(x: Any) -> Any:
 def check_scaling(campaign: Campaign, x: Any, is_scaled: bool) -> None:
     """Refuses uint8 examples on which the model is far more accurate in the other range.
 
-    Args:
-        campaign: on the examples in the range that is checked.
-        x: the examples in 0 to 255.
-        is_scaled: whether the campaign has them divided by 255.
-
-    Raises:
-        BadInput: it is more accurate by `MORE`, with 99.9 % confidence.
+    Raises `BadInput` if it is more accurate by `MORE`, with 99.9 % confidence. `x` are the examples
+    in 0 to 255; `is_scaled` is whether the campaign has them divided by 255.
     """
     from ftnoise.faults.agreement import outputs
     from ftnoise.layers.drawing import forward

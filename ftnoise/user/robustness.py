@@ -303,11 +303,7 @@ def global_robustness(
 def prepared(
     model: keras.Model, x: Any, y: Any, settings: RobustnessSettings
 ) -> tuple[keras.Model, np.ndarray, float | None]:
-    """The model from [0, 1] to logits, the examples in [0, 1], and the accuracy with labels.
-
-    Raises:
-        BadInput: the parts do not fit each other.
-    """
+    """The model from [0, 1] to logits, the examples in [0, 1], and the accuracy with labels."""
     network, examples, labels = attackable(model, x, y, settings.low, settings.high)
     settings.measure.drawn(len(examples))
     if settings.verify is not None:

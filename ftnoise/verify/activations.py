@@ -28,8 +28,7 @@ BISECTIONS = 24
 class Activation(ABC):
     """An elementwise nondecreasing function of tensors.
 
-    Attributes:
-        piecewise: it is linear on both sides of 0, so that a unit's sign makes it linear.
+    If it is `piecewise`, it is linear on both sides of 0, so that a unit's sign makes it linear.
     """
 
     piecewise: ClassVar[bool] = False
@@ -40,14 +39,9 @@ class Activation(ABC):
 
     @abstractmethod
     def relaxation(self, low: Any, high: Any) -> tuple[Any, Callable[[Any], Lines]]:
-        """The lines on intervals.
+        """The lines on intervals [low, high].
 
-        Args:
-            low: lower ends, any shape.
-            high: upper ends, `>= low`.
-
-        Returns:
-            The usual parameter `t` of each interval, and the function from `t` to the lines.
+        Gives the usual parameter `t` of each interval, and the function from `t` to the lines.
         """
 
 

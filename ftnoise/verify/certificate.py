@@ -32,12 +32,10 @@ MEANS = {"hoeffding", "bernstein", "gaussian"}
 
 @dataclass(frozen=True)
 class Certificate:
-    """The predictions and their certified sizes by one bound.
+    """The predictions, int `[batch]`, and their certified sizes by one bound, `[batch]`.
 
-    Attributes:
-        predicted: class, int `[batch]`.
-        sizes: no input within this distance has another prediction; 0 where nothing is certified
-            (Cohen et al. abstain there). `[batch]`.
+    No input within its size has another prediction; it is 0 where nothing is certified (Cohen et
+    al. abstain there).
     """
 
     predicted: np.ndarray
@@ -55,16 +53,13 @@ def certified(
 ) -> dict[str, Certificate]:
     """The certificates of the same examples by each bound.
 
-    Args:
-        selection: draws that choose the class of Cohen et al., and no more.
-        estimation: other draws.
-        kind: of the noise, "gaussian" or "laplace".
-        scale: of the noise.
-        sensitivity: of the quantity with the noise, or an upper bound on it; sizes are distances of
-            inputs, in the norm of this sensitivity.
-        alpha: for each bound, the certificate of an example is wrong with at most this probability.
-            Bounds on all classes share it with the upper ones of the two most probable classes,
-            as the same draws choose the prediction.
+    The `selection` only chooses the class of Cohen et al.; the `estimation` is of other draws. The
+    noise has a `kind`, "gaussian" or "laplace", and a scale. The sensitivity is that of the
+    quantity with the noise, or an upper bound on it; sizes are distances of inputs, in its norm.
+
+    For each bound, the certificate of an example is wrong with at most the probability `alpha`.
+    Bounds on all classes share it with the upper ones of the two most probable classes, as the same
+    draws choose the prediction.
     """
     number, classes = estimation.number, estimation.votes.shape[1]
     finite = bool(np.isfinite(sensitivity))

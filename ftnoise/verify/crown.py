@@ -68,16 +68,10 @@ def backward(
 ) -> tuple[Any, Any]:
     """Linear functions of the input that are nowhere above linear functions of a tensor.
 
-    Args:
-        program: the network.
-        key: of the tensor.
-        rows: coefficients, `[n, *shape of the tensor]`.
-        lines: of each activation, `[n, ...]`.
-        multipliers: of each activation's input, `[n, ...]`: added to its coefficients.
-        kept: gets the coefficients of each activation's output, by number.
-
-    Returns:
-        Coefficients `[n, *shape of the input]` and constants `[n]`.
+    The latter have coefficients `rows`, `[n, *shape of the tensor]`, the former coefficients
+    `[n, *shape of the input]` and constants `[n]`. `lines` and `multipliers` are `[n, ...]` for
+    each activation; multipliers are added to the coefficients of its input. `kept` gets the
+    coefficients of each activation's output, by number.
     """
     reached, constants = {key: rows}, tf.zeros(tf.shape(rows)[:1], DTYPE)
     for one in reversed(program.operations):
@@ -152,9 +146,7 @@ class Crown:
     def intervals(self, boxes: Boxes, refine: bool = True) -> tuple[Intervals, Any, Any]:
         """Intervals of the inputs of all activations, and the ends of the logits.
 
-        Args:
-            boxes: the boxes, not more than `examples`.
-            refine: by CROWN; False is interval arithmetic alone.
+        There are at most `examples` boxes. Without `refine`, it is interval arithmetic alone.
         """
         low, high = boxes.center - boxes.radius, boxes.center + boxes.radius
         ends = {self.program.input: (low, high)}
@@ -182,17 +174,11 @@ class Crown:
     def combinations(
         self, of: Any, rows: Any, boxes: Boxes, intervals: Intervals
     ) -> tuple[Any, Any, Any]:
-        """CROWN's lower bounds on combinations of the logits.
+        """CROWN's lower bounds on combinations of the logits, `[n]`.
 
-        Args:
-            of: the box of each, `[n]`.
-            rows: the coefficients of the logits, `[n, classes]`.
-            boxes: `[batch, ...]`.
-            intervals: theirs.
-
-        Returns:
-            Bounds `[n]`, and the linear functions below whose minimum they are: coefficients
-            `[n, ...]` and constants `[n]`.
+        `of` is the box of each, `[n]`, `rows` are its coefficients, `[n, classes]`. Gives also the
+        linear functions below whose minimum the bounds are: coefficients `[n, ...]` and constants
+        `[n]`.
         """
         given = boxes.center, boxes.radius, intervals.lows, intervals.highs
         found = []

@@ -19,13 +19,8 @@ ABOVE = 1e-10
 def decide(coefficients: Any, constants: Any) -> tuple[bool, Any]:
     """Whether at each point of the cube `[-1, 1]^d` one of some affine functions is positive.
 
-    Args:
-        coefficients: of the functions, `[m, d]`.
-        constants: of the functions, `[m]`.
-
-    Returns:
-        True with proof, and the point `[d]` at which the largest function is smallest, or None
-        where the solver gave none.
+    The functions have coefficients `[m, d]` and constants `[m]`. True is proved. Gives also the
+    point `[d]` at which the largest function is smallest, or None where the solver gave none.
     """
     from scipy.optimize import linprog
 

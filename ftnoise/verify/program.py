@@ -96,13 +96,10 @@ class Unary:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Program:
-    """The operations from the input `[batch, *shape]` to the logits `[batch, classes]`.
+    """The operations from the input `[batch, *shape]` to the logits `[batch, classes]`, in order.
 
-    Attributes:
-        operations: in order of computation.
-        input, output: keys of the tensors.
-        plain: the logits in the network's own precision, by its own layers.
-        ending: what the network itself ends in: "logits", "softmax" or "sigmoid".
+    `plain` gives the logits in the network's own precision, by its own layers. `ending` is what the
+    network itself ends in: "logits", "softmax" or "sigmoid".
     """
 
     operations: tuple[Affine | Unary, ...]
@@ -134,9 +131,8 @@ class Program:
 def program(network: keras.Model) -> Program:
     """The program of a Sequential or functional model, or of its `Logits`, with its weights of now.
 
-    Raises:
-        BadInput: a layer is unknown, the network draws, or it does not give at least two logits,
-            their softmax, or one sigmoid, from one input of a fixed shape.
+    Raises `BadInput` if a layer is unknown, the network draws, or it does not give at least two
+    logits, their softmax, or one sigmoid, from one input of a fixed shape.
     """
     return _Builder(network).program()
 

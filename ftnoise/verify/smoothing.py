@@ -61,13 +61,9 @@ class Draws:
 class NoisyNetwork:
     """A network that is split at its noise layer, compiled for all draws.
 
-    Args:
-        network: Sequential or functional, with one noise layer, ending in at least two logits,
-            their softmax or one sigmoid. It is in inference mode.
-
-    Raises:
-        BadInput: the network has another ending or not one noise layer, or the layers in front of
-            the noise do not form a chain.
+    It is Sequential or functional, in inference mode, with one noise layer, and ends in at least
+    two logits, their softmax or one sigmoid. Raises `BadInput` if it has another ending or not one
+    noise layer, or the layers in front of the noise do not form a chain.
     """
 
     def __init__(self, network: keras.Model) -> None:
@@ -132,13 +128,10 @@ class NoisyNetwork:
         return self._front(tf.constant(x, tf.float32))
 
     def draws(self, quantity: Any, number: int, *, key: int, first: int = 0) -> Draws:
-        """The results of draws `first`, `first + 1`, ... of a stream.
+        """The results of draws `first`, `first + 1`, ... of a stream; `number` of them, at least 1.
 
-        Args:
-            quantity: of the examples, as `front` gives it.
-            number: of draws, at least 1.
-            key: of the stream, from `seeds.key`; draws of different keys are independent.
-            first: number of the first draw.
+        `quantity` is of the examples, as `front` gives it. The key is from `seeds.key`; draws of
+        different keys are independent.
         """
         count(number=number)
         wanted = (tf.constant(n, tf.int64) for n in (key, first, number))
@@ -154,21 +147,14 @@ class NoisyNetwork:
         most: int,
         selection: int,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Tests whether the probability of each example's class is above a threshold.
+        """Tests whether the probability of each example's class is above a threshold, in [0, 1].
 
         A confidence sequence is evaluated after each block of draws. Draws for an example stop as
-        soon as it is decided.
+        soon as it is decided, or after `most`. `selection` other draws select the class. A
+        statement is wrong with at most the probability `alpha`, in (0, 1).
 
-        Args:
-            x: examples `[batch, ...]`.
-            threshold: compared with the probability, in [0, 1].
-            alpha: a statement is wrong with at most this probability, in (0, 1).
-            most: largest number of draws of an example, without those of the selection.
-            selection: number of other draws that select the class.
-
-        Returns:
-            The class `[batch]`; 1 where it is above, -1 where it is below, 0 where undecided; and
-            the number of draws `[batch]`, selection included.
+        Gives the class `[batch]`; 1 where it is above, -1 where it is below, 0 where undecided; and
+        the number of draws `[batch]`, selection included.
         """
         quantity = self.front(x)
         keys = [seeds.key(0, "sequential", part) for part in ("selection", "estimation")]
@@ -198,9 +184,8 @@ def noisy_shape(layer: Any, step: Any) -> tuple[int | None, ...]:
 def with_input_noise(network: keras.Model, std: float) -> keras.Model:
     """A model that adds normal noise to its inputs, in front of a user's model.
 
-    Args:
-        network: Sequential or functional, with one input; it stays as it is.
-        std: of the noise, > 0, in units of the input.
+    The latter stays as it is; it is Sequential or functional, with one input. `std` is > 0, in
+    units of the input.
     """
     noise = NOISY[keras.layers.Activation](
         activation="linear",

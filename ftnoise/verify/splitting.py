@@ -37,11 +37,8 @@ Signs = dict[tuple[int, int], int]
 class Problems:
     """Lower bounds to be proved: that combinations of the logits are above a threshold on boxes.
 
-    Attributes:
-        of: the box of each, `[n]`.
-        rows: the coefficients of the logits, `[n, classes]`.
-        boxes, intervals: of the examples, `[batch, ...]`.
-        threshold: the bound to reach.
+    `of` is the box of each, `[n]`, `rows` its coefficients, `[n, classes]`. Boxes and intervals are
+    of the examples, `[batch, ...]`.
     """
 
     of: Any
@@ -54,12 +51,8 @@ class Problems:
 class Search:
     """Branch and bound of some problems under a budget.
 
-    Args:
-        crown: the compiled bounds.
-        problems: to solve.
-        refuted: `(boxes [n], points [n, ...]) -> bool [n]`: which boxes have a counterexample, now
-            that these points are known.
-        budget: when to stop.
+    `refuted` maps boxes `[n]` and points `[n, ...]` to bool `[n]`: which boxes have a
+    counterexample, now that these points are known.
     """
 
     def __init__(

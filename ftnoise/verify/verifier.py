@@ -122,10 +122,7 @@ class Verifier:
     def probability_bounds(self, x: Any, radius: float) -> tuple[Any, Any]:
         """Lower and upper bounds on the softmax over the ball, float64 `[batch, classes]` each.
 
-        They rest on CROWN's bounds on all differences of two logits.
-
-        Raises:
-            BadInput: as `verify`.
+        They rest on CROWN's bounds on all differences of two logits. Raises as `verify`.
         """
         x, classes = self._checked(x, radius), self.program.classes
         one, other = np.nonzero(~np.eye(classes, dtype=bool))
@@ -144,10 +141,7 @@ class Verifier:
         """Upper bounds on the largest change of a probability in the ball, `[batch]` in [0, 1].
 
         Definition 3 with the l_inf distance of softmax outputs. It is 1 for points that are not
-        begun within the seconds, if they are given.
-
-        Raises:
-            BadInput: as `verify`.
+        begun within the seconds, if they are given. Raises as `verify`.
         """
         x = self._checked(x, radius)
         deadline = math.inf if seconds is None else time.monotonic() + seconds

@@ -32,11 +32,8 @@ TOLERANCE = 1e-3
 def check(network: keras.Model) -> bool:
     """Refuses a network whose examples cannot be clipped correctly; its variables stay the same.
 
-    Returns:
-        Whether the network is random in training, so that a repeated step has another result.
-
-    Raises:
-        BadInput: names the layer or the network, and what to use instead.
+    Returns whether the network is random in training, so that a repeated step has another result.
+    `BadInput` names the layer or the network, and what to use instead.
     """
     refuse(network)
     try:

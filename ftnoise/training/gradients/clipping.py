@@ -50,15 +50,9 @@ def clipped_sum(
 ) -> tuple[list[Any], Any]:
     """Sums the examples' gradients, each scaled to an l_2 norm of at most `clip` over all weights.
 
-    Args:
-        layers: each layer once, as `RecordingTape.parts` gives it.
-        variables: the trainable weights of all these layers, in the order of the result.
-        clip: largest norm of an example's gradient, > 0.
-        xla: whether XLA compiles this.
-
-    Returns:
-        The sums, one tensor a variable; and which examples have a finite gradient, bool `[batch]`:
-        the others add zero.
+    `layers` has each layer once, as `RecordingTape.parts` gives it; `variables` are the trainable
+    weights of all of them. Gives a sum for each of these, in their order, and which examples have a
+    finite gradient, bool `[batch]`: the others add zero. `xla` is whether XLA compiles this.
     """
     token = COMPILED.set(xla)
     try:

@@ -218,11 +218,10 @@ class DPSGD(Gradients):
 class PrivateUpdater(Updater):
     """Steps of `noise.BookkeepingSGD`, with the sampler's batches and the ledger.
 
-    The ledger is a list of attempts, each `{"nonce": .., "key": "public" or "secret", "from": ..,
-    "to": ..}`: the steps from number `from` to before number `to` have to be counted.
-
-    Args:
-        repeatable: whether a step has the same result again, as the network does not draw.
+    The ledger is a list of attempts, each
+    `{"nonce": .., "key": "public" or "secret", "from": .., "to": ..}`: the steps from number `from`
+    to before number `to` have to be counted. Steps are `repeatable` if a step has the same result
+    again, as the network does not draw.
     """
 
     def __init__(

@@ -31,13 +31,9 @@ class Recorded:
 class RecordingTape(tf.GradientTape):
     """A tape that watches the outputs of a network's trainable layers instead of its weights.
 
-    Args:
-        network: accepted by `checks.check`; the tape itself checks only the classes of its layers.
-        persistent: see `tf.GradientTape`.
-
-    Attributes:
-        records: a `Recorded` for each call of a trainable layer.
-        finite: which examples have a finite gradient, bool `[batch]`; an optimizer sets it.
+    `checks.check` has accepted the network; the tape itself checks only the classes of its layers.
+    `records` has a `Recorded` for each call of a trainable layer. An optimizer sets `finite`: which
+    examples have a finite gradient, bool `[batch]`.
     """
 
     def __init__(self, network: keras.Model, persistent: bool = False) -> None:

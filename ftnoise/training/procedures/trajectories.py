@@ -23,11 +23,9 @@ WORST = 1000.0
 
 
 class Trajectories:
-    """The state of a chain.
+    """The state of a chain, which starts at the network's weights.
 
-    Args:
-        network: the chain starts at its weights.
-        spec: an `hmc.HMC`, of which it takes the fields of a single chain.
+    `spec` is an `hmc.HMC`, of which it takes the fields of a single chain.
     """
 
     def __init__(self, network: keras.Model, spec: Any) -> None:
@@ -46,10 +44,7 @@ class Trajectories:
     def log_density(self, values: Sequence[Any], x: Any, y: Any) -> Any:
         """The logarithm of prior times likelihood, up to a constant; a scalar.
 
-        Args:
-            values: of the trainable weights, in order.
-            x: examples `[n, ...]`.
-            y: labels `[n]`.
+        `values` are those of the trainable weights, in order.
         """
         logits = self.weights_of.logits(values, x)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
@@ -67,8 +62,7 @@ class Trajectories:
     def begin(self, x: Any, y: Any, *, anew: bool) -> None:
         """Sets the examples of the likelihood, and goes on from what was restored unless `anew`.
 
-        Raises:
-            RunFailed: the density is not finite here.
+        Raises `RunFailed` if the density is not finite here.
         """
         self.examples = x, y
         self._results = self._bootstrapped(self.position, x, y)
@@ -85,8 +79,7 @@ class Trajectories:
     def move(self, seed: Any) -> tuple[float, float, float]:
         """Moves by one trajectory; `seed` is an int64 pair.
 
-        Returns:
-            Whether it was accepted (1 or 0), the step size, and the absolute error of the energy.
+        Gives whether it was accepted (1 or 0), the step size, and the absolute error of the energy.
         """
         step_size = self.step_size
         self.position, self._results = self._moved(

@@ -69,12 +69,8 @@ class FaultsInTraining(Weights):
 def drawn(fault: Fault, targets: Sequence[Any], seed: Any) -> list[tuple[Any, Any]]:
     """Hits and random values of each target, as `injection.strike` takes them.
 
-    They have the distribution of a campaign's trials, but are not those of any campaign.
-
-    Args:
-        fault: not transient.
-        targets: the targets of the fault in a network.
-        seed: int64 pair, which may be a tensor.
+    They have the distribution of a campaign's trials, but are not those of any campaign. The fault
+    is not transient; the seed is an int64 pair, which may be a tensor.
     """
     fold = tf.random.experimental.stateless_fold_in
     indices = fault.where.indices

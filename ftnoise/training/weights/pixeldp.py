@@ -149,12 +149,8 @@ def projected(kernel: Any, step: float) -> Any:
 def largest_singular_value(layer: Any, direction: Any) -> Any:
     """The largest singular value of a layer's linear part by one step of power iteration.
 
-    Args:
-        layer: Dense or Conv2D.
-        direction: variable `[1, ...]`, the current estimate of the most stretched input; updated.
-
-    Returns:
-        The estimate, which is at most the value.
+    The layer is Dense or Conv2D; the estimate is at most the value. The variable `direction`,
+    `[1, ...]`, is the current estimate of the most stretched input, and is updated.
     """
 
     def linear(x: Any) -> Any:

@@ -33,10 +33,9 @@ from ftnoise.core.spec import Spec
 class Thresholds(NamedTuple):
     """What a schedule moves and remembers; kept with the network, in float32.
 
-    Attributes:
-        lowest, highest: of the standard deviations.
-        best: the best accuracy since the last raise, in [0, 1]; -1 for none.
-        raised: epochs completed at the last raise.
+    `lowest` and `highest` are of the standard deviations. `best` is the best accuracy since the
+    last raise, in [0, 1], or -1 for none, and `raised` the number of epochs completed at that
+    raise.
     """
 
     lowest: float
