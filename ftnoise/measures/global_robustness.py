@@ -153,7 +153,8 @@ class GlobalRobustness(Measure):
         bounded = None
         if self.verify is not None and not is_stochastic(network) and self.verify.allows(network):
             bounded = self._verified(evaluation.resumable, network, x, ~attacked["changed"])
-        return self._summary(attacked, bounded, max(2, network.output_shape[-1]))
+        outputs = int(network(x[:1]).shape[-1])
+        return self._summary(attacked, bounded, max(2, outputs))
 
     def drawn(self, size: int) -> np.ndarray:
         """Sorted indices of the examples, drawn from `size` examples without replacement.
