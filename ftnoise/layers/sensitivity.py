@@ -37,8 +37,9 @@ CONTRACTING = tuple(
 
 
 def sensitivity(network: keras.Model, norm: str = "l_2", to: str = "l_2") -> float:
-    """The largest ratio of distances, from inputs to what the network's noise layer adds noise to.
+    """A bound on ratios of distances, from inputs to what the network's noise layer adds noise to.
 
+    It is the product of the layers' norms, which for several layers may exceed the largest ratio.
     The layers in front of the one noise layer form a chain of Dense and Conv2D layers with
     contracting activations, and of layers that increase no distance (Flatten, Reshape,
     ZeroPadding2D, Dropout, ReLU). `norm`, "l_1" or "l_2", is of distances between inputs, and `to`
