@@ -529,6 +529,18 @@ def test_flipped_bits_of_stored_parameters():
     stands(f"{before - max(intact):.1f} to {before - min(intact):.1f} are there without a flip")
 
 
+def test_natural_training_on_cifar10():
+    names = ("train_accuracy", "test_accuracy", "generalization_error", "robust_accuracy")
+    cells = [Cell("table4.cpu", "natural", name) for name in names]
+    train, test, gap, robust = cells
+    stands(f"Natural training is right on {train.mean:.2f} % of the training images")
+    stands(f"(paper {train.paper:.2f}; some more than its 54 epochs would come closer)")
+    stands(f"and on {test.mean:.2f} % of the test images (paper {test.paper:.2f})")
+    stands(f"generalization error is {gap.mean:.2f} points, where the paper has {gap.paper:.2f}")
+    stands(f"within 8/255 {robust.mean:.1f} % of 1,000 test images")
+    stands(f"{train.mean:.2f} / {test.mean:.2f} (paper {train.paper:.2f} / {test.paper:.2f})")
+
+
 def test_certificates_of_noise_on_cifar10():
     def of(row, measure):
         return Cell("pixeldp_cifar10.paper", row, measure).mean
