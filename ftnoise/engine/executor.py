@@ -127,8 +127,8 @@ class Engine:
     def run(self) -> list[FtnoiseError]:
         """Does what is missing; returns the failures.
 
-        First all trainings that need no other run; then those that start from its network; last
-        the measures that need others.
+        First the trainings that need no other run, then those that start from the network of one,
+        and last the measures that need others.
         """
         failures: dict[str, FtnoiseError] = {}  # by the run's id
         for stage in range(3):

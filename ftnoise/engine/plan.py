@@ -14,7 +14,7 @@ from ftnoise.core.spec import canonical, digest
 class Task:
     """One run of a table: a row with one seed.
 
-    `auxiliary`: trained only because another run's measure needs it.
+    `auxiliary`: trained only because another run starts from it, or a measure needs it.
     """
 
     row: Row
@@ -71,7 +71,7 @@ class Status:
 def tasks(experiment: Experiment, seeds: int, rows: str | None = None) -> list[Task]:
     """The runs of a table: all rows with the first seed, then all with the second, ...
 
-    Before them stand the auxiliary runs that their measures need. The experiment is within the
+    Before them stand the auxiliary runs that they need. The experiment is within the
     limits of its preset, and `rows` a pattern of row names; see `Experiment.matching`.
     """
     todo = [

@@ -23,7 +23,7 @@ def publish(
     target: Store,
     weights: int | None = None,
 ) -> None:
-    """Copies a table's finished runs, and those that their measures need, into `target`.
+    """Copies a table's finished runs, and those that they need, into `target`.
 
     `ENVIRONMENTS` there lists the environment of each run that is not packed, or the list of them
     where there were several; what was published there before stays. The experiment is within the

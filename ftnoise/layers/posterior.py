@@ -26,11 +26,10 @@ class WeightsOf:
     def __init__(self, network: keras.Model) -> None:
         self.network = network
         self.variables = list(network.trainable_variables)
-        places = {
-            id(value): (layer, name)
-            for layer in layers(network)
-            for name, value in vars(layer).items()
-        }
+        places: dict[int, tuple[keras.layers.Layer, str]] = {}
+        for layer in layers(network):
+            for name, value in vars(layer).items():
+                places.setdefault(id(value), (layer, name))
         missing = [one.name for one in self.variables if id(one) not in places]
         expect(
             not missing,

@@ -83,7 +83,7 @@ def trained_on(run: Run, spec: dict[str, JSON]) -> bool:
 
 
 def others_of(experiment: Experiment, runs: list[StoredRun], store: Store) -> list[StoredRun]:
-    """The finished runs that the measures of these need and that are not among them."""
+    """The finished runs that these and their measures need and that are not among them."""
     wanted = {
         (digest(canonical(other)), stored.content): (stored.row, other)
         for stored in runs
