@@ -85,7 +85,8 @@ def reproduce(
             `Experiment`.
         preset: "paper" (the whole protocol, often hours), "quick" (minutes), "smoke", or one of the
             experiment's own.
-        rows: only rows whose name contains this text or matches it as a pattern (`"*trades"`).
+        rows: only rows whose name contains this text or matches it as a pattern (`"*trades"`), and
+            no figures; a table of grids is returned whole.
         seeds: number of trainings of each row, >= 1; by default what the table needs.
         runs: see `train`.
 
@@ -122,5 +123,6 @@ def reproduce(
     if failures := engine.run():
         raise RunFailed(f"{len(failures)} of {len(tasks)} runs failed, the first: {failures[0]}")
     own = {engine.folder(task).id for task in tasks}
-    found = runs_of(whole, seeds or whole.seeds, store, own)
-    return ReproductionResult(results=report.results(whole, limits, found))
+    part = whole.only(rows)
+    found = runs_of(part, seeds or whole.seeds, store, own)
+    return ReproductionResult(results=report.results(part, limits, found))

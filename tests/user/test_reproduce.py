@@ -44,7 +44,8 @@ def test_rows_and_presets_limit_it(trained):
     reproduce, trainings = trained
     found = reproduce("tiny", rows="*noisy", preset="smoke")
     assert len(trainings()) == 1
-    assert found.lines.set_index("row")["seeds"].to_dict()["small noisy"] == 1
+    assert list(found.lines["row"]) == ["small noisy"]
+    assert list(found.lines["seeds"]) == [1]
     assert found.results.preset == "smoke"
 
 
