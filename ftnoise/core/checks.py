@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 from ftnoise.core.errors import BadInput, cut
 
@@ -120,6 +121,14 @@ def is_number(value: object) -> bool:
         return math.isfinite(value)
     except OverflowError:  # an integer beyond every float
         return False
+
+
+def several(value: Any) -> tuple[Any, ...]:
+    """The values of a list, a tuple or a NumPy array, or one value alone; not NumPy's numbers."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    values = value if isinstance(value, list | tuple) else [value]
+    return tuple(one.item() if hasattr(one, "item") else one for one in values)
 
 
 def is_name(value: object) -> bool:

@@ -114,7 +114,7 @@ class Experiment:
         seeds: number of seeds unless the user gives one.
         presets: further ones, or in place of the common ones of the same names.
         minutes: measured cost on two cores by preset, in minutes, for the list.
-        data_seeds: number of draws of a random data set.
+        data_seeds: number of draws of a random data set; at least those of the preset.
         grids: each with a name of its own.
         keeps_weights: trained weights stay stored, so that a measure can be added without training.
     """
@@ -212,7 +212,7 @@ class Experiment:
                 for column in self.columns
             ),
             figures=tuple(figure.scaled(preset) for figure in self.figures),
-            data_seeds=preset.data_seeds,
+            data_seeds=max(preset.data_seeds, self.data_seeds),
         )
 
     def row(self, name: str) -> Row:

@@ -33,7 +33,7 @@ from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.checks import count, expect, instance, is_name, is_number
 from ftnoise.core.data import Data, Sources
 from ftnoise.core.errors import BadInput
-from ftnoise.core.lazy import keras, tf
+from ftnoise.core.lazy import keras, np, tf
 from ftnoise.core.preset import Preset
 from ftnoise.core.schedule import Schedule
 from ftnoise.core.spec import JSON, Spec
@@ -323,18 +323,8 @@ class Procedure(Spec, ABC):
     @property
     def noisy(self) -> bool:
         """Whether gradients of a training in it have noise that grows with the learning rate."""
-        return any(part.noisy for part in self._parts)
-
-    @property
-    def attacks(self) -> bool:
-        """Whether each step of a training in it runs an attack, which takes most of the time."""
-        return any(part.attacks for part in self._parts)
-
-    @property
-    def _parts(self) -> list[Procedure]:
-        """The procedures among its fields."""
         values = [getattr(self, f.name) for f in dataclasses.fields(self)]
-        return [value for value in values if isinstance(value, Procedure)]
+        return any(value.noisy for value in values if isinstance(value, Procedure))
 
     @property
     def beginning(self) -> Procedure:
@@ -348,8 +338,6 @@ class Procedure(Spec, ABC):
     def scaled_schedule(self, schedule: Schedule, preset: Preset) -> Schedule:
         """Fewer epochs; a larger rate where the gradients have no noise."""
         schedule = schedule.scaled(preset)
-        if self.attacks:
-            schedule = schedule.resized(max(1, round(preset.attack_epochs * schedule.epochs)))
         if self.noisy:
             return schedule
         return dataclasses.replace(schedule, learning_rate=preset.rate * schedule.learning_rate)
@@ -478,6 +466,17 @@ class MeasureInput:
     checkpointing: Checkpointing
     record: dict[str, JSON] = field(default_factory=dict)
     others: Mapping[Run, keras.Model] = field(default_factory=dict)
+
+    @property
+    def epochs(self) -> Any:
+        """The epochs of the entries of the record's history, `[entries]`.
+
+        A training that goes on from the network of another run counts on from there.
+        """
+        entries = np.arange(1.0, len(self.record.get("history") or []) + 1)
+        origin = self.run.training.origin(self.run) if self.run else None
+        before = origin.schedule.epochs if origin else 0
+        return before + self.record.get("epochs_per_entry", 1) * entries
 
 
 @dataclass(frozen=True, kw_only=True)

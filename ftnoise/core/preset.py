@@ -21,7 +21,6 @@ class Preset:
         summary: one line for `--help` and for the report.
         epochs: factor of each schedule's epochs, > 0 (drops of the learning rate keep their
             relative positions), or None for exactly one epoch.
-        attack_epochs: a further factor, > 0, for trainings that run an attack in each step.
         rate: factor of the learning rate, > 0, where the gradients have no noise, which would grow
             with it. Above 1 for few steps, which otherwise move the weights too little for a
             penalty to take effect or a network to overfit.
@@ -40,7 +39,6 @@ class Preset:
     name: str
     summary: str
     epochs: float | None = 1.0
-    attack_epochs: float = 1.0
     rate: float = 1.0
     batch_size: int | None = None
     attack_steps: int | None = None
@@ -58,8 +56,7 @@ class Preset:
         """Whether it limits nothing: the paper's whole protocol."""
         sizes: tuple[int | None, ...] = (self.train_examples, self.test_examples, self.attacked)
         sizes += (self.trials, self.batch_size, self.attack_steps, self.trainings)
-        factors = (self.epochs, self.attack_epochs, self.rate)
-        return factors == (1.0, 1.0, 1.0) and not any(sizes)
+        return (self.epochs, self.rate) == (1.0, 1.0) and not any(sizes)
 
     def with_secret_key(self) -> Preset:
         """The same limits for a private release, under another name."""

@@ -18,24 +18,16 @@ SAVE_SECONDS = 5.0
 
 
 class Resumable:
-    """Arrays of completed units, kept in a checkpointing at most every `save_seconds`.
+    """Arrays of completed units, kept in a checkpointing at most every `SAVE_SECONDS`.
 
     Args:
         checkpointing: where they are kept, and progress is reported.
         identity: everything that the arrays depend on. What an earlier process kept is used if its
             identity is the same, and discarded otherwise.
-        save_seconds: time between two checkpoints; None is `SAVE_SECONDS`.
     """
 
-    def __init__(
-        self,
-        checkpointing: Checkpointing,
-        identity: str,
-        *,
-        save_seconds: float | None = None,
-    ) -> None:
+    def __init__(self, checkpointing: Checkpointing, identity: str) -> None:
         self.checkpointing, self.identity = checkpointing, identity
-        self.save_seconds = SAVE_SECONDS if save_seconds is None else save_seconds
         self._arrays: dict[str, np.ndarray] = {}
         self._saved = time.monotonic()
         stored = checkpointing.load()
@@ -65,7 +57,7 @@ class Resumable:
             before = self._arrays.get(key)
             array = np.asarray(array)
             self._arrays[key] = array if before is None else np.concatenate([before, array])
-        if time.monotonic() - self._saved >= self.save_seconds:
+        if time.monotonic() - self._saved >= SAVE_SECONDS:
             self.checkpointing.save(dict(self._arrays), {"identity": self.identity})
             self._saved = time.monotonic()
 

@@ -63,7 +63,7 @@ NATURAL = Run(
 )
 # Of the training that goes on from the natural network.
 FINE = Schedule(
-    epochs=12, batch_size=128, learning_rate=0.01, momentum=0.9, drops=(7, 10), drop_factor=0.2
+    epochs=12, batch_size=128, learning_rate=0.004, momentum=0.9, drops=(8, 11), drop_factor=0.2
 )
 ATTACK = PGD(attack_epsilon=EPSILON)
 COLUMNS = (

@@ -62,9 +62,11 @@ class Search:
         self._objective = Traced(self._objective_of, (True, True, False))
         self._golden = self._margins(tf.constant(campaign.golden[chosen]), self.y)
 
-    def step(self) -> tuple[int, int, int]:
-        """Flips the best bit: the target, the flat element, and the bit."""
+    def step(self) -> tuple[int, int, int] | None:
+        """Flips the best bit: the target, the flat element, and the bit; None if none is left."""
         candidates = self._candidates()
+        if not candidates:
+            return None
         losses = []
         for target, place in candidates:
             tried = [tf.convert_to_tensor(value) for value in self.values]
@@ -101,7 +103,6 @@ class Search:
             gain, element, bit = max(best)
             if gain > 0:
                 found.append((n, element * code.bits + bit))
-        expect(len(found) > 0, "a bit whose flip lowers the margins", candidates=0)
         return found
 
     def _after(self, target: int, place: int) -> Any:
@@ -139,12 +140,21 @@ def worst_case(
 ) -> list[Flip]:
     """Flips bits until the accuracy on all examples is below a value, or `most` are flipped.
 
-    The campaign is of single bits of stored parameters; the accuracy is in percent, in (0, 100].
-    Raises `BadInput` if no flip lowers the margins.
+    The campaign is of single bits of stored parameters; the accuracy is in percent, in (0, 100]. It
+    ends earlier if no further flip lowers the margins.
+    Raises `BadInput` if no flip does, or if the accuracy is below the value without faults.
     """
+    golden = float(100 * campaign.correct.mean())
+    expect(
+        accuracy <= golden, f"at most the accuracy without faults, {golden:.2f} %", below=accuracy
+    )
     search, found = Search(campaign), list[Flip]()
     while len(found) < most and (not found or found[-1].accuracy >= accuracy):
-        target, element, bit = search.step()
+        flip = search.step()
+        expect(bool(flip or found), "a bit whose flip lowers the margins", candidates=0)
+        if flip is None:
+            break
+        target, element, bit = flip
         name = campaign.targets[target].name
         place = np.unravel_index(element, campaign.targets[target].variable.shape)
         site = f"{name}[{', '.join(map(str, place))}]"

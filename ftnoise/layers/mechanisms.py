@@ -1,4 +1,4 @@
-"""Noise mechanisms: the noise that makes a quantity private, and the sizes that it certifies.
+"""Noise mechanisms: the noise that makes a quantity private.
 
 Source: Lecuyer et al. (2019), "Certified Robustness to Adversarial Examples with Differential
 Privacy" (arXiv 1802.03471), section 3.2. Nothing here needs TensorFlow.
@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ftnoise.core.checks import fraction
-from ftnoise.core.lazy import np
 from ftnoise.core.spec import Spec
 from ftnoise.stats import certificates
 
@@ -31,10 +30,6 @@ class Mechanism(Spec):
     @abstractmethod
     def scale(self, construction_size: float) -> float:
         """The scale of noise that makes changes of this size private with an epsilon of 1."""
-
-    @abstractmethod
-    def sizes(self, p_a: Any, p_b: Any, scale: float) -> np.ndarray:
-        """Certified sizes; see `stats.certificates`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +51,6 @@ class Gaussian(Mechanism):
     def scale(self, construction_size: float) -> float:
         return certificates.gaussian_std(construction_size, self.delta)
 
-    def sizes(self, p_a: Any, p_b: Any, scale: float) -> np.ndarray:
-        return certificates.private_sizes(p_a, p_b, scale)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Laplace(Mechanism):
@@ -69,6 +61,3 @@ class Laplace(Mechanism):
 
     def scale(self, construction_size: float) -> float:
         return construction_size
-
-    def sizes(self, p_a: Any, p_b: Any, scale: float) -> np.ndarray:
-        return certificates.laplace_sizes(p_a, p_b, scale)

@@ -10,10 +10,9 @@ architecture get the same trials, and the trials at a low rate are part of those
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ftnoise.core.checks import count, expect, is_number
+from ftnoise.core.checks import count, fraction, rising
 from ftnoise.core.experiment import Column, columns_of
 from ftnoise.core.figures import Levels, Pairs, Series
 from ftnoise.core.interfaces import Figure, Measure, MeasureInput, Measurement
@@ -84,15 +83,8 @@ class FaultTolerance(Measure):
     limits = (("trials", "trials"),)
 
     def __post_init__(self) -> None:
-        expect(
-            isinstance(self.rates, tuple)
-            and len(self.rates) > 0
-            and all(is_number(rate) and 0 <= rate <= 1 for rate in self.rates)
-            and all(low < high for low, high in pairwise(self.rates))
-            and self.rates[-1] > 0,
-            "rates to be shares in [0, 1] that rise, the last above 0",
-            rates=self.rates,
-        )
+        rising(rates=self.rates)
+        fraction(zero=False, rates=self.rates[-1])
         count(least=2, trials=self.trials)
         count(least=0, seed=self.seed)
         _ = self.fault  # checks where and what

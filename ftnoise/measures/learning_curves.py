@@ -19,7 +19,8 @@ class LearningCurves(Measure):
     Training accuracy is that of the batches on which the loss was taken (augmented, noisy or
     adversarial), before each step, averaged over the epoch; it is missing where batches are
     private. Testing accuracy is at the end of the epoch. A training that goes on from the network
-    of another run counts its epochs on from there.
+    of another run counts its epochs on from there. Procedures of several trainings in one run
+    (`IterativePruning`) and samplers (`HMC`) keep no such history, and are refused.
 
     Scalars, in percent: `last_train_accuracy`, `last_test_accuracy`. Arrays, along the epochs:
     `epochs`, `train_accuracy`, `test_accuracy` (percent; NaN where it was not logged).
@@ -31,9 +32,6 @@ class LearningCurves(Measure):
         """Reads the run's record."""
         history = trained.record.get("history") or []
         expect(len(history) > 0, "the record of a training with its history", epochs=len(history))
-        passes = trained.record.get("epochs_per_entry", 1)
-        origin = trained.run.training.origin(trained.run) if trained.run else None
-        before = origin.schedule.epochs if origin else 0
         curves = {
             name: np.array([100 * logs.get(key, math.nan) for logs in history])
             for name, key in (("train_accuracy", "accuracy"), ("test_accuracy", "val_accuracy"))
@@ -44,7 +42,7 @@ class LearningCurves(Measure):
                 for name, values in curves.items()
                 if math.isfinite(values[-1])
             },
-            arrays={"epochs": before + passes * np.arange(1.0, len(history) + 1), **curves},
+            arrays={"epochs": trained.epochs, **curves},
         )
 
 

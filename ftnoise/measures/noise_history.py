@@ -29,10 +29,9 @@ class NoiseHistory(Measure):
         if not names:
             return Measurement(scalars={})
         std = np.array([[logs[name] for logs in history] for name in names])
-        epochs = trained.record.get("epochs_per_entry", 1) * np.arange(1.0, len(history) + 1)
         return Measurement(
             scalars={"last_std": float(std[:, -1].mean())},
-            arrays={"epochs": epochs, "std": std},
+            arrays={"epochs": trained.epochs, "std": std},
             info={"layers": [name.removeprefix(LOGGED) for name in names]},
         )
 

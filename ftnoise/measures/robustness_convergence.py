@@ -12,7 +12,6 @@ Deviations
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -22,7 +21,6 @@ from ftnoise.core.experiment import Column, columns_of
 from ftnoise.core.figures import Series
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.lazy import np
-from ftnoise.core.preset import Preset
 from ftnoise.measures.global_robustness import GlobalRobustness
 from ftnoise.stats.sampling import samples_needed
 
@@ -48,6 +46,8 @@ class RobustnessConvergence(Measure):
     tolerances: tuple[float, ...] = (0.25, 0.2, 0.15, 0.1, 0.08, 0.06, 0.05, 0.04, 0.03, 0.02)
     estimates: int = 50
 
+    limits = (("estimates", "trials"),)
+
     def __post_init__(self) -> None:
         instance(GlobalRobustness, "GlobalRobustness", local=self.local)
         one = self.local.verify is not None and len(self.local.radii) == 1
@@ -61,12 +61,6 @@ class RobustnessConvergence(Measure):
             tolerances=self.tolerances,
         )
         count(least=2, estimates=self.estimates)
-
-    def scaled(self, preset: Preset) -> RobustnessConvergence:
-        """Fewer estimates where the preset limits trials, and CROWN alone."""
-        local = self.local.scaled(preset)
-        estimates = max(2, min(self.estimates, preset.trials or self.estimates))
-        return dataclasses.replace(self, local=local, estimates=estimates)
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Decides all examples, then draws the estimates from them."""

@@ -16,7 +16,6 @@ from ftnoise.core.checks import boolean, count, expect, instance, is_name
 from ftnoise.core.experiment import Column
 from ftnoise.core.interfaces import Measure, MeasureInput, Measurement
 from ftnoise.core.lazy import np
-from ftnoise.core.preset import Preset
 from ftnoise.core.resumable import Resumable
 from ftnoise.core.spec import spec_id
 from ftnoise.faults.fault import Fault
@@ -49,6 +48,8 @@ class UnderFaults(Measure):
     seed: int = 0
     percent: bool = True
 
+    limits = (("trials", "trials"),)
+
     def __post_init__(self) -> None:
         instance(Measure, "a measure", measure=self.measure)
         names = isinstance(self.scalars, tuple) and all(map(is_name, self.scalars))
@@ -66,11 +67,6 @@ class UnderFaults(Measure):
     @property
     def needs_training_data(self) -> bool:
         return self.measure.needs_training_data
-
-    def scaled(self, preset: Preset) -> UnderFaults:
-        """Fewer trials where the preset limits them, of the measure's smaller self."""
-        trials = max(2, min(self.trials, preset.trials or self.trials))
-        return dataclasses.replace(self, measure=self.measure.scaled(preset), trials=trials)
 
     def evaluate(self, trained: MeasureInput) -> Measurement:
         """Measures without faults, then trial by trial; resumes at the first unfinished one."""

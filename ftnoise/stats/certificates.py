@@ -20,19 +20,17 @@ from typing import Any
 from ftnoise.core.checks import fraction, positive
 from ftnoise.core.lazy import np, special
 
-# Lecuyer et al. build their noise with these, and search for deltas in this range.
-PRIVACY_EPSILON, DELTA = 1.0, 0.05
+# Lecuyer et al. build their noise with this delta, and search for deltas in this range.
+DELTA = 0.05
 DELTAS = (0.001, 0.299)
 GRID, ROUNDS = 50, 4  # points of each search, and searches around the best one
 
 
-def gaussian_std(
-    size: float, delta: float = DELTA, privacy_epsilon: float = PRIVACY_EPSILON
-) -> float:
-    """Standard deviation of (epsilon, delta)-private noise for changes of this size."""
+def gaussian_std(size: float, delta: float = DELTA) -> float:
+    """Standard deviation of (1, delta)-private normal noise for changes of this size."""
     fraction(zero=False, one=False, delta=delta)
-    positive(size=size, privacy_epsilon=privacy_epsilon)
-    return math.sqrt(2 * math.log(1.25 / delta)) * size / privacy_epsilon
+    positive(size=size)
+    return math.sqrt(2 * math.log(1.25 / delta)) * size
 
 
 def private_sizes(p_a: Any, p_b: Any, std: float) -> np.ndarray:

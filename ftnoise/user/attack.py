@@ -10,7 +10,7 @@ from typing import Any
 from ftnoise.attacks.attack import Attack
 from ftnoise.attacks.pgd import PGD
 from ftnoise.core.checkpointing import Checkpointing
-from ftnoise.core.checks import expect, instance, rising
+from ftnoise.core.checks import expect, instance, rising, several
 from ftnoise.core.interfaces import MeasureInput
 from ftnoise.core.lazy import keras, np, pandas
 from ftnoise.measures.robust_curve import RobustCurve
@@ -81,7 +81,7 @@ def attack(
     y: Any,
     *,
     attack: Attack | type[Attack] = PGD,
-    attack_epsilons: Sequence[float] | None = None,
+    attack_epsilons: float | Sequence[float] | None = None,
     low: float = 0.0,
     high: float = 1.0,
 ) -> AttackResult:
@@ -114,10 +114,7 @@ def attack(
     assert isinstance(attack, Attack)
     if attack_epsilons is None:
         attack_epsilons = (attack.attack_epsilon * (high - low),)
-    several = isinstance(attack_epsilons, Sequence) and not isinstance(attack_epsilons, str)
-    several = several or hasattr(attack_epsilons, "tolist")  # a NumPy array
-    expect(several, "a list of attack_epsilons", attack_epsilons=attack_epsilons)
-    given = tuple(one.item() if hasattr(one, "item") else one for one in attack_epsilons)
+    given = several(attack_epsilons)
     rising(attack_epsilons=given)
     radii = tuple(float(radius) / (high - low) for radius in given)
     network, examples, labels = attackable(model, x, y, low, high)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ftnoise.attacks.evaluation import chosen
 from ftnoise.core.checkpointing import Checkpointing
-from ftnoise.core.checks import positive
+from ftnoise.core.checks import positive, several
 from ftnoise.core.lazy import keras, np, pandas
 from ftnoise.core.spec import JSON
 from ftnoise.measures.certified_accuracy import CertifiedAccuracy
@@ -149,7 +149,7 @@ def certify(
     y: Any,
     *,
     sigma: float,
-    radius: Sequence[float] = (),
+    radius: float | Sequence[float] = (),
     **settings: Any,
 ) -> CertificationResult:
     """Certifies predictions of a model with normal noise on its inputs, example by example.
@@ -171,7 +171,7 @@ def certify(
     Raises:
         BadInput: an argument does not fit, or the model is no classifier or random in inference.
     """
-    checked = CertificationSettings(sigma=sigma, radius=tuple(radius), **settings)
+    checked = CertificationSettings(sigma=sigma, radius=several(radius), **settings)
     return job(*prepared(model, x, y, checked), checked, {}).run(Checkpointing())
 
 

@@ -33,7 +33,7 @@ def inject(
     x: Any,
     y: Any,
     fault: Fault | str,
-    rates: Sequence[Rate | float | str] | None = None,
+    rates: Rate | float | str | Sequence[Rate | float | str] | None = None,
     **settings: Any,
 ) -> InjectionResult:
     """Measures the accuracy of a trained model under random faults.

@@ -12,7 +12,7 @@ from ftnoise.attacks.ascent import L2Ball, LinfBall
 from ftnoise.attacks.pgd import PGD
 from ftnoise.attacks.variation import Variation
 from ftnoise.core.checkpointing import Checkpointing
-from ftnoise.core.checks import count, expect, fraction, is_number, rising
+from ftnoise.core.checks import count, expect, fraction, is_number, rising, several
 from ftnoise.core.lazy import keras, np, pandas
 from ftnoise.core.progress import duration
 from ftnoise.core.spec import JSON
@@ -75,13 +75,14 @@ class RobustnessSettings:
         Raises:
             BadInput: a value is wrong.
         """
-        if isinstance(radius, Sequence) and not isinstance(radius, str):
-            return cls(radius=tuple(radius), **others)
-        good = is_number(radius) and radius > 0
+        if hasattr(radius, "__len__") and not isinstance(radius, str):
+            return cls(radius=several(radius), **others)
+        (largest,) = several(radius)
+        good = is_number(largest) and largest > 0
         expect(good, "radius > 0, or several", radius=radius)
         # To 12 digits, so that a fifth of 0.3 is 0.06.
         points = range(1, POINTS + 1)
-        return cls(radius=tuple(float(f"{radius * n / POINTS:.12g}") for n in points), **others)
+        return cls(radius=tuple(float(f"{largest * n / POINTS:.12g}") for n in points), **others)
 
     @property
     def verify(self) -> Budget | None:
@@ -364,10 +365,13 @@ def plan(
     del accuracy
     needed, measure = settings.measure.needed, settings.measure
     wanted = len(x) if needed is None else needed
-    begin = time.monotonic()
+    # The verifier's seconds are for all examples and radii.
+    limit = measure.verify and measure.verify.seconds
     few = replace(measure, radii=measure.radii[-1:], tolerance=None, most=min(PILOT, wanted))
-    few.measured(network, x, Checkpointing())
+    begin = time.monotonic()
+    replace(few, verify=None if limit else few.verify).measured(network, x, Checkpointing())
     seconds = (time.monotonic() - begin) / min(PILOT, wanted) * wanted * len(settings.radius)
+    seconds += limit or 0
     why = "all of them"
     if needed is not None:
         why = (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ftnoise.core.checks import count, expect, is_number
+from ftnoise.core.checks import count, expect, is_number, several
 from ftnoise.core.spec import JSON, canonical
 from ftnoise.faults.fault import Fault
 from ftnoise.faults.parsing import fault_of, rate_of
@@ -74,7 +74,10 @@ class CampaignSettings:
 
     @classmethod
     def of(
-        cls, fault: Fault | str, rates: Sequence[Rate | float | str] | None = None, **others: Any
+        cls,
+        fault: Fault | str,
+        rates: Rate | float | str | Sequence[Rate | float | str] | None = None,
+        **others: Any,
     ) -> CampaignSettings:
         """Settings from a fault and rates in any form; the fault gets the last rate.
 
@@ -82,7 +85,7 @@ class CampaignSettings:
             BadInput: a value is wrong.
         """
         fault = fault_of(fault)
-        chosen = tuple(curve(fault.rate) if rates is None else map(rate_of, rates))
+        chosen = tuple(curve(fault.rate) if rates is None else map(rate_of, several(rates)))
         fault = fault.at(chosen[-1]) if chosen else fault
         return cls(fault=fault, rates=chosen, **others)
 

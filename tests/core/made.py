@@ -53,15 +53,10 @@ class Random(Pixels):
 class Way(Procedure):
     steps: int = 10
     key: bool = False
-    attacked: bool = False
 
     @property
     def noisy(self) -> bool:
         return self.key
-
-    @property
-    def attacks(self) -> bool:
-        return self.attacked
 
     def scaled(self, preset: Preset) -> Way:
         fewer = limited(self.steps, preset.attack_steps)

@@ -3,10 +3,11 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ftnoise.core import checks
-from ftnoise.core.checks import expect, is_count, is_name, is_number
+from ftnoise.core.checks import expect, is_count, is_name, is_number, several
 from ftnoise.core.errors import BadInput
 
 MANY = [f"name {n}" for n in range(30_000)]
@@ -121,3 +122,21 @@ def test_is_number_and_is_count(value, number, count):
 def test_is_name():
     assert all(map(is_name, ("a", "a_1", "abc")))
     assert not any(map(is_name, ("", "A", "1", "_a", "a b", "a.b", "ä", 3, None)))
+
+
+@pytest.mark.parametrize(
+    ("value", "values"),
+    [
+        (0.5, (0.5,)),
+        ("0.1", ("0.1",)),
+        ((1, 2), (1, 2)),
+        ([], ()),
+        (np.array([0.5, 0.25]), (0.5, 0.25)),
+        (np.float32(0.5), (0.5,)),
+        ([np.float32(0.5), 1], (0.5, 1)),
+    ],
+)
+def test_several_values_or_one(value, values):
+    found = several(value)
+    assert found == values
+    assert {type(one) for one in found} <= {int, float, str}

@@ -119,6 +119,8 @@ def test_draws_of_the_data():
     assert [run.data.draw for run in drawn] == [0, 1, 2]
     with pytest.raises(BadInput, match="--data-seeds with data that are drawn"):
         table(ROW, data_seeds=2).draws(ROW)
+    preset = Preset(name="few", summary="", data_seeds=2)
+    assert [table(row, data_seeds=own).scaled(preset).data_seeds for own in (1, 3)] == [2, 3]
 
 
 def test_measures_and_the_runs_that_they_need_are_listed_once():

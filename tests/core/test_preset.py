@@ -56,14 +56,6 @@ def test_quick_trains_and_tests_on_fewer_images():
     assert run.training.steps == 2
 
 
-def test_trainings_with_attacks_are_shortened_further():
-    preset = Preset(name="cpu", summary="", epochs=0.5, attack_epochs=0.4)
-    assert not Preset(name="cpu", summary="", attack_epochs=0.4).whole
-    assert RUN.scaled(preset).schedule == SCHEDULE.resized(SCHEDULE.epochs // 2)
-    attacked = dataclasses.replace(RUN, training=Way(attacked=True)).scaled(preset)
-    assert attacked.schedule == SCHEDULE.resized(SCHEDULE.epochs // 5)
-
-
 def test_the_rate_is_not_raised_where_it_would_raise_the_noise_of_the_gradients():
     noisy = dataclasses.replace(RUN, training=Way(key=True)).scaled(PRESETS["quick"])
     assert noisy.schedule.learning_rate == SCHEDULE.learning_rate

@@ -41,8 +41,13 @@ class Squares:
         return {"square": np.arange(start, stop) ** 2, "batch": np.full(stop - start, start)}
 
 
+@pytest.fixture(autouse=True)
+def _saved_after_each_call(monkeypatch):
+    monkeypatch.setattr("ftnoise.core.resumable.SAVE_SECONDS", 0)
+
+
 def worked(checkpointing, work, identity="a", size=4, **how):
-    resumable = Resumable(checkpointing, identity, save_seconds=0)
+    resumable = Resumable(checkpointing, identity)
     return resumable.batches(work, 10, size, **how)
 
 
@@ -92,7 +97,7 @@ def test_batches_start_at_multiples_of_their_size_after_another_size():
 
 def test_series_grow_by_themselves():
     memory = Memory()
-    resumable = Resumable(memory, "a", save_seconds=0)
+    resumable = Resumable(memory, "a")
     resumable.batches(Squares(), 10, 5, series="first")
     resumable.batches(Squares(), 4, 4, series="second")
     assert [report[:2] for report in memory.reports] == [(5, 10), (10, 10), (4, 4)]
@@ -107,7 +112,8 @@ def test_checkpoints_are_at_least_so_many_seconds_apart(monkeypatch):
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     memory = Memory()
     memory.save = lambda arrays, state: saves.append(now[0])
-    resumable = Resumable(memory, "a", save_seconds=5)
+    monkeypatch.setattr("ftnoise.core.resumable.SAVE_SECONDS", 5)
+    resumable = Resumable(memory, "a")
     for now[0] in range(12):
         resumable.extend({"n": np.zeros(1)})
     assert saves == [5, 10]

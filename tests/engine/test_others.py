@@ -209,9 +209,8 @@ def test_the_network_that_a_training_starts_from_is_trained_before_if_it_is_no_r
     assert len(list(published.finished())) == 2
 
 
-def test_if_the_network_to_start_from_fails_a_training_still_gets_none(store, monkeypatch, log):
+def test_what_starts_from_a_network_whose_training_failed_is_not_trained(store, monkeypatch, log):
     monkeypatch.setenv("FAKE_FAILS", "natural=run")
     (failure,) = run(store, continued())
     assert "no longer finite" in str(failure)
-    # The procedure trains it itself, or begins without one.
-    assert trainings(log()) == ["natural", "late"]
+    assert trainings(log()) == ["natural"]

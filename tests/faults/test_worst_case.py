@@ -60,6 +60,23 @@ def test_it_stops_below_the_accuracy():
     assert all(flip.accuracy >= 60 for flip in found[:-1])
 
 
+def test_it_ends_where_no_flip_is_left(monkeypatch):
+    one = campaign()
+    usual = Search._candidates
+    monkeypatch.setattr(Search, "_candidates", lambda s: usual(s) if len(s.flipped) < 2 else [])
+    assert len(worst_case(one, 1.0, 50)) == 2
+    monkeypatch.setattr(Search, "_candidates", lambda search: [])
+    with pytest.raises(BadInput, match="a bit whose flip lowers the margins"):
+        worst_case(one, 1.0, 50)
+
+
+def test_an_accuracy_that_is_not_reached_without_faults_is_refused():
+    network, x, y = made("dense")
+    y = network.predict(x, verbose=0).argmin(axis=1)
+    with pytest.raises(BadInput, match=r"at most the accuracy without faults, 0\.00 %"):
+        ftnoise.worst_case(network, x, y, below=50.0)
+
+
 def test_wrong_arguments_are_refused():
     network, x, y = made("dense")
     for accuracy in (0.0, 101.0, float("nan")):

@@ -122,7 +122,7 @@ def test_an_attack_that_does_less_in_a_larger_ball_is_a_warning():
         ({"radii": [0.1, 0.05]}, "rising attack_epsilons, >= 0"),
         ({"radii": [1.5]}, "attack_epsilons up to 1, the widest l_inf distance between inputs"),
         ({"radii": [9.0], "low": -3, "high": 5}, "attack_epsilons up to 8, "),
-        ({"radii": 0.1}, "a list of attack_epsilons"),
+        ({"radii": "0.1"}, "rising attack_epsilons, >= 0"),
         ({"attack": "pgd"}, "attack to be an attack, such as PGD"),
         ({"attack": ftnoise.DeepFool}, "attack to be an attack, such as PGD"),
         ({"x": 2 * X}, r"examples in \[0, 1\], or other low and high"),

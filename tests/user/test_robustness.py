@@ -140,5 +140,6 @@ def test_bad_input(message):
 
 def test_a_curve_has_five_radii_up_to_the_given_one():
     assert RobustnessSettings.of(0.3).radius == (0.06, 0.12, 0.18, 0.24, 0.3)
-    assert RobustnessSettings.of((0.1, 0.3)).radius == (0.1, 0.3)
+    for radius in ((0.1, 0.3), [0.1, 0.3], np.array([0.1, 0.3])):
+        assert RobustnessSettings.of(radius).radius == (0.1, 0.3)
     assert RobustnessSettings.of(0.1, budget="90s").verify.seconds == 90

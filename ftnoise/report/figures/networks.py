@@ -221,7 +221,8 @@ def boxes(results: Results, figure: Boxes) -> Section | None:
         for axes, (name, axis, by_value) in zip(
             panels(canvas, len(shown), across), shown, strict=True
         ):
-            values = sorted(by_value) if axis != "activation" else [*by_value]
+            ordered = all(isinstance(value, int | float) for value in by_value)
+            values = sorted(by_value) if ordered else [*by_value]
             axes.boxplot(
                 [by_value[value] for value in values],
                 tick_labels=[

@@ -58,7 +58,6 @@ class IterativePruning(Procedure):
         rewind = self.rewind
         if rewind:
             share = 0 if preset.epochs is None else preset.epochs
-            share *= preset.attack_epochs if self.attacks else 1
             rewind = max(1, round(share * rewind))
         return dataclasses.replace(self, training=self.training.scaled(preset), rewind=rewind)
 

@@ -60,11 +60,11 @@ def test_an_interrupted_one_ends_with_the_same_bits(first, run_of, memory, train
     assert trained(run, broken) == trained(run)
 
 
-def test_a_preset_shortens_the_attacking_training_further_and_the_first_as_its_own_run(run_of):
-    preset = Preset(name="cpu", summary="", epochs=0.5, attack_epochs=0.2, rate=3, attack_steps=1)
+def test_a_preset_shortens_both_trainings_and_the_first_as_its_own_run(run_of):
+    preset = Preset(name="cpu", summary="", epochs=0.5, rate=3, attack_steps=1)
     run = run_of(fine_tuning(first_schedule=replace(BEFORE, epochs=8)), epochs=10)
     smaller = run.scaled(preset)
-    assert smaller.schedule.epochs == 1
+    assert smaller.schedule.epochs == 5
     assert smaller.training.training.inputs.steps == 1
     assert smaller.training.origin(smaller) == run.training.origin(run).scaled(preset)
     assert smaller.training.first_schedule.epochs == 4
