@@ -529,16 +529,56 @@ def test_flipped_bits_of_stored_parameters():
     stands(f"{before - max(intact):.1f} to {before - min(intact):.1f} are there without a flip")
 
 
-def test_natural_training_on_cifar10():
+def test_natural_training_and_trades_on_cifar10():
     names = ("train_accuracy", "test_accuracy", "generalization_error", "robust_accuracy")
-    cells = [Cell("table4.cpu", "natural", name) for name in names]
-    train, test, gap, robust = cells
+    train, test, gap, robust = [Cell("table4.cpu", "natural", name) for name in names]
     stands(f"Natural training is right on {train.mean:.2f} % of the training images")
-    stands(f"(paper {train.paper:.2f}; some more than its 54 epochs would come closer)")
-    stands(f"and on {test.mean:.2f} % of the test images (paper {test.paper:.2f})")
+    stands(f"(paper {train.paper:.2f}) and on {test.mean:.2f} % of the test images")
     stands(f"generalization error is {gap.mean:.2f} points, where the paper has {gap.paper:.2f}")
-    stands(f"within 8/255 {robust.mean:.1f} % of 1,000 test images")
+    stands(f"natural training keeps {robust.mean:.1f} % accuracy on 1,000 test images")
     stands(f"{train.mean:.2f} / {test.mean:.2f} (paper {train.paper:.2f} / {test.paper:.2f})")
+    train, test, gap, robust = [Cell("table4.cpu", "trades", name) for name in names]
+    stands(f"8/255 is right on {train.mean:.2f} % and {test.mean:.2f} %")
+    stands(f"(paper {train.paper:.2f} and {test.paper:.2f})")
+    stands(f"error is {gap.mean:.2f} points, where the paper has {gap.paper:.2f}")
+    stands(f"TRADES {train.mean:.2f} / {test.mean:.2f} ({train.paper:.2f} / {test.paper:.2f})")
+    ends = (Cell("table4.cpu", "trades", f"robust_accuracy_{end}") for end in ("low", "high"))
+    low, high = (end.mean for end in ends)
+    stands(f"and TRADES {robust.mean:.1f} % [{low:.1f}, {high:.1f}]")
+    for row in ("natural", "trades"):
+        assert Cell("table4.cpu", row, "red_flags").mean == 0
+
+
+def test_curves_on_cifar10():
+    def curve(kind, row):
+        lines = rows(f"figure1.cpu.{kind}")
+        return {float(one["x"]): float(one["y"]) for one in lines if one["row"] == row}
+
+    train, test = (curve(kind, "trades") for kind in ("train", "test"))
+    end = max(train)
+    stands(f"it rose by {train[end] - train[end - 6]:.1f} points only")
+    stands(f"TRADES ends at {train[end]:.1f} % on its batches and {test[end]:.1f} % on the test")
+    before, after = (curve(kind, "natural") for kind in ("train", "test"))
+    first = min(epoch for epoch, accuracy in before.items() if accuracy >= train[end])
+    stands(f"at epoch {first:.0f} is at {before[first]:.1f} and {after[first]:.1f}")
+    wider = (train[end] - test[end]) - (before[first] - after[first])
+    stands(f"the wider gap, by {wider:.1f} points")
+
+
+def test_faults_and_spread_on_cifar10():
+    for row, name in (("natural", "natural training keeps"), ("trades 8/255", "TRADES")):
+        (found,) = (
+            one
+            for one in rows("tradeoff_cifar10.cpu.curve")
+            if (one["row"], float(one["x"])) == (row, 10)
+        )
+        mean, low, high = (float(found[key]) for key in ("y", "low", "high"))
+        stands(f"{name} {mean:.1f} % [{low:.1f}, {high:.1f}]")
+    natural, trades = (
+        Cell("tradeoff_cifar10.cpu", row, "parameter_std") for row in ("natural", "trades 8/255")
+    )
+    stands(f"is {natural.mean:.3f} in natural training and {trades.mean:.3f} with TRADES")
+    stands(f"the paper has {trades.paper:.3f} with TRADES")
 
 
 def test_certificates_of_noise_on_cifar10():

@@ -5,9 +5,11 @@ Source: Duddu et al., "Fault Tolerance of Neural Networks in Adversarial Setting
 
 Deviations
 1. As in Tables 4 and 6, whose models these are, and in figures 2 and 3.
+2. The trade-offs are with 10 % of the parameters stuck at 0, where `tradeoff` has half of them, as
+   that leaves a network of this depth 10 % accuracy: chance.
 """
 
-from ftnoise.core.experiment import Experiment
+from ftnoise.core.experiment import Column, Experiment
 from ftnoise.experiments import table4, table6, tradeoff
 from ftnoise.measures import fault_tolerance, parameters
 from ftnoise.measures.fault_tolerance import FaultTolerance
@@ -31,7 +33,12 @@ EXPERIMENT = Experiment(
     columns=(
         *table4.COLUMNS,
         *parameters.SPREAD_COLUMNS,
-        tradeoff.named("accuracy_at_50", fault_tolerance.columns(FAULTS)),
+        Column(
+            name="accuracy_at_10",
+            measure=FAULTS,
+            title="Testing accuracy with 10 % faults",
+            unit="%",
+        ),
     ),
     presets=table4.EXPERIMENT.presets,
     minutes={"paper": 750, "quick": 10, "smoke": 0.8},
@@ -39,8 +46,8 @@ EXPERIMENT = Experiment(
         tradeoff.scatter(
             ("generalization_error", "test_accuracy"),
             ("robust_accuracy", "test_accuracy"),
-            ("accuracy_at_50", "test_accuracy"),
-            ("robust_accuracy", "accuracy_at_50"),
+            ("accuracy_at_10", "test_accuracy"),
+            ("robust_accuracy", "accuracy_at_10"),
         ),
         parameters.PICTURE,
         fault_tolerance.figures(FAULTS)[0],
