@@ -21,13 +21,13 @@ PGD_5 = PGD(attack_epsilon=0.1, steps=5)
 
 
 @pytest.fixture(autouse=True)
-def _small_batches(monkeypatch):
+def _small_batches_saved_one_by_one(monkeypatch):
     monkeypatch.setattr(PGD, "batch_size", 16)
+    monkeypatch.setattr("ftnoise.core.resumable.SAVE_SECONDS", 0.0)
 
 
 def attacked(network, x, y, checkpointing=None, attack=PGD_5, judge=None):
     one = Evaluation(checkpointing or Checkpointing(), "some")
-    one.resumable.save_seconds = 0.0
     return one.attacked("all", attack, network, x, y, judge)
 
 
@@ -88,7 +88,6 @@ def test_several_parts_are_kept_apart():
 
     def both():
         one = Evaluation(memory, "both")
-        one.resumable.save_seconds = 0.0
         first = one.attacked("first", PGD_5, network, x, y)
         return first, one.attacked("second", other, network, x[:20], y[:20])
 
