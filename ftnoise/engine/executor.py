@@ -14,7 +14,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, KeysView, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from multiprocessing import resource_tracker
@@ -132,7 +132,7 @@ class Engine:
         """
         failures: dict[str, FtnoiseError] = {}  # by the run's id
         for stage in range(3):
-            groups = self._groups(stage, failures.keys())
+            groups = self._groups(stage, failures)
             units = [one for group in groups for one in group]
             began = time.monotonic()
             distributed = units and (self.workers or self.cluster)
@@ -152,11 +152,11 @@ class Engine:
                     self.progress.update(f"{task.name}{left}")
         return list(failures.values())
 
-    def _groups(self, stage: int, failed: KeysView[str]) -> list[Group]:
+    def _groups(self, stage: int, failed: Collection[str]) -> list[Group]:
         """The runs that lack their training or a measure, as far as a stage of `run` goes.
 
         A unit has its stored measures too: if its weights are damaged, they are made again. Runs
-        whose ids, or whose origins' ids, are among the failed are left out.
+        whose ids are among the failed are left out, as are untrained ones whose origins' ids are.
         """
         # Workers elsewhere have another working directory.
         root = self.store.root.resolve() if self.cluster else self.store.root
@@ -164,7 +164,8 @@ class Engine:
         for group in plan.groups(self.tasks):
             units = []
             for task in group:
-                if stage == 0 and task.run.training.origin(task.run):
+                origin = task.run.training.origin(task.run)
+                if stage == 0 and origin:
                     continue
                 folder = self.folder(task)
                 measures = tuple(
@@ -177,9 +178,8 @@ class Engine:
                     continue
                 data, keep = self.digests[task.run.data], self.keep_weights
                 unit = Unit(task.run, measures, root, self.sources, data, self.xla, keep)
-                origin = task.run.training.origin(task.run)
-                first = unit if origin is None else replace(unit, run=origin)
-                if failed.isdisjoint({unit.id, first.id}):
+                first = task.run if trained or origin is None else origin
+                if not {unit.id, replace(unit, run=first).id}.intersection(failed):
                     units.append((task, unit))
             if units:
                 found.append(units)

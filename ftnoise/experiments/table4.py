@@ -85,7 +85,7 @@ QUICK = Preset(
     name="quick",
     summary="200 training and 300 test images, 100 epochs in batches of 16 at half the rate, one "
     "attack step: a sign of life, far from the paper's accuracies",
-    epochs=100 / 66,
+    epochs=100 / NATURAL.schedule.epochs,
     rate=0.5,
     batch_size=16,
     train_examples=200,

@@ -9,7 +9,7 @@ Deviations
    that leaves a network of this depth 10 % accuracy: chance.
 """
 
-from ftnoise.core.experiment import Column, Experiment
+from ftnoise.core.experiment import Experiment, columns_of
 from ftnoise.experiments import table4, table6, tradeoff
 from ftnoise.measures import fault_tolerance, parameters
 from ftnoise.measures.fault_tolerance import FaultTolerance
@@ -33,12 +33,7 @@ EXPERIMENT = Experiment(
     columns=(
         *table4.COLUMNS,
         *parameters.SPREAD_COLUMNS,
-        Column(
-            name="accuracy_at_10",
-            measure=FAULTS,
-            title="Testing accuracy with 10 % faults",
-            unit="%",
-        ),
+        *columns_of(FAULTS, {"accuracy_at_10": "Testing accuracy with 10 % faults"}),
     ),
     presets=table4.EXPERIMENT.presets,
     minutes={"paper": 750, "quick": 10, "smoke": 0.8},

@@ -150,9 +150,7 @@ def worst_case(
     )
     search, found = Search(campaign), list[Flip]()
     while len(found) < most and (not found or found[-1].accuracy >= accuracy):
-        flip = search.step()
-        expect(bool(flip or found), "a bit whose flip lowers the margins", candidates=0)
-        if flip is None:
+        if (flip := search.step()) is None:
             break
         target, element, bit = flip
         name = campaign.targets[target].name
@@ -161,4 +159,5 @@ def worst_case(
         found.append(Flip(site, bit, search.accuracy()))
         if checkpointing is not None:
             checkpointing.progress(len(found), most, f"accuracy {found[-1].accuracy:.1f} %")
+    expect(len(found) > 0, "a bit whose flip lowers the margins", candidates=0)
     return found

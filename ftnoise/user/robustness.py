@@ -367,9 +367,15 @@ def plan(
     wanted = len(x) if needed is None else needed
     # The verifier's seconds are for all examples and radii.
     limit = measure.verify and measure.verify.seconds
-    few = replace(measure, radii=measure.radii[-1:], tolerance=None, most=min(PILOT, wanted))
+    few = replace(
+        measure,
+        radii=measure.radii[-1:],
+        tolerance=None,
+        most=min(PILOT, wanted),
+        verify=None if limit else measure.verify,
+    )
     begin = time.monotonic()
-    replace(few, verify=None if limit else few.verify).measured(network, x, Checkpointing())
+    few.measured(network, x, Checkpointing())
     seconds = (time.monotonic() - begin) / min(PILOT, wanted) * wanted * len(settings.radius)
     seconds += limit or 0
     why = "all of them"

@@ -38,6 +38,12 @@ def test_a_plan_measures_few_examples_and_writes_nothing(own, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_plan_counts_the_seconds_of_the_verifier_once(own):
+    code, out, _ = own("--plan", "--budget", "3000s", **COMMON)
+    assert code == 0
+    assert "At most about 50 min for 2 radii" in out
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

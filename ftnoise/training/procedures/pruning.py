@@ -57,8 +57,7 @@ class IterativePruning(Procedure):
         """The training's smaller self, and the share of the epochs to rewind to."""
         rewind = self.rewind
         if rewind:
-            share = 0 if preset.epochs is None else preset.epochs
-            rewind = max(1, round(share * rewind))
+            rewind = max(1, round((preset.epochs or 0) * rewind))
         return dataclasses.replace(self, training=self.training.scaled(preset), rewind=rewind)
 
     @property
