@@ -17,7 +17,12 @@ The names are imported on first use: `import ftnoise` alone imports nothing else
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
+
+# Before TensorFlow is imported, which leaves oneDNN off on x86 processors without AVX-512: there it
+# trains convolutions more than twice as fast. It is on by default on the others.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 if TYPE_CHECKING:
     from ftnoise.architectures import Cifar10CNN as Cifar10CNN

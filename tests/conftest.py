@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+import ftnoise as package  # noqa: F401 - it switches oneDNN on, before TensorFlow is imported
 from tests.disk import ID
 
 if TYPE_CHECKING:

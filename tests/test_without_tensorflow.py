@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -101,6 +102,13 @@ def said() -> dict[str, tuple[int, str, str]]:
 def test_importing_the_package_imports_nothing_of_it():
     said = python("-c", "import ftnoise, sys; print([m for m in sys.modules if 'ftnoise.' in m])")
     assert (said.stdout, said.stderr) == ("[]\n", "")
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="oneDNN is of the builds for x86-64")
+def test_importing_the_package_first_switches_onednn_on():
+    port = "from tensorflow.python.util import _pywrap_util_port as port"
+    said = python("-c", f"import ftnoise, tensorflow; {port}; print(port.IsMklEnabled())")
+    assert said.stdout == "True\n", said.stderr
 
 
 @pytest.fixture(scope="module")
