@@ -142,11 +142,12 @@ def run(arguments: argparse.Namespace) -> int:
     seeds = arguments.seeds or experiment.seeds
     tasks = plan.tasks(experiment, seeds, arguments.rows)
     if arguments.shard:
-        tasks = plan.shard(tasks, *arguments.shard)
+        tasks = plan.shard(experiment, tasks, *arguments.shard)
     store = Store(arguments.runs)
     references = published(experiment)
+    keep_weights = experiment.keeps_weights or arguments.keep_weights
     if arguments.dry_run:
-        statuses = foreseen(experiment, tasks, store, references)
+        statuses = foreseen(experiment, tasks, store, references, keep_weights=keep_weights)
         print(*announcement(experiment, preset, statuses, Costs(store)), sep="\n")
         for status in statuses:
             print(f"  {status.task.name:40} {status}")
@@ -164,7 +165,7 @@ def run(arguments: argparse.Namespace) -> int:
             fail_fast=arguments.fail_fast,
             workers=workers,
             cluster=arguments.cluster,
-            keep_weights=experiment.keeps_weights or arguments.keep_weights,
+            keep_weights=keep_weights,
         )
         if adopted := engine.adopt():
             line(f"Copied instead of trained: {', '.join(adopted)}.")

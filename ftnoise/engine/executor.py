@@ -102,9 +102,9 @@ class Engine:
 
     def status(self, task: Task) -> Status:
         """How far a task is."""
-        folder = self.folder(task)
-        spec = folder.finished()
-        complete = spec is not None and not runner.missing(folder, task.measures(self.experiment))
+        folder, measures = self.folder(task), task.measures(self.experiment)
+        spec = folder.finished(weights=self.keep_weights)
+        complete = spec is not None and not runner.missing(folder, measures)
         return status(task, folder, spec, complete)
 
     def adopt(self) -> list[str]:
@@ -358,9 +358,13 @@ def work(units: list[Unit]) -> list[FtnoiseError | str]:
 
 
 def status(task: Task, folder: RunFolder, spec: Content | None, complete: bool) -> Status:
-    """How far a task is, by its run's folder, and its spec.json if the run is finished."""
+    """How far a task is, by its run's folder, and its spec.json if the run is finished.
+
+    Without weights a run that is not complete is trained again.
+    """
     if spec is not None and complete:
         return Status(task, trained=True, complete=True, finished=str(spec["finished"]))
+    spec = spec and folder.finished(weights=True)
     return Status(
         task,
         position=position(folder) if spec is None else "",
@@ -376,12 +380,13 @@ def foreseen(
     store: Store,
     references: Sequence[Store] = (),
     read: bool = True,
+    keep_weights: bool = False,
 ) -> list[Status]:
     """How far each task is, as far as that is known without its data; see `Engine.status`.
 
     Runs in `references` count as trained, since `Engine.adopt` copies them. Without `read`, results
     of measures are not read, so that a damaged one counts; the command that needs it makes it
-    again.
+    again. See `Unit.keep` for `keep_weights`.
     """
     forms = [digest(canonical(task.run)) for task in tasks]
     wanted = dict(zip(forms, tasks, strict=True))
@@ -391,7 +396,8 @@ def foreseen(
             task = wanted.get(form := digest(spec["run"]))
             if task is None or not trained_on(task.run, spec):
                 continue
-            finished = spec if folder.complete(spec, weights=place is not store) else None
+            weights = keep_weights or place is not store
+            finished = spec if folder.complete(spec, weights) else None
             known = form in found and found[form].trained
             if finished or (place is store and not known):
                 there = folder.measured if read else folder.lists

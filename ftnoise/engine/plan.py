@@ -91,9 +91,14 @@ def groups(tasks: list[Task]) -> list[list[Task]]:
     return [sorted(group, key=lambda task: task.run.schedule.epochs) for group in found.values()]
 
 
-def shard(tasks: list[Task], number: int, of: int) -> list[Task]:
-    """The part `number` of `of`, from 1, of the tasks; a group is in one part."""
-    return [task for group in groups(tasks)[number - 1 :: of] for task in group]
+def shard(experiment: Experiment, tasks: list[Task], number: int, of: int) -> list[Task]:
+    """The part `number` of `of`, from 1, of the tasks; a group is in one part.
+
+    Before them stand the runs of other parts that they need, as auxiliary ones.
+    """
+    todo = [task for task in tasks if not task.auxiliary]
+    part = [task for group in groups(todo)[number - 1 :: of] for task in group]
+    return [*_auxiliary(experiment, part), *part]
 
 
 def _auxiliary(experiment: Experiment, todo: list[Task]) -> list[Task]:

@@ -24,7 +24,7 @@ from ftnoise.core.experiment import run_id
 from ftnoise.core.interfaces import Measure, MeasureInput, Run
 from ftnoise.core.lazy import keras
 from ftnoise.core.spec import JSON, canonical, spec_id
-from ftnoise.engine.environment import now
+from ftnoise.engine.environment import now, repeatable
 from ftnoise.engine.resuming import FolderCheckpointing
 from ftnoise.store.folders import RunFolder, Store
 from ftnoise.store.partial_work import PartialWork, Report
@@ -119,12 +119,16 @@ def _perform(unit: Unit, folder: RunFolder, report: Report) -> None:
 def _train(unit: Unit, folder: RunFolder, report: Report) -> tuple[keras.Model, Callable[[], None]]:
     """The trained network, and what writes that the run is finished."""
     run, data = unit.run, _data(unit)
-    # Results that are stored here belong to weights that were damaged.
-    folder.drop_measures()
     before = folder.spec() or {}
     started = before.get("started") or now()
     checkpointing = FolderCheckpointing(folder, report, xla=unit.xla, logs=unit.keep)
     checkpointing.announced = before.get("gradients")
+    # Results that are stored here belong to weights that were damaged, or were not kept: then this
+    # training ends with the same ones where it repeats the earlier one.
+    damaged = "finished" in before and before.get("weights", True)
+    repeats = repeatable(before.get("environment"), checkpointing.environment)
+    if damaged or before.get("earlier_environments") or not repeats:
+        folder.drop_measures()
 
     def write(**times: JSON) -> None:
         """Writes what spec.json keeps: the run, its data, where and when it was made, history."""

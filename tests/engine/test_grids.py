@@ -144,6 +144,73 @@ def test_measures_are_kept_without_weights_logs_and_checkpoints(trained, steps):
         assert folder.measured(spec_id(ParameterSpread()))
 
 
+SPREAD = (Column(name="std", measure=ParameterSpread(), title="S"),)
+
+
+def test_tables_of_the_same_networks_leave_each_other_their_results(trained, steps):
+    assert done(trained, table(columns=SPREAD)) == []
+    assert len(steps) == 2 * STAGES[-1]
+    assert done(trained, table()) == []
+    assert len(steps) == 2 * STAGES[-1]
+    for folder, _ in trained.finished():
+        assert folder.measured(spec_id(COLUMNS[0].measure))
+
+
+@pytest.mark.parametrize("name", ["environment", "earlier_environments"])
+def test_results_of_a_training_that_does_not_repeat_are_dropped(trained, name):
+    for folder, spec in trained.finished():
+        elsewhere = spec["environment"] | {"threads": 99}
+        folder.write_spec(spec | {name: elsewhere if name == "environment" else [elsewhere]})
+    assert done(trained, table(columns=SPREAD)) == []
+    for folder, _ in trained.finished():
+        assert not folder.measured(spec_id(COLUMNS[0].measure))
+
+
+STOPS: list[str] = []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopping(Measure):
+    """Stops the process at its first evaluation, or notes its name."""
+
+    name: str
+
+    def evaluate(self, trained: MeasureInput) -> Measurement:
+        STOPS.append(self.name)
+        if STOPS == ["first", "second"]:
+            raise KeyboardInterrupt
+        return Measurement(scalars={"value": 1.0})
+
+
+def test_measures_before_an_interruption_are_not_repeated(tmp_path, steps):
+    store = Store(tmp_path)
+    store.prepare()
+    columns = tuple(
+        Column(name=name, scalar="value", measure=Stopping(name=name), title=name)
+        for name in ("first", "second")
+    )
+    both = table(rates=RATES[:1], epochs=STAGES[:1], columns=columns)
+    STOPS.clear()
+    with pytest.raises(KeyboardInterrupt):
+        done(store, both)
+    resuming.ENDS.clear()
+    assert done(store, both) == []
+    assert STOPS == ["first", "second", "second"]
+    assert len(steps) == STAGES[0]
+
+
+def test_runs_without_weights_are_stored_for_what_is_measured_alone(trained):
+    for more in ({"keep_weights": True}, {"keep_weights": False, "columns": SPREAD}):
+        asked = table(columns=more.pop("columns", COLUMNS))
+        work = engine(trained, asked, **more)
+        assert {str(work.status(task)) for task in work.tasks} == {f"{n} epochs" for n in STAGES}
+        found = foreseen(asked, work.tasks, trained, **more)
+        assert found == [work.status(task) for task in work.tasks]
+    work = engine(trained, table(), keep_weights=False)
+    assert {str(work.status(task)) for task in work.tasks} == {"stored"}
+    assert foreseen(table(), work.tasks, trained) == [work.status(task) for task in work.tasks]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Logged(Measure):
     """The number of entries in the log of the training."""
@@ -183,7 +250,7 @@ def test_a_network_without_weights_is_no_other_network(trained):
 def test_shards_are_all_of_the_tasks_once_and_do_not_split_a_training():
     tasks = plan.tasks(table(), 2)
     for of in (1, 2, 3, 7):
-        parts = [plan.shard(tasks, number, of) for number in range(1, of + 1)]
+        parts = [plan.shard(table(), tasks, number, of) for number in range(1, of + 1)]
         assert sorted(task.name for part in parts for task in part) == sorted(t.name for t in tasks)
         groups = [{task.group for task in part} for part in parts]
         assert len(set.union(*groups)) == sum(map(len, groups)) == 4
@@ -194,7 +261,7 @@ def test_shards_make_the_results_of_one_command(trained, tmp_path):
     two.prepare()
     for number in (2, 1):
         part = engine(two, table(), keep_weights=False)
-        part.tasks = plan.shard(part.tasks, number, 2)
+        part.tasks = plan.shard(table(), part.tasks, number, 2)
         assert part.run() == []
     assert csv(trained, table()) == csv(two, table())
 

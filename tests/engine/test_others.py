@@ -11,6 +11,7 @@ import pytest
 
 from ftnoise.core.interfaces import Run
 from ftnoise.core.spec import spec_id
+from ftnoise.engine import plan
 from ftnoise.engine.executor import foreseen
 from ftnoise.engine.publish import publish
 from ftnoise.store.folders import Store
@@ -45,6 +46,15 @@ def test_it_is_trained_once_before_and_handed_over(store, log, capsys):
     assert all(work.status(task).complete for task in work.tasks)
     assert run(store, TABLE) == []
     assert log() == []
+
+
+def test_shards_train_what_they_need_in_any_order(store, log):
+    for number in (3, 2, 1):
+        part = engine(store, TABLE)
+        part.tasks = plan.shard(TABLE, part.tasks, number, 3)
+        assert part.run() == []
+    assert len([line for line in log() if line.startswith("train")]) == 5
+    assert distances(store) == dict.fromkeys(ROWS, 1)
 
 
 def test_a_report_without_it_is_a_report(store):
