@@ -29,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the counts for each group of rows, the failures, and how to go on."""
+    """Prints the counts for each group of rows, where runs are, failures, and how to go on."""
     from ftnoise.engine import plan
     from ftnoise.engine.executor import foreseen
     from ftnoise.store.folders import Store
@@ -48,13 +48,15 @@ def run(arguments: argparse.Namespace) -> int:
     print(" " * width, *(f"{name:>9}" for name in (*STATES, "all")))
     for group, count in counts.items():
         print(f"{group:{width}}", *(f"{count[name]:9,}" for name in STATES), f"{count.total():9,}")
+    running = [one for one in statuses if state(one) == "running"]
+    lines = [f"{one.task.name}: running, {one.position}" for one in running if one.position]
     failed = [status for status in statuses if state(status) == "failed"]
-    lines = [f"{status.task.name}: {status.failure}" for status in failed[:LISTED]]
+    lines += [f"{status.task.name}: {status.failure}" for status in failed[:LISTED]]
     if len(failed) > LISTED:
         lines.append(f"and {len(failed) - LISTED:,} more failures")
     if left := sum(not status.complete for status in statuses):
         command = shlex.join(["./reproduce.sh", *arguments.words])
-        lines += [""] if failed else []
+        lines += [""] if lines else []
         lines.append(f"{time_left(statuses, left)}{command} does what is left.")
     if lines:
         print("", *lines, sep="\n")

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 NAMED = 100  # runs: of more, only failures have a line of their own
 ANSWER = "30 s"  # for a scheduler
+POLL = 0.1  # seconds
+LOOK = 5.0  # seconds between looks at what the workers do
+WORKERLESS = 300.0  # seconds without any worker after which a cluster is given up
 SHOWN = 5  # numbers of a run when it is finished; the table has all
 
 ONE_AT_A_TIME = threading.Lock()  # Keras has one state for a process
@@ -189,7 +192,14 @@ class Engine:
         """Does units in worker processes, group by group."""
         workers = local_workers(min(self.workers or 1, len(groups)))
         with workers if self.cluster is None else cluster(self.cluster) as client:
-            yield from by_workers(groups, client)
+            yield from by_workers(groups, client, self._show)
+
+    def _show(self, groups: list[Group]) -> None:
+        """Shows how far the trainings of groups are that workers do."""
+        folders = {task.name: self.store.run(unit.id) for group in groups for task, unit in group}
+        positions = {name: position(one) for name, one in folders.items() if one.running()}
+        if shown := [f"{name}: {where}" for name, where in positions.items() if where]:
+            self.progress.update("; ".join(shown))
 
     def _result(self, task: Task) -> str:
         """The first of the table's numbers of a run, in one line."""
@@ -302,11 +312,14 @@ def safe_scheduler(address: str) -> None:
     )
 
 
-def by_workers(groups: list[Group], client: Client) -> Outcomes:
+def by_workers(
+    groups: list[Group], client: Client, show: Callable[[list[Group]], None] = lambda groups: None
+) -> Outcomes:
     """Does groups of units in worker processes; a killed worker's group is tried again.
 
     If the group kills its worker again (as often as the scheduler allows), each of its units is
-    tried alone. A unit that kills its worker alone has failed.
+    tried alone. A unit that kills its worker alone has failed, and so has what is left when all
+    workers have been gone for some minutes. `show` gets the groups that are being done.
     """
     from distributed import as_completed
 
@@ -318,9 +331,35 @@ def by_workers(groups: list[Group], client: Client) -> Outcomes:
         pending[future] = group
         return future
 
+    def arriving() -> Iterator[Future]:
+        """The futures as they are done, as long as there are workers or may be some later."""
+        alive, looked = None, time.monotonic()  # when there were workers, and when that was seen
+        while not completed.is_empty():
+            if completed.has_ready():
+                yield next(completed)
+                continue
+            time.sleep(POLL)
+            stopping.check()
+            if (now := time.monotonic()) - looked < LOOK:
+                continue
+            looked, busy = now, {}
+            with contextlib.suppress(OSError):  # of a lost scheduler, whose futures are done soon
+                busy = client.processing()
+            if busy:
+                alive = now
+                keys = {key for some in busy.values() for key in some}
+                show([group for future, group in pending.items() if future.key in keys])
+            elif alive and now - alive > WORKERLESS:
+                return
+
+    def failed(group: Group, reason: str) -> Outcomes:
+        for task, unit in group:
+            Store(unit.root).run(unit.id).write_failure(f"{reason}\n")
+            yield task, RunFailed(reason)
+
     pending: dict[Future, Group] = {}
     completed = as_completed([submit(group) for group in groups])
-    for future in completed:
+    for future in arriving():
         group = pending.pop(future)
         if future.status == "finished":
             yield from zip((task for task, _ in group), future.result(), strict=True)
@@ -329,9 +368,9 @@ def by_workers(groups: list[Group], client: Client) -> Outcomes:
         else:
             lost = future.status != "error"
             reason = "The dask scheduler is lost." if lost else first_line(future.exception())
-            for task, unit in group:
-                Store(unit.root).run(unit.id).write_failure(f"{reason}\n")
-                yield task, RunFailed(reason)
+            yield from failed(group, reason)
+    for group in pending.values():
+        yield from failed(group, "The dask scheduler has no workers any more.")
 
 
 def work(units: list[Unit]) -> list[FtnoiseError | str]:

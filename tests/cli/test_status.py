@@ -66,3 +66,9 @@ def test_a_running_unit_is_neither_failed_nor_missing():
     assert status.state(one) == "running"
     assert status.state(dataclasses.replace(one, running=False)) == "failed"
     assert status.state(Status(TASK)) == "missing"
+
+
+def test_it_shows_where_running_trainings_are(ftnoise, monkeypatch):
+    one = Status(TASK, running=True, position="epoch 2 of 4")
+    monkeypatch.setattr("ftnoise.engine.executor.foreseen", lambda *_, **__: [one, Status(TASK)])
+    assert f"\n{TASK.name}: running, epoch 2 of 4\n\n./repro" in ftnoise("status", "tiny")[1]

@@ -95,6 +95,28 @@ def test_a_lost_scheduler_fails_what_is_left_and_the_next_call_does_it(done, tmp
     assert len([*store.finished()]) == len(ROWS)
 
 
+def test_what_is_left_without_workers_fails(done, tmp_path, monkeypatch):
+    monkeypatch.setattr("ftnoise.engine.executor.LOOK", 0.1)
+    monkeypatch.setattr("ftnoise.engine.executor.WORKERLESS", 1)
+    monkeypatch.setenv("FAKE_PAUSE", "0.3")
+    store = Store(tmp_path / "runs")
+    with started(tmp_path, 1) as (address, processes):
+
+        def kill():
+            log = tmp_path / "log"
+            while not log.exists() or log.read_text().count("epoch") < 3:
+                time.sleep(0.05)
+            processes[1].kill()
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        failures = done(store, cluster=address)
+        killer.join()
+    assert {str(failure) for failure in failures} == {"The dask scheduler has no workers any more."}
+    left = len(ROWS) - len([*store.finished()])
+    assert len(failures) == len([*store.root.glob("*/failure.log")]) == left > 0
+
+
 def test_where_no_scheduler_answers_is_said(done, tmp_path, monkeypatch):
     monkeypatch.setattr("ftnoise.engine.executor.ANSWER", "2 s")
     with pytest.raises(BadInput, match="Expected a dask scheduler at --cluster"):

@@ -55,8 +55,10 @@ def workers(tmp_path, monkeypatch):
 
 
 def test_two_workers_of_which_one_is_killed_give_the_bits_of_one(
-    workers, tmp_path, monkeypatch, log
+    workers, tmp_path, monkeypatch, log, capsys
 ):
+    monkeypatch.setattr("ftnoise.engine.executor.LOOK", 0.1)
+    monkeypatch.setattr("ftnoise.core.progress.ELSEWHERE_SECONDS", 0)
     one, two = (Store(tmp_path / name) for name in ("one", "two"))
     assert workers(one, 1) == []
     assert len(log("train")) == len(ROWS) + 2
@@ -83,6 +85,7 @@ def test_two_workers_of_which_one_is_killed_give_the_bits_of_one(
     # The run resumes in another process after its second epoch, and is not held again.
     command.join(120)
     assert failures == [[]]
+    assert ": epoch " in capsys.readouterr().err
     lines += log()
     assert [line for line in lines if line.startswith(f"train {held}")] == [
         f"train {held} from 0",
