@@ -118,6 +118,8 @@ class Correlations(Figure):
             positive one, 0 for none; grids without an entry have no verdict.
         reverse: those of the columns that fall where what `expected` speaks of rises.
         unjudged: those that the paper does not have: they have no verdict.
+        least: name of a column, and the number below which its networks are left out; empty for
+            none.
     """
 
     module = "networks"
@@ -128,10 +130,11 @@ class Correlations(Figure):
     expected: dict[str, int] = field(default_factory=dict)
     reverse: tuple[str, ...] = ()
     unjudged: tuple[str, ...] = ()
+    least: tuple[str, float] | tuple[()] = ()
 
     def check(self, rows: Sequence[str], columns: Mapping[str, str]) -> None:
         expect(bool(self.x) != bool(self.axis), f"a column or an axis in {self.name}", x=self.x)
-        _expect_columns(self, columns, *filter(None, [self.x]), *self.columns)
+        _expect_columns(self, columns, *filter(None, [self.x, *self.least[:1]]), *self.columns)
         for name in (*self.reverse, *self.unjudged):
             expect(name in self.columns, f"one of the columns of {self.name}", column=name)
         for grid, sign in self.expected.items():

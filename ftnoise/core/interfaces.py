@@ -338,7 +338,7 @@ class Procedure(Spec, ABC):
     def scaled_schedule(self, schedule: Schedule, preset: Preset) -> Schedule:
         """Fewer epochs; a larger rate where the gradients have no noise."""
         schedule = schedule.scaled(preset)
-        if self.noisy:
+        if self.noisy or preset.rate == 1:
             return schedule
         return dataclasses.replace(schedule, learning_rate=preset.rate * schedule.learning_rate)
 
@@ -416,7 +416,7 @@ class Run(Spec):
     def scaled(self, preset: Preset) -> Run:
         """Fewer epochs and examples; see `Procedure.scaled_schedule`."""
         schedule = self.training.scaled_schedule(self.schedule, preset)
-        return dataclasses.replace(super().scaled(preset), schedule=schedule)
+        return super().scaled(preset).changed(schedule=schedule)
 
     def others(self, measures: Iterable[Measure]) -> tuple[Run, ...]:
         """The other runs that its training and these measures need, each once."""

@@ -68,4 +68,5 @@ class Schedule(Spec):
         """Fewer epochs and smaller batches; the rate is the run's to scale."""
         epochs = 1 if preset.epochs is None else max(1, round(preset.epochs * self.epochs))
         batch_size = limited(self.batch_size, preset.batch_size) or self.batch_size
-        return dataclasses.replace(self.resized(epochs), batch_size=batch_size)
+        schedule = self if epochs == self.epochs else self.resized(epochs)
+        return schedule.changed(batch_size=batch_size)

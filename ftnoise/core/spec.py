@@ -68,7 +68,12 @@ class Spec:
             value = getattr(self, f.name)
             if isinstance(value, Spec):
                 smaller[f.name] = value.scaled(preset)
-        return dataclasses.replace(self, **smaller) if smaller else self
+        return self.changed(**smaller)
+
+    def changed(self, **fields: Any) -> Self:
+        """The same spec with these fields; itself if it has them, as most of a large grid do."""
+        same = all(getattr(self, name) is value for name, value in fields.items())
+        return self if same else dataclasses.replace(self, **fields)
 
 
 def snake_case(name: str) -> str:

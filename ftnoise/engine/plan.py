@@ -102,14 +102,18 @@ def shard(experiment: Experiment, tasks: list[Task], number: int, of: int) -> li
 
 
 def _auxiliary(experiment: Experiment, todo: list[Task]) -> list[Task]:
-    own = {task.run for task in todo}
-    rows = {seedless(canonical(row.run)): row for row in experiment.rows}
-    found: dict[Run, Task] = {}
+    needed: dict[Run, Row] = {}  # and the row of the first that needs it
     for task in todo:
         for run in experiment.others(task.run):
-            if run not in own:
-                name = f"{run.architecture.slug} {run.training.slug}"
-                new = dataclasses.replace(task.row, name=name, run=run)
-                row = rows.get(seedless(canonical(run)), new)
-                found.setdefault(run, Task(row, run, auxiliary=True))
-    return list(found.values())
+            needed.setdefault(run, task.row)
+    if not needed:
+        return []
+    own = {task.run for task in todo}
+    rows = {seedless(canonical(row.run)): row for row in experiment.rows}
+    found = []
+    for run, row in needed.items():
+        if run not in own:
+            name = f"{run.architecture.slug} {run.training.slug}"
+            new = dataclasses.replace(row, name=name, run=run)
+            found.append(Task(rows.get(seedless(canonical(run)), new), run, auxiliary=True))
+    return found

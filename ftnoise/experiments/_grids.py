@@ -204,7 +204,7 @@ B9 = Grid(
     about="Fashion-MNIST, Bayesian",
     run=bayesian(FashionMNIST()),
     along="samples",
-    share=0.05,
+    share=0.15,
     axes={
         "depth": (1, 2, 3),
         "width": (128, 256, 512),
@@ -272,7 +272,10 @@ def columns(robustness: GlobalRobustness, *, faults: bool = True) -> tuple[Colum
 
 
 def correlations(
-    columns: tuple[str, ...], expected: dict[str, int], axis: str = ""
+    columns: tuple[str, ...],
+    expected: dict[str, int],
+    axis: str = "",
+    least: tuple[str, float] | tuple[()] = (),
 ) -> Correlations:
     """Rank correlations with accuracy, or with an axis.
 
@@ -280,6 +283,7 @@ def correlations(
         columns: names of columns; D falls where a network is more robust.
         expected: the paper's sign of the correlation of robustness by the grid's name.
         axis: its name; "" for the accuracy.
+        least: see `Correlations`.
     """
     return Correlations(
         name=f"correlations_{axis}" if axis else "correlations",
@@ -290,11 +294,16 @@ def correlations(
         expected=expected,
         reverse=tuple(name for name in columns if name.endswith("variation")),
         unjudged=tuple(name for name in columns if "accuracy" in name),
+        least=least,
     )
 
 
 def figures(
-    expected: dict[str, int], axes: tuple[str, ...], *, faults: bool = True
+    expected: dict[str, int],
+    axes: tuple[str, ...],
+    *,
+    faults: bool = True,
+    least: tuple[str, float] | tuple[()] = (),
 ) -> tuple[Figure, ...]:
     """Robustness against accuracy, their correlations, and robustness by the values of axes.
 
@@ -302,6 +311,7 @@ def figures(
         expected: the paper's sign of the correlation by the grid's name.
         axes: names of axes.
         faults: whether accuracies with faults are among the columns.
+        least: see `Correlations`.
     """
     return (
         Clouds(
@@ -309,7 +319,7 @@ def figures(
             title="Robustness against accuracy",
             panels=tuple(("test_accuracy", name) for name in ROBUST),
         ),
-        correlations((*ROBUST, *(["accuracy_at_50"] if faults else [])), expected),
+        correlations((*ROBUST, *(["accuracy_at_50"] if faults else [])), expected, least=least),
         *(
             Boxes(
                 name=f"boxes_{attack}",

@@ -47,34 +47,35 @@ def rank_correlation(
     first, second = finite_array(x, "x", least=3), finite_array(y, "y", least=3)
     sizes = {"x": len(first), "y": len(second), "clusters": len(clusters)}
     expect(len({*sizes.values()}) == 1, "x, y and clusters of one length", **sizes)
-    members: dict[Hashable, list[int]] = {}
-    for place, cluster in enumerate(clusters):
-        members.setdefault(cluster, []).append(place)
-    expect(len(members) >= 3, "at least three clusters", clusters=len(members))
-    estimate = _correlation(first, second)
+    ids: dict[Hashable, int] = {}
+    members = np.array([ids.setdefault(cluster, len(ids)) for cluster in clusters])
+    expect(len(ids) >= 3, "at least three clusters", clusters=len(ids))
+    (_, xs), (_, ys) = (np.unique(values, return_inverse=True) for values in (first, second))
+    estimate = _correlation(xs, ys, np.ones(len(members)))
     expect(math.isfinite(estimate), "x and y that differ", x=float(first[0]), y=float(second[0]))
-    groups = [np.array(places) for places in members.values()]
     generator = np.random.default_rng(0)
     draws = np.empty(resamples)
     for number in range(resamples):
-        drawn = generator.integers(len(groups), size=len(groups))
-        places = np.concatenate([groups[one] for one in drawn])
-        draws[number] = np.nan_to_num(_correlation(first[places], second[places]))
+        drawn = np.bincount(generator.integers(len(ids), size=len(ids)), minlength=len(ids))
+        draws[number] = np.nan_to_num(_correlation(xs, ys, drawn[members].astype(float)))
     tail = (1 - confidence) / 2
     low, high = np.quantile(draws, (tail, 1 - tail))
     return Interval(estimate, float(low), float(high), METHOD)
 
 
-def _correlation(x: np.ndarray, y: np.ndarray) -> float:
-    """Pearson's correlation of the ranks; NaN if all x or all y are equal."""
-    first, second = (_ranks(values) for values in (x, y))
-    first, second = first - first.mean(), second - second.mean()
-    scale = math.sqrt(float(first @ first) * float(second @ second))
-    return float(np.clip(first @ second / scale, -1, 1)) if scale > 0 else math.nan
+def _correlation(x: np.ndarray, y: np.ndarray, times: np.ndarray) -> float:
+    """Pearson's correlation of the ranks of pairs that count `times`; NaN if all x or y are equal.
+
+    x and y are the places of their values among the sorted distinct ones.
+    """
+    first, second = (_ranks(places, times) for places in (x, y))
+    total = times.sum()
+    first, second = first - times @ first / total, second - times @ second / total
+    scale = math.sqrt(float(times @ first**2) * float(times @ second**2))
+    return float(np.clip(times @ (first * second) / scale, -1, 1)) if scale > 0 else math.nan
 
 
-def _ranks(values: np.ndarray) -> np.ndarray:
+def _ranks(places: np.ndarray, times: np.ndarray) -> np.ndarray:
     """The ranks, equal values sharing the mean of theirs; `scipy.stats` takes a second to load."""
-    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return (last - (counts - 1) / 2)[places]
+    counts = np.bincount(places, times)
+    return (np.cumsum(counts) - (counts - 1) / 2)[places]

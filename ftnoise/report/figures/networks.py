@@ -18,12 +18,15 @@ from ftnoise.report.figures.canvas import COLORS, WIDTH, legend, panels, wrapped
 from ftnoise.report.results import Results
 from ftnoise.report.table import MISSING, Block, Section, Table, fixed, titled
 from ftnoise.stats.correlation import RESAMPLES, rank_correlation
+from ftnoise.stats.interval import Interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 FEWEST = 10  # trainings of a grid from which a correlation is shown
 SIGNS = {-1: "negative", 0: "none", 1: "positive"}
+UNDECIDED = "undecided"
+NONE = 0.3  # a correlation that is certainly smaller counts as none
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,20 @@ def correlations(results: Results, figure: Correlations) -> Section | None:
         """The network's x; None if it has none."""
         return one.row.cell.get(figure.axis) if figure.axis else one.numbers.get(figure.x)
 
-    found = networks(results)
+    found, without = networks(results), ""
+    if figure.least:
+        name, least = figure.least
+        column = results.column(name)
+        kept = {
+            grid: [one for one in some if one.numbers.get(name, least) >= least]
+            for grid, some in found.items()
+        }
+        left = sum(map(len, found.values())) - sum(map(len, kept.values()))
+        found = kept
+        without = (
+            f" Networks with less than {least:g} {column.unit} in the column {column.title} are "
+            f"left out ({left:,})."
+        )
     if figure.axis:
         with_axis = {name for name, grid in _grids(results) if figure.axis in grid.axes}
         found = {name: some for name, some in found.items() if name in with_axis}
@@ -160,21 +176,18 @@ def correlations(results: Results, figure: Correlations) -> Section | None:
             cell = MISSING
             if len({*trainings}) >= FEWEST and len({*xs}) > 1 and len({*ys}) > 1:
                 result = rank_correlation(xs, ys, trainings)
-                sign = -1 if result.high < 0 else 1 if result.low > 0 else 0
-                cell = f"{result.mean:+.2f} [{result.low:+.2f}, {result.high:+.2f}]"
-                verdict = ""
                 expected = figure.expected.get(name)
-                if expected is not None and column not in figure.unjudged:
-                    expected *= -1 if column in figure.reverse else 1
-                    agrees = "as in the paper" if sign == expected else "not as in the paper"
-                    # An interval with 0 in it contradicts no sign.
-                    verdict = agrees if sign or not expected else "undecided"
-                    cell += f" {SIGNS[sign]}, {verdict}"
+                if column in figure.unjudged:
+                    expected = None
+                elif expected is not None and column in figure.reverse:
+                    expected = -expected
+                sign, verdict = _judged(result, expected)
+                words = dict.fromkeys(filter(None, (sign, verdict)))
+                cell = f"{result.mean:+.2f} [{result.low:+.2f}, {result.high:+.2f}] "
+                cell += ", ".join(words)
                 counts = len(both), len({*trainings})
                 ends = result.mean, result.low, result.high
-                lines.append(
-                    (name, figure.x or figure.axis, column, *counts, *ends, SIGNS[sign], verdict)
-                )
+                lines.append((name, figure.x or figure.axis, column, *counts, *ends, sign, verdict))
             table.setdefault(name, []).append(cell)
     if not lines:
         return None
@@ -190,13 +203,30 @@ def correlations(results: Results, figure: Correlations) -> Section | None:
         text=f"Spearman's rank correlation with {x}, and its 95 % bootstrap interval "
         f"over {RESAMPLES:,} draws of trainings (the stages of a training are drawn together; "
         f"grids with fewer than {FEWEST} trainings have none). Negative or positive where the "
-        f"interval excludes 0; otherwise a sign that the paper finds is undecided.{paper}",
+        f"interval excludes 0, none where it lies within -{NONE} and {NONE}, else undecided."
+        f"{paper}{without}",
         header=(
             *("grid", "x", "column", "networks", "trainings"),
             *("rho", "low", "high", "sign", "verdict"),
         ),
         lines=lines,
     )
+
+
+def _judged(interval: Interval, expected: int | None) -> tuple[str, str]:
+    """One of `SIGNS`, or `UNDECIDED`, and whether the paper's sign is that one, if it has one.
+
+    A correlation may have a sign and be as good as none, if the interval is short.
+    """
+    sign = 1 if interval.low > 0 else -1 if interval.high < 0 else 0
+    none = max(-interval.low, interval.high) <= NONE
+    shown = SIGNS[sign] if sign or none else UNDECIDED
+    if expected is None:
+        return shown, ""
+    if shown == UNDECIDED:
+        return shown, UNDECIDED
+    agrees = sign == expected if expected else none
+    return shown, "as in the paper" if agrees else "not as in the paper"
 
 
 def boxes(results: Results, figure: Boxes) -> Section | None:

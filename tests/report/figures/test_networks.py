@@ -18,7 +18,9 @@ from ftnoise.core.grid import Grid
 from ftnoise.core.preset import PRESETS
 from ftnoise.core.schedule import Schedule
 from ftnoise.report import Results, csv, files, latex, markdown, terminal
+from ftnoise.report.figures import networks
 from ftnoise.report.page import sections
+from ftnoise.stats.interval import Interval
 from tests.report.conftest import Faults, Fit, Net, Points, Run
 
 AXES: dict[str, tuple[Any, ...]] = {
@@ -132,12 +134,39 @@ def test_correlations_are_spearmans_with_a_verdict(sign, verdict):
     assert line.rho == pytest.approx(scipy.stats.spearmanr(own.accuracy, own.robust).statistic)
     assert line.low <= line.rho <= line.high
     assert (line.trainings, line.networks) == (12, 24)
-    assert line.sign == {-1.0: "negative", 0.0: "none", 1.0: "positive"}[sign]
+    assert line.sign == {-1.0: "negative", 0.0: "undecided", 1.0: "positive"}[sign]
     assert line.verdict == verdict
     (table,) = part(found, "Correlations").tables
     assert verdict in table.blocks[0].cells[0][0]
     assert table.blocks[0].cells[1] == ("-",)
     assert "The paper finds: A negative." in part(found, "Correlations").text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected", "sign", "verdict"),
+    [
+        (-0.1, 0.2, 0, "none", "as in the paper"),
+        (0.1, 0.2, 0, "positive", "as in the paper"),
+        (-0.1, 0.4, 0, "undecided", "undecided"),
+        (0.1, 0.4, 0, "positive", "not as in the paper"),
+        (-0.1, 0.2, 1, "none", "not as in the paper"),
+        (-0.1, 0.4, 1, "undecided", "undecided"),
+        (-0.4, -0.1, -1, "negative", "as in the paper"),
+        (-0.4, -0.1, 1, "negative", "not as in the paper"),
+        (-0.4, -0.1, None, "negative", ""),
+    ],
+)
+def test_verdicts(low, high, expected, sign, verdict):
+    interval = Interval((low + high) / 2, low, high, "bootstrap")
+    assert networks._judged(interval, expected) == (sign, verdict)
+
+
+def test_networks_with_less_of_a_column_can_be_left_out(monkeypatch):
+    figure = dataclasses.replace(EXPERIMENT.figures[1], least=("accuracy", 60.0))
+    section = networks.correlations(results(), figure)
+    assert section.lines[0][3:5] == (20, 10)
+    left = sum(one["accuracy"][0, 0] < 60 for one in results().values.values())
+    assert f"with less than 60 % in the column Accuracy are left out ({left})" in section.text
 
 
 def test_correlations_with_an_axis_and_columns_that_fall_or_have_no_verdict():
