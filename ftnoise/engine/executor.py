@@ -260,17 +260,22 @@ def local_workers(number: int) -> Iterator[Client]:
     with contextlib.ExitStack() as stack:
         stack.enter_context(dask.config.set(CLUSTER))
         with stopping.deferred():  # dask cannot be stopped while it starts
-            cluster = LocalCluster(
-                n_workers=number,
-                threads_per_worker=1,
-                processes=True,
-                host="127.0.0.1",
-                # No dashboard, and a free port: the default one is the same for all commands.
-                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-                # Dask's limit would restart workers over and over without a message.
-                memory_limit=0,
-                silence_logs=logging.CRITICAL,
-            )
+            try:
+                cluster = LocalCluster(
+                    n_workers=number,
+                    threads_per_worker=1,
+                    processes=True,
+                    host="127.0.0.1",
+                    # No dashboard, and a free port: the default one is the same for all commands.
+                    scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+                    # Dask's limit would restart workers over and over without a message.
+                    memory_limit=0,
+                    silence_logs=logging.CRITICAL,
+                )
+            except RuntimeError as failure:  # one that is killed while it starts
+                raise RunFailed(
+                    f"Expected {number} worker processes to start ({first_line(failure)})."
+                ) from failure
             client = stack.enter_context(Client(stack.enter_context(cluster)))
         yield client
 

@@ -15,8 +15,10 @@ import dask
 import distributed  # noqa: F401 - loads its settings, which `dask.config.set` restores
 import pytest
 
+from ftnoise.core.errors import RunFailed
 from ftnoise.store.folders import Store
 from tests.engine.running import ROWS, csv, digests, run
+from tests.engine.test_grids import table as grid
 from tests.fake.against import table
 
 TABLE = table()
@@ -111,12 +113,33 @@ def test_five_kills_at_any_time_give_the_same_table(workers, tmp_path, monkeypat
                 os.kill(child, signal.SIGKILL)
                 killed.append(child)
 
+    def incomplete() -> bool:
+        """A unit whose worker was killed again and again has failed, and a worker may not start."""
+        try:
+            return bool(workers(two, 2))
+        except RunFailed:
+            return True
+
     killer = threading.Thread(target=kill)
     killer.start()
-    # A unit whose worker was killed again and again has failed; the next call tries it again.
-    while workers(two, 2) or killer.is_alive():
+    while incomplete() or killer.is_alive():  # the next call tries it again
         pass
     killer.join()
     assert len({*killed}) == 5
     assert digests(two) == digests(one)
     assert csv(two, TABLE) == csv(one, TABLE)
+
+
+@pytest.mark.slow
+def test_real_trainings_have_the_same_bits_with_any_number_of_workers(tmp_path):
+    """Each process of one thread loads TensorFlow."""
+    stores = []
+    for count in (1, 2):
+        stores.append(Store(tmp_path / str(count)))
+        stores[-1].prepare()
+        assert run(stores[-1], grid(keeps=True), workers=count) == []
+    one, two = stores
+    assert digests(one) == digests(two)
+    assert csv(one, grid()) == csv(two, grid())
+    specs = [spec for store in stores for _, spec in store.finished()]
+    assert {spec["environment"]["threads"] for spec in specs} == {1}

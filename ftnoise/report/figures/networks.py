@@ -150,17 +150,17 @@ def correlations(results: Results, figure: Correlations) -> Section | None:
 
     found, without = networks(results), ""
     if figure.least:
-        name, least = figure.least
-        column = results.column(name)
+        key, least = figure.least
+        limiting = results.column(key)
         kept = {
-            grid: [one for one in some if one.numbers.get(name, least) >= least]
+            grid: [one for one in some if one.numbers.get(key, least) >= least]
             for grid, some in found.items()
         }
         left = sum(map(len, found.values())) - sum(map(len, kept.values()))
         found = kept
         without = (
-            f" Networks with less than {least:g} {column.unit} in the column {column.title} are "
-            f"left out ({left:,})."
+            f" Networks with less than {least:g} {limiting.unit} in the column {limiting.title} "
+            f"are left out ({left:,})."
         )
     if figure.axis:
         with_axis = {name for name, grid in _grids(results) if figure.axis in grid.axes}

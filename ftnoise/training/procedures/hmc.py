@@ -50,7 +50,8 @@ class HMC(Procedure):
         fan_in: a kernel's prior has a variance of 1 / its inputs; otherwise, and for biases, it
             is N(0, 1).
         start: the training that each chain starts after, with a seed of its own; None starts at
-            Keras' initial weights.
+            Keras' initial weights. Private gradients are refused: the likelihood reads the examples
+            without noise.
     """
 
     samples: int
@@ -71,6 +72,9 @@ class HMC(Procedure):
             count(least=10, burn_in=self.burn_in)
         boolean(fan_in=self.fan_in)
         instance(Training, "a Training", optional=True, start=self.start)
+        if self.start is not None:
+            gradients = self.start.gradients
+            expect(not self.start.noisy, "a start without private gradients", gradients=gradients)
 
     @property
     def beginning(self) -> HMC:

@@ -9,6 +9,7 @@ Deviations
 2. The second paper does not say where the weights are rewound to; by default to the initial ones.
 3. Biases are neither pruned nor counted; they are rewound too. Kernels are those of dense and
    convolutional layers, not of depthwise ones.
+4. Weights are rewound to the end of an epoch of the dense training, not to one of its steps.
 """
 
 from __future__ import annotations

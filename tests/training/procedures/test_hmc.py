@@ -12,12 +12,22 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ftnoise.architectures import SequentialNetwork
+from ftnoise.architectures import GridMLP, SequentialNetwork
 from ftnoise.core.checkpointing import Checkpointing
+from ftnoise.core.data import Sources
 from ftnoise.core.errors import BadInput, RunFailed
+from ftnoise.core.interfaces import Run
 from ftnoise.core.preset import PRESETS
+from ftnoise.core.schedule import Schedule
+from ftnoise.core.spec import spec_id
+from ftnoise.datasets.mnist import MNIST
+from ftnoise.engine import runner
 from ftnoise.layers.posterior import PosteriorMean
+from ftnoise.measures.generalization import Generalization
+from ftnoise.measures.sampling import Sampling
+from ftnoise.store.folders import Store
 from ftnoise.training import Training
+from ftnoise.training.gradients.dpsgd import DPSGD
 from ftnoise.training.procedures import hmc
 from ftnoise.training.procedures.hmc import HMC, TemperedHMC
 from ftnoise.training.procedures.trajectories import Trajectories
@@ -265,6 +275,7 @@ def test_presets_take_fewer_samples():
         {"chains": 0},
         {"fan_in": 1},
         {"start": "trained"},
+        {"start": Training(gradients=DPSGD(noise_multiplier=1.0, clip=1.0))},
     ],
 )
 def test_bad_input(change):
@@ -278,3 +289,32 @@ def test_bad_minibatches():
     with pytest.raises(BadInput, match="no acceptance"):
         TemperedHMC(samples=1, step_size=0.1, acceptance=0.8)
     assert dataclasses.replace(TemperedHMC(samples=1, step_size=0.1), samples=3).samples == 3
+
+
+@pytest.mark.slow
+def test_chains_of_a_network_on_mnist_accept_agree_and_predict(tmp_path):
+    """784-128-10, 2,000 examples, the step size adapted, from trained starts."""
+    sources = Sources.from_environment(offline=True)
+    try:
+        known = MNIST().digest(sources)
+    except BadInput as error:
+        pytest.skip(str(error))
+    run = Run(
+        architecture=GridMLP(depth=1, width=128),
+        data=MNIST(),
+        training=HMC(
+            samples=150, step_size=0.002, steps=20, acceptance=0.75, chains=2, start=Training()
+        ),
+        schedule=Schedule(epochs=20, batch_size=32, learning_rate=0.05),
+        train_examples=2000,
+    )
+    measures = (Generalization(), Sampling())
+    Store(tmp_path).prepare()
+    unit = runner.Unit(run, measures, tmp_path, sources, known)
+    runner.perform(unit)
+    folder = Store(tmp_path).run(unit.id)
+    accuracy, chains = (folder.read_measure(spec_id(one)) or {} for one in measures)
+    print(accuracy, chains)
+    assert 65 <= chains["acceptance"] <= 90
+    assert accuracy["test_accuracy"] >= 88
+    assert chains["r_hat"] <= 1.1
