@@ -57,9 +57,9 @@ def rank_correlation(
     draws = np.empty(resamples)
     for number in range(resamples):
         drawn = np.bincount(generator.integers(len(ids), size=len(ids)), minlength=len(ids))
-        draws[number] = np.nan_to_num(_correlation(xs, ys, drawn[members].astype(float)))
+        draws[number] = _correlation(xs, ys, drawn[members].astype(float))
     tail = (1 - confidence) / 2
-    low, high = np.quantile(draws, (tail, 1 - tail))
+    low, high = np.quantile(np.nan_to_num(draws), (tail, 1 - tail))
     return Interval(estimate, float(low), float(high), METHOD)
 
 
