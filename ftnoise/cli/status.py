@@ -29,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the counts for each group of rows, where runs are, failures, and how to go on."""
+    """Prints counts for each group of rows, positions of running trainings, failures, a command."""
     from ftnoise.engine import plan
     from ftnoise.engine.executor import foreseen
     from ftnoise.store.folders import Store
@@ -38,7 +38,14 @@ def run(arguments: argparse.Namespace) -> int:
     experiment, preset = chosen(arguments, arguments.rows)
     tasks = plan.tasks(experiment, arguments.seeds or experiment.seeds, arguments.rows)
     store = Store(arguments.runs)
-    statuses = foreseen(experiment, tasks, store, published(experiment), read=False)
+    statuses = foreseen(
+        experiment,
+        tasks,
+        store,
+        published(experiment),
+        read=False,
+        keep_weights=experiment.keeps_weights,
+    )
     counts: dict[str, Counter[str]] = {}
     for status in statuses:
         group = status.task.row.name.split()[0] if experiment.grids else experiment.name

@@ -71,7 +71,7 @@ class Spec:
         return self.changed(**smaller)
 
     def changed(self, **fields: Any) -> Self:
-        """The same spec with these fields; itself if it has them, as most of a large grid do."""
+        """The spec with these values of fields; the same object if nothing changes."""
         same = all(getattr(self, name) is value for name, value in fields.items())
         return self if same else dataclasses.replace(self, **fields)
 

@@ -28,14 +28,11 @@ def arithmetic(environment: dict[str, Any]) -> str:
     return f"{where}, {count} thread{'' if count == 1 else 's'}"
 
 
-def repeatable(one: dict[str, Any] | None, other: dict[str, Any]) -> bool:
+def repeatable(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Whether a training takes the same steps in both environments, bit for bit.
 
-    GPUs add in no fixed order. A commit may differ, as long as the code is the same. An environment
-    that is not known (None) counts as another one.
+    GPUs add in no fixed order. A commit may differ, as long as the code is the same.
     """
-    if one is None:
-        return False
     differing = {name for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
     return differing <= {"commit"} and not one["gpus"]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import logging
+import math
 import os
 import threading
 import time
@@ -176,11 +177,11 @@ class Engine:
                     for measure in task.measures(self.experiment)
                     if stage == 2 or not measure.others(task.run)
                 )
-                trained = folder.finished(weights=self.keep_weights) is not None
-                if trained and not runner.missing(folder, measures):
-                    continue
                 data, keep = self.digests[task.run.data], self.keep_weights
                 unit = Unit(task.run, measures, root, self.sources, data, self.xla, keep)
+                if runner.done(unit, folder):
+                    continue
+                trained = folder.finished(weights=keep) is not None
                 first = task.run if trained or origin is None else origin
                 if not {unit.id, replace(unit, run=first).id}.intersection(failed):
                     units.append((task, unit))
@@ -338,7 +339,7 @@ def by_workers(
 
     def arriving() -> Iterator[Future]:
         """The futures as they are done, as long as there are workers or may be some later."""
-        alive, looked = None, time.monotonic()  # when there were workers, and when that was seen
+        alive, looked = None, -math.inf  # when there were workers, and when that was seen
         while not completed.is_empty():
             if completed.has_ready():
                 yield next(completed)
@@ -359,7 +360,11 @@ def by_workers(
 
     def failed(group: Group, reason: str) -> Outcomes:
         for task, unit in group:
-            Store(unit.root).run(unit.id).write_failure(f"{reason}\n")
+            folder = Store(unit.root).run(unit.id)
+            if runner.done(unit, folder):  # before the worker was lost
+                yield task, unit.id
+                continue
+            folder.write_failure(f"{reason}\n")
             yield task, RunFailed(reason)
 
     pending: dict[Future, Group] = {}
@@ -408,7 +413,7 @@ def status(task: Task, folder: RunFolder, spec: Content | None, complete: bool) 
     """
     if spec is not None and complete:
         return Status(task, trained=True, complete=True, finished=str(spec["finished"]))
-    spec = spec and folder.finished(weights=True)
+    spec = spec if spec and folder.complete(spec, weights=True) else None
     return Status(
         task,
         position=position(folder) if spec is None else "",
@@ -423,8 +428,9 @@ def foreseen(
     tasks: list[Task],
     store: Store,
     references: Sequence[Store] = (),
+    *,
     read: bool = True,
-    keep_weights: bool = False,
+    keep_weights: bool,
 ) -> list[Status]:
     """How far each task is, as far as that is known without its data; see `Engine.status`.
 
@@ -442,8 +448,7 @@ def foreseen(
                 continue
             weights = keep_weights or place is not store
             finished = spec if folder.complete(spec, weights) else None
-            known = form in found and found[form].trained
-            if finished or (place is store and not known):
+            if finished or place is store:
                 there = folder.measured if read else folder.lists
                 measures = task.measures(experiment)
                 complete = finished is not None and all(there(spec_id(one)) for one in measures)

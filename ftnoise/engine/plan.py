@@ -94,7 +94,7 @@ def groups(tasks: list[Task]) -> list[list[Task]]:
 def shard(experiment: Experiment, tasks: list[Task], number: int, of: int) -> list[Task]:
     """The part `number` of `of`, from 1, of the tasks; a group is in one part.
 
-    Before them stand the runs of other parts that they need, as auxiliary ones.
+    The runs of other parts that they need come first, as auxiliary tasks.
     """
     todo = [task for task in tasks if not task.auxiliary]
     part = [task for group in groups(todo)[number - 1 :: of] for task in group]

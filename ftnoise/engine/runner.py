@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import hashlib
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -22,9 +23,9 @@ from ftnoise.core.data import Data, Sources
 from ftnoise.core.errors import FtnoiseError, RunFailed, first_line
 from ftnoise.core.experiment import run_id
 from ftnoise.core.interfaces import Measure, MeasureInput, Run
-from ftnoise.core.lazy import keras
+from ftnoise.core.lazy import keras, np
 from ftnoise.core.spec import JSON, canonical, spec_id
-from ftnoise.engine.environment import now, repeatable
+from ftnoise.engine.environment import now
 from ftnoise.engine.resuming import FolderCheckpointing
 from ftnoise.store.folders import RunFolder, Store
 from ftnoise.store.partial_work import PartialWork, Report
@@ -81,7 +82,7 @@ def perform(unit: Unit, report: Report = lambda done, total, text: None) -> str 
 
 
 def _perform(unit: Unit, folder: RunFolder, report: Report) -> None:
-    if folder.finished(weights=unit.keep) is not None and not missing(folder, unit.measures):
+    if done(unit, folder):
         return
     # Weights that turn out to be damaged are set aside, and the run is trained again.
     network = stored_network(unit.run, folder) if folder.finished(weights=True) else None
@@ -123,12 +124,7 @@ def _train(unit: Unit, folder: RunFolder, report: Report) -> tuple[keras.Model, 
     started = before.get("started") or now()
     checkpointing = FolderCheckpointing(folder, report, xla=unit.xla, logs=unit.keep)
     checkpointing.announced = before.get("gradients")
-    # Results that are stored here belong to weights that were damaged, or were not kept: then this
-    # training ends with the same ones where it repeats the earlier one.
-    damaged = "finished" in before and before.get("weights", True)
-    repeats = repeatable(before.get("environment"), checkpointing.environment)
-    if damaged or before.get("earlier_environments") or not repeats:
-        folder.drop_measures()
+    known = before.get("weights_sha256")
 
     def write(**times: JSON) -> None:
         """Writes what spec.json keeps: the run, its data, where and when it was made, history."""
@@ -139,6 +135,7 @@ def _train(unit: Unit, folder: RunFolder, report: Report) -> tuple[keras.Model, 
             "data": {"digest": data.digest, "source": data.source},
             "environment": checkpointing.environment,
             "steps": run.schedule.epochs * run.schedule.steps_per_epoch(len(data.y_train)),
+            "weights_sha256": known,
             **checkpointing.summary(),
         }
         # What an earlier process announced for a part counts until the part announces more.
@@ -151,6 +148,11 @@ def _train(unit: Unit, folder: RunFolder, report: Report) -> tuple[keras.Model, 
     origin = run.training.origin(run)
     start = _other_network(origin, unit) if origin else None
     network = run.training.train(run, data, checkpointing, start)
+    # Stored results are those of an earlier training, whose weights were damaged or not kept. They
+    # stay valid if this one ends with the same weights.
+    before_training, known = known, _digest(network)
+    if before_training != known:
+        folder.drop_measures()
     if not unit.keep:
         write(started=started)  # measures read the logs, before the run is finished
 
@@ -159,6 +161,12 @@ def _train(unit: Unit, folder: RunFolder, report: Report) -> tuple[keras.Model, 
         write(started=started, finished=now(), **kept)
 
     return network, finish
+
+
+def done(unit: Unit, folder: RunFolder) -> bool:
+    """Whether nothing of the unit is missing."""
+    trained = folder.finished(weights=unit.keep) is not None
+    return trained and not missing(folder, unit.measures)
 
 
 def missing(folder: RunFolder, measures: Iterable[Measure]) -> list[Measure]:
@@ -249,6 +257,14 @@ def _rebuilt(run: Run, folder: RunFolder) -> keras.Model | None:
         return None
     network.set_weights([array for _, array in weights])
     return network
+
+
+def _digest(network: Any) -> str:
+    """SHA-256 (hex) of the values of all variables."""
+    total = hashlib.sha256()
+    for variable in network.weights:
+        total.update(np.ascontiguousarray(variable.numpy()).data)
+    return total.hexdigest()
 
 
 def named_weights(network: Any) -> list[tuple[str, Any]]:

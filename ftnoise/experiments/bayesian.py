@@ -10,7 +10,7 @@ Deviations
    each class: a gradient is of all samples of the posterior.
 4. There are no faults: a network has up to 600 times the parameters of the others.
 5. Networks whose chain accepts less than 1 % of its trajectories are left out of the correlations:
-   they are Keras' initial networks still. With a step size of 0.01 hardly any chain moves.
+   they are almost the initial networks. With a step size of 0.01 hardly any chain moves.
 6. Grid B.9 is sampled at 15 %, as 5 % are too few trainings for a correlation.
 """
 

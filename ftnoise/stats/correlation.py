@@ -64,7 +64,7 @@ def rank_correlation(
 
 
 def _correlation(x: np.ndarray, y: np.ndarray, times: np.ndarray) -> float:
-    """Pearson's correlation of the ranks of pairs that count `times`; NaN if all x or y are equal.
+    """Pearson's correlation of the ranks of pairs weighted by `times`; NaN if all x or y are equal.
 
     x and y are the places of their values among the sorted distinct ones.
     """

@@ -37,8 +37,13 @@ def here(tmp_path) -> Store:
 
 def test_published_runs_are_copied_and_not_trained(published, here, log):
     work = engine(here, TABLE, references=[published])
-    assert all(status.trained for status in foreseen(TABLE, work.tasks, here, [published]))
-    assert not any(status.trained for status in foreseen(TABLE, work.tasks, here))
+    assert all(
+        status.trained
+        for status in foreseen(TABLE, work.tasks, here, [published], keep_weights=True)
+    )
+    assert not any(
+        status.trained for status in foreseen(TABLE, work.tasks, here, keep_weights=True)
+    )
     log()
     assert work.adopt() == ROWS
     assert work.adopt() == []

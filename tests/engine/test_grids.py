@@ -156,11 +156,11 @@ def test_tables_of_the_same_networks_leave_each_other_their_results(trained, ste
         assert folder.measured(spec_id(COLUMNS[0].measure))
 
 
-@pytest.mark.parametrize("name", ["environment", "earlier_environments"])
-def test_results_of_a_training_that_does_not_repeat_are_dropped(trained, name):
+@pytest.mark.parametrize("known", ["0" * 64, None])
+def test_results_of_other_weights_are_dropped(trained, known):
+    """As those of a training elsewhere, or of an earlier version."""
     for folder, spec in trained.finished():
-        elsewhere = spec["environment"] | {"threads": 99}
-        folder.write_spec(spec | {name: elsewhere if name == "environment" else [elsewhere]})
+        folder.write_spec(spec | {"weights_sha256": known})
     assert done(trained, table(columns=SPREAD)) == []
     for folder, _ in trained.finished():
         assert not folder.measured(spec_id(COLUMNS[0].measure))
@@ -208,7 +208,9 @@ def test_runs_without_weights_are_stored_for_what_is_measured_alone(trained):
         assert found == [work.status(task) for task in work.tasks]
     work = engine(trained, table(), keep_weights=False)
     assert {str(work.status(task)) for task in work.tasks} == {"stored"}
-    assert foreseen(table(), work.tasks, trained) == [work.status(task) for task in work.tasks]
+    assert foreseen(table(), work.tasks, trained, keep_weights=False) == [
+        work.status(task) for task in work.tasks
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,15 +272,19 @@ def test_the_status_is_that_of_the_store(tmp_path):
     store = Store(tmp_path)
     store.prepare()
     tasks = plan.tasks(table(), 1)
-    assert not any(status.complete for status in foreseen(table(), tasks, store))
+    assert not any(
+        status.complete for status in foreseen(table(), tasks, store, keep_weights=False)
+    )
     assert done(store, table(epochs=(2,))) == []
-    statuses = foreseen(table(), tasks, store)
+    statuses = foreseen(table(), tasks, store, keep_weights=False)
     assert [status.complete for status in statuses] == [True, False, False] * 2
     assert all(status.finished for status in statuses if status.complete)
     unfinished = engine(store, table()).folder(tasks[1])
     with unfinished.locked():
         again = Store(tmp_path)  # as another process sees it
-        assert [status.running for status in foreseen(table(), tasks, again)].count(True) <= 1
+        assert [
+            status.running for status in foreseen(table(), tasks, again, keep_weights=False)
+        ].count(True) <= 1
     unfinished.write_spec({"run": {}, "data": {"digest": "", "source": ""}, "environment": {}})
 
 
@@ -291,7 +297,7 @@ def test_published_networks_are_packed_and_redraw_the_same_bytes(tmp_path, capsy
     publish(table(), None, store, target)
     (file,) = (file for file in target.root.rglob("*") if file.suffix == ".gz")
     assert not [one for one in target.root.iterdir() if one.is_dir()]
-    statuses = foreseen(table(), plan.tasks(table(), 1), target)
+    statuses = foreseen(table(), plan.tasks(table(), 1), target, keep_weights=False)
     assert [status.complete for status in statuses] == [True, True, False] * 2
     read = Store(target.root)
     assert csv(read, table()) == csv(target, table()) == csv(store, table())

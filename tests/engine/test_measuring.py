@@ -113,13 +113,16 @@ def test_partial_work_that_does_not_fit_can_be_set_aside(one, folder, capsys):
     assert "partial.json belongs to other rates; set aside" in capsys.readouterr().err
 
 
-def test_partial_work_goes_with_the_weights_that_it_was_made_on(one, folder, whole, log):
+@pytest.mark.parametrize("other", [False, True])
+def test_partial_work_goes_with_the_weights_that_it_was_made_on(one, folder, whole, log, other):
     with stopped(after=3, kind=PartialWork):
         runner.perform(one)
     (folder.path / "weights.npz").write_bytes(b"")
+    if other:
+        folder.write_spec(folder.spec() | {"weights_sha256": "0" * 64})
     log()
     runner.perform(one)
-    assert "sweep from 0" in sweeps(log)
+    assert ("sweep from 0" if other else "sweep from 3") in sweeps(log)
     assert result(folder) == whole
 
 

@@ -134,8 +134,13 @@ def test_it_is_copied_where_it_was_published(store, tmp_path, log):
     here = Store(tmp_path / "here")
     here.prepare()
     work = engine(here, adopting, references=[published])
-    assert not any(status.trained for status in foreseen(adopting, work.tasks, here))
-    assert all(status.complete for status in foreseen(adopting, work.tasks, here, [published]))
+    assert not any(
+        status.trained for status in foreseen(adopting, work.tasks, here, keep_weights=True)
+    )
+    assert all(
+        status.complete
+        for status in foreseen(adopting, work.tasks, here, [published], keep_weights=True)
+    )
     log()
     assert work.adopt() == [*AUXILIARY, *ROWS]
     assert work.run() == []

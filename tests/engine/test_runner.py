@@ -13,6 +13,7 @@ import pytest
 from ftnoise.core.spec import canonical
 from ftnoise.engine import environment, resuming, runner
 from ftnoise.engine.resuming import FolderCheckpointing, position
+from ftnoise.measures.generalization import Generalization
 from ftnoise.store.folders import RunFolder
 from tests.disk import ENVIRONMENT
 from tests.engine.running import (
@@ -175,16 +176,26 @@ def test_a_training_that_resumes_elsewhere_tells_where_it_was_before(
     assert folder.spec()["earlier_environments"] == [place | {"threads": 16}, place]
 
 
-def test_results_of_damaged_weights_are_made_again_with_them(whole, one, copy, capsys):
+@pytest.mark.parametrize("known", [None, "0" * 64])
+def test_results_of_damaged_weights_stay_if_the_same_ones_are_made_again(
+    whole, one, copy, capsys, known, monkeypatch
+):
+    spec = copy.spec() or {}
+    copy.write_spec(spec if known is None else spec | {"weights_sha256": known})
+    evaluated = []
+    evaluate = Generalization.evaluate
+    monkeypatch.setattr(
+        Generalization, "evaluate", lambda *of: evaluated.append(1) or evaluate(*of)
+    )
     (copy.path / "weights.npz").write_bytes(b"")
     with stopped(after=RUN.schedule.epochs):
         runner.perform(one)
-    # Not even an interruption leaves a result of the old weights.
-    assert list(numbers(copy).values()) == [None, None]
+    assert not copy.finished()
     runner.perform(one)
     assert "weights.npz" in capsys.readouterr().err
     assert digest(copy) == digest(whole)
     assert numbers(copy) == numbers(whole)
+    assert len(evaluated) == (known is not None)
     assert copy.checkpoints() == []
 
 

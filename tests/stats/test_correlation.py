@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 
 from ftnoise.core.errors import BadInput
-from ftnoise.stats.correlation import rank_correlation
+from ftnoise.stats.correlation import _correlation, rank_correlation
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -18,6 +18,14 @@ def test_it_is_scipys_with_ties_too(seed):
     found = rank_correlation(x, y, range(40), resamples=100)
     assert found.mean == pytest.approx(scipy.stats.spearmanr(x, y).statistic, abs=1e-12)
     assert found.low <= found.mean <= found.high
+
+
+def test_a_draw_counts_pairs_as_often_as_they_are_drawn():
+    generator = np.random.default_rng(0)
+    xs, ys = generator.integers(0, 6, size=(2, 40))
+    times = generator.integers(0, 4, size=40)
+    repeated = scipy.stats.spearmanr(np.repeat(xs, times), np.repeat(ys, times)).statistic
+    assert _correlation(xs, ys, times.astype(float)) == pytest.approx(repeated, abs=1e-12)
 
 
 def test_a_rising_function_has_the_correlation_1_whatever_is_drawn():

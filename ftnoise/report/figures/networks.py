@@ -149,6 +149,9 @@ def correlations(results: Results, figure: Correlations) -> Section | None:
         return one.row.cell.get(figure.axis) if figure.axis else one.numbers.get(figure.x)
 
     found, without = networks(results), ""
+    if figure.axis:
+        with_axis = {name for name, grid in _grids(results) if figure.axis in grid.axes}
+        found = {name: some for name, some in found.items() if name in with_axis}
     if figure.least:
         key, least = figure.least
         limiting = results.column(key)
@@ -162,9 +165,6 @@ def correlations(results: Results, figure: Correlations) -> Section | None:
             f" Networks with less than {least:g} {limiting.unit} in the column {limiting.title} "
             f"are left out ({left:,})."
         )
-    if figure.axis:
-        with_axis = {name for name, grid in _grids(results) if figure.axis in grid.axes}
-        found = {name: some for name, some in found.items() if name in with_axis}
     x = figure.axis or results.column(figure.x).title.lower()
     table: dict[str, list[str]] = {}
     lines: list[tuple[Any, ...]] = []
@@ -203,7 +203,9 @@ def correlations(results: Results, figure: Correlations) -> Section | None:
         text=f"Spearman's rank correlation with {x}, and its 95 % bootstrap interval "
         f"over {RESAMPLES:,} draws of trainings (the stages of a training are drawn together; "
         f"grids with fewer than {FEWEST} trainings have none). Negative or positive where the "
-        f"interval excludes 0, none where it lies within -{NONE} and {NONE}, else undecided."
+        f"interval excludes 0, else none where it lies within -{NONE} and {NONE}, else undecided. "
+        "A paper's 'none' is confirmed where the interval lies within these ends, and contradicted "
+        "where it lies outside."
         f"{paper}{without}",
         header=(
             *("grid", "x", "column", "networks", "trainings"),
@@ -214,19 +216,19 @@ def correlations(results: Results, figure: Correlations) -> Section | None:
 
 
 def _judged(interval: Interval, expected: int | None) -> tuple[str, str]:
-    """One of `SIGNS`, or `UNDECIDED`, and whether the paper's sign is that one, if it has one.
+    """The sign of the interval, and whether it agrees with the paper's, if there is one.
 
-    A correlation may have a sign and be as good as none, if the interval is short.
+    A short interval can exclude 0 and still count as no correlation.
     """
     sign = 1 if interval.low > 0 else -1 if interval.high < 0 else 0
     none = max(-interval.low, interval.high) <= NONE
+    large = interval.low > NONE or interval.high < -NONE
     shown = SIGNS[sign] if sign or none else UNDECIDED
     if expected is None:
         return shown, ""
-    if shown == UNDECIDED:
-        return shown, UNDECIDED
-    agrees = sign == expected if expected else none
-    return shown, "as in the paper" if agrees else "not as in the paper"
+    agrees, differs = (sign == expected, sign or none) if expected else (none, large)
+    verdict = "as in the paper" if agrees else "not as in the paper" if differs else UNDECIDED
+    return shown, verdict
 
 
 def boxes(results: Results, figure: Boxes) -> Section | None:
