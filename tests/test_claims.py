@@ -529,14 +529,23 @@ def test_flipped_bits_of_stored_parameters():
     stands(f"{before - max(intact):.1f} to {before - min(intact):.1f} are there without a flip")
 
 
-def test_natural_training_and_trades_on_cifar10():
+def test_natural_training_tikhonov_and_trades_on_cifar10():
     names = ("train_accuracy", "test_accuracy", "generalization_error", "robust_accuracy")
     train, test, gap, robust = [Cell("table4.cpu", "natural", name) for name in names]
     stands(f"Natural training is right on {train.mean:.2f} % of the training images")
     stands(f"(paper {train.paper:.2f}) and on {test.mean:.2f} % of the test images")
     stands(f"generalization error is {gap.mean:.2f} points, where the paper has {gap.paper:.2f}")
-    stands(f"natural training keeps {robust.mean:.1f} % accuracy on 1,000 test images")
+    stands(f"natural training and Tikhonov keep {robust.mean:.1f} % accuracy on 1,000 test images")
     stands(f"{train.mean:.2f} / {test.mean:.2f} (paper {train.paper:.2f} / {test.paper:.2f})")
+    naturally = test, gap
+    train, test, gap, robust = [Cell("table4.cpu", "tikhonov", name) for name in names]
+    assert robust.mean == 0.1
+    stands(f"it is right on {train.mean:.2f} % and {test.mean:.2f} %")
+    stands(f"(paper {train.paper:.2f} and {test.paper:.2f}), and its generalization error is")
+    stands(f"error is {gap.mean:.2f} points, where the paper has {gap.paper:.2f}")
+    half = half_over_images(naturally[0], test)
+    stands(f"That is {naturally[1].mean - gap.mean:.1f} ± {half:.1f} points less")
+    stands(f"Tikhonov {train.mean:.2f} / {test.mean:.2f} ({train.paper:.2f} / {test.paper:.2f})")
     train, test, gap, robust = [Cell("table4.cpu", "trades", name) for name in names]
     stands(f"8/255 is right on {train.mean:.2f} % and {test.mean:.2f} %")
     stands(f"(paper {train.paper:.2f} and {test.paper:.2f})")
@@ -545,7 +554,7 @@ def test_natural_training_and_trades_on_cifar10():
     ends = (Cell("table4.cpu", "trades", f"robust_accuracy_{end}") for end in ("low", "high"))
     low, high = (end.mean for end in ends)
     stands(f"and TRADES {robust.mean:.1f} % [{low:.1f}, {high:.1f}]")
-    for row in ("natural", "trades"):
+    for row in ("natural", "tikhonov", "trades"):
         assert Cell("table4.cpu", row, "red_flags").mean == 0
 
 
@@ -566,7 +575,8 @@ def test_curves_on_cifar10():
 
 
 def test_faults_and_spread_on_cifar10():
-    for row, name in (("natural", "natural training keeps"), ("trades 8/255", "TRADES")):
+    names = {"natural": "natural training keeps", "tikhonov": "Tikhonov", "trades 8/255": "TRADES"}
+    for row, name in names.items():
         (found,) = (
             one
             for one in rows("tradeoff_cifar10.cpu.curve")
@@ -574,11 +584,13 @@ def test_faults_and_spread_on_cifar10():
         )
         mean, low, high = (float(found[key]) for key in ("y", "low", "high"))
         stands(f"{name} {mean:.1f} % [{low:.1f}, {high:.1f}]")
-    natural, trades = (
-        Cell("tradeoff_cifar10.cpu", row, "parameter_std") for row in ("natural", "trades 8/255")
+    natural, tikhonov, trades = (
+        Cell("tradeoff_cifar10.cpu", row, "parameter_std") for row in names
     )
-    stands(f"is {natural.mean:.3f} in natural training and {trades.mean:.3f} with TRADES")
-    stands(f"the paper has {trades.paper:.3f} with TRADES")
+    stands(f"is {natural.mean:.3f} in natural training, {tikhonov.mean:.3f} with Tikhonov")
+    stands(
+        f"(paper {tikhonov.paper:.3f}) and {trades.mean:.3f} with TRADES (paper {trades.paper:.3f})"
+    )
 
 
 def test_certificates_of_noise_on_cifar10():
