@@ -338,7 +338,7 @@ def test_published_networks_are_packed_and_redraw_the_same_bytes(tmp_path, capsy
     assert "packed" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("content", [b"", b"nonsense", gzip.compress(b'[1]\n{"a": 2}')])
+@pytest.mark.parametrize("content", [b"", b"nonsense", gzip.compress(b'[1]\n{"a": 2}', mtime=0)])
 def test_a_damaged_pack_is_named_and_not_used(content, tmp_path, capsys):
     store = Store(tmp_path)
     store.prepare()
