@@ -32,5 +32,5 @@ EXPERIMENT = Experiment(
     ),
     notes=(_grids.NOTE,),
     keeps_weights=False,
-    minutes={"paper": 60, "quick": 10, "smoke": 2},
+    minutes={"paper": 100, "quick": 10, "smoke": 2},
 )
