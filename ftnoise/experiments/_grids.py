@@ -230,8 +230,8 @@ NOTE = (
     f"{RADIUS}, R_gamma that of examples no probability of which it changes by more than 0.5, D "
     "the mean of the largest change. Each is of 738 test examples, for an error of at most 0.05 "
     "with 95 % confidence for one network (2,387 would do for 3,800 networks at once). They are of "
-    "attacks alone: the true R is at most, and the true D at least, what is shown. The steps of PGD "
-    "do not include FGSM's, which changes a few more examples of some networks."
+    "attacks alone: the true R is at most, and the true D at least, what is shown. The steps of "
+    "PGD do not include FGSM's, which changes a few more examples of some networks."
 )
 
 
