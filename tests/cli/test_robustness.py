@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -41,7 +42,9 @@ def test_a_plan_measures_few_examples_and_writes_nothing(own, tmp_path):
 def test_a_plan_counts_the_seconds_of_the_verifier_once(own):
     code, out, _ = own("--plan", "--budget", "3000s", **COMMON)
     assert code == 0
-    assert "At most about 50 min for 2 radii" in out
+    minutes = re.search(r"At most about (\d+) min for 2 radii", out)
+    assert minutes
+    assert 50 <= int(minutes[1]) < 60
 
 
 @pytest.mark.parametrize(
