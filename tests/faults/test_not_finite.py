@@ -47,11 +47,12 @@ def both(name, text):
 def test_outputs_are_those_of_the_layers_one_by_one(name, text):
     ours, theirs = both(name, text)
     assert not np.isfinite(theirs).all()
-    np.testing.assert_array_equal(ours, theirs)
+    # On some processors convolutions of oneDNN round otherwise in a graph.
+    rounds = IsMklEnabled() and name == "convolutions"
+    np.testing.assert_allclose(ours, theirs, rtol=1e-3 if rounds else 0)
 
 
-# oneDNN is on or off for a whole process; a second one has what this one has not. Its convolutions
-# round otherwise in a graph.
+# oneDNN is on or off for a whole process; a second one has what this one has not.
 OTHER = "0" if IsMklEnabled() else "1"
 PROGRAM = """
 import json
