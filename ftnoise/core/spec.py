@@ -142,6 +142,14 @@ def digest(form: JSON) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def weights_digest(network: Any) -> str:
+    """SHA-256 (hex) of all variables of a Keras network, in Keras' order."""
+    found = hashlib.sha256()
+    for variable in network.weights:
+        found.update(variable.numpy().tobytes())
+    return found.hexdigest()
+
+
 def spec_id(spec: Spec) -> str:
     """`<slug>-<8 hex digits>`: the id of a spec that is stored by itself, such as a measure."""
     return spec._id

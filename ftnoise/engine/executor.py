@@ -181,8 +181,9 @@ class Engine:
                 unit = Unit(task.run, measures, root, self.sources, data, self.xla, keep)
                 if runner.done(unit, folder):
                     continue
-                trained = folder.finished(weights=keep) is not None
-                first = task.run if trained or origin is None else origin
+                first = task.run
+                if origin and folder.finished(weights=keep) is None:
+                    first = origin
                 if not {unit.id, replace(unit, run=first).id}.intersection(failed):
                     units.append((task, unit))
             if units:
@@ -273,7 +274,7 @@ def local_workers(number: int) -> Iterator[Client]:
                     memory_limit=0,
                     silence_logs=logging.CRITICAL,
                 )
-            except RuntimeError as failure:  # one that is killed while it starts
+            except RuntimeError as failure:  # a process is killed during its start
                 raise RunFailed(
                     f"Expected {number} worker processes to start ({first_line(failure)})."
                 ) from failure

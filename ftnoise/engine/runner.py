@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import hashlib
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -23,8 +22,8 @@ from ftnoise.core.data import Data, Sources
 from ftnoise.core.errors import FtnoiseError, RunFailed, first_line
 from ftnoise.core.experiment import run_id
 from ftnoise.core.interfaces import Measure, MeasureInput, Run
-from ftnoise.core.lazy import keras, np
-from ftnoise.core.spec import JSON, canonical, spec_id
+from ftnoise.core.lazy import keras
+from ftnoise.core.spec import JSON, canonical, spec_id, weights_digest
 from ftnoise.engine.environment import now
 from ftnoise.engine.resuming import FolderCheckpointing
 from ftnoise.store.folders import RunFolder, Store
@@ -150,9 +149,9 @@ def _train(unit: Unit, folder: RunFolder, report: Report) -> tuple[keras.Model, 
     network = run.training.train(run, data, checkpointing, start)
     # Stored results are those of an earlier training, whose weights were damaged or not kept. They
     # stay valid if this one ends with the same weights.
-    before_training, known = known, _digest(network)
-    if before_training != known:
+    if (trained := weights_digest(network)) != known:
         folder.drop_measures()
+        known = trained
     if not unit.keep:
         write(started=started)  # measures read the logs, before the run is finished
 
@@ -257,14 +256,6 @@ def _rebuilt(run: Run, folder: RunFolder) -> keras.Model | None:
         return None
     network.set_weights([array for _, array in weights])
     return network
-
-
-def _digest(network: Any) -> str:
-    """SHA-256 (hex) of the values of all variables."""
-    total = hashlib.sha256()
-    for variable in network.weights:
-        total.update(np.ascontiguousarray(variable.numpy()).data)
-    return total.hexdigest()
 
 
 def named_weights(network: Any) -> list[tuple[str, Any]]:

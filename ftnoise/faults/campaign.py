@@ -18,7 +18,6 @@ call, and is compared with itself in that draw without faults.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +31,7 @@ import tensorflow as tf
 from ftnoise.core import seeds
 from ftnoise.core.checks import count, expect
 from ftnoise.core.errors import BadInput, FtnoiseError, RunFailed, one_line
+from ftnoise.core.spec import weights_digest
 from ftnoise.faults.compatibility import check_examples
 from ftnoise.faults.decisions import Decisions
 from ftnoise.faults.fault import Fault
@@ -456,18 +456,10 @@ def _spec(tensor: Any, by_example: bool) -> Any:
     return tf.TensorSpec([*examples, *tensor.shape[1:]], tensor.dtype)
 
 
-def digest(network: keras.Model) -> str:
-    """SHA-256 (hex) of all of a network's variables, in Keras' order."""
-    found = hashlib.sha256()
-    for variable in network.weights:
-        found.update(variable.numpy().tobytes())
-    return found.hexdigest()
-
-
 @contextlib.contextmanager
 def unchanged(network: keras.Model) -> Iterator[str]:
     """Gives the network's digest; `RunFailed` if it is another one at the end of the block."""
-    before = digest(network)
+    before = weights_digest(network)
     yield before
-    if digest(network) != before:
+    if weights_digest(network) != before:
         raise RunFailed(f"Expected {network.name} to be unchanged. Received: another digest.")

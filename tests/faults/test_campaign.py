@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from ftnoise.core.errors import BadInput
-from ftnoise.faults.campaign import Campaign, digest
+from ftnoise.core.spec import weights_digest
+from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.injection import injected
 from ftnoise.faults.parsing import parse_fault
 from ftnoise.faults.rates import Count, Share
@@ -257,10 +258,10 @@ def test_an_amount_may_be_another_at_each_call():
 
 def test_the_digest_is_that_of_the_variables():
     network, *_ = made("dense")
-    before = digest(network)
+    before = weights_digest(network)
     with injected(network, parse_fault("weights:stuck_at_zero:n=1")):
-        assert digest(network) != before
-    assert digest(network) == before
+        assert weights_digest(network) != before
+    assert weights_digest(network) == before
 
 
 def bad(change):

@@ -8,7 +8,8 @@ import pytest
 import ftnoise
 from ftnoise.core.checkpointing import Checkpointing
 from ftnoise.core.errors import BadInput, RunFailed
-from ftnoise.faults.campaign import Campaign, digest
+from ftnoise.core.spec import weights_digest
+from ftnoise.faults.campaign import Campaign
 from ftnoise.faults.parsing import parse_fault
 from ftnoise.faults.rates import Share
 from ftnoise.stats.bounded import SEQUENCE
@@ -61,7 +62,7 @@ def work(own, rates, **settings):
 
 def test_the_result_is_that_of_the_campaign(own):
     network, x, y = own
-    before = digest(network)
+    before = weights_digest(network)
     found = ftnoise.inject(*own, FAULT, trials=6, seed=3)
     campaign = Campaign(network, x, y, parse_fault(FAULT), seed=3)
     assert found.golden_accuracy == 100
@@ -86,7 +87,7 @@ def test_the_result_is_that_of_the_campaign(own):
         assert line.trial_error == pytest.approx(100 * parts["trial"])
         assert line.example_error == pytest.approx(100 * parts["example"])
         assert line.enlarge in ("trials", "examples")
-    assert digest(network) == before == found.weights
+    assert weights_digest(network) == before == found.weights
 
 
 def test_a_fault_and_its_text_are_the_same(own):
